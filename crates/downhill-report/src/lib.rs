@@ -1,0 +1,2 @@
+//! downhill-report
+pub mod record;

@@ -1,0 +1,113 @@
+//! What a run leaves behind: one JSON object per line.
+//!
+//! The first line is the [`RunHeader`], then comes an [`Evaluation`] each time the network was
+//! evaluated, and the last line is the [`RunEnd`]. Nothing in a record depends on the clock or on
+//! the machine's speed, so the same run gives the same bytes wherever its backend is
+//! deterministic.
+
+use serde::{Deserialize, Serialize};
+
+/// The version of the record's format; a reader refuses any other.
+pub const RECORD_FORMAT: u32 = 1;
+
+/// One line of a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Line {
+    /// The first line.
+    Run(RunHeader),
+    /// One evaluation.
+    Evaluation(Evaluation),
+    /// The last line; a record without it was interrupted.
+    End(RunEnd),
+}
+
+/// Everything that decides a run's numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunHeader {
+    /// [`RECORD_FORMAT`] of the writer.
+    pub format: u32,
+    /// Hash of the resolved config, seed, data and backend, in hexadecimal.
+    pub run: String,
+    /// The stem of the experiment's config file.
+    pub experiment: String,
+    /// Which of the experiment's methods this is.
+    pub method: String,
+    /// The seed of all random streams.
+    pub seed: u64,
+    /// `flex`, `ndarray` or `wgpu`.
+    pub backend: String,
+    /// The resolved config of this method.
+    pub config: serde_json::Value,
+    /// The data that the run saw.
+    pub data: DataIdentity,
+    /// The versions that made the numbers.
+    pub versions: Versions,
+}
+
+/// Which data a run saw.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataIdentity {
+    /// `mnist`, or the directory given.
+    pub name: String,
+    /// SHA-256 of the four decompressed files, one after the other.
+    pub sha256: String,
+    /// Number of training images used.
+    pub train_images: usize,
+    /// Number of test images used.
+    pub test_images: usize,
+}
+
+/// The versions behind a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Versions {
+    /// Version of this project.
+    pub downhill: String,
+    /// Version of Burn.
+    pub burn: String,
+}
+
+/// How the network did on the training and the test images after `updates` updates.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// The epoch that these updates belong to, counted from 0 as in the book, where an epoch is
+    /// evaluated after its first update; `None` before the first update.
+    pub epoch: Option<u64>,
+    /// Number of updates made so far.
+    pub updates: u64,
+    /// On the training images.
+    pub train: Score,
+    /// On the test images.
+    pub test: Score,
+}
+
+/// Loss and accuracy in evaluation mode.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Mean softmax cross-entropy in nats, without any penalty.
+    pub loss: f64,
+    /// Share of images classified correctly, 0 to 1.
+    pub accuracy: f64,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunEnd {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// Number of updates made.
+    pub updates: u64,
+}
+
+/// What became of a run. A diverged run is an outcome, never a number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// All updates were made.
+    Finished,
+    /// The loss stopped being finite at this update (counted from 1).
+    Diverged {
+        /// The update.
+        update: u64,
+    },
+}
