@@ -1,1 +1,42 @@
-//! downhill-data
+//! MNIST and other IDX image sets, seeded splits and a seeded batch order.
+//!
+//! [`load_mnist`] gives the MNIST that ships inside the crate, [`load_directory`] any other set of
+//! four IDX files, raw or gzip: training and test images with labels from 0 to 9. Pixels stay
+//! bytes; nothing here knows tensors. Every file is checked to the last byte, and a bad one is a
+//! [`DataError`] that says where.
+//!
+//! Every random number of an experiment comes from a [`Stream`], keyed by a seed, a [`Purpose`]
+//! and a counter, so that any part of a run can be had again without replaying what came before.
+//!
+//! ```
+//! use downhill_data::{BatchOrder, Batches, load_mnist, split};
+//!
+//! let mnist = load_mnist()?;
+//! assert_eq!((mnist.train.len(), mnist.test.len()), (60_000, 10_000));
+//!
+//! let small = mnist.train.select(&split::first(300, mnist.train.len())?)?;
+//! let mut batches = Batches::new(BatchOrder::ShuffledEpochs, 7, 100, small.len())?;
+//! assert_eq!(batches.updates_per_epoch(), 3);
+//! assert_eq!(batches.indices(2).len(), 100);
+//! # Ok::<(), downhill_data::DataError>(())
+//! ```
+
+mod error;
+mod gzip;
+pub mod idx;
+mod identity;
+mod image_set;
+mod order;
+mod pair;
+mod source;
+pub mod split;
+mod stream;
+
+pub use error::DataError;
+pub use identity::{DataIdentity, FileIdentity, Role};
+pub use image_set::{ImageSet, LabelledImage};
+pub use order::{BatchOrder, Batches};
+#[cfg(feature = "embedded")]
+pub use pair::load_mnist;
+pub use pair::{DEFAULT_LIMIT, ImagePair, load_directory, load_directory_within};
+pub use stream::{Purpose, Stream};

@@ -1,1 +1,94 @@
-//! downhill
+//! Optimizers for the [Burn](https://burn.dev) deep-learning framework, each exact to the variant
+//! that its config names.
+//!
+//! The "same" optimizer gives different numbers in two libraries because they put epsilon in
+//! another place, correct another moment or start from another accumulator. Here each such choice
+//! is a setting with a name, and constructors such as [`AdamConfig::book`], [`AdamConfig::theano`]
+//! and [`AdamConfig::torch`] fill the settings in:
+//!
+//! | constructor | settings of |
+//! | --- | --- |
+//! | `book()` | "Deep Learning from Scratch" (Koki Saitoh), `common/optimizer.py` |
+//! | `theano()` | its Theano cousin, `dnn/optimizers.py` of deep-learning-theano |
+//! | `torch()` | PyTorch; also what `Default` gives |
+//!
+//! | optimizer | state, in tensors per parameter |
+//! | --- | --- |
+//! | [`Sgd`] | 0 |
+//! | [`Momentum`] | 1 |
+//! | [`Nesterov`] | 1 |
+//! | [`AdaGrad`] | 1 |
+//! | [`RmsProp`] | 1 |
+//! | [`AdaDelta`] | 2 |
+//! | [`Adam`] | 2 |
+//!
+//! Every optimizer implements Burn's [`Optimizer`](burn::optim::Optimizer), so it serves wherever
+//! Burn takes one: a loop of your own, `burn-train`'s `Learner`, parameter groups, learning-rate
+//! schedules, gradient clipping, records.
+//!
+//! ```
+//! use burn::nn::LinearConfig;
+//! use burn::optim::GradientsParams;
+//! use burn::tensor::{Device, Tensor};
+//! use downhill::AdamConfig;
+//!
+//! let device = Device::flex().autodiff();
+//! let mut model = LinearConfig::new(3, 1).init(&device);
+//! let input = Tensor::<2>::ones([4, 3], &device);
+//! let config = AdamConfig { learning_rate: 0.1, ..AdamConfig::torch() };
+//! let mut optimizer = config.init()?;
+//!
+//! let loss = |model: &burn::nn::Linear| model.forward(input.clone()).square().mean();
+//! let before: f32 = loss(&model).into_scalar();
+//! for _ in 0..50 {
+//!     let gradients = GradientsParams::from_grads(loss(&model).backward(), &model);
+//!     model = optimizer.step(config.learning_rate, model, gradients);
+//! }
+//! let after: f32 = loss(&model).into_scalar();
+//! assert!(after < 0.1 * before);
+//! # Ok::<(), downhill::InvalidHyperparameter>(())
+//! ```
+//!
+//! # Conventions
+//!
+//! - Rules are written with `x` for the parameter, `g` for its gradient and `t` for the number of
+//!   the step, counted from 1. All operations are elementwise, for any rank and shape.
+//! - Scalars (powers of beta, `1 - beta`, bias corrections) are computed in `f64` whatever the
+//!   tensors hold.
+//! - Configs have public fields and are checked once, by `build` (the bare rule, for one parameter
+//!   group) or `init` (a [`ModuleOptimizer`](burn::optim::ModuleOptimizer) for a whole module). As
+//!   in Burn, the learning rate is an argument of each step; a config carries it so that one value
+//!   says exactly which training is meant.
+//! - Configs read from TOML or JSON refuse unknown keys; missing keys take the `torch()` value.
+//! - The crate never reads a file, prints, or draws a random number.
+//!
+//! # Features
+//!
+//! - `std` (default): the standard library. Without it the crate needs `alloc` alone.
+
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+mod adadelta;
+mod adagrad;
+mod adam;
+mod config;
+mod epsilon;
+mod hyperparameter;
+mod momentum;
+mod nesterov;
+mod rmsprop;
+mod sgd;
+mod state_record;
+
+pub use adadelta::{AdaDelta, AdaDeltaConfig, AdaDeltaState};
+pub use adagrad::{AdaGrad, AdaGradConfig, AdaGradState};
+pub use adam::{Adam, AdamConfig, AdamEpsilon, AdamState};
+pub use config::OptimizerConfig;
+pub use epsilon::EpsilonPlace;
+pub use hyperparameter::InvalidHyperparameter;
+pub use momentum::{Momentum, MomentumConfig, MomentumForm, MomentumState};
+pub use nesterov::{Nesterov, NesterovConfig};
+pub use rmsprop::{RmsProp, RmsPropConfig, RmsPropState};
+pub use sgd::{Sgd, SgdConfig};

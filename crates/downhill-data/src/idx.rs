@@ -1,0 +1,358 @@
+//! The IDX format: two zero bytes, the element type, the number of dimensions, each dimension as a
+//! big-endian `u32`, then the elements, the last dimension running fastest.
+//!
+//! The format has no published standard; the description is that of the [MNIST page]. The reader
+//! is strict: unsigned bytes only, the expected number of dimensions, and not a byte more or less
+//! than the header announces. It allocates nothing on a header's word.
+//!
+//! [MNIST page]: http://yann.lecun.com/exdb/mnist/
+
+use std::fmt;
+use std::path::Path;
+
+use crate::DataError;
+
+/// What an IDX file of an image set holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `[images, rows, columns]`, one byte per pixel.
+    Images,
+    /// `[labels]`, one byte from 0 to 9 each.
+    Labels,
+}
+
+impl Kind {
+    /// The number of dimensions of such a file.
+    pub fn dimensions(self) -> u8 {
+        match self {
+            Self::Images => 3,
+            Self::Labels => 1,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Images => "images (3 dimensions)",
+            Self::Labels => "labels (1 dimension)",
+        })
+    }
+}
+
+/// A checked IDX file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idx<'a> {
+    /// `[images, rows, columns]` or `[labels]`; each at least 1.
+    pub dimensions: Vec<usize>,
+    /// As many bytes as the product of the dimensions.
+    pub elements: &'a [u8],
+}
+
+/// The length of a header, in bytes.
+pub fn header_length(kind: Kind) -> usize {
+    4 + 4 * usize::from(kind.dimensions())
+}
+
+/// Reads a decompressed IDX file. `file` only names it in errors.
+///
+/// # Errors
+///
+/// Whatever differs from `kind`, the first difference first.
+pub fn read<'a>(file: &Path, bytes: &'a [u8], kind: Kind) -> Result<Idx<'a>, DataError> {
+    let dimensions = read_header(file, bytes, kind)?;
+    let header = header_length(kind) as u64;
+    let found = bytes.len() as u64;
+    let expected = dimensions
+        .iter()
+        .try_fold(1_u64, |product, &size| product.checked_mul(size.into()))
+        .and_then(|elements| elements.checked_add(header))
+        .ok_or_else(|| DataError::DimensionsOverflow {
+            file: file.into(),
+            dimensions: dimensions.clone(),
+        })?;
+    if found < expected {
+        return Err(DataError::Short {
+            file: file.into(),
+            expected,
+            found,
+            dimensions,
+        });
+    }
+    if found > expected {
+        return Err(DataError::Trailing {
+            file: file.into(),
+            expected,
+            found,
+        });
+    }
+    let elements = &bytes[header_length(kind)..];
+    if kind == Kind::Labels
+        && let Some(index) = elements.iter().position(|&label| label > 9)
+    {
+        return Err(DataError::Label {
+            file: file.into(),
+            offset: header + index as u64,
+            found: elements[index],
+        });
+    }
+    // No dimension exceeds the number of elements, which is the length of a slice.
+    let dimensions = dimensions.iter().map(|&size| size as usize).collect();
+    Ok(Idx {
+        dimensions,
+        elements,
+    })
+}
+
+fn read_header(file: &Path, bytes: &[u8], kind: Kind) -> Result<Vec<u32>, DataError> {
+    let short = |expected| DataError::HeaderShort {
+        file: file.into(),
+        expected,
+        found: bytes.len() as u64,
+    };
+    let &[zero, also_zero, element_type, count] = bytes.first_chunk().ok_or_else(|| short(4))?;
+    if (zero, also_zero) != (0, 0) {
+        return Err(DataError::Magic {
+            file: file.into(),
+            found: [zero, also_zero],
+        });
+    }
+    if element_type != 0x08 {
+        return Err(DataError::ElementType {
+            file: file.into(),
+            found: element_type,
+        });
+    }
+    if count != kind.dimensions() {
+        return Err(wrong_dimensions(file, kind, count));
+    }
+    let header = header_length(kind);
+    let sizes = bytes.get(4..header).ok_or_else(|| short(header as u64))?;
+    let dimensions: Vec<u32> = sizes
+        .as_chunks()
+        .0
+        .iter()
+        .map(|&size| u32::from_be_bytes(size))
+        .collect();
+    match dimensions.iter().position(|&size| size == 0) {
+        Some(index) => Err(DataError::ZeroDimension {
+            file: file.into(),
+            offset: 4 + 4 * index as u64,
+        }),
+        None => Ok(dimensions),
+    }
+}
+
+fn wrong_dimensions(file: &Path, expected: Kind, found: u8) -> DataError {
+    let other = match expected {
+        Kind::Images => Kind::Labels,
+        Kind::Labels => Kind::Images,
+    };
+    if found == other.dimensions() {
+        DataError::Swapped {
+            file: file.into(),
+            expected,
+            found: other,
+        }
+    } else {
+        DataError::Dimensions {
+            file: file.into(),
+            kind: expected,
+            found,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn idx(dimensions: &[u32], elements: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0, 0, 8, dimensions.len() as u8];
+        for size in dimensions {
+            bytes.extend(size.to_be_bytes());
+        }
+        bytes.extend(elements);
+        bytes
+    }
+
+    fn images() -> Vec<u8> {
+        idx(&[2, 3, 2], &[0, 1, 2, 3, 4, 5, 250, 251, 252, 253, 254, 255])
+    }
+
+    fn fault(bytes: &[u8], kind: Kind) -> DataError {
+        read(Path::new("f"), bytes, kind).unwrap_err()
+    }
+
+    fn with(position: usize, value: u8) -> Vec<u8> {
+        let mut bytes = images();
+        bytes[position] = value;
+        bytes
+    }
+
+    #[test]
+    fn images_and_labels_are_read() {
+        let bytes = images();
+        let read_images = read(Path::new("f"), &bytes, Kind::Images).unwrap();
+        assert_eq!(read_images.dimensions, [2, 3, 2]);
+        assert_eq!(read_images.elements, &bytes[16..]);
+        let bytes = idx(&[3], &[0, 9, 5]);
+        let labels = read(Path::new("f"), &bytes, Kind::Labels).unwrap();
+        assert_eq!(
+            (labels.dimensions, labels.elements),
+            (vec![3], &[0, 9, 5][..])
+        );
+    }
+
+    #[test]
+    fn every_length_but_the_right_one_is_refused() {
+        let whole = images();
+        for length in 0..whole.len() {
+            let error = fault(&whole[..length], Kind::Images);
+            let expected = match length {
+                0..4 => format!("\"f\": ends at byte {length}, expected a header of 4 bytes"),
+                4..16 => format!("\"f\": ends at byte {length}, expected a header of 16 bytes"),
+                _ => format!("\"f\": ends at byte {length}, expected 28 bytes for [2, 3, 2]"),
+            };
+            assert_eq!(error.to_string(), expected);
+            assert_eq!(
+                matches!(error, DataError::HeaderShort { .. }),
+                length < 16,
+                "{error:?}"
+            );
+        }
+        let mut long = whole;
+        long.extend([7; 3]);
+        let error = fault(&long, Kind::Images);
+        assert!(matches!(error, DataError::Trailing { .. }), "{error:?}");
+        assert_eq!(
+            error.to_string(),
+            "\"f\": byte 28: expected the end of the file, found 3 more bytes"
+        );
+    }
+
+    #[test]
+    fn no_single_wrong_byte_in_a_header_passes_or_panics() {
+        for position in 0..16 {
+            for value in 0..=255 {
+                let bytes = with(position, value);
+                for kind in [Kind::Images, Kind::Labels] {
+                    let unchanged = value == images()[position] && kind == Kind::Images;
+                    assert_eq!(read(Path::new("f"), &bytes, kind).is_ok(), unchanged);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_header_is_named() {
+        type Case = (Vec<u8>, Kind, fn(&DataError) -> bool, &'static str);
+        let cases: [Case; 13] = [
+            (
+                with(0, 0x1f),
+                Kind::Images,
+                |error| matches!(error, DataError::Magic { found: [0x1f, 0], .. }),
+                "byte 0: expected 0x00 0x00, found 0x1f 0x00",
+            ),
+            (
+                with(1, 0x50),
+                Kind::Images,
+                |error| matches!(error, DataError::Magic { found: [0, 0x50], .. }),
+                "byte 0: expected 0x00 0x00, found 0x00 0x50",
+            ),
+            (
+                with(2, 0x0d),
+                Kind::Images,
+                |error| matches!(error, DataError::ElementType { found: 0x0d, .. }),
+                "byte 2: expected element type 0x08 (unsigned byte), found 0x0d",
+            ),
+            (
+                with(2, 0x00),
+                Kind::Images,
+                |error| matches!(error, DataError::ElementType { found: 0, .. }),
+                "byte 2: expected element type 0x08 (unsigned byte), found 0x00",
+            ),
+            (
+                with(3, 0),
+                Kind::Images,
+                |error| matches!(error, DataError::Dimensions { found: 0, .. }),
+                "byte 3: expected 3 for images (3 dimensions), found 0",
+            ),
+            (
+                with(3, 5),
+                Kind::Labels,
+                |error| matches!(error, DataError::Dimensions { found: 5, .. }),
+                "byte 3: expected 1 for labels (1 dimension), found 5",
+            ),
+            (
+                with(3, 1),
+                Kind::Images,
+                |error| matches!(error, DataError::Swapped { found: Kind::Labels, .. }),
+                "byte 3: expected images (3 dimensions), found labels (1 dimension): \
+                 are the two files swapped?",
+            ),
+            (
+                images(),
+                Kind::Labels,
+                |error| matches!(error, DataError::Swapped { found: Kind::Images, .. }),
+                "byte 3: expected labels (1 dimension), found images (3 dimensions): \
+                 are the two files swapped?",
+            ),
+            (
+                idx(&[0, 3, 2], &[]),
+                Kind::Images,
+                |error| matches!(error, DataError::ZeroDimension { offset: 4, .. }),
+                "byte 4: expected a dimension of at least 1, found 0",
+            ),
+            (
+                idx(&[2, 3, 0], &[]),
+                Kind::Images,
+                |error| matches!(error, DataError::ZeroDimension { offset: 12, .. }),
+                "byte 12: expected a dimension of at least 1, found 0",
+            ),
+            (
+                idx(&[u32::MAX; 3], &[1; 64]),
+                Kind::Images,
+                |error| matches!(error, DataError::DimensionsOverflow { .. }),
+                "byte 4: the product of the dimensions [4294967295, 4294967295, 4294967295] \
+                 overflows",
+            ),
+            (
+                idx(&[u32::MAX], &[1; 64]),
+                Kind::Labels,
+                |error| matches!(error, DataError::Short { expected: 4_294_967_303, .. }),
+                "ends at byte 72, expected 4294967303 bytes for [4294967295]",
+            ),
+            (
+                idx(&[u32::MAX, u32::MAX, 1], &[1; 64]),
+                Kind::Images,
+                |error| matches!(error, DataError::Short { found: 80, .. }),
+                "ends at byte 80, expected 18446744065119617041 bytes \
+                 for [4294967295, 4294967295, 1]",
+            ),
+        ];
+        for (bytes, kind, is_expected, message) in cases {
+            let error = fault(&bytes, kind);
+            assert!(is_expected(&error), "{error:?}");
+            let text = error.to_string();
+            assert!(
+                text == format!("\"f\": {message}"),
+                "{text}\nis not\n{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_label_that_is_no_digit_is_refused() {
+        for label in [10, 255] {
+            let error = fault(&idx(&[4], &[1, 2, label, 3]), Kind::Labels);
+            assert!(
+                matches!(error, DataError::Label { offset: 10, found, .. } if found == label)
+            );
+            assert_eq!(
+                error.to_string(),
+                format!("\"f\": byte 10: expected a label from 0 to 9, found {label}")
+            );
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Labelled images in memory.
+
+use burn_dataset::{Dataset, DatasetError};
+
+use crate::DataError;
+
+/// Grey images of one size with labels from 0 to 9, at least one; pixels as bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ImageSet {
+    pixels: Vec<u8>,
+    labels: Vec<u8>,
+    rows: usize,
+    columns: usize,
+}
+
+/// One image of an [`ImageSet`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelledImage {
+    /// `[rows, columns]`, row by row; 0 is background.
+    pub pixels: Vec<u8>,
+    /// From 0 to 9.
+    pub label: u8,
+}
+
+impl ImageSet {
+    /// A set of images: `pixels` is `[labels, rows, columns]`, image by image and row by row.
+    ///
+    /// # Errors
+    ///
+    /// No image, a dimension of zero, another number of pixels, or a label above 9.
+    pub fn new(
+        pixels: Vec<u8>,
+        labels: Vec<u8>,
+        rows: usize,
+        columns: usize,
+    ) -> Result<Self, DataError> {
+        let needed = rows
+            .checked_mul(columns)
+            .and_then(|size| size.checked_mul(labels.len()));
+        if pixels.is_empty() || needed != Some(pixels.len()) {
+            return Err(DataError::PixelCount {
+                pixels: pixels.len(),
+                labels: labels.len(),
+                rows,
+                columns,
+            });
+        }
+        if let Some(index) = labels.iter().position(|&label| label > 9) {
+            return Err(DataError::LabelValue {
+                index,
+                found: labels[index],
+            });
+        }
+        Ok(Self {
+            pixels,
+            labels,
+            rows,
+            columns,
+        })
+    }
+
+    /// How many images there are; at least one.
+    #[expect(clippy::len_without_is_empty, reason = "a set is never empty")]
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Rows of an image.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Columns of an image.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Pixels of an image: rows times columns.
+    pub fn image_size(&self) -> usize {
+        self.rows * self.columns
+    }
+
+    /// All pixels, `[len, rows, columns]`, image by image and row by row.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// All labels, `[len]`, each from 0 to 9.
+    pub fn labels(&self) -> &[u8] {
+        &self.labels
+    }
+
+    /// The pixels of one image, `[rows, columns]`.
+    ///
+    /// # Panics
+    ///
+    /// Where `index` is not below [`len`](Self::len).
+    pub fn image(&self, index: usize) -> &[u8] {
+        let size = self.image_size();
+        &self.pixels[index * size..][..size]
+    }
+
+    /// The images at `indices`, in that order; an index may come several times.
+    ///
+    /// # Errors
+    ///
+    /// No index, or one that is not below [`len`](Self::len).
+    pub fn select(&self, indices: &[usize]) -> Result<Self, DataError> {
+        let available = self.len();
+        if let Some(&index) = indices.iter().find(|&&index| index >= available) {
+            return Err(DataError::Index { index, available });
+        }
+        let mut pixels = Vec::with_capacity(indices.len() * self.image_size());
+        for &index in indices {
+            pixels.extend_from_slice(self.image(index));
+        }
+        let labels = indices.iter().map(|&index| self.labels[index]).collect();
+        Self::new(pixels, labels, self.rows, self.columns)
+    }
+}
+
+impl std::fmt::Debug for ImageSet {
+    /// Without the pixels.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("ImageSet")
+            .field("len", &self.len())
+            .field("rows", &self.rows)
+            .field("columns", &self.columns)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Dataset<LabelledImage> for ImageSet {
+    fn get(&self, index: usize) -> Result<LabelledImage, DatasetError> {
+        Ok(LabelledImage {
+            pixels: self.image(index).to_vec(),
+            label: self.labels[index],
+        })
+    }
+
+    fn len(&self) -> usize {
+        self.labels.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn three() -> ImageSet {
+        ImageSet::new((0..18).collect(), vec![4, 0, 9], 2, 3).unwrap()
+    }
+
+    #[test]
+    fn images_are_found_by_index() {
+        let set = three();
+        assert_eq!(set.image(1), [6, 7, 8, 9, 10, 11]);
+        let image = Dataset::get(&set, 2).unwrap();
+        assert_eq!(image.pixels, [12, 13, 14, 15, 16, 17]);
+        assert_eq!(image.label, 9);
+        let labels: Vec<u8> = set.iter().map(|image| image.unwrap().label).collect();
+        assert_eq!(labels, [4, 0, 9]);
+    }
+
+    #[test]
+    #[should_panic(expected = "out of range")]
+    fn an_index_out_of_bounds_panics_as_the_trait_demands() {
+        let _ = Dataset::get(&three(), 3);
+    }
+
+    #[test]
+    fn a_selection_keeps_order_and_repetition() {
+        let picked = three().select(&[2, 0, 2]).unwrap();
+        assert_eq!(picked.labels(), [9, 4, 9]);
+        assert_eq!(picked.image(1), three().image(0));
+    }
+
+    #[test]
+    fn impossible_sets_are_refused() {
+        let message = |set: Result<ImageSet, DataError>| set.unwrap_err().to_string();
+        assert_eq!(
+            message(ImageSet::new(vec![0; 17], vec![1, 2, 3], 2, 3)),
+            "3 images of 2x3 need as many pixels, at least one, got 17"
+        );
+        for (labels, rows, columns) in [(0, 2, 3), (3, 0, 3), (2, usize::MAX, 2)] {
+            let set = ImageSet::new(Vec::new(), vec![0; labels], rows, columns);
+            assert!(matches!(set, Err(DataError::PixelCount { .. })), "{set:?}");
+        }
+        assert_eq!(
+            message(ImageSet::new(vec![0; 18], vec![1, 10, 3], 2, 3)),
+            "label 1 must lie in [0, 9], got 10"
+        );
+        assert_eq!(
+            message(three().select(&[0, 3])),
+            "index must lie in [0, 3), got 3"
+        );
+        assert!(matches!(three().select(&[]), Err(DataError::PixelCount { .. })));
+    }
+}

@@ -1,0 +1,166 @@
+//! Which images make up the batch of an update.
+
+use crate::{DataError, Purpose, Stream};
+
+/// How batches are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BatchOrder {
+    /// Each image of each batch anew from all images: one may come twice, another not at all.
+    WithReplacement,
+    /// Each epoch shuffles the images and takes them batch by batch, each image at most once.
+    /// Where the batch size does not divide the number of images, the short rest of an epoch is
+    /// dropped; another shuffle leaves out others.
+    ShuffledEpochs,
+}
+
+/// The batches of a run, by the number of the update. Any of them can be had without those before
+/// it, in any order; going through an epoch in order costs one shuffle.
+#[derive(Clone, Debug)]
+pub struct Batches {
+    order: BatchOrder,
+    seed: u64,
+    batch: usize,
+    available: usize,
+    /// The epoch shuffled last, and its images.
+    shuffled: Option<(u64, Vec<usize>)>,
+}
+
+impl Batches {
+    /// Batches of `batch` out of `available` images.
+    ///
+    /// # Errors
+    ///
+    /// A batch of none or of more than there are, whatever the order.
+    pub fn new(
+        order: BatchOrder,
+        seed: u64,
+        batch: usize,
+        available: usize,
+    ) -> Result<Self, DataError> {
+        if batch == 0 || batch > available {
+            return Err(DataError::BatchSize { batch, available });
+        }
+        Ok(Self {
+            order,
+            seed,
+            batch,
+            available,
+            shuffled: None,
+        })
+    }
+
+    /// Updates per epoch: as many as there are whole batches among the images. With replacement
+    /// this is a unit of account only.
+    pub fn updates_per_epoch(&self) -> u64 {
+        (self.available / self.batch) as u64
+    }
+
+    /// The images of one update, `[batch]`, counted from 0.
+    pub fn indices(&mut self, update: u64) -> Vec<usize> {
+        match self.order {
+            BatchOrder::WithReplacement => {
+                let mut stream = Stream::new(self.seed, Purpose::BatchOrder, update);
+                let available = self.available as u64;
+                let draw = |_| stream.below(available) as usize;
+                (0..self.batch).map(draw).collect()
+            }
+            BatchOrder::ShuffledEpochs => {
+                let epoch = update / self.updates_per_epoch();
+                let place = (update % self.updates_per_epoch()) as usize * self.batch;
+                self.epoch(epoch)[place..][..self.batch].to_vec()
+            }
+        }
+    }
+
+    fn epoch(&mut self, epoch: u64) -> &[usize] {
+        let kept = self.shuffled.take().filter(|(kept, _)| *kept == epoch);
+        let shuffle = || {
+            let mut stream = Stream::new(self.seed, Purpose::BatchOrder, epoch);
+            (epoch, stream.permutation(self.available))
+        };
+        let kept = kept.unwrap_or_else(shuffle);
+        &self.shuffled.insert(kept).1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOTH: [BatchOrder; 2] = [BatchOrder::WithReplacement, BatchOrder::ShuffledEpochs];
+
+    fn batches(order: BatchOrder, seed: u64) -> Batches {
+        Batches::new(order, seed, 30, 100).unwrap()
+    }
+
+    #[test]
+    fn any_update_can_be_had_without_those_before_it() {
+        for order in BOTH {
+            let mut in_order = batches(order, 7);
+            let all: Vec<_> = (0..20).map(|update| in_order.indices(update)).collect();
+            for update in [19, 0, 7, 7, 3] {
+                let mut fresh = batches(order, 7);
+                assert_eq!(fresh.indices(update as u64), all[update]);
+                assert_eq!(in_order.indices(update as u64), all[update]);
+            }
+        }
+    }
+
+    #[test]
+    fn seeds_and_updates_differ() {
+        for order in BOTH {
+            let mut batches_7 = batches(order, 7);
+            assert_ne!(batches_7.indices(0), batches_7.indices(1));
+            assert_ne!(batches_7.indices(0), batches_7.indices(3));
+            assert_ne!(batches_7.indices(0), batches(order, 8).indices(0));
+        }
+    }
+
+    #[test]
+    fn an_epoch_takes_each_image_at_most_once() {
+        let mut batches = batches(BatchOrder::ShuffledEpochs, 7);
+        assert_eq!(batches.updates_per_epoch(), 3);
+        let mut left_out = Vec::new();
+        for epoch in 0..2 {
+            let updates = 3 * epoch..3 * epoch + 3;
+            let mut taken: Vec<_> = updates.flat_map(|update| batches.indices(update)).collect();
+            taken.sort_unstable();
+            taken.dedup();
+            assert_eq!(taken.len(), 90);
+            left_out.push((0..100).filter(|index| !taken.contains(index)).collect());
+        }
+        let [first, second]: [Vec<usize>; 2] = left_out.try_into().unwrap();
+        assert_ne!(first, second);
+    }
+
+    #[test]
+    fn a_batch_of_everything_is_a_permutation() {
+        let mut batches = Batches::new(BatchOrder::ShuffledEpochs, 7, 100, 100).unwrap();
+        let mut indices = batches.indices(u64::MAX);
+        indices.sort_unstable();
+        assert_eq!(indices, (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn drawing_with_replacement_reaches_everything() {
+        let mut batches = batches(BatchOrder::WithReplacement, 7);
+        let mut seen: Vec<_> = (0..100).flat_map(|update| batches.indices(update)).collect();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen, (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn impossible_batches_are_refused() {
+        for order in BOTH {
+            for batch in [0, 101] {
+                let error = Batches::new(order, 7, batch, 100).unwrap_err();
+                assert!(matches!(error, DataError::BatchSize { .. }));
+                assert_eq!(
+                    error.to_string(),
+                    format!("batch must lie in [1, 100], got {batch}")
+                );
+            }
+        }
+    }
+}

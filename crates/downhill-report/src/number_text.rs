@@ -1,0 +1,166 @@
+//! Numbers as text, with as many digits as their interval supports.
+
+use crate::statistics::{Interval, Statistics};
+use crate::summary::Summary;
+
+/// The typographic minus sign, as wide as a plus sign.
+const MINUS: char = '\u{2212}';
+
+/// Digits after the decimal point of accuracies in percent, the same in a whole report so that its
+/// numbers can be compared and aligned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Precision {
+    digits: usize,
+}
+
+impl Precision {
+    /// Two digits where every test accuracy is known to a tenth of a point, one otherwise.
+    pub(crate) fn of(summary: &Summary) -> Self {
+        let mut intervals = summary
+            .methods
+            .iter()
+            .filter_map(|method| method.finals?.test_accuracy.interval)
+            .peekable();
+        let is_narrow = |interval: Interval| interval.upper - interval.lower <= 0.002;
+        let digits = if intervals.peek().is_some() && intervals.all(is_narrow) {
+            2
+        } else {
+            1
+        };
+        Self { digits }
+    }
+
+    /// A share as percent without the sign for it: 0.759 is `75.9`.
+    pub(crate) fn percent(self, share: f64) -> String {
+        fixed(100.0 * share, self.digits)
+    }
+
+    /// A difference of shares in points with its sign: -0.036 is `−3.6`.
+    pub(crate) fn signed_points(self, difference: f64) -> String {
+        let text = self.percent(difference);
+        let is_zero = text.chars().all(|digit| "0.".contains(digit));
+        if text.starts_with(MINUS) || is_zero {
+            text
+        } else {
+            format!("+{text}")
+        }
+    }
+
+    /// Mean and standard deviation in percent: `75.9 ± 1.8`.
+    pub(crate) fn mean_and_deviation(self, statistics: &Statistics) -> String {
+        let mean = self.percent(statistics.mean);
+        match statistics.standard_deviation {
+            Some(deviation) => format!("{mean} ± {}", self.percent(deviation)),
+            None => mean,
+        }
+    }
+
+    /// Both ends in percent: `[74.4, 77.4]`.
+    pub(crate) fn interval(self, interval: Interval) -> String {
+        let (lower, upper) = (self.percent(interval.lower), self.percent(interval.upper));
+        format!("[{lower}, {upper}]")
+    }
+
+    /// Both ends in points with their signs: `[−5.0, −2.4]`.
+    pub(crate) fn signed_interval(self, interval: Interval) -> String {
+        let lower = self.signed_points(interval.lower);
+        let upper = self.signed_points(interval.upper);
+        format!("[{lower}, {upper}]")
+    }
+}
+
+/// A number with a fixed count of digits after the point; never `−0.0`.
+pub(crate) fn fixed(value: f64, digits: usize) -> String {
+    let text = format!("{:.digits$}", value.abs());
+    let is_zero = text.chars().all(|digit| "0.".contains(digit));
+    if value < 0.0 && !is_zero {
+        format!("{MINUS}{text}")
+    } else {
+        text
+    }
+}
+
+/// A loss with three significant digits: `0.0123`, `2.30`, `1.0e−6`.
+pub(crate) fn loss(value: f64) -> String {
+    if value != 0.0 && value.abs() < 1e-4 {
+        return format!("{value:.1e}").replace('-', &MINUS.to_string());
+    }
+    let magnitude = if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 };
+    fixed(value, usize::try_from(2 - magnitude).unwrap_or(0))
+}
+
+/// A count with commas between thousands: `10,000`.
+pub(crate) fn count(value: impl TryInto<u64>) -> String {
+    let digits = value.try_into().unwrap_or(u64::MAX).to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A count and its noun: `1 run`, `8 runs`.
+pub(crate) fn counted(value: usize, noun: &str) -> String {
+    let plural = if value == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", count(value))
+}
+
+/// Words as a list: `a`, `a and b`, `a, b and c`.
+pub(crate) fn listed(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// A duration: `41 s`, `1 min 23 s`, `2 h 5 min`.
+pub(crate) fn duration(seconds: f64) -> String {
+    if seconds < 10.0 {
+        return format!("{} s", fixed(seconds, 1));
+    }
+    let seconds = seconds.round() as u64;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE_DIGIT: Precision = Precision { digits: 1 };
+
+    #[test]
+    fn signs_are_shown_except_at_zero() {
+        assert_eq!(ONE_DIGIT.signed_points(-0.036), "−3.6");
+        assert_eq!(ONE_DIGIT.signed_points(0.012), "+1.2");
+        assert_eq!(ONE_DIGIT.signed_points(-0.0001), "0.0");
+        assert_eq!(ONE_DIGIT.percent(1.0), "100.0");
+    }
+
+    #[test]
+    fn losses_have_three_significant_digits() {
+        assert_eq!(loss(2.3026), "2.30");
+        assert_eq!(loss(0.012_34), "0.0123");
+        assert_eq!(loss(12.34), "12.3");
+        assert_eq!(loss(1234.5), "1234");
+        assert_eq!(loss(0.000_001_2), "1.2e−6");
+        assert_eq!(loss(0.0), "0.00");
+    }
+
+    #[test]
+    fn counts_lists_and_durations_read_as_words() {
+        assert_eq!((count(999_usize), count(10_000_u64)), ("999".into(), "10,000".into()));
+        assert_eq!((counted(1, "run"), counted(0, "run")), ("1 run".into(), "0 runs".into()));
+        let words = ["a".to_owned(), "b".to_owned(), "c".to_owned()];
+        assert_eq!(listed(&words), "a, b and c");
+        assert_eq!((duration(9.96), duration(83.4)), ("10.0 s".into(), "1 min 23 s".into()));
+        assert_eq!(duration(7_500.0), "2 h 5 min");
+    }
+}

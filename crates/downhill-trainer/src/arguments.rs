@@ -1,0 +1,81 @@
+//! The command line of `train`, in one file without dependencies of ours, so that `xtask` can read
+//! the same arguments before anything is built.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// What `train` takes.
+#[derive(Args, Clone, Debug)]
+pub struct TrainArguments {
+    /// A config file, or one of `configs/` by its stem
+    #[arg(default_value = "regularization")]
+    pub config: String,
+
+    /// Where tensors live and are computed
+    #[arg(long, value_enum, default_value_t = Backend::Flex, env = "DOWNHILL_BACKEND")]
+    pub backend: Backend,
+
+    /// Override one value of the config, e.g. `optimizer.sgd.learning_rate=0.02`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+
+    /// Run this one seed
+    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    pub seed: Option<u64>,
+
+    /// Run the seeds 0 to N - 1 instead of the config's own number
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub seeds: Option<u64>,
+
+    /// Only these of the experiment's methods, by name
+    #[arg(long = "method", value_name = "NAME")]
+    pub methods: Vec<String>,
+
+    /// Print the resolved config, where each value comes from and the runs, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Train again even where finished runs are there; their records are replaced
+    #[arg(long)]
+    pub again: bool,
+
+    /// Read the four IDX files (raw or gzip) from here instead of the MNIST shipped inside
+    #[arg(long, value_name = "DIR", env = "DOWNHILL_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Where records and reports go
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "runs",
+        env = "DOWNHILL_RUNS_DIR"
+    )]
+    pub runs_dir: PathBuf,
+
+    /// How many runs train at the same time [default: one per core on the CPU, one on wgpu]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    pub workers: Option<u64>,
+}
+
+/// Where tensors live and are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    /// Burn's pure-Rust CPU backend
+    Flex,
+    /// Burn's older CPU backend, deprecated upstream
+    Ndarray,
+    /// The GPU by Vulkan, Metal or DirectX; software Vulkan where there is none
+    Wgpu,
+}
+
+impl Backend {
+    /// The backend's name, which is also the cargo feature that builds it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flex => "flex",
+            Self::Ndarray => "ndarray",
+            Self::Wgpu => "wgpu",
+        }
+    }
+}
