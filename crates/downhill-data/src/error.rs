@@ -8,12 +8,16 @@ use thiserror::Error;
 use crate::idx::Kind;
 
 /// What is wrong with a data set or with what was asked of it: the file, the place in it, what was
-/// expected and what was found. Byte offsets count decompressed bytes.
+/// expected, what was found and what to do. Byte offsets count decompressed bytes.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DataError {
     /// None of the names under which a file may lie is there.
-    #[error("{directory:?}: found none of {}", names.join(", "))]
+    #[error(
+        "{directory:?}: found none of {}; put the four IDX files there, raw or gzip, or name another \
+         directory",
+        names.join(", ")
+    )]
     Missing {
         /// Where was looked.
         directory: PathBuf,
@@ -22,7 +26,10 @@ pub enum DataError {
     },
 
     /// A directory, a pipe or a device lies where something else is needed.
-    #[error("{path:?}: expected {expected}, found {found}")]
+    #[error(
+        "{path:?}: expected {expected}, found {found}; name a directory that holds the four files \
+         themselves"
+    )]
     WrongFileType {
         /// What was to be opened.
         path: PathBuf,
@@ -33,7 +40,7 @@ pub enum DataError {
     },
 
     /// The operating system refused to open or to read a file.
-    #[error("{path:?}: cannot be read: {source}")]
+    #[error("{path:?}: cannot be read: {source}; check its path and its permissions")]
     Unreadable {
         /// What was to be read.
         path: PathBuf,
@@ -42,7 +49,10 @@ pub enum DataError {
     },
 
     /// The files hold more bytes, raw or decompressed, than are allowed.
-    #[error("{file:?}: exceeds the limit of {limit} bytes for the four files together")]
+    #[error(
+        "{file:?}: exceeds the limit of {limit} bytes for the four files together; check that this \
+         is the file you meant"
+    )]
     TooLarge {
         /// The file at which the limit was passed.
         file: PathBuf,
@@ -51,7 +61,9 @@ pub enum DataError {
     },
 
     /// A gzip file stops in the middle.
-    #[error("{file:?}: gzip data ends early, after {decoded} decompressed bytes")]
+    #[error(
+        "{file:?}: gzip data ends early, after {decoded} decompressed bytes; copy or download it again"
+    )]
     GzipTruncated {
         /// The file.
         file: PathBuf,
@@ -60,7 +72,9 @@ pub enum DataError {
     },
 
     /// Gzip data that cannot be decompressed, or whose checksum is wrong.
-    #[error("{file:?}: bad gzip data after {decoded} decompressed bytes: {source}")]
+    #[error(
+        "{file:?}: bad gzip data after {decoded} decompressed bytes: {source}; copy or download it again"
+    )]
     GzipCorrupt {
         /// The file.
         file: PathBuf,
@@ -71,7 +85,9 @@ pub enum DataError {
     },
 
     /// A gzip file of absurdly many members.
-    #[error("{file:?}: expected at most {limit} gzip members, found more")]
+    #[error(
+        "{file:?}: expected at most {limit} gzip members, found more; compress it anew in one piece"
+    )]
     GzipMembers {
         /// The file.
         file: PathBuf,
@@ -80,7 +96,9 @@ pub enum DataError {
     },
 
     /// An IDX file that ends within its header.
-    #[error("{file:?}: ends at byte {found}, expected a header of {expected} bytes")]
+    #[error(
+        "{file:?}: ends at byte {found}, expected a header of {expected} bytes; copy or download it again"
+    )]
     HeaderShort {
         /// The file.
         file: PathBuf,
@@ -91,7 +109,10 @@ pub enum DataError {
     },
 
     /// Not an IDX file.
-    #[error("{file:?}: byte 0: expected 0x00 0x00, found {:#04x} {:#04x}", found[0], found[1])]
+    #[error(
+        "{file:?}: byte 0: expected 0x00 0x00, found {:#04x} {:#04x}; this is no IDX file, replace it",
+        found[0], found[1]
+    )]
     Magic {
         /// The file.
         file: PathBuf,
@@ -100,7 +121,10 @@ pub enum DataError {
     },
 
     /// An IDX file of something other than unsigned bytes.
-    #[error("{file:?}: byte 2: expected element type 0x08 (unsigned byte), found {found:#04x}")]
+    #[error(
+        "{file:?}: byte 2: expected element type 0x08 (unsigned byte), found {found:#04x}; write the \
+         file anew with unsigned bytes"
+    )]
     ElementType {
         /// The file.
         file: PathBuf,
@@ -109,7 +133,11 @@ pub enum DataError {
     },
 
     /// An IDX file of another number of dimensions.
-    #[error("{file:?}: byte 3: expected {} for {kind}, found {found}", kind.dimensions())]
+    #[error(
+        "{file:?}: byte 3: expected {} for {kind}, found {found}; check that the file is what its \
+         name says",
+        kind.dimensions()
+    )]
     Dimensions {
         /// The file.
         file: PathBuf,
@@ -120,7 +148,7 @@ pub enum DataError {
     },
 
     /// Labels where images should be, or the reverse.
-    #[error("{file:?}: byte 3: expected {expected}, found {found}: are the two files swapped?")]
+    #[error("{file:?}: byte 3: expected {expected}, found {found}; swap the two files back")]
     Swapped {
         /// The file.
         file: PathBuf,
@@ -131,7 +159,10 @@ pub enum DataError {
     },
 
     /// A dimension of zero.
-    #[error("{file:?}: byte {offset}: expected a dimension of at least 1, found 0")]
+    #[error(
+        "{file:?}: byte {offset}: expected a dimension of at least 1, found 0; a set needs at least \
+         one image of at least one pixel"
+    )]
     ZeroDimension {
         /// The file.
         file: PathBuf,
@@ -140,7 +171,10 @@ pub enum DataError {
     },
 
     /// Dimensions whose product is no possible length.
-    #[error("{file:?}: byte 4: the product of the dimensions {dimensions:?} overflows")]
+    #[error(
+        "{file:?}: byte 4: expected dimensions whose product fits 64 bits, found {dimensions:?}; copy \
+         or download it again"
+    )]
     DimensionsOverflow {
         /// The file.
         file: PathBuf,
@@ -149,7 +183,9 @@ pub enum DataError {
     },
 
     /// An IDX file that ends before its last element.
-    #[error("{file:?}: ends at byte {found}, expected {expected} bytes for {dimensions:?}")]
+    #[error(
+        "{file:?}: ends at byte {found}, expected {expected} bytes for {dimensions:?}; copy or download it again"
+    )]
     Short {
         /// The file.
         file: PathBuf,
@@ -162,7 +198,11 @@ pub enum DataError {
     },
 
     /// Bytes after the last element of an IDX file.
-    #[error("{file:?}: byte {expected}: expected the end of the file, found {} more bytes", found - expected)]
+    #[error(
+        "{file:?}: byte {expected}: expected the end of the file, found {} more bytes; copy or \
+         download it again",
+        found - expected
+    )]
     Trailing {
         /// The file.
         file: PathBuf,
@@ -173,7 +213,10 @@ pub enum DataError {
     },
 
     /// A label that is no digit.
-    #[error("{file:?}: byte {offset}: expected a label from 0 to 9, found {found}")]
+    #[error(
+        "{file:?}: byte {offset}: expected a label from 0 to 9, found {found}; sets of more than ten \
+         classes are not supported"
+    )]
     Label {
         /// The file.
         file: PathBuf,
@@ -183,8 +226,11 @@ pub enum DataError {
         found: u8,
     },
 
-    /// As many images as labels are needed.
-    #[error("{images_file:?} holds {images} images, {labels_file:?} holds {labels} labels")]
+    /// Another number of labels than of images.
+    #[error(
+        "{labels_file:?}: byte 4: expected {images} labels for the images of {images_file:?}, found \
+         {labels}; take both files from one set"
+    )]
     CountMismatch {
         /// The file of images.
         images_file: PathBuf,
@@ -198,7 +244,8 @@ pub enum DataError {
 
     /// Training and test images of different sizes.
     #[error(
-        "{test_file:?}: byte 8: expected {}x{} pixels as in {train_file:?}, found {}x{}",
+        "{test_file:?}: byte 8: expected {}x{} pixels as in {train_file:?}, found {}x{}; take all \
+         files from one set",
         train[0], train[1], test[0], test[1]
     )]
     SizeMismatch {

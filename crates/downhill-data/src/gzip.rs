@@ -108,7 +108,7 @@ mod tests {
         let error = expand(&bytes[..bytes.len() - 3]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "\"f.gz\": gzip data ends early, after 40 decompressed bytes"
+            "\"f.gz\": gzip data ends early, after 40 decompressed bytes; copy or download it again"
         );
     }
 
@@ -136,7 +136,8 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "\"f.gz\": bad gzip data after 8 decompressed bytes: \
-             corrupt gzip stream does not have a matching checksum"
+             corrupt gzip stream does not have a matching checksum; \
+             copy or download it again"
         );
     }
 
@@ -148,7 +149,8 @@ mod tests {
         assert!(matches!(error, DataError::GzipCorrupt { decoded: 8, .. }), "{error:?}");
         assert_eq!(
             error.to_string(),
-            "\"f.gz\": bad gzip data after 8 decompressed bytes: invalid gzip header"
+            "\"f.gz\": bad gzip data after 8 decompressed bytes: invalid gzip header; \
+             copy or download it again"
         );
     }
 
@@ -171,7 +173,7 @@ mod tests {
         assert!(matches!(error, DataError::GzipMembers { limit: 4096, .. }));
         assert_eq!(
             error.to_string(),
-            "\"f.gz\": expected at most 4096 gzip members, found more"
+            "\"f.gz\": expected at most 4096 gzip members, found more; compress it anew in one piece"
         );
     }
 }

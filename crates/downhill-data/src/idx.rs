@@ -190,6 +190,8 @@ mod tests {
         bytes
     }
 
+    const AGAIN: &str = "; copy or download it again";
+
     #[test]
     fn images_and_labels_are_read() {
         let bytes = images();
@@ -210,9 +212,9 @@ mod tests {
         for length in 0..whole.len() {
             let error = fault(&whole[..length], Kind::Images);
             let expected = match length {
-                0..4 => format!("\"f\": ends at byte {length}, expected a header of 4 bytes"),
-                4..16 => format!("\"f\": ends at byte {length}, expected a header of 16 bytes"),
-                _ => format!("\"f\": ends at byte {length}, expected 28 bytes for [2, 3, 2]"),
+                0..4 => format!("\"f\": ends at byte {length}, expected a header of 4 bytes{AGAIN}"),
+                4..16 => format!("\"f\": ends at byte {length}, expected a header of 16 bytes{AGAIN}"),
+                _ => format!("\"f\": ends at byte {length}, expected 28 bytes for [2, 3, 2]{AGAIN}"),
             };
             assert_eq!(error.to_string(), expected);
             assert_eq!(
@@ -227,7 +229,7 @@ mod tests {
         assert!(matches!(error, DataError::Trailing { .. }), "{error:?}");
         assert_eq!(
             error.to_string(),
-            "\"f\": byte 28: expected the end of the file, found 3 more bytes"
+            "\"f\": byte 28: expected the end of the file, found 3 more bytes; copy or download it again"
         );
     }
 
@@ -252,83 +254,90 @@ mod tests {
                 with(0, 0x1f),
                 Kind::Images,
                 |error| matches!(error, DataError::Magic { found: [0x1f, 0], .. }),
-                "byte 0: expected 0x00 0x00, found 0x1f 0x00",
+                "byte 0: expected 0x00 0x00, found 0x1f 0x00; this is no IDX file, replace it",
             ),
             (
                 with(1, 0x50),
                 Kind::Images,
                 |error| matches!(error, DataError::Magic { found: [0, 0x50], .. }),
-                "byte 0: expected 0x00 0x00, found 0x00 0x50",
+                "byte 0: expected 0x00 0x00, found 0x00 0x50; this is no IDX file, replace it",
             ),
             (
                 with(2, 0x0d),
                 Kind::Images,
                 |error| matches!(error, DataError::ElementType { found: 0x0d, .. }),
-                "byte 2: expected element type 0x08 (unsigned byte), found 0x0d",
+                "byte 2: expected element type 0x08 (unsigned byte), found 0x0d; \
+                 write the file anew with unsigned bytes",
             ),
             (
                 with(2, 0x00),
                 Kind::Images,
                 |error| matches!(error, DataError::ElementType { found: 0, .. }),
-                "byte 2: expected element type 0x08 (unsigned byte), found 0x00",
+                "byte 2: expected element type 0x08 (unsigned byte), found 0x00; \
+                 write the file anew with unsigned bytes",
             ),
             (
                 with(3, 0),
                 Kind::Images,
                 |error| matches!(error, DataError::Dimensions { found: 0, .. }),
-                "byte 3: expected 3 for images (3 dimensions), found 0",
+                "byte 3: expected 3 for images (3 dimensions), found 0; \
+                 check that the file is what its name says",
             ),
             (
                 with(3, 5),
                 Kind::Labels,
                 |error| matches!(error, DataError::Dimensions { found: 5, .. }),
-                "byte 3: expected 1 for labels (1 dimension), found 5",
+                "byte 3: expected 1 for labels (1 dimension), found 5; \
+                 check that the file is what its name says",
             ),
             (
                 with(3, 1),
                 Kind::Images,
                 |error| matches!(error, DataError::Swapped { found: Kind::Labels, .. }),
-                "byte 3: expected images (3 dimensions), found labels (1 dimension): \
-                 are the two files swapped?",
+                "byte 3: expected images (3 dimensions), found labels (1 dimension); \
+                 swap the two files back",
             ),
             (
                 images(),
                 Kind::Labels,
                 |error| matches!(error, DataError::Swapped { found: Kind::Images, .. }),
-                "byte 3: expected labels (1 dimension), found images (3 dimensions): \
-                 are the two files swapped?",
+                "byte 3: expected labels (1 dimension), found images (3 dimensions); \
+                 swap the two files back",
             ),
             (
                 idx(&[0, 3, 2], &[]),
                 Kind::Images,
                 |error| matches!(error, DataError::ZeroDimension { offset: 4, .. }),
-                "byte 4: expected a dimension of at least 1, found 0",
+                "byte 4: expected a dimension of at least 1, found 0; \
+                 a set needs at least one image of at least one pixel",
             ),
             (
                 idx(&[2, 3, 0], &[]),
                 Kind::Images,
                 |error| matches!(error, DataError::ZeroDimension { offset: 12, .. }),
-                "byte 12: expected a dimension of at least 1, found 0",
+                "byte 12: expected a dimension of at least 1, found 0; \
+                 a set needs at least one image of at least one pixel",
             ),
             (
                 idx(&[u32::MAX; 3], &[1; 64]),
                 Kind::Images,
                 |error| matches!(error, DataError::DimensionsOverflow { .. }),
-                "byte 4: the product of the dimensions [4294967295, 4294967295, 4294967295] \
-                 overflows",
+                "byte 4: expected dimensions whose product fits 64 bits, \
+                 found [4294967295, 4294967295, 4294967295]; copy or download it again",
             ),
             (
                 idx(&[u32::MAX], &[1; 64]),
                 Kind::Labels,
                 |error| matches!(error, DataError::Short { expected: 4_294_967_303, .. }),
-                "ends at byte 72, expected 4294967303 bytes for [4294967295]",
+                "ends at byte 72, expected 4294967303 bytes for [4294967295]; \
+                 copy or download it again",
             ),
             (
                 idx(&[u32::MAX, u32::MAX, 1], &[1; 64]),
                 Kind::Images,
                 |error| matches!(error, DataError::Short { found: 80, .. }),
                 "ends at byte 80, expected 18446744065119617041 bytes \
-                 for [4294967295, 4294967295, 1]",
+                 for [4294967295, 4294967295, 1]; copy or download it again",
             ),
         ];
         for (bytes, kind, is_expected, message) in cases {
@@ -351,7 +360,10 @@ mod tests {
             );
             assert_eq!(
                 error.to_string(),
-                format!("\"f\": byte 10: expected a label from 0 to 9, found {label}")
+                format!(
+                    "\"f\": byte 10: expected a label from 0 to 9, found {label}; \
+                     sets of more than ten classes are not supported"
+                )
             );
         }
     }

@@ -66,8 +66,9 @@ impl Batches {
             }
             BatchOrder::ShuffledEpochs => {
                 let epoch = update / self.updates_per_epoch();
-                let place = (update % self.updates_per_epoch()) as usize * self.batch;
-                self.epoch(epoch)[place..][..self.batch].to_vec()
+                let batch = self.batch;
+                let place = (update % self.updates_per_epoch()) as usize * batch;
+                self.epoch(epoch)[place..][..batch].to_vec()
             }
         }
     }
@@ -86,6 +87,7 @@ impl Batches {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::sha256_hex;
 
     const BOTH: [BatchOrder; 2] = [BatchOrder::WithReplacement, BatchOrder::ShuffledEpochs];
 
@@ -104,6 +106,42 @@ mod tests {
                 assert_eq!(in_order.indices(update as u64), all[update]);
             }
         }
+    }
+
+    /// The numbers of `reference/stream.py`. To change them is to change every experiment.
+    #[test]
+    fn orders_are_those_of_the_reference() {
+        let take = |order, batch, available, updates| {
+            let mut batches = Batches::new(order, 7, batch, available).unwrap();
+            let indices = |update| batches.indices(update);
+            (0..updates).map(indices).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            take(BatchOrder::WithReplacement, 5, 100, 2),
+            [[73, 47, 52, 2, 51], [36, 15, 4, 87, 49]]
+        );
+        assert_eq!(
+            take(BatchOrder::ShuffledEpochs, 4, 10, 4),
+            [[7, 5, 6, 3], [0, 1, 9, 4], [3, 2, 1, 9], [6, 8, 4, 5]]
+        );
+    }
+
+    #[test]
+    fn orders_of_mnist_are_those_of_the_reference() {
+        let checksum = |order, updates| {
+            let mut batches = Batches::new(order, 0, 128, 60_000).unwrap();
+            let indices = (0..updates).flat_map(|update| batches.indices(update));
+            let bytes: Vec<u8> = indices.flat_map(|index| (index as u32).to_le_bytes()).collect();
+            sha256_hex([&bytes[..]])
+        };
+        assert_eq!(
+            checksum(BatchOrder::ShuffledEpochs, 2 * 468),
+            "254bf69dddf022f750fb75d6516e314b90ca1045b5b0f9862fdc68aa4e309084"
+        );
+        assert_eq!(
+            checksum(BatchOrder::WithReplacement, 10),
+            "b1fbeb47724b45f2380866c952007073adbb39299daaeebd56f8848e4638e587"
+        );
     }
 
     #[test]

@@ -72,11 +72,12 @@ fn check(requested: usize, available: usize) -> Result<(), DataError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::sha256_hex;
 
     #[test]
     fn the_first_images_come_in_order() {
         assert_eq!(first(3, 5).unwrap(), [0, 1, 2]);
-        assert_eq!(first(0, 5).unwrap(), []);
+        assert!(first(0, 5).unwrap().is_empty());
     }
 
     #[test]
@@ -87,6 +88,18 @@ mod tests {
         assert_eq!(all, random_subset(3, 1000, 1000).unwrap());
         all.sort_unstable();
         assert_eq!(all, (0..1000).collect::<Vec<_>>());
+    }
+
+    /// The number of `reference/stream.py`. To change it is to change every experiment.
+    #[test]
+    fn a_split_is_that_of_the_reference() {
+        let all = random_subset(7, 60_000, 60_000).unwrap();
+        let bytes: Vec<u8> = all.iter().flat_map(|&index| (index as u32).to_le_bytes()).collect();
+        assert_eq!(
+            sha256_hex([&bytes[..]]),
+            "3e3f846e1f35bb62c5ded39cf4134bc2cf620e49184423b652b5c0eaf88fa410"
+        );
+        assert_eq!(random_subset(7, 4, 10).unwrap(), [0, 6, 3, 7]);
     }
 
     #[test]

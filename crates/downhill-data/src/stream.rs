@@ -88,15 +88,11 @@ impl Stream {
     /// Where `bound` is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         assert!(bound > 0, "bound must be at least 1, got 0");
-        let mut product = u128::from(self.next_u64()) * u128::from(bound);
-        if (product as u64) < bound {
-            // 2^64 mod bound: so many of the products' low halves are one too many.
-            let surplus = bound.wrapping_neg() % bound;
-            while (product as u64) < surplus {
-                product = u128::from(self.next_u64()) * u128::from(bound);
+        loop {
+            if let Some(value) = scale(self.next_u64(), bound) {
+                return value;
             }
         }
-        (product >> 64) as u64
     }
 
     /// A number in [0, 1): a multiple of 2^-53, each as likely.
@@ -152,6 +148,16 @@ impl Stream {
     }
 }
 
+/// A word scaled to [0, `bound`), or `None` for the 2^64 mod `bound` words that are too many:
+/// each value then comes from floor(2^64 / `bound`) words.
+fn scale(word: u64, bound: u64) -> Option<u64> {
+    let product = u128::from(word) * u128::from(bound);
+    let low_half = product as u64;
+    // The remainder is 2^64 mod bound, and below bound: most words are spared the division.
+    let accepted = low_half >= bound || low_half >= bound.wrapping_neg() % bound;
+    accepted.then_some((product >> 64) as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +182,62 @@ mod tests {
         let mut stream = Stream::new(0x0123_4567_89ab_cdef, Purpose::BatchOrder, 5);
         for _ in 0..100 {
             assert_eq!(stream.next_u32(), generator.next_u32());
+        }
+    }
+
+    /// The numbers of `reference/stream.py`. To change them is to change every experiment.
+    #[test]
+    fn streams_are_those_of_the_reference() {
+        let firsts = [
+            (Purpose::Split, 0xb231_3acf_22fd_2125),
+            (Purpose::InitialWeights, 0xf63c_b295_9f98_ae76),
+            (Purpose::BatchOrder, 0xc8d3_79a5_9b3b_bfbd),
+            (Purpose::DropoutMask, 0xb761_bd33_49e4_0f65),
+        ];
+        for (purpose, first) in firsts {
+            assert_eq!(Stream::new(7, purpose, 3).next_u64(), first);
+        }
+        let mut words = stream(0);
+        for word in [0x87ee_9c85, 0x10f8_ff90, 0xf786_fd0f, 0xa6ee_e90f] {
+            assert_eq!(words.next_u32(), word);
+        }
+        let mut small = stream(0);
+        let below_1000: Vec<u64> = (0..8).map(|_| small.below(1000)).collect();
+        assert_eq!(below_1000, [66, 652, 224, 639, 296, 215, 755, 664]);
+        let mut large = stream(0);
+        let below_large: Vec<u64> = (0..4).map(|_| large.below(3 << 62)).collect();
+        let expected: [u64; 4] = [
+            917_256_221_289_018_723,
+            9_021_605_932_154_830_283,
+            3_099_940_195_551_092_381,
+            8_842_290_253_491_003_726,
+        ];
+        assert_eq!(below_large, expected);
+        let mut reals = stream(0);
+        for value in [0.066_299_412_523_159_85, 0.652_082_983_396_692, 0.224_064_126_306_108_84] {
+            assert_eq!(reals.uniform(), value);
+        }
+        assert_eq!(stream(0).permutation(10), [0, 6, 3, 7, 5, 1, 9, 8, 2, 4]);
+        let mask = Stream::new(7, Purpose::DropoutMask, 0).keep_mask(16, 0.8);
+        let dropped: Vec<_> = (0..16).filter(|&entry| mask[entry] == 0.0).collect();
+        assert_eq!(dropped, [7, 8]);
+    }
+
+    /// Logarithm, sine and cosine may differ between libraries in their last bit, so the reference
+    /// holds to 1e-14 and the bits are pinned apart.
+    #[test]
+    fn normal_is_that_of_the_reference() {
+        let mut weights = Stream::new(7, Purpose::InitialWeights, 0);
+        let values = [
+            (-1.459_899_562_296_314_5, 0),
+            (0.452_308_600_850_179_7, 0),
+            (-0.300_888_912_605_861_37, 0),
+            (-0.361_397_311_597_096_7, 0),
+        ];
+        for (reference, bits) in values {
+            let value = weights.normal();
+            assert!((value - reference).abs() < 1e-14, "{value} {reference}");
+            assert_eq!(value.to_bits(), bits, "{:#x}", value.to_bits());
         }
     }
 
@@ -222,6 +284,31 @@ mod tests {
         let mut stream = stream(2);
         let low = (0..30_000).filter(|_| stream.below(bound) < 1 << 62).count();
         assert!((9_600..10_400).contains(&low), "{low}");
+    }
+
+    /// The accepted words of a value are consecutive, since a product grows with its word: so it is
+    /// enough to look at both ends.
+    #[test]
+    fn every_value_below_a_bound_comes_from_as_many_words() {
+        let bounds = (1..50).chain([10_000, 60_000, (1 << 32) - 1, (1 << 32) + 1, 3 << 62]);
+        for bound in bounds.chain([u64::MAX / 3, (1 << 63) - 1, 1 << 63, (1 << 63) + 1, u64::MAX]) {
+            let words = (1_u128 << 64) / u128::from(bound);
+            let surplus = (1_u128 << 64) % u128::from(bound);
+            let values = (0..bound.min(50)).chain([bound / 2, bound - 1]);
+            for value in values.filter(|&value| value < bound) {
+                let low_end = (u128::from(value) << 64) + surplus;
+                let first = low_end.div_ceil(bound.into());
+                let last = first + words - 1;
+                for (word, belongs) in [(first, true), (last, true), (last + 1, false)] {
+                    let scaled = u64::try_from(word).ok().map(|word| scale(word, bound));
+                    assert_eq!(scaled == Some(Some(value)), belongs, "{value} below {bound}");
+                }
+                if let Some(before) = first.checked_sub(1) {
+                    let scaled = scale(before as u64, bound);
+                    assert_ne!(scaled, Some(value), "{value} below {bound}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,1 +1,45 @@
-//! downhill-model
+//! The networks of the downhill laboratory.
+//!
+//! [`Mlp`] is a multilayer perceptron for classification, made from an [`MlpConfig`]: widths,
+//! [`Activation`], [`Initialization`], [`BatchNormConvention`], [`DropoutConfig`] and an L2 penalty
+//! on the weights. [`loss`] holds the softmax cross-entropy, [`DecaySplit`] the two groups of
+//! parameters that a decay tells apart.
+//!
+//! The crate knows Burn and nothing else. It draws no random number: who makes a network hands in
+//! the source of its initial weights, who trains it the source of its dropout masks. With the same
+//! numbers a network is the same on every backend.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use downhill_model::{Mlp, MlpConfig, loss};
+//!
+//! let config = MlpConfig { hidden: vec![5], ..MlpConfig::default() };
+//! let mut numbers = (0..).map(|n| f64::from(n % 7) - 3.0);
+//! let mut normal = || numbers.next().unwrap_or(0.0);
+//! let mut mlp = Mlp::new(&config, 4, 3, &Device::flex().autodiff(), &mut normal)?;
+//!
+//! let images = Tensor::<2>::ones([2, 4], &Device::flex().autodiff());
+//! let targets = loss::one_hot(&[0, 2], 3, &images.device());
+//! let mut keep_all = |length: usize, _keep_probability: f64| vec![1.0; length];
+//! let logits = mlp.forward(images, &mut keep_all);
+//! let gradients = loss::cross_entropy(logits, targets).backward();
+//! # let _ = gradients;
+//! # Ok::<(), downhill_model::InvalidModel>(())
+//! ```
+
+mod activation;
+mod batch_norm;
+mod config;
+mod decay;
+mod dropout;
+mod initialization;
+pub mod loss;
+mod mlp;
+
+pub use activation::Activation;
+pub use batch_norm::{BatchNorm, BatchNormConvention};
+pub use config::{InvalidModel, MlpConfig};
+pub use decay::DecaySplit;
+pub use dropout::{DropoutConfig, DropoutKind, KeepMask};
+pub use initialization::Initialization;
+pub use mlp::{HiddenLayer, Mlp};

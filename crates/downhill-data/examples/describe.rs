@@ -1,0 +1,3 @@
+//! Lists image data.
+
+fn main() {}

@@ -1,0 +1,117 @@
+//! Batch normalization.
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+/// Whether hidden layers are normalized, and by whose convention (Ioffe and Szegedy 2015,
+/// arXiv:1502.03167). Both keep 0.9 of the running statistics at each batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BatchNormConvention {
+    /// No normalization.
+    None,
+    /// The book's: epsilon 1e-6, running mean and running variance start at 0, the running
+    /// variance takes in the biased variance of the batch.
+    Book,
+    /// PyTorch's `BatchNorm1d`: epsilon 1e-5, the running variance starts at 1 and takes in the
+    /// unbiased variance.
+    Torch,
+}
+
+/// Share of the running statistics that each batch keeps. PyTorch writes it as momentum 0.1.
+const KEPT: f64 = 0.9;
+
+/// Normalizes each unit over the batch, then scales and shifts it.
+///
+/// ```text
+/// training:    y = scale * (x - mean) / sqrt(variance + epsilon) + shift
+/// evaluation:  the same with the running mean and variance
+/// ```
+///
+/// The variance in the formula is the biased one, under both conventions. The running statistics
+/// are parameters without gradient, so they are saved with the others and never shared between a
+/// network and its copy. (Burn's own `nn::BatchNorm` keeps the biased variance, and shares the
+/// statistics among clones.)
+#[derive(Module, Debug)]
+pub struct BatchNorm {
+    /// Factor on each normalized unit, `[units]`, 1 at first.
+    pub scale: Param<Tensor<1>>,
+    /// Added to each normalized unit, `[units]`, 0 at first.
+    pub shift: Param<Tensor<1>>,
+    /// Running mean of each unit, `[units]`; not trained.
+    pub running_mean: Param<Tensor<1>>,
+    /// Running variance of each unit, `[units]`; not trained.
+    pub running_variance: Param<Tensor<1>>,
+    #[module(skip)]
+    convention: BatchNormConvention,
+}
+
+impl BatchNorm {
+    /// For so many units; nothing for [`BatchNormConvention::None`].
+    pub fn new(convention: BatchNormConvention, units: usize, device: &Device) -> Option<Self> {
+        let zeros = || Tensor::zeros([units], device);
+        let ones = || Tensor::ones([units], device);
+        let start = match convention {
+            BatchNormConvention::None => return None,
+            BatchNormConvention::Book => zeros(),
+            BatchNormConvention::Torch => ones(),
+        };
+        Some(Self {
+            scale: Param::from_tensor(ones()),
+            shift: Param::from_tensor(zeros()),
+            running_mean: Param::from_tensor(zeros()).set_require_grad(false),
+            running_variance: Param::from_tensor(start).set_require_grad(false),
+            convention,
+        })
+    }
+
+    fn epsilon(&self) -> f64 {
+        match self.convention {
+            BatchNormConvention::Torch => 1e-5,
+            BatchNormConvention::Book | BatchNormConvention::None => 1e-6,
+        }
+    }
+
+    /// Training: normalizes `x`, `[batch, units]`, by its own statistics and takes them into the
+    /// running ones. A batch holds at least two images, or there is no variance to speak of.
+    pub fn train(&mut self, x: Tensor<2>) -> Tensor<2> {
+        let batch = x.dims()[0];
+        debug_assert!(batch > 1, "batch normalization of a single image");
+        let mean = x.clone().mean_dim(0);
+        let centred = x - mean.clone();
+        let variance = centred.clone().square().mean_dim(0);
+
+        let seen_variance = match self.convention {
+            BatchNormConvention::Torch => {
+                (variance.clone().detach()).mul_scalar(batch as f64 / (batch as f64 - 1.0))
+            }
+            BatchNormConvention::Book | BatchNormConvention::None => variance.clone().detach(),
+        };
+        take_in(&mut self.running_mean, mean.detach());
+        take_in(&mut self.running_variance, seen_variance);
+
+        let normalized = centred / variance.add_scalar(self.epsilon()).sqrt();
+        self.scale_and_shift(normalized)
+    }
+
+    /// Evaluation: normalizes `x`, `[batch, units]`, by the running statistics.
+    pub fn evaluate(&self, x: Tensor<2>) -> Tensor<2> {
+        let deviation = (self.running_variance.val())
+            .add_scalar(self.epsilon())
+            .sqrt();
+        let centred = x - self.running_mean.val().unsqueeze();
+        self.scale_and_shift(centred / deviation.unsqueeze())
+    }
+
+    fn scale_and_shift(&self, normalized: Tensor<2>) -> Tensor<2> {
+        normalized * self.scale.val().unsqueeze() + self.shift.val().unsqueeze()
+    }
+}
+
+/// Moves a running statistic, `[units]`, towards that of a batch, `[1, units]`.
+fn take_in(running: &mut Param<Tensor<1>>, seen: Tensor<2>) {
+    let seen = seen.squeeze_dim(0).mul_scalar(1.0 - KEPT);
+    let moved = running.val().mul_scalar(KEPT) + seen;
+    *running = running.clone().map(|_| moved);
+}

@@ -1,0 +1,74 @@
+//! Dropout.
+
+use burn::tensor::{Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use crate::InvalidModel;
+
+/// Gives so many numbers, each 1 with the given probability and 0 otherwise.
+pub type KeepMask<'a> = dyn FnMut(usize, f64) -> Vec<f32> + 'a;
+
+/// Dropout after the activation of every hidden layer (Srivastava et al. 2014, JMLR 15).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DropoutConfig {
+    /// Probability that a unit is dropped, in \[0, 1); 0 is no dropout.
+    pub probability: f64,
+    /// When the loss of mass is made up for.
+    pub kind: DropoutKind,
+}
+
+/// When the activations are scaled, so that training and evaluation agree in the mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DropoutKind {
+    /// In evaluation, by `1 - probability` (the original, and the book's).
+    Classic,
+    /// In training, by `1 / (1 - probability)` (PyTorch, Keras, Burn).
+    Inverted,
+}
+
+impl Default for DropoutConfig {
+    fn default() -> Self {
+        Self {
+            probability: 0.0,
+            kind: DropoutKind::Classic,
+        }
+    }
+}
+
+impl DropoutConfig {
+    pub(crate) fn check(&self) -> Result<(), InvalidModel> {
+        if (0.0..1.0).contains(&self.probability) {
+            return Ok(());
+        }
+        Err(InvalidModel::new(
+            "dropout.probability",
+            "lie in [0, 1)",
+            self.probability,
+        ))
+    }
+
+    /// Training: each unit of each image, `[batch, units]`, kept or dropped as `keep_mask` says.
+    pub(crate) fn train(&self, x: Tensor<2>, keep_mask: &mut KeepMask<'_>) -> Tensor<2> {
+        if self.probability == 0.0 {
+            return x;
+        }
+        let [batch, units] = x.dims();
+        let keep = 1.0 - self.probability;
+        let mask = keep_mask(batch * units, keep);
+        let mask = Tensor::from_data(TensorData::new(mask, [batch, units]), &x.device());
+        match self.kind {
+            DropoutKind::Classic => x * mask,
+            DropoutKind::Inverted => x * mask.mul_scalar(1.0 / keep),
+        }
+    }
+
+    /// Evaluation: nothing is dropped.
+    pub(crate) fn evaluate(&self, x: Tensor<2>) -> Tensor<2> {
+        match self.kind {
+            DropoutKind::Classic if self.probability > 0.0 => x.mul_scalar(1.0 - self.probability),
+            _ => x,
+        }
+    }
+}

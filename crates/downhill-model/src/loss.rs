@@ -1,0 +1,29 @@
+//! Softmax cross-entropy.
+
+use burn::tensor::{Device, Tensor, TensorData, activation};
+
+/// Mean over the batch of the softmax cross-entropy, in nats, `[1]`.
+///
+/// `logits` and `targets` are `[batch, classes]`; each row of `targets` sums to 1.
+pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
+    let batch = logits.dims()[0];
+    sum_of_cross_entropy(logits, targets).div_scalar(batch as f64)
+}
+
+/// The same, summed over the batch: for means over several batches.
+pub fn sum_of_cross_entropy(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
+    (activation::log_softmax(logits, 1) * targets).sum().neg()
+}
+
+/// Labels as rows of a single 1, `[labels, classes]`.
+///
+/// # Panics
+///
+/// Where a label is not less than `classes`.
+pub fn one_hot(labels: &[u8], classes: usize, device: &Device) -> Tensor<2> {
+    let mut rows = vec![0.0_f32; labels.len() * classes];
+    for (row, &label) in rows.chunks_exact_mut(classes).zip(labels) {
+        row[usize::from(label)] = 1.0;
+    }
+    Tensor::from_data(TensorData::new(rows, [labels.len(), classes]), device)
+}
