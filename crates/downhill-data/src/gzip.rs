@@ -43,7 +43,10 @@ pub(crate) fn decompress(
             return Ok(None);
         }
         let rest = reader.fill_buf();
-        if rest.map_err(|error| fault(file, decoded, error))?.is_empty() {
+        if rest
+            .map_err(|error| fault(file, decoded, error))?
+            .is_empty()
+        {
             bytes.shrink_to_fit();
             return Ok(Some(bytes));
         }
@@ -69,19 +72,10 @@ fn fault(file: &Path, decoded: u64, source: io::Error) -> DataError {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
     use std::time::{Duration, Instant};
 
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
-
     use super::*;
-
-    fn compress(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    }
+    use crate::small_set::compress;
 
     fn expand(bytes: &[u8]) -> Result<Option<Vec<u8>>, DataError> {
         decompress(Path::new("f.gz"), bytes, 1 << 20)
@@ -132,7 +126,10 @@ mod tests {
         let checksum = bytes.len() - 8;
         bytes[checksum] ^= 1;
         let error = expand(&bytes).unwrap_err();
-        assert!(matches!(error, DataError::GzipCorrupt { decoded: 8, .. }), "{error:?}");
+        assert!(
+            matches!(error, DataError::GzipCorrupt { decoded: 8, .. }),
+            "{error:?}"
+        );
         assert_eq!(
             error.to_string(),
             "\"f.gz\": bad gzip data after 8 decompressed bytes: \
@@ -146,7 +143,10 @@ mod tests {
         let mut bytes = compress(b"downhill");
         bytes.extend([0; 16]);
         let error = expand(&bytes).unwrap_err();
-        assert!(matches!(error, DataError::GzipCorrupt { decoded: 8, .. }), "{error:?}");
+        assert!(
+            matches!(error, DataError::GzipCorrupt { decoded: 8, .. }),
+            "{error:?}"
+        );
         assert_eq!(
             error.to_string(),
             "\"f.gz\": bad gzip data after 8 decompressed bytes: invalid gzip header; \
@@ -169,7 +169,11 @@ mod tests {
         let bytes = compress(b"").repeat(1 << 20);
         let start = Instant::now();
         let error = expand(&bytes).unwrap_err();
-        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        assert!(
+            start.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            start.elapsed()
+        );
         assert!(matches!(error, DataError::GzipMembers { limit: 4096, .. }));
         assert_eq!(
             error.to_string(),

@@ -66,6 +66,13 @@ pub struct DataIdentity {
     pub files: [FileIdentity; 4],
 }
 
+impl DataIdentity {
+    /// Whether these are, byte for byte, the four files of the canonical MNIST.
+    pub fn is_canonical_mnist(&self) -> bool {
+        self.files.iter().all(FileIdentity::is_canonical_mnist)
+    }
+}
+
 /// One file of a data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileIdentity {

@@ -195,6 +195,9 @@ mod tests {
             message(three().select(&[0, 3])),
             "index must lie in [0, 3), got 3"
         );
-        assert!(matches!(three().select(&[]), Err(DataError::PixelCount { .. })));
+        assert!(matches!(
+            three().select(&[]),
+            Err(DataError::PixelCount { .. })
+        ));
     }
 }

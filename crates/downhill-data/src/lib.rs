@@ -23,11 +23,13 @@
 
 mod error;
 mod gzip;
-pub mod idx;
 mod identity;
+pub mod idx;
 mod image_set;
 mod order;
 mod pair;
+#[cfg(test)]
+mod small_set;
 mod source;
 pub mod split;
 mod stream;

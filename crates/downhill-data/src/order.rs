@@ -131,7 +131,9 @@ mod tests {
         let checksum = |order, updates| {
             let mut batches = Batches::new(order, 0, 128, 60_000).unwrap();
             let indices = (0..updates).flat_map(|update| batches.indices(update));
-            let bytes: Vec<u8> = indices.flat_map(|index| (index as u32).to_le_bytes()).collect();
+            let bytes: Vec<u8> = indices
+                .flat_map(|index| (index as u32).to_le_bytes())
+                .collect();
             sha256_hex([&bytes[..]])
         };
         assert_eq!(
@@ -182,7 +184,9 @@ mod tests {
     #[test]
     fn drawing_with_replacement_reaches_everything() {
         let mut batches = batches(BatchOrder::WithReplacement, 7);
-        let mut seen: Vec<_> = (0..100).flat_map(|update| batches.indices(update)).collect();
+        let mut seen: Vec<_> = (0..100)
+            .flat_map(|update| batches.indices(update))
+            .collect();
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen, (0..100).collect::<Vec<_>>());

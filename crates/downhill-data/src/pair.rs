@@ -30,17 +30,21 @@ pub struct ImagePair {
 #[cfg(feature = "embedded")]
 pub fn load_mnist() -> Result<ImagePair, DataError> {
     load("mnist".into(), DEFAULT_LIMIT, |role, budget| {
-        let bytes: &[u8] = match role {
-            Role::TrainImages => include_bytes!("../mnist/train-images-idx3-ubyte.gz"),
-            Role::TrainLabels => include_bytes!("../mnist/train-labels-idx1-ubyte.gz"),
-            Role::TestImages => include_bytes!("../mnist/t10k-images-idx3-ubyte.gz"),
-            Role::TestLabels => include_bytes!("../mnist/t10k-labels-idx1-ubyte.gz"),
-        };
         let [_, name, ..] = role.file_names();
         let name = PathBuf::from(name);
-        let bytes = source::read_embedded(&name, bytes, budget)?;
+        let bytes = source::read_gzip(&name, embedded(role), budget)?;
         Ok((name, bytes))
     })
+}
+
+#[cfg(feature = "embedded")]
+fn embedded(role: Role) -> &'static [u8] {
+    match role {
+        Role::TrainImages => include_bytes!("../mnist/train-images-idx3-ubyte.gz"),
+        Role::TrainLabels => include_bytes!("../mnist/train-labels-idx1-ubyte.gz"),
+        Role::TestImages => include_bytes!("../mnist/t10k-images-idx3-ubyte.gz"),
+        Role::TestLabels => include_bytes!("../mnist/t10k-labels-idx1-ubyte.gz"),
+    }
 }
 
 /// Reads an image set from a directory: the four IDX files, each raw or gzip, under the names of
@@ -158,4 +162,180 @@ fn join(mut images: LoadedFile, mut labels: LoadedFile) -> Result<ImageSet, Data
     labels.bytes.drain(..idx::header_length(Kind::Labels));
     let dimensions = &images.identity.dimensions;
     ImageSet::new(images.bytes, labels.bytes, dimensions[1], dimensions[2])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::small_set::{self, compress, idx};
+    use crate::{Purpose, Stream};
+
+    /// The set whose four decompressed files are given, in the order of [`Role::ALL`].
+    fn load_bytes(files: &[Vec<u8>; 4]) -> Result<ImagePair, DataError> {
+        load("small".into(), 4096, |role, _| {
+            Ok((
+                PathBuf::from(format!("{role:?}")),
+                files[role as usize].clone(),
+            ))
+        })
+    }
+
+    fn load_gzip(files: &[Vec<u8>; 4]) -> Result<ImagePair, DataError> {
+        load("small".into(), 4096, |role, budget| {
+            let name = PathBuf::from(format!("{role:?}"));
+            let bytes = source::read_gzip(&name, &files[role as usize][..], budget)?;
+            Ok((name, bytes))
+        })
+    }
+
+    fn message(files: &[Vec<u8>; 4]) -> String {
+        load_bytes(files).unwrap_err().to_string()
+    }
+
+    #[cfg(feature = "embedded")]
+    #[test]
+    fn the_shipped_files_are_the_canonical_mnist() {
+        let mnist = load_mnist().unwrap();
+        assert!(mnist.identity.is_canonical_mnist());
+        assert_eq!(mnist.identity.name, "mnist");
+        assert_eq!(
+            mnist.identity.sha256,
+            "b2d8f5bf39174ee5ffeefa97e42d673c35432b411bb5d1f74fbbeddae7f1690a"
+        );
+        let dimensions = mnist
+            .identity
+            .files
+            .each_ref()
+            .map(|file| &file.dimensions[..]);
+        assert_eq!(
+            dimensions,
+            [
+                &[60_000, 28, 28][..],
+                &[60_000],
+                &[10_000, 28, 28],
+                &[10_000]
+            ]
+        );
+        assert_eq!(mnist.train.labels()[..5], [5, 0, 4, 1, 9]);
+        assert_eq!(mnist.test.labels()[..5], [7, 2, 1, 0, 4]);
+        for (set, count) in [(&mnist.train, 60_000), (&mnist.test, 10_000)] {
+            assert_eq!((set.len(), set.rows(), set.columns()), (count, 28, 28));
+        }
+    }
+
+    #[cfg(feature = "embedded")]
+    #[test]
+    fn the_shipped_gzip_files_are_those_of_the_provenance() {
+        let provenance = include_str!("../mnist/PROVENANCE.md");
+        for role in Role::ALL {
+            let [raw_name, name, ..] = role.file_names();
+            let checksum = sha256_hex([embedded(role)]);
+            let rows = provenance.lines();
+            let mut rows = rows.filter(|row| row.starts_with(&format!("| {name} ")));
+            assert!(rows.next().unwrap().ends_with(&format!("| {checksum} |")));
+            let rows = provenance.lines();
+            let mut rows = rows.filter(|row| row.starts_with(&format!("| {raw_name} ")));
+            let checksum = role.mnist_sha256();
+            assert!(rows.next().unwrap().ends_with(&format!("| {checksum} |")));
+        }
+    }
+
+    #[test]
+    fn raw_and_gzip_files_are_the_same_data() {
+        let files = small_set::files();
+        let raw = tempfile::tempdir().unwrap();
+        let gzip = tempfile::tempdir().unwrap();
+        for (role, bytes) in Role::ALL.into_iter().zip(&files) {
+            let [raw_name, _, _, gzip_name] = role.file_names();
+            fs::write(raw.path().join(raw_name), bytes).unwrap();
+            fs::write(gzip.path().join(gzip_name), compress(bytes)).unwrap();
+        }
+        let raw = load_directory(raw.path()).unwrap();
+        let gzip = load_directory(gzip.path()).unwrap();
+        assert_eq!((&raw.train, &raw.test), (&gzip.train, &gzip.test));
+        assert_eq!(raw.identity.sha256, gzip.identity.sha256);
+        assert_eq!(raw.identity.sha256, sha256_hex([&files.concat()[..]]));
+        assert!(!raw.identity.is_canonical_mnist());
+        for (file, bytes) in raw.identity.files.iter().zip(&files) {
+            assert_eq!(file.sha256, sha256_hex([&bytes[..]]));
+        }
+        assert_eq!(raw.train.labels(), [3, 0, 9]);
+        assert_eq!(raw.train.image(1), [6, 7, 8, 9, 10, 11]);
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_is_named() {
+        let whole = small_set::files();
+        for role in Role::ALL {
+            for length in 0..whole[role as usize].len() {
+                let mut files = whole.clone();
+                files[role as usize].truncate(length);
+                let text = message(&files);
+                let expected = format!("\"{role:?}\": ends at byte {length}, expected ");
+                assert!(text.starts_with(&expected), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_bytes_never_panic() {
+        let whole = small_set::files();
+        let whole_gzip = whole.each_ref().map(|bytes| compress(bytes));
+        let clean = load_bytes(&whole).unwrap();
+        let mut stream = Stream::new(1, Purpose::Split, 0);
+        for round in 0..20_000 {
+            let gzip = round % 2 == 0;
+            let mut files = if gzip {
+                whole_gzip.clone()
+            } else {
+                whole.clone()
+            };
+            for _ in 0..=stream.below(3) {
+                let file = &mut files[stream.below(4) as usize];
+                let place = stream.below(file.len() as u64) as usize;
+                file[place] ^= 1 << stream.below(8);
+            }
+            // Changed pixels and labels are data too where no checksum guards them; sizes are not.
+            match if gzip {
+                load_gzip(&files)
+            } else {
+                load_bytes(&files)
+            } {
+                Ok(read) if gzip => assert_eq!(
+                    (read.train, read.test),
+                    (clean.train.clone(), clean.test.clone())
+                ),
+                Ok(read) => assert_eq!((read.train.len(), read.test.len()), (3, 2)),
+                Err(error) => assert!(!error.to_string().is_empty()),
+            }
+        }
+    }
+
+    #[test]
+    fn files_that_do_not_belong_together_are_refused() {
+        let whole = small_set::files();
+        let mut fewer_labels = whole.clone();
+        fewer_labels[1] = idx(&[2], &[1, 2]);
+        assert_eq!(
+            message(&fewer_labels),
+            "\"TrainLabels\": byte 4: expected 3 labels for the images of \"TrainImages\", found 2; \
+             take both files from one set"
+        );
+        let mut other_size = whole.clone();
+        other_size[2] = idx(&[2, 3, 2], &[0; 12]);
+        assert_eq!(
+            message(&other_size),
+            "\"TestImages\": byte 8: expected 2x3 pixels as in \"TrainImages\", found 3x2; \
+             take all files from one set"
+        );
+        let mut swapped = whole;
+        swapped.swap(0, 1);
+        assert_eq!(
+            message(&swapped),
+            "\"TrainImages\": byte 3: expected images (3 dimensions), found labels (1 dimension); \
+             swap the two files back"
+        );
+    }
 }

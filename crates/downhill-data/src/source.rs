@@ -83,8 +83,8 @@ pub(crate) fn read(path: &Path, budget: &mut Budget) -> Result<Vec<u8>, DataErro
 }
 
 /// Decompresses a gzip file that is in memory.
-#[cfg(feature = "embedded")]
-pub(crate) fn read_embedded(
+#[cfg(any(test, feature = "embedded"))]
+pub(crate) fn read_gzip(
     name: &Path,
     bytes: &[u8],
     budget: &mut Budget,
@@ -112,5 +112,172 @@ fn wrong_type(path: &Path, expected: &'static str, found: FileType) -> DataError
         path: path.into(),
         expected,
         found,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::small_set::{self, compress};
+    use crate::{load_directory, load_directory_within};
+
+    const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
+
+    /// A directory with the small set, but without its training images.
+    fn without_train_images() -> (TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        for (role, bytes) in Role::ALL.into_iter().zip(small_set::files()).skip(1) {
+            fs::write(directory.path().join(&role.file_names()[0]), bytes).unwrap();
+        }
+        let path = directory.path().join(TRAIN_IMAGES);
+        (directory, path)
+    }
+
+    /// The error, which must come at once: a pipe must not be waited for, a bomb not be burst.
+    fn fault(directory: &Path) -> DataError {
+        let start = Instant::now();
+        let error = load_directory(directory).unwrap_err();
+        let elapsed = start.elapsed();
+        assert!(elapsed < Duration::from_secs(2), "{elapsed:?}");
+        error
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named_with_all_its_names() {
+        let (directory, _) = without_train_images();
+        let error = fault(directory.path());
+        assert!(matches!(error, DataError::Missing { .. }), "{error:?}");
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "{:?}: found none of train-images-idx3-ubyte, train-images-idx3-ubyte.gz, \
+                 train-images.idx3-ubyte, train-images.idx3-ubyte.gz; put the four IDX files there, \
+                 raw or gzip, or name another directory",
+                directory.path()
+            )
+        );
+    }
+
+    #[test]
+    fn a_directory_that_is_none_is_refused() {
+        let (directory, path) = without_train_images();
+        let error = fault(&path);
+        assert!(matches!(&error, DataError::Unreadable { path: named, .. } if *named == path));
+        let error = fault(&directory.path().join("train-labels-idx1-ubyte"));
+        assert!(
+            matches!(
+                error,
+                DataError::WrongFileType {
+                    expected: "a directory",
+                    found: "a regular file",
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
+    }
+
+    #[test]
+    fn a_directory_in_place_of_a_file_is_refused() {
+        let (directory, path) = without_train_images();
+        fs::create_dir(&path).unwrap();
+        assert_eq!(
+            fault(directory.path()).to_string(),
+            format!(
+                "{path:?}: expected a regular file, found a directory; name a directory that holds \
+                 the four files themselves"
+            )
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pipes_devices_and_broken_links_are_refused() {
+        use std::os::unix::fs::symlink;
+        let special = |error: &DataError| {
+            matches!(
+                error,
+                DataError::WrongFileType {
+                    found: "a pipe, socket or device",
+                    ..
+                }
+            )
+        };
+        let unreadable = |error: &DataError| matches!(error, DataError::Unreadable { .. });
+
+        let (directory, path) = without_train_images();
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        let error = fault(directory.path());
+        assert!(special(&error), "{error:?}");
+
+        let links = [
+            ("/dev/zero", true),
+            (TRAIN_IMAGES, false),
+            ("nowhere", false),
+        ];
+        for (target, is_special) in links {
+            fs::remove_file(&path).unwrap();
+            symlink(target, &path).unwrap();
+            let error = fault(directory.path());
+            assert_eq!(special(&error), is_special, "{error:?}");
+            assert_eq!(unreadable(&error), !is_special, "{error:?}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_huge_sparse_file_is_not_read() {
+        let (directory, path) = without_train_images();
+        File::create(&path).unwrap().set_len(1 << 42).unwrap();
+        let error = fault(directory.path());
+        assert!(matches!(error, DataError::TooLarge { .. }), "{error:?}");
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "{path:?}: exceeds the limit of 67108864 bytes for the four files together; check \
+                 that this is the file you meant"
+            )
+        );
+    }
+
+    #[test]
+    fn a_gzip_bomb_is_not_burst() {
+        let (directory, path) = without_train_images();
+        // A tenth of 1 GB per member.
+        let member = compress(&vec![0; 100_000_000]);
+        fs::write(&path, member.repeat(10)).unwrap();
+        let error = fault(directory.path());
+        assert!(matches!(error, DataError::TooLarge { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn the_limit_holds_for_the_four_files_together() {
+        let files = small_set::files();
+        let total = files.concat().len() as u64;
+        for packed in [false, true] {
+            let directory = tempfile::tempdir().unwrap();
+            for (role, bytes) in Role::ALL.into_iter().zip(&files) {
+                let name = &role.file_names()[usize::from(packed)];
+                let bytes = if packed {
+                    compress(bytes)
+                } else {
+                    bytes.clone()
+                };
+                fs::write(directory.path().join(name), bytes).unwrap();
+            }
+            assert!(load_directory_within(directory.path(), total + 64).is_ok());
+            for limit in [0, 1, 30, total - 1] {
+                let error = load_directory_within(directory.path(), limit).unwrap_err();
+                assert!(matches!(error, DataError::TooLarge { .. }), "{error:?}");
+            }
+            if !packed {
+                assert!(load_directory_within(directory.path(), total).is_ok());
+            }
+        }
     }
 }

@@ -18,11 +18,7 @@ pub fn first(count: usize, available: usize) -> Result<Vec<usize>, DataError> {
 /// # Errors
 ///
 /// Fewer images than `count`.
-pub fn random_subset(
-    seed: u64,
-    count: usize,
-    available: usize,
-) -> Result<Vec<usize>, DataError> {
+pub fn random_subset(seed: u64, count: usize, available: usize) -> Result<Vec<usize>, DataError> {
     check(count, available)?;
     let mut indices = Stream::new(seed, Purpose::Split, 0).permutation(available);
     indices.truncate(count);
@@ -49,7 +45,9 @@ pub fn shuffled(
     sizes: &[usize],
     available: usize,
 ) -> Result<Vec<Vec<usize>>, DataError> {
-    let requested = sizes.iter().fold(0, |sum: usize, &size| sum.saturating_add(size));
+    let requested = sizes
+        .iter()
+        .fold(0, |sum: usize, &size| sum.saturating_add(size));
     let mut rest = &random_subset(seed, requested, available)?[..];
     let take = |&size: &usize| {
         let (part, after) = rest.split_at(size);
@@ -83,7 +81,10 @@ mod tests {
     #[test]
     fn the_parts_of_a_whole_split_are_a_permutation() {
         let parts = shuffled(3, &[400, 0, 600], 1000).unwrap();
-        assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [400, 0, 600]);
+        assert_eq!(
+            parts.iter().map(Vec::len).collect::<Vec<_>>(),
+            [400, 0, 600]
+        );
         let mut all = parts.concat();
         assert_eq!(all, random_subset(3, 1000, 1000).unwrap());
         all.sort_unstable();
@@ -94,7 +95,10 @@ mod tests {
     #[test]
     fn a_split_is_that_of_the_reference() {
         let all = random_subset(7, 60_000, 60_000).unwrap();
-        let bytes: Vec<u8> = all.iter().flat_map(|&index| (index as u32).to_le_bytes()).collect();
+        let bytes: Vec<u8> = all
+            .iter()
+            .flat_map(|&index| (index as u32).to_le_bytes())
+            .collect();
         assert_eq!(
             sha256_hex([&bytes[..]]),
             "3e3f846e1f35bb62c5ded39cf4134bc2cf620e49184423b652b5c0eaf88fa410"
@@ -122,6 +126,12 @@ mod tests {
             );
         }
         let error = shuffled(1, &[usize::MAX, 2], 10).unwrap_err();
-        assert!(matches!(error, DataError::SplitSize { requested: usize::MAX, .. }));
+        assert!(matches!(
+            error,
+            DataError::SplitSize {
+                requested: usize::MAX,
+                ..
+            }
+        ));
     }
 }

@@ -1,42 +1,34 @@
 //! The answer in words. Every sentence follows from the numbers; none is written in advance.
 
-use crate::limits::limits_of;
-use crate::number_text::{Precision, count, counted, listed};
-use crate::record_lines::RunRecord;
-use crate::statistics::{Interval, PairedDifferences};
-use crate::summary::{Comparison, Experiment, Finals, MethodSummary, Summary};
+use crate::experiment::Experiment;
+use crate::number_text::{Precision, count, counted, listed, quoted};
+use crate::statistics::{PairedDifferences, Statistics};
+use crate::summary::{Comparison, MethodSummary, Summary};
 
-/// What an experiment showed, in whole sentences.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Findings {
-    /// The answer, in one to three sentences.
-    pub answer: String,
-    /// One or more sentences for each method.
-    pub details: Vec<String>,
-    /// What these runs do not show.
-    pub limits: Vec<String>,
-}
-
-/// Puts a summary of the experiment into words.
+/// What the runs of an experiment show, one or more sentences per entry.
+///
+/// The first entry is the answer in short: where the baseline (or the only method) ends, and what
+/// the other methods do to the gap between training and test accuracy and to test accuracy. Then
+/// one entry for each method, then diverged runs and differing numbers of updates.
 #[must_use]
-pub fn findings(experiment: &Experiment, summary: &Summary) -> Findings {
-    let precision = Precision::of(summary);
-    let mut details = compared(summary, precision);
-    details.extend(memorised(experiment, summary));
-    details.extend(summary.methods.iter().filter_map(losses_of_runs));
-    Findings {
-        answer: answer(summary, precision),
-        details,
-        limits: limits_of(experiment, summary),
+pub fn findings(experiment: &Experiment) -> Vec<String> {
+    let summary = Summary::of(experiment);
+    let precision = Precision::of(&summary);
+    if summary.methods.iter().all(|method| method.runs() == 0) {
+        return vec!["There are no runs yet.".into()];
     }
+    let mut found = answer(&summary, precision);
+    found.extend(summary.others().filter_map(|method| match &method.versus_baseline {
+        Some(comparison) => Some(difference(&summary, method, comparison, precision)),
+        None => ending_of_other(&summary, method, precision),
+    }));
+    found.extend(summary.methods.iter().filter_map(|method| diverged(method, precision)));
+    found.extend(memorised(experiment, &summary));
+    found.extend(different_updates(&summary));
+    found
 }
 
-/// A method's name in a sentence.
-pub(crate) fn quoted(name: &str) -> String {
-    format!("“{name}”")
-}
-
-/// Whether an interval for a difference lies below zero, above it, or tells nothing.
+/// What a difference's interval says about its sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Direction {
     Down,
@@ -58,22 +50,29 @@ impl Direction {
     }
 }
 
-/// The direction of the gap and that of test accuracy.
+/// Direction of the gap (unclear where there is none) and of test accuracy.
 fn effect(comparison: &Comparison) -> Option<(Direction, Direction)> {
-    let gap = Direction::of(&comparison.gap)?;
-    Some((gap, Direction::of(&comparison.test_accuracy)?))
+    let gap = comparison.gap.as_ref().and_then(Direction::of);
+    let test = Direction::of(&comparison.test_accuracy)?;
+    Some((gap.unwrap_or(Direction::Unclear), test))
 }
 
-fn answer(summary: &Summary, precision: Precision) -> String {
-    let baseline = summary.baseline();
-    let mut sentences = vec![match &baseline.finals {
-        Some(finals) => ends_at(baseline, finals, precision),
-        None => format!(
-            "No run of {} finished, so there is nothing to compare with.",
-            quoted(&baseline.name)
-        ),
-    }];
+fn answer(summary: &Summary, precision: Precision) -> Vec<String> {
+    let mut entries = Vec::new();
+    if let Some(verdicts) = verdicts(summary) {
+        entries.push(verdicts);
+    } else if summary.baseline().is_none() && summary.methods.len() > 1 {
+        entries.extend(ranking(summary, precision));
+    }
+    if let Some(baseline) = summary.baseline() {
+        entries.push(ending(baseline, precision));
+    }
+    entries
+}
 
+/// The methods grouped by what they do, in one sentence.
+fn verdicts(summary: &Summary) -> Option<String> {
+    let baseline = quoted(&summary.baseline()?.name);
     let mut groups: Vec<((Direction, Direction), Vec<String>)> = Vec::new();
     for method in summary.others() {
         if let Some(effect) = method.versus_baseline.as_ref().and_then(effect) {
@@ -85,209 +84,284 @@ fn answer(summary: &Summary, precision: Precision) -> String {
     }
     let clauses: Vec<String> = groups
         .iter()
-        .map(|(effect, names)| format!("{} {}", listed(names), verdict(*effect, names.len())))
+        .map(|(effect, names)| format!("{} {}", listed(names), verdict(*effect, names.len() == 1)))
         .collect();
-    if !clauses.is_empty() {
-        sentences.push(format!("Compared with it, {}.", clauses.join("; ")));
-    }
-    if is_single_run(summary) {
-        sentences.push("One run has no interval and shows nothing beyond itself.".into());
-    }
-    sentences.join(" ")
-}
-
-fn ends_at(method: &MethodSummary, finals: &Finals, precision: Precision) -> String {
-    let certainty = match finals.test_accuracy.interval {
-        Some(interval) => format!(
-            "95 % interval {}, n = {}",
-            ends(interval, |share| precision.percent(share)),
-            finals.test_accuracy.n
-        ),
-        None => "one run".into(),
-    };
-    format!(
-        "{} ends at {} % training and {} % test accuracy ({certainty}), a gap of {} points.",
-        quoted(&method.name),
-        precision.percent(finals.train_accuracy.mean),
-        precision.percent(finals.test_accuracy.mean),
-        precision.percent(finals.gap.mean),
-    )
-}
-
-fn is_single_run(summary: &Summary) -> bool {
-    let finals = summary.methods.iter().filter_map(|method| method.finals);
-    finals.map(|finals| finals.gap.n).max() == Some(1)
+    let sentence = format!("Compared with {baseline}, {}.", clauses.join("; "));
+    (!clauses.is_empty()).then_some(sentence)
 }
 
 /// What follows the names of methods with the same effect.
-fn verdict((gap, test): (Direction, Direction), methods: usize) -> String {
-    let verb = |singular: &str| match methods {
-        1 => singular.to_owned(),
-        _ => singular.trim_end_matches('s').to_owned(),
+fn verdict((gap, test): (Direction, Direction), is_one: bool) -> String {
+    let verb = |singular: &'static str| {
+        if is_one { singular } else { &singular[..singular.len() - 1] }
     };
-    let gap_part = match gap {
-        Direction::Down => format!("{} the gap", verb("narrows")),
-        Direction::Up => format!("{} the gap", verb("widens")),
-        Direction::Unclear => format!("{} the gap no differently", verb("leaves")),
+    let (is, their) = if is_one { ("is", "its") } else { ("are", "their") };
+    let on_gap = match gap {
+        Direction::Down => format!("{} the gap between training and test accuracy", verb("narrows")),
+        Direction::Up => format!("{} the gap between training and test accuracy", verb("widens")),
+        Direction::Unclear => String::new(),
     };
-    let test_part = match test {
+    let on_test = match test {
         Direction::Down => format!("{} test accuracy", verb("lowers")),
         Direction::Up => format!("{} test accuracy", verb("raises")),
-        Direction::Unclear => "no difference in test accuracy that these runs can show".into(),
+        Direction::Unclear => String::new(),
     };
     match (gap, test) {
-        (Direction::Unclear, Direction::Unclear) => format!(
-            "{} no difference that these runs can show, neither in the gap nor in test accuracy",
-            verb("makes")
+        (Direction::Unclear, Direction::Unclear) => {
+            format!("{is} not distinguishable, neither in the gap nor in test accuracy")
+        }
+        (Direction::Unclear, _) => on_test,
+        (_, Direction::Unclear) => {
+            format!("{on_gap}, but {their} test accuracy is not distinguishable")
+        }
+        (Direction::Down, Direction::Down) => format!(
+            "{on_gap} and {on_test} (at these settings and this budget {} not help)",
+            if is_one { "it does" } else { "they do" }
         ),
-        (Direction::Unclear, _) => {
-            format!("{test_part}, with no difference in the gap that these runs can show")
-        }
-        (_, Direction::Unclear) => format!("{gap_part}, with {test_part}"),
-        (Direction::Down, Direction::Down) => {
-            let (pronoun, at) = if methods == 1 { ("it", "") } else { ("they", "") };
-            format!(
-                "{gap_part} but {test_part}{at}, so at these settings {pronoun} did not generalise \
-                 better"
-            )
-        }
-        _ => format!("{gap_part} and {test_part}"),
+        _ => format!("{on_gap} and {on_test}"),
     }
 }
 
-fn compared(summary: &Summary, precision: Precision) -> Vec<String> {
-    let baseline = quoted(&summary.baseline().name);
-    let sentence = |method: &MethodSummary| match (&method.versus_baseline, &method.finals) {
-        (Some(comparison), _) => difference(method, comparison, precision),
-        (None, None) => format!("No run of {} finished: it has no final value.", quoted(&method.name)),
-        (None, Some(finals)) => format!(
-            "{} It shares no finished seed with {baseline}, so the two are not compared.",
-            ends_at(method, finals, precision)
-        ),
-    };
-    summary.others().map(sentence).collect()
-}
-
-fn difference(method: &MethodSummary, comparison: &Comparison, precision: Precision) -> String {
-    let name = quoted(&method.name);
-    let Comparison { test_accuracy, gap } = comparison;
-    let before_and_after = |pairs: &PairedDifferences| {
-        let before = precision.percent(pairs.baseline_mean);
-        (before, precision.percent(pairs.method_mean))
-    };
-    let ((gap_before, gap_after), (test_before, test_after)) =
-        (before_and_after(gap), before_and_after(test_accuracy));
-    let Some((gap_effect, test_effect)) = effect(comparison) else {
-        let seed = gap.by_seed.first().map_or(0, |(seed, _)| *seed);
-        return format!(
-            "With seed {seed}, {name} ends with a gap of {gap_after} instead of {gap_before} points \
-             and with {test_after} instead of {test_before} % test accuracy; one run has no \
-             interval and shows nothing beyond itself."
-        );
-    };
-
-    let n = test_accuracy.difference.n;
-    let gap_evidence = evidence(gap, precision);
-    let test_evidence = evidence(test_accuracy, precision);
-    let gap_clause = match gap_effect {
-        Direction::Unclear => format!(
-            "makes no difference to the gap between training and test accuracy that these {n} runs \
-             can show ({gap_evidence})"
-        ),
-        Direction::Down | Direction::Up => {
-            let verb = if gap_effect == Direction::Down { "narrows" } else { "widens" };
-            format!(
-                "{verb} the gap between training and test accuracy from {gap_before} to \
-                 {gap_after} points ({gap_evidence})"
-            )
-        }
-    };
-    let test_clause = match test_effect {
-        Direction::Unclear => format!(
-            "no difference in test accuracy shows: {test_after} % against {test_before} % \
-             ({test_evidence}), which is no difference that these {n} runs can show"
-        ),
-        Direction::Down | Direction::Up => {
-            let verb = if test_effect == Direction::Down { "lowers" } else { "raises" };
-            format!(
-                "{verb} test accuracy from {test_before} to {test_after} % ({test_evidence})"
-            )
-        }
-    };
-    let moral = match (gap_effect, test_effect) {
-        (Direction::Down, Direction::Down) => {
-            " At these settings it narrows the gap and lowers test accuracy, so it did not \
-             generalise better."
-        }
-        _ => "",
-    };
-    format!("{name} {gap_clause} and {test_clause}.{moral}")
-}
-
-fn evidence(pairs: &PairedDifferences, precision: Precision) -> String {
-    let mean = precision.signed_points(pairs.difference.mean);
-    let n = pairs.difference.n;
-    match pairs.difference.interval {
-        Some(interval) => {
-            let interval = ends(interval, |points| precision.signed_points(points));
-            format!("paired difference {mean} points, 95 % interval {interval}, n = {n}")
-        }
-        None => format!("difference {mean} points, n = {n}"),
-    }
-}
-
-fn ends(interval: Interval, text: impl Fn(f64) -> String) -> String {
-    format!("{} to {}", text(interval.lower), text(interval.upper))
-}
-
-/// Which methods end with every training image classified correctly.
-fn memorised(experiment: &Experiment, summary: &Summary) -> Vec<String> {
-    let methods = experiment.methods.iter().zip(&summary.methods);
-    let sentences = methods.filter_map(|(method, summary)| {
-        let finished = summary.finished.len();
-        let perfect = summary.finished.values();
-        let perfect = perfect.filter(|last| last.train.accuracy >= 1.0).count();
-        let runs = match perfect {
-            0 => return None,
-            1 if finished == 1 => "its one run".into(),
-            all if all == finished => format!("all {finished} runs"),
-            some => format!("{some} of {finished} runs"),
-        };
-        let images = |run: &RunRecord| format!("{} ", count(run.header.data.train_images));
-        Some(format!(
-            "{} reaches 100 % training accuracy in {runs}: it memorised its {}training images.",
-            quoted(&method.name),
-            method.runs.first().map(images).unwrap_or_default(),
-        ))
-    });
-    sentences.collect()
-}
-
-/// The runs of a method that have no final value, and why.
-fn losses_of_runs(method: &MethodSummary) -> Option<String> {
-    let name = quoted(&method.name);
-    let runs = method.runs();
-    let mut clauses = Vec::new();
-    if !method.diverged.is_empty() {
-        let at: Vec<String> = method
-            .diverged
-            .iter()
-            .map(|(seed, update)| format!("seed {seed} at update {}", count(*update)))
-            .collect();
-        let number = method.diverged.len();
-        clauses.push(format!("{number} of {runs} diverged ({})", listed(&at)));
-    }
-    if !method.unfinished.is_empty() {
-        let seeds: Vec<String> = method.unfinished.iter().map(u64::to_string).collect();
-        let number = method.unfinished.len();
-        clauses.push(format!("{number} of {runs} did not finish (seed {})", listed(&seeds)));
-    }
-    if clauses.is_empty() {
-        return None;
-    }
-    let finished = counted(method.finished.len(), "run");
+/// Highest and lowest mean where there is no baseline to compare with.
+fn ranking(summary: &Summary, precision: Precision) -> Option<String> {
+    let mean = |method: &MethodSummary| Some(method.test_accuracy?.mean);
+    let mut ranked: Vec<(f64, &MethodSummary)> = summary
+        .methods
+        .iter()
+        .filter_map(|method| Some((mean(method)?, method)))
+        .collect();
+    ranked.sort_by(|left, right| right.0.total_cmp(&left.0));
+    let (highest, lowest) = (ranked.first()?, ranked.last()?);
     Some(format!(
-        "Of the runs of {name}, {}; the figures for it are over the {finished} that finished.",
-        clauses.join(" and "),
+        "Mean test accuracy is highest for {} ({} %) and lowest for {} ({} %); no baseline is \
+         named, so no difference is tested.",
+        quoted(&highest.1.name),
+        precision.percent(highest.0),
+        quoted(&lowest.1.name),
+        precision.percent(lowest.0),
     ))
+}
+
+fn ending_of_other(
+    summary: &Summary,
+    method: &MethodSummary,
+    precision: Precision,
+) -> Option<String> {
+    let baseline = summary.baseline().filter(|_| method.runs() > 0);
+    let why = baseline.map(|baseline| {
+        format!(
+            " It shares no seed with {}, so the two are not compared.",
+            quoted(&baseline.name)
+        )
+    });
+    (method.runs() > 0).then(|| ending(method, precision) + &why.unwrap_or_default())
+}
+
+/// Where a method ends.
+fn ending(method: &MethodSummary, precision: Precision) -> String {
+    let name = quoted(&method.name);
+    let (Some(train), Some(test)) = (method.train_accuracy, method.test_accuracy) else {
+        return format!("{name} has no runs.");
+    };
+    let Some(finished) = method.finished_only else {
+        let all = counted(method.runs(), "run");
+        return format!("{name} has no final value: all of its runs diverged ({all}).");
+    };
+    let gap = if method.diverged.is_empty() {
+        format!(", a gap of {} points", precision.percent(finished.gap.mean))
+    } else {
+        String::new()
+    };
+    format!(
+        "{name} ends at {} % training and {} % test accuracy ({}){gap}.",
+        precision.percent(train.mean),
+        precision.percent(test.mean),
+        certainty(&test, |share| precision.percent(share)),
+    )
+}
+
+/// The interval and the number of seeds, or that there is no interval.
+fn certainty(statistics: &Statistics, text: impl Fn(f64) -> String) -> String {
+    match statistics.interval {
+        Some(interval) => format!(
+            "95 % interval {} to {}, {}",
+            text(interval.lower),
+            text(interval.upper),
+            counted(statistics.n, "seed")
+        ),
+        None => "one seed: no interval".into(),
+    }
+}
+
+/// One method against the baseline.
+fn difference(
+    summary: &Summary,
+    method: &MethodSummary,
+    comparison: &Comparison,
+    precision: Precision,
+) -> String {
+    let name = quoted(&method.name);
+    let baseline = summary.baseline().map_or_else(String::new, |baseline| quoted(&baseline.name));
+    let test = &comparison.test_accuracy;
+    if method.finished.is_empty() {
+        let loss = precision.percent(-test.difference.mean);
+        return format!(
+            "All {} of {name} diverged: counted as 0 %, that is {loss} points of test accuracy \
+             below {baseline}.",
+            counted(method.runs(), "run"),
+        );
+    }
+    let gap = comparison.gap.as_ref().map(|gap| gap_clause(gap, precision));
+    let (joint, test_clause) = test_clause(test, &baseline, precision);
+    let mut text = match gap {
+        Some(gap) => format!("{name} {gap}{joint}{test_clause}."),
+        None if Direction::of(test).unwrap_or(Direction::Unclear) == Direction::Unclear => {
+            format!("Of {name}, {test_clause}.")
+        }
+        None => format!("{name} {test_clause}."),
+    };
+    match effect(comparison) {
+        None => text.push_str(" One seed has no interval and says nothing beyond itself."),
+        Some((Direction::Down, Direction::Down)) => text.push_str(
+            " The narrower gap is no gain: training accuracy fell by more than test accuracy did, \
+             and at these settings and this budget the regularization did not help.",
+        ),
+        _ => {}
+    }
+    text
+}
+
+fn gap_clause(gap: &PairedDifferences, precision: Precision) -> String {
+    let before = precision.percent(gap.baseline_mean);
+    let after = precision.percent(gap.method_mean);
+    let evidence = certainty(&gap.difference, |points| precision.signed_points(points));
+    let change = precision.signed_points(gap.difference.mean);
+    match Direction::of(gap) {
+        None => format!("ends with a gap of {after} instead of {before} points"),
+        Some(Direction::Unclear) => format!(
+            "leaves the gap between training and test accuracy not distinguishable \
+             ({after} against {before} points; difference {change}, {evidence})"
+        ),
+        Some(direction) => {
+            let verb = if direction == Direction::Down { "narrows" } else { "widens" };
+            format!(
+                "{verb} the gap between training and test accuracy from {before} to {after} points"
+            )
+        }
+    }
+}
+
+/// The clause on test accuracy and what joins it to the clause before.
+fn test_clause(
+    test: &PairedDifferences,
+    baseline: &str,
+    precision: Precision,
+) -> (&'static str, String) {
+    let before = precision.percent(test.baseline_mean);
+    let after = precision.percent(test.method_mean);
+    match Direction::of(test) {
+        None => (" and ", format!("has {after} instead of {before} % test accuracy")),
+        Some(Direction::Unclear) => {
+            let evidence = certainty(&test.difference, |points| precision.signed_points(points));
+            let change = precision.signed_points(test.difference.mean);
+            let clause = format!(
+                "test accuracy is not distinguishable from that of {baseline} ({after} against \
+                 {before} %; difference {change} points, {evidence})"
+            );
+            ("; its ", clause)
+        }
+        Some(direction) => {
+            let sign = if direction == Direction::Down { -1.0 } else { 1.0 };
+            let verb = if direction == Direction::Down { "lowers" } else { "raises" };
+            let mut difference = test.difference;
+            difference.mean *= sign;
+            if let Some(interval) = &mut difference.interval
+                && direction == Direction::Down
+            {
+                (interval.lower, interval.upper) = (-interval.upper, -interval.lower);
+            }
+            let by = precision.percent(difference.mean);
+            let evidence = certainty(&difference, |points| precision.percent(points));
+            let clause = format!(
+                "{verb} test accuracy by {by} points, from {before} to {after} % ({evidence})"
+            );
+            (", and ", clause)
+        }
+    }
+}
+
+/// Which runs of a method diverged, and how they are counted.
+fn diverged(method: &MethodSummary, precision: Precision) -> Option<String> {
+    const SHOWN: usize = 6;
+    let number = method.diverged.len();
+    let mut at: Vec<String> = method
+        .diverged
+        .iter()
+        .take(SHOWN)
+        .map(|(seed, update)| format!("seed {seed} at update {}", count(*update)))
+        .collect();
+    if number > SHOWN {
+        at.push(format!("{} more", count(number - SHOWN)));
+    }
+    let rest = method.finished_only.map(|finished| {
+        let test = finished.test_accuracy;
+        format!(
+            " Without them, over the {} that finished, mean test accuracy is {} %.",
+            counted(test.n, "run"),
+            precision.percent(test.mean)
+        )
+    });
+    (number > 0).then(|| {
+        format!(
+            "Of {}, {number} of {} diverged ({}) and count as 0 % accuracy.{}",
+            quoted(&method.name),
+            counted(method.runs(), "run"),
+            listed(&at),
+            rest.unwrap_or_default()
+        )
+    })
+}
+
+/// Which methods end with every training image classified correctly in every run.
+fn memorised(experiment: &Experiment, summary: &Summary) -> Option<String> {
+    let perfect = |method: &&MethodSummary| {
+        let mut finals = method.finished.values();
+        method.diverged.is_empty()
+            && !method.finished.is_empty()
+            && finals.all(|last| last.train.accuracy >= 1.0)
+    };
+    let methods = summary.methods.iter().filter(perfect);
+    let names: Vec<String> = methods.map(|method| quoted(&method.name)).collect();
+    let verb = if names.len() == 1 { "classifies" } else { "classify" };
+    (!names.is_empty()).then(|| {
+        format!(
+            "{} {verb} all {} training images correctly in every run.",
+            listed(&names),
+            count(experiment.data.train_images)
+        )
+    })
+}
+
+/// Which methods made how many updates, if they differ.
+fn different_updates(summary: &Summary) -> Option<String> {
+    let mut groups: Vec<(u64, Vec<String>)> = Vec::new();
+    for method in &summary.methods {
+        for updates in &method.updates {
+            match groups.iter_mut().find(|(known, _)| known == updates) {
+                Some((_, names)) => names.push(quoted(&method.name)),
+                None => groups.push((*updates, vec![quoted(&method.name)])),
+            }
+        }
+    }
+    let named: Vec<String> = groups
+        .iter()
+        .map(|(updates, names)| format!("{} for {}", count(*updates), listed(names)))
+        .collect();
+    (named.len() > 1).then(|| {
+        format!(
+            "The methods did not make the same number of updates ({}), so their final values \
+             differ by that, too.",
+            named.join("; ")
+        )
+    })
 }

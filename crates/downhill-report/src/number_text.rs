@@ -14,20 +14,15 @@ pub(crate) struct Precision {
 }
 
 impl Precision {
-    /// Two digits where every test accuracy is known to a tenth of a point, one otherwise.
+    /// Two digits where every test accuracy is known to a tenth of a point, and where there is no
+    /// interval to go by; one otherwise.
     pub(crate) fn of(summary: &Summary) -> Self {
-        let mut intervals = summary
-            .methods
-            .iter()
-            .filter_map(|method| method.finals?.test_accuracy.interval)
-            .peekable();
-        let is_narrow = |interval: Interval| interval.upper - interval.lower <= 0.002;
-        let digits = if intervals.peek().is_some() && intervals.all(is_narrow) {
-            2
-        } else {
-            1
-        };
-        Self { digits }
+        let accuracies = summary.methods.iter().filter_map(|method| method.test_accuracy);
+        let mut intervals = accuracies.filter_map(|accuracy| accuracy.interval);
+        let is_narrow = intervals.all(|interval| interval.upper - interval.lower <= 0.002);
+        Self {
+            digits: if is_narrow { 2 } else { 1 },
+        }
     }
 
     /// A share as percent without the sign for it: 0.759 is `75.9`.
@@ -46,19 +41,13 @@ impl Precision {
         }
     }
 
-    /// Mean and standard deviation in percent: `75.9 ± 1.8`.
-    pub(crate) fn mean_and_deviation(self, statistics: &Statistics) -> String {
+    /// Mean and half the width of the 95 % interval in percent: `75.9 ± 1.8`.
+    pub(crate) fn mean_and_half_width(self, statistics: &Statistics) -> String {
         let mean = self.percent(statistics.mean);
-        match statistics.standard_deviation {
-            Some(deviation) => format!("{mean} ± {}", self.percent(deviation)),
+        match statistics.half_width() {
+            Some(half_width) => format!("{mean} ± {}", self.percent(half_width)),
             None => mean,
         }
-    }
-
-    /// Both ends in percent: `[74.4, 77.4]`.
-    pub(crate) fn interval(self, interval: Interval) -> String {
-        let (lower, upper) = (self.percent(interval.lower), self.percent(interval.upper));
-        format!("[{lower}, {upper}]")
     }
 
     /// Both ends in points with their signs: `[−5.0, −2.4]`.
@@ -106,6 +95,11 @@ pub(crate) fn count(value: impl TryInto<u64>) -> String {
 pub(crate) fn counted(value: usize, noun: &str) -> String {
     let plural = if value == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", count(value))
+}
+
+/// A method's name in a sentence.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("“{name}”")
 }
 
 /// Words as a list: `a`, `a and b`, `a, b and c`.

@@ -5,7 +5,7 @@
 //! the machine's speed, so the same run gives the same bytes wherever its backend is
 //! deterministic.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The version of the record's format; a reader refuses any other.
 pub const RECORD_FORMAT: u32 = 1;
@@ -84,7 +84,9 @@ pub struct Evaluation {
 /// Loss and accuracy in evaluation mode.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
-    /// Mean softmax cross-entropy in nats, without any penalty.
+    /// Mean softmax cross-entropy in nats, without any penalty; NaN where it is not finite, which
+    /// JSON writes as `null`.
+    #[serde(deserialize_with = "nan_from_null")]
     pub loss: f64,
     /// Share of images classified correctly, 0 to 1.
     pub accuracy: f64,
@@ -110,4 +112,8 @@ pub enum Outcome {
         /// The update.
         update: u64,
     },
+}
+
+fn nan_from_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }

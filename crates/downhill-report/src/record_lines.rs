@@ -2,12 +2,12 @@
 //!
 //! A line is the JSON object of a [`Line`] with one more key at its end,
 //! `"checksum":"<16 hexadecimal digits>"`: the start of the SHA-256 over the object's text without
-//! that key. A record that was cut off, or changed by hand, is therefore never read as a result.
+//! that key. A record that was cut off or changed is therefore never read as a result.
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::record::{Evaluation, Line, RECORD_FORMAT, RunEnd, RunHeader};
+use crate::record::{Evaluation, Line, Outcome, RECORD_FORMAT, RunEnd, RunHeader};
 
 const CHECKSUM_KEY: &str = ",\"checksum\":\"";
 const CHECKSUM_DIGITS: usize = 16;
@@ -19,36 +19,30 @@ pub struct RunRecord {
     pub header: RunHeader,
     /// The evaluations, in order of rising [`Evaluation::updates`].
     pub evaluations: Vec<Evaluation>,
-    /// The last line; `None` if the run was interrupted between two lines.
-    pub end: Option<RunEnd>,
+    /// The last line.
+    pub end: RunEnd,
 }
 
-/// Why a record cannot be read.
+/// Why a record cannot be read; lines are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RecordError {
-    /// The line before the end of the file lacks its line feed and does not verify.
-    #[error("{file}:{line}: the last line is cut off; the run was interrupted while writing it")]
-    Truncated {
-        /// Name of the file, as the caller gave it.
-        file: String,
-        /// The line, counted from 1.
+    /// The text ends within a line.
+    #[error("line {line}: the line must end in a line feed, but the record is cut off here")]
+    CutOff {
+        /// The line.
         line: usize,
     },
     /// The line does not end in a checksum.
-    #[error("{file}:{line}: the line must end in a checksum of 16 hexadecimal digits")]
+    #[error("line {line}: the line must end in a checksum of 16 hexadecimal digits")]
     MissingChecksum {
-        /// Name of the file, as the caller gave it.
-        file: String,
-        /// The line, counted from 1.
+        /// The line.
         line: usize,
     },
     /// The line's text and its checksum do not belong together.
-    #[error("{file}:{line}: checksum must be {computed} for this text, got {found}")]
+    #[error("line {line}: checksum must be {computed} for this text, got {found}")]
     ChecksumMismatch {
-        /// Name of the file, as the caller gave it.
-        file: String,
-        /// The line, counted from 1.
+        /// The line.
         line: usize,
         /// What the line's text gives.
         computed: String,
@@ -56,66 +50,73 @@ pub enum RecordError {
         found: String,
     },
     /// The line is not the JSON of a [`Line`].
-    #[error("{file}:{line}: not a line of a record: {reason}")]
-    BadJson {
-        /// Name of the file, as the caller gave it.
-        file: String,
-        /// The line, counted from 1.
+    #[error("line {line}: must be a line of a record: {reason}")]
+    NotALine {
+        /// The line.
         line: usize,
         /// What the JSON reader says.
         reason: String,
     },
     /// The record was written in a format that this version does not read.
-    #[error("{file}:{line}: format must be {RECORD_FORMAT}, got {found}")]
+    #[error("line 1: format must be {RECORD_FORMAT}, got {found}")]
     WrongFormat {
-        /// Name of the file, as the caller gave it.
-        file: String,
-        /// The line, counted from 1.
-        line: usize,
         /// The header's format.
-        found: u32,
+        found: String,
     },
     /// The record is empty or its first line is not a [`RunHeader`].
-    #[error("{file}:1: the first line must be the run's header")]
-    MissingHeader {
-        /// Name of the file, as the caller gave it.
-        file: String,
-    },
+    #[error("line 1: must be the run's header")]
+    MissingHeader,
     /// A second header.
-    #[error("{file}:{line}: a record has one header, this is a second one")]
+    #[error("line {line}: must be an evaluation or the run's end, got a second header")]
     SecondHeader {
-        /// Name of the file, as the caller gave it.
-        file: String,
-        /// The line, counted from 1.
+        /// The line.
         line: usize,
     },
     /// An evaluation that does not come after the one before it.
-    #[error("{file}:{line}: updates must exceed the {before} of the evaluation before, got {found}")]
+    #[error("line {line}: updates must exceed the {before} of the line before, got {found}")]
     UpdatesNotRising {
-        /// Name of the file, as the caller gave it.
-        file: String,
-        /// The line, counted from 1.
+        /// The line.
         line: usize,
         /// Updates of the evaluation before.
         before: u64,
-        /// Updates of this evaluation.
+        /// Updates of this line.
         found: u64,
     },
+    /// The run's end counts fewer updates than its last evaluation.
+    #[error("line {line}: the end's updates must reach the {before} of the line before, got {found}")]
+    EndTooEarly {
+        /// The line.
+        line: usize,
+        /// Updates of the last evaluation.
+        before: u64,
+        /// Updates of the end.
+        found: u64,
+    },
+    /// A finished run without an evaluation.
+    #[error("line {line}: a finished run must have at least one evaluation before its end")]
+    NoEvaluation {
+        /// The line.
+        line: usize,
+    },
     /// Something follows the [`RunEnd`].
-    #[error("{file}:{line}: nothing may follow the run's end")]
+    #[error("line {line}: nothing may follow the run's end")]
     AfterEnd {
-        /// Name of the file, as the caller gave it.
-        file: String,
-        /// The line, counted from 1.
+        /// The line.
+        line: usize,
+    },
+    /// The record has no [`RunEnd`].
+    #[error("line {line}: must be an evaluation or the run's end, got nothing: the run was interrupted")]
+    MissingEnd {
+        /// The line that is missing.
         line: usize,
     },
 }
 
 /// One line of a record with its checksum and its line feed, ready to be appended to a file.
 ///
-/// JSON has no NaN and no infinity: an [`Evaluation`] with one is written as `null` and refused by
-/// [`read_record`]. A run whose loss stops being finite ends with
-/// [`Outcome::Diverged`](crate::record::Outcome::Diverged) instead.
+/// # Panics
+///
+/// Never: every [`Line`] is a JSON object.
 #[must_use]
 pub fn encode(line: &Line) -> String {
     let object = serde_json::to_string(line).expect("a line has string keys only");
@@ -124,105 +125,103 @@ pub fn encode(line: &Line) -> String {
     format!("{open}{CHECKSUM_KEY}{checksum}\"}}\n")
 }
 
-/// Reads a whole record; `file` only names it in errors.
+/// Reads a whole record.
 ///
 /// # Errors
 ///
-/// Whatever keeps the record from being whole and in order: see [`RecordError`]. A record that ends
-/// after any complete line is no error, its [`RunRecord::end`] is `None`.
-pub fn read_record(
-    text: &(impl AsRef<[u8]> + ?Sized),
-    file: &str,
-) -> Result<RunRecord, RecordError> {
-    let text = text.as_ref();
-    let mut lines = text.split_inclusive(|byte| *byte == b'\n').enumerate();
-    let missing_header = || RecordError::MissingHeader { file: file.into() };
+/// Whatever keeps the record from being whole and in order, a missing end among it: see
+/// [`RecordError`].
+pub fn read_record(text: &(impl AsRef<[u8]> + ?Sized)) -> Result<RunRecord, RecordError> {
+    let mut lines = (1..).zip(text.as_ref().split_inclusive(|byte| *byte == b'\n'));
+    let (_, first) = lines.next().ok_or(RecordError::MissingHeader)?;
+    let header = header_of(first)?;
 
-    let (_, first) = lines.next().ok_or_else(missing_header)?;
-    let Line::Run(header) = decode(first, file, 1)? else {
-        return Err(missing_header());
-    };
-    if header.format != RECORD_FORMAT {
-        return Err(RecordError::WrongFormat {
-            file: file.into(),
-            line: 1,
-            found: header.format,
-        });
-    }
-
-    let mut record = RunRecord {
-        header,
-        evaluations: Vec::new(),
-        end: None,
-    };
-    for (index, bytes) in lines {
-        append(&mut record, bytes, file, index + 1)?;
-    }
-    Ok(record)
-}
-
-fn append(
-    record: &mut RunRecord,
-    bytes: &[u8],
-    file: &str,
-    line: usize,
-) -> Result<(), RecordError> {
-    let file = || file.to_owned();
-    if record.end.is_some() {
-        return Err(RecordError::AfterEnd { file: file(), line });
-    }
-    match decode(bytes, &file(), line)? {
-        Line::Run(_) => return Err(RecordError::SecondHeader { file: file(), line }),
-        Line::End(end) => record.end = Some(end),
-        Line::Evaluation(evaluation) => {
-            if let Some(last) = record.evaluations.last()
-                && last.updates >= evaluation.updates
-            {
-                return Err(RecordError::UpdatesNotRising {
-                    file: file(),
-                    line,
-                    before: last.updates,
-                    found: evaluation.updates,
+    let mut evaluations: Vec<Evaluation> = Vec::new();
+    let mut next = 2;
+    while let Some((line, bytes)) = lines.next() {
+        let before = evaluations.last().map(|last| last.updates);
+        match decode(bytes, line)? {
+            Line::Run(_) => return Err(RecordError::SecondHeader { line }),
+            Line::Evaluation(evaluation) => {
+                let found = evaluation.updates;
+                if let Some(before) = before.filter(|before| *before >= found) {
+                    return Err(RecordError::UpdatesNotRising { line, before, found });
+                }
+                evaluations.push(evaluation);
+            }
+            Line::End(end) => {
+                check_end(&end, before, line)?;
+                if let Some((line, _)) = lines.next() {
+                    return Err(RecordError::AfterEnd { line });
+                }
+                return Ok(RunRecord {
+                    header,
+                    evaluations,
+                    end,
                 });
             }
-            record.evaluations.push(evaluation);
+        }
+        next = line + 1;
+    }
+    Err(RecordError::MissingEnd { line: next })
+}
+
+fn header_of(bytes: &[u8]) -> Result<RunHeader, RecordError> {
+    let object = unsealed(bytes, 1)?;
+    // Another format may have other keys, so its number is read before anything else.
+    let value: serde_json::Value = parsed(&object, 1)?;
+    if value.get("kind").and_then(serde_json::Value::as_str) != Some("run") {
+        return Err(RecordError::MissingHeader);
+    }
+    match value.get("format") {
+        Some(format) if *format == RECORD_FORMAT => {}
+        format => {
+            let found = format.map_or("none".into(), ToString::to_string);
+            return Err(RecordError::WrongFormat { found });
         }
     }
-    Ok(())
-}
-
-fn decode(bytes: &[u8], file: &str, line: usize) -> Result<Line, RecordError> {
-    let Some(complete) = bytes.strip_suffix(b"\n") else {
-        // Only the last line can lack its line feed; if all the rest is there, nothing is lost.
-        return verify(bytes, file, line).map_err(|_| RecordError::Truncated {
-            file: file.into(),
-            line,
-        });
-    };
-    verify(complete, file, line)
-}
-
-fn verify(bytes: &[u8], file: &str, line: usize) -> Result<Line, RecordError> {
-    let bad_json = |reason: String| RecordError::BadJson {
-        file: file.into(),
-        line,
-        reason,
-    };
-    let text = std::str::from_utf8(bytes).map_err(|error| bad_json(error.to_string()))?;
-    let (object, found) = split_checksum(text).ok_or_else(|| RecordError::MissingChecksum {
-        file: file.into(),
-        line,
-    })?;
-    let computed = checksum_of(&object);
-    if computed != found {
-        return Err(RecordError::ChecksumMismatch {
-            file: file.into(),
-            line,
-            computed,
-            found: found.into(),
-        });
+    match parsed(&object, 1)? {
+        Line::Run(header) => Ok(header),
+        _ => Err(RecordError::MissingHeader),
     }
-    serde_json::from_str(&object).map_err(|error| bad_json(error.to_string()))
+}
+
+fn check_end(end: &RunEnd, before: Option<u64>, line: usize) -> Result<(), RecordError> {
+    let found = end.updates;
+    match before {
+        Some(before) if found < before => Err(RecordError::EndTooEarly { line, before, found }),
+        None if end.outcome == Outcome::Finished => Err(RecordError::NoEvaluation { line }),
+        _ => Ok(()),
+    }
+}
+
+fn decode(bytes: &[u8], line: usize) -> Result<Line, RecordError> {
+    parsed(&unsealed(bytes, line)?, line)
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(object: &str, line: usize) -> Result<T, RecordError> {
+    serde_json::from_str(object).map_err(|error| RecordError::NotALine {
+        line,
+        reason: error.to_string(),
+    })
+}
+
+/// The line's object without its checksum, once that is found to be right.
+fn unsealed(bytes: &[u8], line: usize) -> Result<String, RecordError> {
+    let complete = bytes.strip_suffix(b"\n");
+    let complete = complete.ok_or(RecordError::CutOff { line })?;
+    let text = std::str::from_utf8(complete).map_err(|error| RecordError::NotALine {
+        line,
+        reason: error.to_string(),
+    })?;
+    let (object, found) = split_checksum(text).ok_or(RecordError::MissingChecksum { line })?;
+    let computed = checksum_of(&object);
+    if computed == found {
+        Ok(object)
+    } else {
+        let found = found.to_owned();
+        Err(RecordError::ChecksumMismatch { line, computed, found })
+    }
 }
 
 /// The object's text without its checksum, and the checksum.
@@ -241,14 +240,14 @@ fn checksum_of(object: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Outcome;
     use crate::sample;
 
     fn lines() -> Vec<Line> {
-        let run = sample::run("none", 7, &[(1, 0.1, 0.1), (16, 0.5, 1.0 / 3.0)], Outcome::Finished);
+        let finals = [(1, 0.1, 0.1), (16, 0.5, 1.0 / 3.0)];
+        let run = sample::run("none", u64::MAX, &finals, Outcome::Finished);
         let mut lines = vec![Line::Run(run.header)];
         lines.extend(run.evaluations.into_iter().map(Line::Evaluation));
-        lines.extend(run.end.map(Line::End));
+        lines.push(Line::End(run.end));
         lines
     }
 
@@ -258,11 +257,23 @@ mod tests {
 
     #[test]
     fn reading_gives_back_what_was_written() {
-        let record = read_record(&text(), "a.jsonl").unwrap();
+        let record = read_record(&text()).unwrap();
         let mut again = vec![Line::Run(record.header)];
         again.extend(record.evaluations.into_iter().map(Line::Evaluation));
-        again.extend(record.end.map(Line::End));
+        again.push(Line::End(record.end));
         assert_eq!(again, lines());
+    }
+
+    #[test]
+    fn a_loss_that_is_not_finite_is_read_as_nan() {
+        let mut lines = lines();
+        if let Line::Evaluation(evaluation) = &mut lines[2] {
+            evaluation.train.loss = f64::INFINITY;
+        }
+        let text: String = lines.iter().map(encode).collect();
+        let record = read_record(&text).unwrap();
+        assert!(record.evaluations[1].train.loss.is_nan());
+        assert!(record.evaluations[1].test.loss.is_finite());
     }
 
     #[test]
@@ -280,83 +291,86 @@ mod tests {
     }
 
     #[test]
-    fn flipping_any_bit_is_detected() {
+    fn changing_any_byte_is_detected() {
         let text = text().into_bytes();
         for at in 0..text.len() {
-            for bit in 0..8 {
-                let mut flipped = text.clone();
-                flipped[at] ^= 1 << bit;
-                assert!(read_record(&flipped, "a").is_err(), "byte {at}, bit {bit}");
+            for change in 1..=255 {
+                let mut changed = text.clone();
+                changed[at] ^= change;
+                assert!(read_record(&changed).is_err(), "byte {at} ^ {change}");
             }
         }
     }
 
     #[test]
-    fn cutting_anywhere_is_an_error_unless_a_line_ends_there() {
-        let text = text();
-        let whole = text.lines().count();
+    fn cutting_anywhere_or_leaving_out_a_byte_is_detected() {
+        let text = text().into_bytes();
         for at in 0..text.len() {
-            let cut = &text[..at];
-            let at_line_end = text[at..].starts_with('\n') || cut.ends_with('\n');
-            match read_record(cut, "a.jsonl") {
-                Ok(record) => {
-                    assert!(at_line_end);
-                    let complete = cut.lines().count() == whole;
-                    assert_eq!(record.end.is_some(), complete);
-                }
-                Err(RecordError::Truncated { line, .. }) => {
-                    assert_eq!(line, cut.lines().count());
-                }
-                Err(error) => assert_eq!((at, error.to_string()), (0, header_missing())),
-            }
+            assert!(read_record(&text[..at]).is_err(), "cut at {at}");
+            let without = [&text[..at], &text[at + 1..]].concat();
+            assert!(read_record(&without).is_err(), "without byte {at}");
         }
     }
 
-    fn header_missing() -> String {
-        "a.jsonl:1: the first line must be the run's header".into()
-    }
-
     #[test]
-    fn disorder_is_named_with_file_and_line() {
+    fn disorder_is_named_with_its_line() {
         let encoded: Vec<String> = lines().iter().map(encode).collect();
         let message = |order: &[usize]| {
             let text: String = order.iter().map(|at| encoded[*at].as_str()).collect();
-            read_record(&text, "a.jsonl").unwrap_err().to_string()
+            read_record(&text).unwrap_err().to_string()
         };
-        assert_eq!(message(&[1, 2, 3]), header_missing());
+        assert_eq!(message(&[]), "line 1: must be the run's header");
+        assert_eq!(message(&[1, 2, 3]), "line 1: must be the run's header");
         assert_eq!(
             message(&[0, 1, 0]),
-            "a.jsonl:3: a record has one header, this is a second one"
+            "line 3: must be an evaluation or the run's end, got a second header"
         );
         assert_eq!(
             message(&[0, 2, 1]),
-            "a.jsonl:3: updates must exceed the 16 of the evaluation before, got 1"
+            "line 3: updates must exceed the 16 of the line before, got 1"
+        );
+        assert_eq!(message(&[0, 1, 3, 2]), "line 4: nothing may follow the run's end");
+        assert_eq!(
+            message(&[0, 3]),
+            "line 2: a finished run must have at least one evaluation before its end"
         );
         assert_eq!(
-            message(&[0, 3, 1]),
-            "a.jsonl:3: nothing may follow the run's end"
+            message(&[0, 1, 2]),
+            "line 4: must be an evaluation or the run's end, got nothing: the run was interrupted"
         );
     }
 
     #[test]
-    fn another_format_is_refused() {
+    fn an_end_before_the_last_evaluation_is_refused() {
         let mut lines = lines();
-        if let Line::Run(header) = &mut lines[0] {
-            header.format = 99;
+        if let Line::End(end) = &mut lines[3] {
+            end.updates = 15;
         }
         let text: String = lines.iter().map(encode).collect();
-        let error = read_record(&text, "a.jsonl").unwrap_err();
-        assert_eq!(error.to_string(), "a.jsonl:1: format must be 1, got 99");
+        assert_eq!(
+            read_record(&text).unwrap_err().to_string(),
+            "line 4: the end's updates must reach the 16 of the line before, got 15"
+        );
     }
 
     #[test]
-    fn a_sealed_line_of_unknown_kind_is_bad_json() {
-        let object = "{\"kind\":\"other\"}";
-        let sealed = format!(
-            "{{\"kind\":\"other\"{CHECKSUM_KEY}{}\"}}\n",
-            checksum_of(object)
-        );
-        let error = read_record(&sealed, "a.jsonl").unwrap_err();
-        assert!(matches!(error, RecordError::BadJson { line: 1, .. }));
+    fn another_format_is_refused_whatever_its_keys() {
+        let object = "{\"kind\":\"run\",\"format\":99";
+        let sealed = sealed(object);
+        let error = read_record(&sealed).unwrap_err();
+        assert_eq!(error.to_string(), "line 1: format must be 1, got 99");
+    }
+
+    #[test]
+    fn a_sealed_line_of_unknown_kind_is_not_a_line() {
+        let header = encode(&lines()[0]);
+        let text = header + &sealed("{\"kind\":\"other\"");
+        let error = read_record(&text).unwrap_err();
+        assert!(matches!(error, RecordError::NotALine { line: 2, .. }));
+    }
+
+    fn sealed(open: &str) -> String {
+        let checksum = checksum_of(&format!("{open}}}"));
+        format!("{open}{CHECKSUM_KEY}{checksum}\"}}\n")
     }
 }

@@ -1,13 +1,14 @@
-//! Small experiments for the tests of this crate.
+//! Made-up experiments, for this crate's tests and its example. No network was trained for them.
 
+use crate::experiment::{Experiment, Method};
 use crate::record::{
     DataIdentity, Evaluation, Outcome, RECORD_FORMAT, RunEnd, RunHeader, Score, Versions,
 };
 use crate::record_lines::RunRecord;
-use crate::summary::{Experiment, Method};
 
 /// A run whose evaluations are `(updates, train accuracy, test accuracy)`.
-pub(crate) fn run(
+#[must_use]
+pub fn run(
     method: &str,
     seed: u64,
     evaluations: &[(u64, f64, f64)],
@@ -17,7 +18,20 @@ pub(crate) fn run(
         loss: 2.5 - 2.4 * accuracy,
         accuracy,
     };
-    let updates = evaluations.last().map_or(0, |last| last.0);
+    let last = evaluations.last().map_or(0, |last| last.0);
+    let updates = match outcome {
+        Outcome::Finished => last,
+        Outcome::Diverged { update } => update,
+    };
+    let evaluations = evaluations
+        .iter()
+        .map(|(updates, train, test)| Evaluation {
+            epoch: Some(updates / 3),
+            updates: *updates,
+            train: score(*train),
+            test: score(*test),
+        })
+        .collect();
     RunRecord {
         header: RunHeader {
             format: RECORD_FORMAT,
@@ -30,21 +44,14 @@ pub(crate) fn run(
             data: data(),
             versions: versions(),
         },
-        evaluations: evaluations
-            .iter()
-            .map(|(updates, train, test)| Evaluation {
-                epoch: Some(updates / 15),
-                updates: *updates,
-                train: score(*train),
-                test: score(*test),
-            })
-            .collect(),
-        end: Some(RunEnd { outcome, updates }),
+        evaluations,
+        end: RunEnd { outcome, updates },
     }
 }
 
 /// Finished runs with seeds from 0 and these final `(train, test)` accuracies.
-pub(crate) fn method(name: &str, updates: u64, finals: &[(f64, f64)]) -> Method {
+#[must_use]
+pub fn method(name: &str, updates: u64, finals: &[(f64, f64)]) -> Method {
     let runs = (0..)
         .zip(finals)
         .map(|(seed, (train, test))| {
@@ -54,40 +61,104 @@ pub(crate) fn method(name: &str, updates: u64, finals: &[(f64, f64)]) -> Method 
         .collect();
     Method {
         name: name.into(),
-        changes: vec![("regularization".into(), name.into())],
+        changes: vec![format!("regularization = {name}")],
         runs,
     }
 }
 
-pub(crate) fn experiment(baseline: &str, methods: Vec<Method>) -> Experiment {
+/// An experiment of these methods.
+#[must_use]
+pub fn experiment(baseline: Option<&str>, methods: Vec<Method>) -> Experiment {
     Experiment {
         name: "sample".into(),
-        question: "Does weight decay help?".into(),
-        command: "downhill run sample".into(),
+        question: "Made-up numbers: does regularization help a network that sees 300 images?".into(),
+        command: "cargo run -p downhill-report --example sample_report -- report.html".into(),
         backend: "flex".into(),
-        device: "cpu".into(),
+        device: "none: these numbers are made up".into(),
         versions: versions(),
         data: data(),
         config_toml: "learning_rate = 0.01\n".into(),
-        wall_seconds: 83.4,
-        baseline: baseline.into(),
+        wall_seconds: Some(83.4),
+        baseline: baseline.map(Into::into),
         methods,
     }
 }
 
 /// Weight decay that narrows the gap and lowers test accuracy, over four seeds.
-pub(crate) fn decay_experiment() -> Experiment {
+#[must_use]
+pub fn decay() -> Experiment {
     let none = [(1.0, 0.76), (1.0, 0.75), (1.0, 0.77), (1.0, 0.76)];
     let decay = [(0.90, 0.72), (0.88, 0.70), (0.91, 0.73), (0.90, 0.73)];
-    experiment(
-        "none",
-        vec![method("none", 601, &none), method("weight decay", 601, &decay)],
-    )
+    let methods = vec![method("none", 601, &none), method("weight-decay", 601, &decay)];
+    experiment(Some("none"), methods)
+}
+
+/// Whole learning curves of several methods over this many seeds; in the last method, which is
+/// left out if `methods` is less than 4, some runs diverge.
+#[must_use]
+pub fn curves(methods: usize, seeds: u64) -> Experiment {
+    let shapes = [
+        ("none", 1.0, 0.76, 90.0, 601),
+        ("weight-decay", 0.90, 0.722, 120.0, 601),
+        ("dropout", 0.80, 0.70, 200.0, 901),
+        ("dropout and a far too large learning rate", 0.95, 0.73, 60.0, 601),
+        ("batch-norm", 1.0, 0.79, 40.0, 601),
+        ("max-norm", 0.99, 0.761, 95.0, 601),
+        ("early-stopping", 0.93, 0.74, 90.0, 301),
+        ("noise", 0.97, 0.75, 150.0, 601),
+    ];
+    let methods = shapes.iter().take(methods).map(|shape| {
+        let (name, train, test, pace, updates) = *shape;
+        let run_of = |seed: u64| {
+            let diverges = name.contains("too large") && seed % 4 == 1;
+            let end = if diverges { 150 + 30 * seed.min(9) } else { updates };
+            let noise = noise(seed, name.len() as u64);
+            let evaluations: Vec<(u64, f64, f64)> = (0..=end / 3)
+                .map(|step| {
+                    let updates = 3 * step + 1;
+                    let rise = 1.0 - (-(updates as f64) / (pace * (1.0 + 0.3 * noise))).exp();
+                    let wiggle = 0.02 * self::noise(seed, updates) * (1.0 - rise);
+                    let train = (0.1 + (train - 0.1 + 0.02 * noise) * rise + wiggle).min(1.0);
+                    let test = 0.1 + (test - 0.1 + 0.015 * noise) * rise + wiggle;
+                    (updates, train, test)
+                })
+                .filter(|(updates, ..)| *updates <= end)
+                .collect();
+            let outcome = if diverges {
+                Outcome::Diverged { update: end }
+            } else {
+                Outcome::Finished
+            };
+            let mut run = run(name, seed, &evaluations, outcome);
+            if diverges && let Some(last) = run.evaluations.last_mut() {
+                last.train.loss = f64::NAN;
+                last.test.loss = f64::NAN;
+            }
+            run
+        };
+        Method {
+            name: name.into(),
+            changes: if name == "none" { vec![] } else { vec![format!("regularization = {name:?}")] },
+            runs: (0..seeds).map(run_of).collect(),
+        }
+    });
+    experiment(Some("none"), methods.collect())
+}
+
+/// A number from -1 to 1 that looks like chance.
+fn noise(seed: u64, stream: u64) -> f64 {
+    let mut state = (seed + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ stream.wrapping_mul(0xBF58_476D);
+    state ^= state >> 30;
+    state = state.wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    state ^= state >> 27;
+    state = state.wrapping_mul(0x94D0_49BB_1331_11EB);
+    state ^= state >> 31;
+    (state >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
 }
 
 fn data() -> DataIdentity {
     DataIdentity {
-        name: "mnist".into(),
+        name: "made-up".into(),
         sha256: "ab".repeat(32),
         train_images: 300,
         test_images: 10_000,

@@ -43,6 +43,15 @@ pub struct Statistics {
     pub median: f64,
 }
 
+impl Statistics {
+    /// Half the width of the interval.
+    #[must_use]
+    pub fn half_width(&self) -> Option<f64> {
+        let interval = self.interval?;
+        Some((interval.upper - interval.lower) / 2.0)
+    }
+}
+
 /// Describes the values; `None` if there are none.
 #[must_use]
 pub fn describe(values: &[f64]) -> Option<Statistics> {

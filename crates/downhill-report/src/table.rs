@@ -1,80 +1,119 @@
 //! The results as plain text for a terminal.
 
-use crate::number_text::{Precision, count};
+use crate::experiment::Experiment;
+use crate::number_text::{Precision, count, loss};
+use crate::statistics::PairedDifferences;
 use crate::summary::{MethodSummary, Summary};
 
-/// No line is longer, counted in characters.
-pub const WIDTH: usize = 100;
+/// No line of [`text_table`] is longer, counted in characters.
+pub const TABLE_WIDTH: usize = 100;
 
-const COLUMNS: usize = 8;
 const SPACE: &str = "  ";
-const NONE: &str = "—";
+/// Stands for a number that does not exist.
+pub(crate) const NONE: &str = "—";
+/// Marks a number over the finished runs only.
+pub(crate) const FINISHED_ONLY: &str = "*";
 
-/// A table of final values with one row per method, at most [`WIDTH`] characters wide.
+/// Final values with one row per method, and below them the paired differences to the baseline.
 ///
-/// Accuracies are in percent, the gap and the differences in points. A long method name goes on in
-/// the next line.
+/// Accuracies are means in percent with half the width of their 95 % interval, gaps and differences
+/// are in points. A long method name goes on in the next line.
 #[must_use]
-pub fn table(summary: &Summary) -> String {
-    let precision = Precision::of(summary);
-    let baseline = summary.baseline().name.as_str();
-    let mut rows = vec![
-        ["", "", "train", "test accuracy", "", "test against", "", ""].map(String::from),
-        ["method", "n", "mean ± sd", "mean ± sd [95 %]", "gap", "baseline [95 %]", "updates", "div."]
-            .map(String::from),
-    ];
-    rows.extend(summary.methods.iter().map(|method| cells(method, precision)));
+pub fn text_table(experiment: &Experiment) -> String {
+    let summary = Summary::of(experiment);
+    let precision = Precision::of(&summary);
+    let mut text = Grid::new(
+        &["method", "runs", "div.", "train %", "test %", "gap", "train loss", "test loss", "updates"],
+        summary.methods.iter().map(|method| final_cells(method, precision)).collect(),
+    )
+    .text();
+    text.push_str(&wrapped(&legend(&summary)));
 
-    let widths = widths(&rows);
-    let mut text = String::new();
-    for (index, row) in rows.iter().enumerate() {
-        push_row(&mut text, row, &widths);
-        if index == 1 {
-            let ruler = widths.map(|width| "─".repeat(width));
-            push_row(&mut text, &ruler, &widths);
-        }
+    let compared: Vec<_> = summary
+        .others()
+        .filter_map(|method| difference_cells(method, precision))
+        .collect();
+    if let Some(baseline) = summary.baseline().filter(|_| !compared.is_empty()) {
+        text.push('\n');
+        let title = format!(
+            "Differences to {} in points, paired by seed, with 95 % intervals",
+            baseline.name
+        );
+        text.push_str(&wrapped(&title));
+        let heads = ["method", "pairs", "test accuracy", "gap"];
+        text.push_str(&Grid::new(&heads, compared).text());
     }
-    text.push_str(&wrapped(&format!(
-        "n: finished runs; div.: diverged runs of all; accuracies in percent, gap (train minus \
-         test) and differences in points; differences are paired by seed, the baseline is \
-         {baseline}."
-    )));
     text
 }
 
-fn cells(method: &MethodSummary, precision: Precision) -> [String; COLUMNS] {
-    let none = || NONE.to_owned();
-    let with_interval = |text: String, interval: Option<String>| match interval {
-        Some(interval) => format!("{text} {interval}"),
-        None => text,
+/// What the columns of final values mean.
+pub(crate) fn legend(summary: &Summary) -> String {
+    let spread = if summary.has_intervals() {
+        "± is half the width of the 95 % Student t interval"
+    } else {
+        "one seed: no interval"
     };
-    let finals = method.finals.as_ref();
-    let train = finals.map(|finals| precision.mean_and_deviation(&finals.train_accuracy));
-    let test = finals.map(|finals| {
-        let test = &finals.test_accuracy;
-        let interval = test.interval.map(|interval| precision.interval(interval));
-        with_interval(precision.mean_and_deviation(test), interval)
-    });
-    let difference = method.versus_baseline.as_ref().map(|comparison| {
-        let difference = &comparison.test_accuracy.difference;
-        let interval = difference.interval;
-        let interval = interval.map(|interval| precision.signed_interval(interval));
-        with_interval(precision.signed_points(difference.mean), interval)
-    });
-    [
+    let mut legend = format!(
+        "Means over the runs; {spread}. Accuracies in percent; gap is train minus test accuracy in \
+         points; loss is the mean cross-entropy in nats."
+    );
+    if summary.has_diverged() {
+        legend.push_str(
+            " Diverged runs (div.) count as 0 % accuracy; numbers with * are over the finished runs \
+             only.",
+        );
+    }
+    legend
+}
+
+/// The cells of a method's final values, the same in the text table and on the page.
+pub(crate) fn final_cells(method: &MethodSummary, precision: Precision) -> Vec<String> {
+    let none = || NONE.to_owned();
+    let mark = if method.diverged.is_empty() { "" } else { FINISHED_ONLY };
+    let accuracy = |accuracy: Option<_>| {
+        accuracy.map_or_else(none, |accuracy| precision.mean_and_half_width(&accuracy))
+    };
+    let finished = method.finished_only;
+    let marked = |text: Option<String>| text.map_or_else(none, |text| text + mark);
+    vec![
         method.name.clone(),
-        count(method.finished.len()),
-        train.unwrap_or_else(none),
-        test.unwrap_or_else(none),
-        finals.map_or_else(none, |finals| precision.percent(finals.gap.mean)),
-        difference.unwrap_or_else(none),
+        count(method.runs()),
+        count(method.diverged.len()),
+        accuracy(method.train_accuracy),
+        accuracy(method.test_accuracy),
+        marked(finished.map(|finished| precision.percent(finished.gap.mean))),
+        marked(finished.map(|finished| loss(finished.train_loss.mean))),
+        marked(finished.map(|finished| loss(finished.test_loss.mean))),
         updates_of(method),
-        format!("{}/{}", method.diverged.len(), method.runs()),
     ]
 }
 
-/// The number of updates that a method's finished runs made, in words if they differ.
-pub(crate) fn updates_of(method: &MethodSummary) -> String {
+/// The cells of a method's differences; `None` if it is not compared.
+pub(crate) fn difference_cells(
+    method: &MethodSummary,
+    precision: Precision,
+) -> Option<Vec<String>> {
+    let comparison = method.versus_baseline.as_ref()?;
+    let test = &comparison.test_accuracy;
+    let gap = comparison.gap.as_ref();
+    Some(vec![
+        method.name.clone(),
+        count(test.difference.n),
+        difference_cell(test, precision),
+        gap.map_or_else(|| NONE.into(), |gap| difference_cell(gap, precision)),
+    ])
+}
+
+fn difference_cell(pairs: &PairedDifferences, precision: Precision) -> String {
+    let mean = precision.signed_points(pairs.difference.mean);
+    match pairs.difference.interval {
+        Some(interval) => format!("{mean} {}", precision.signed_interval(interval)),
+        None => mean,
+    }
+}
+
+/// The number of updates that a method's finished runs made.
+fn updates_of(method: &MethodSummary) -> String {
     match (method.updates.first(), method.updates.last()) {
         (Some(least), Some(most)) if least == most => count(*least),
         (Some(least), Some(most)) => format!("{}–{}", count(*least), count(*most)),
@@ -82,60 +121,79 @@ pub(crate) fn updates_of(method: &MethodSummary) -> String {
     }
 }
 
-/// The first column gets what the others leave, as far as it needs it.
-fn widths(rows: &[[String; COLUMNS]]) -> [usize; COLUMNS] {
-    let mut widths = [0; COLUMNS];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(length(cell));
-        }
-    }
-    let others: usize = widths[1..].iter().sum::<usize>() + SPACE.len() * (COLUMNS - 1);
-    widths[0] = widths[0].min(WIDTH.saturating_sub(others).max(1));
-    widths
+/// Rows of cells; the first column is names, aligned to the left, the others to the right.
+struct Grid {
+    rows: Vec<Vec<String>>,
+    widths: Vec<usize>,
 }
 
-fn push_row(text: &mut String, row: &[String; COLUMNS], widths: &[usize; COLUMNS]) {
-    for (index, name) in lines_of(&row[0], widths[0]).iter().enumerate() {
-        let mut line = padded_right(name, widths[0]);
-        if index == 0 {
-            for (cell, width) in row.iter().zip(widths).skip(1) {
-                let padding = width - length(cell);
-                line = format!("{line}{SPACE}{}{cell}", " ".repeat(padding));
+impl Grid {
+    /// The first column gets what the others leave, as far as it needs it.
+    fn new(heads: &[&str], cells: Vec<Vec<String>>) -> Self {
+        let mut rows = vec![heads.iter().map(ToString::to_string).collect::<Vec<_>>()];
+        rows.extend(cells);
+        let column = |at: usize| rows.iter().map(move |row| length(&row[at]));
+        let mut widths: Vec<usize> =
+            (0..heads.len()).map(|at| column(at).max().unwrap_or(0)).collect();
+        let others: usize = widths[1..].iter().map(|width| width + SPACE.len()).sum();
+        widths[0] = widths[0].min(TABLE_WIDTH.saturating_sub(others).max(1));
+        Self { rows, widths }
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for (index, row) in self.rows.iter().enumerate() {
+            self.push_row(&mut text, row);
+            if index == 0 {
+                let rule = self.widths.iter().map(|width| "─".repeat(*width)).collect::<Vec<_>>();
+                self.push_row(&mut text, &rule);
             }
         }
-        text.push_str(line.trim_end());
-        text.push('\n');
+        text
+    }
+
+    fn push_row(&self, text: &mut String, row: &[String]) {
+        for (index, name) in lines_of(&row[0], self.widths[0]).iter().enumerate() {
+            let mut line = padded(name, self.widths[0]);
+            if index == 0 {
+                for (cell, width) in row.iter().zip(&self.widths).skip(1) {
+                    let padding = " ".repeat(width - length(cell));
+                    line = format!("{line}{SPACE}{padding}{cell}");
+                }
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
     }
 }
 
 fn wrapped(sentence: &str) -> String {
-    lines_of(sentence, WIDTH).join("\n") + "\n"
+    lines_of(sentence, TABLE_WIDTH).join("\n") + "\n"
 }
 
 /// The text in lines of at most `width` characters, broken between words where that is possible.
 fn lines_of(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
+    let mut lines = Vec::new();
+    let mut line = String::new();
     for word in text.split_whitespace() {
-        let mut rest: Vec<char> = word.chars().collect();
-        let last = lines.last_mut().expect("there is always a line");
-        if last.is_empty() || length(last) + 1 + rest.len() > width {
-            if !last.is_empty() {
-                lines.push(String::new());
-            }
-            while rest.len() > width {
-                let head = rest.drain(..width).collect();
-                lines.insert(lines.len() - 1, head);
-            }
-        } else {
-            last.push(' ');
+        if !line.is_empty() && length(&line) + 1 + length(word) > width {
+            lines.push(std::mem::take(&mut line));
         }
-        lines.last_mut().expect("there is always a line").extend(rest);
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        for character in word.chars() {
+            if length(&line) == width {
+                lines.push(std::mem::take(&mut line));
+            }
+            line.push(character);
+        }
     }
+    lines.push(line);
     lines
 }
 
-fn padded_right(text: &str, width: usize) -> String {
+fn padded(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(length(text))))
 }
 
@@ -147,31 +205,52 @@ fn length(text: &str) -> usize {
 mod tests {
     use super::*;
     use crate::sample;
-    use crate::summary::summarise;
+
+    fn assert_narrow(table: &str) {
+        let longest = table.lines().map(length).max();
+        assert!(longest <= Some(TABLE_WIDTH), "{longest:?}\n{table}");
+    }
 
     #[test]
     fn a_row_holds_every_number_with_its_interval() {
-        let table = table(&summarise(&sample::decay_experiment()).unwrap());
-        // Means, sample deviations and t intervals of the sample's finals, by SciPy 1.17.1.
-        assert!(table.contains("76.0 ± 0.8 [74.7, 77.3]"), "{table}");
-        assert!(table.contains("72.0 ± 1.4 [69.7, 74.3]"), "{table}");
+        let table = text_table(&sample::decay());
+        // Means and t intervals of the sample's finals, by SciPy 1.17.1.
+        assert!(table.contains("76.0 ± 1.3"), "{table}");
+        assert!(table.contains("72.0 ± 2.3"), "{table}");
         assert!(table.contains("−4.0 [−5.3, −2.7]"), "{table}");
-        assert!(table.contains("0/4"), "{table}");
+        assert!(table.contains("601"), "{table}");
+        assert_narrow(&table);
+    }
+
+    #[test]
+    fn one_seed_has_no_interval() {
+        let mut experiment = sample::decay();
+        experiment.methods.iter_mut().for_each(|method| method.runs.truncate(1));
+        let table = text_table(&experiment);
+        assert!(table.contains("one seed: no interval") && !table.contains('±'), "{table}");
+        assert!(table.contains("−4.00\u{20}") || table.contains("−4.00"), "{table}");
     }
 
     #[test]
     fn no_line_is_wider_than_a_hundred_characters() {
-        let mut experiment = sample::decay_experiment();
-        let long = "everything together, with averylongwordindeedthatfitsnowhere at all";
-        experiment.methods[1].name = long.into();
-        for run in &mut experiment.methods[1].runs {
-            run.header.method = long.into();
+        let long = "everything together, with averylongwordindeed".to_owned() + &"é".repeat(120);
+        for (methods, seeds) in [(1, 1), (4, 8), (8, 100)] {
+            let mut experiment = sample::curves(methods, seeds);
+            experiment.methods[0].name.clone_from(&long);
+            experiment.baseline = Some(long.clone());
+            let table = text_table(&experiment);
+            assert_narrow(&table);
+            let without_spaces: String = table.split_whitespace().collect();
+            assert!(without_spaces.contains("everything"));
         }
-        let table = table(&summarise(&experiment).unwrap());
-        let longest = table.lines().map(length).max();
-        assert!(longest <= Some(WIDTH), "{longest:?}\n{table}");
-        let without_spaces: String = table.split_whitespace().collect();
-        assert!(without_spaces.contains("averylong"));
+    }
+
+    #[test]
+    fn diverged_runs_are_counted_and_marked() {
+        let table = text_table(&sample::curves(4, 8));
+        assert!(table.contains("Diverged runs (div.) count as 0 % accuracy"), "{table}");
+        assert!(table.contains('*'));
+        assert!(!text_table(&sample::curves(3, 8)).contains('*'));
     }
 
     #[test]

@@ -1,1 +1,31 @@
-//! downhill-trainer
+//! The laboratory: turns an experiment's config into runs, records and a report.
+//!
+//! ```text
+//! config as written -> plan as resolved -> data -> runs -> records -> report
+//! ```
+//!
+//! [`train`] goes down that list. [`training::Training`] is a single run, for those who want one
+//! without files.
+
+pub mod arguments;
+pub mod config;
+pub mod device;
+pub mod device_data;
+mod error;
+pub mod experiment_file;
+mod known_keys;
+mod layers;
+pub mod plan;
+pub mod plan_text;
+pub mod progress;
+pub mod runs;
+pub mod store;
+mod train;
+pub mod training;
+pub mod workers;
+
+mod evaluation;
+
+pub use arguments::{Backend, TrainArguments};
+pub use error::TrainError;
+pub use train::{Done, train};

@@ -1,0 +1,159 @@
+//! What a report is made of: the runs of an experiment and where they come from.
+
+use std::collections::BTreeSet;
+
+use thiserror::Error;
+
+use crate::record::{DataIdentity, Versions};
+use crate::record_lines::RunRecord;
+
+/// Everything that a report shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Experiment {
+    /// Its short name, the stem of its config file.
+    pub name: String,
+    /// What it asks, in one sentence.
+    pub question: String,
+    /// The command that repeats it.
+    pub command: String,
+    /// `flex`, `ndarray` or `wgpu`.
+    pub backend: String,
+    /// The device, in words.
+    pub device: String,
+    /// The versions that made the runs.
+    pub versions: Versions,
+    /// The data of the runs.
+    pub data: DataIdentity,
+    /// The resolved config, as TOML.
+    pub config_toml: String,
+    /// How long all runs took together, in seconds; not shown if `None`.
+    pub wall_seconds: Option<f64>,
+    /// Name of the method that the others are compared with.
+    pub baseline: Option<String>,
+    /// The methods in the order in which they are shown.
+    pub methods: Vec<Method>,
+}
+
+/// One method of an experiment and its runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Method {
+    /// Its name, unique in the experiment.
+    pub name: String,
+    /// Each setting by which it differs from the base config, such as `dropout = 0.2`.
+    pub changes: Vec<String>,
+    /// Its runs, one per seed.
+    pub runs: Vec<RunRecord>,
+}
+
+/// Why an experiment's numbers would mislead.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InvalidExperiment {
+    /// The baseline is not among the methods.
+    #[error("baseline must be one of the methods, got {baseline}")]
+    UnknownBaseline {
+        /// The name given.
+        baseline: String,
+    },
+    /// Two methods have the same name.
+    #[error("method names must differ, got {method} twice")]
+    RepeatedMethod {
+        /// The name.
+        method: String,
+    },
+    /// Two runs of a method have the same seed, so that one run would count twice.
+    #[error("seeds of {method} must differ, got {seed} twice")]
+    RepeatedSeed {
+        /// The method.
+        method: String,
+        /// The seed.
+        seed: u64,
+    },
+    /// A run was filed under another method than its header names.
+    #[error("runs of {method} must name it in their header, got {found}")]
+    ForeignRun {
+        /// The method.
+        method: String,
+        /// The name in the run's header.
+        found: String,
+    },
+}
+
+impl Experiment {
+    /// Checks what the functions that show an experiment take for granted.
+    ///
+    /// They never fail: an unknown baseline is none, and of two runs with one seed the last counts.
+    ///
+    /// # Errors
+    ///
+    /// If the baseline is unknown, a method's name or a seed within a method comes twice, or a run
+    /// belongs to another method.
+    pub fn check(&self) -> Result<(), InvalidExperiment> {
+        let mut names = BTreeSet::new();
+        for method in &self.methods {
+            if !names.insert(method.name.as_str()) {
+                let method = method.name.clone();
+                return Err(InvalidExperiment::RepeatedMethod { method });
+            }
+            method.check()?;
+        }
+        match &self.baseline {
+            Some(baseline) if !names.contains(baseline.as_str()) => {
+                let baseline = baseline.clone();
+                Err(InvalidExperiment::UnknownBaseline { baseline })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Method {
+    fn check(&self) -> Result<(), InvalidExperiment> {
+        let mut seeds = BTreeSet::new();
+        for run in &self.runs {
+            let method = self.name.clone();
+            let found = &run.header.method;
+            if *found != method {
+                let found = found.clone();
+                return Err(InvalidExperiment::ForeignRun { method, found });
+            }
+            let seed = run.header.seed;
+            if !seeds.insert(seed) {
+                return Err(InvalidExperiment::RepeatedSeed { method, seed });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn contradictions_are_refused() {
+        let refused = |change: fn(&mut Experiment)| {
+            let mut experiment = sample::decay();
+            assert_eq!(experiment.check(), Ok(()));
+            change(&mut experiment);
+            experiment.check().unwrap_err().to_string()
+        };
+        assert_eq!(
+            refused(|experiment| experiment.baseline = Some("nothing".into())),
+            "baseline must be one of the methods, got nothing"
+        );
+        assert_eq!(
+            refused(|experiment| experiment.methods[1] = experiment.methods[0].clone()),
+            "method names must differ, got none twice"
+        );
+        assert_eq!(
+            refused(|experiment| experiment.methods[1].runs[1].header.seed = 0),
+            "seeds of weight-decay must differ, got 0 twice"
+        );
+        assert_eq!(
+            refused(|experiment| experiment.methods[1].runs[1].header.method = "none".into()),
+            "runs of weight-decay must name it in their header, got none"
+        );
+    }
+}

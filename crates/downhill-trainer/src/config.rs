@@ -1,0 +1,177 @@
+//! What a training is made of, as typed settings.
+
+use downhill::{OptimizerConfig, SgdConfig};
+use downhill_model::MlpConfig;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// Everything that decides a training, but for its seed and backend.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainingConfig {
+    /// Which images.
+    pub data: DataConfig,
+    /// The network.
+    pub model: MlpConfig,
+    /// The optimizer and its settings.
+    pub optimizer: OptimizerConfig,
+    /// The loop.
+    pub training: LoopConfig,
+}
+
+impl Default for TrainingConfig {
+    fn default() -> Self {
+        Self {
+            data: DataConfig::default(),
+            model: MlpConfig::default(),
+            optimizer: OptimizerConfig::Sgd(SgdConfig::book()),
+            training: LoopConfig::default(),
+        }
+    }
+}
+
+/// Which images are used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataConfig {
+    /// How many of the training images.
+    pub train_images: Amount,
+    /// Which of them.
+    pub subset: Subset,
+    /// How many of the test images, from the first on.
+    pub test_images: Amount,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self {
+            train_images: Amount::All,
+            subset: Subset::First,
+            test_images: Amount::All,
+        }
+    }
+}
+
+/// A number of images: `"all"` or how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// As many as there are.
+    All,
+    /// So many.
+    Images(usize),
+}
+
+impl Amount {
+    /// In figures, out of those available.
+    pub fn of(self, available: usize) -> usize {
+        match self {
+            Self::All => available,
+            Self::Images(images) => images,
+        }
+    }
+}
+
+impl Serialize for Amount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::All => serializer.serialize_str("all"),
+            Self::Images(images) => serializer.serialize_u64(*images as u64),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Amount;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a number of images of at least 1, or \"all\"")
+            }
+
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Amount, E> {
+                match usize::try_from(value) {
+                    Ok(images @ 1..) => Ok(Amount::Images(images)),
+                    _ => Err(E::invalid_value(de::Unexpected::Unsigned(value), &self)),
+                }
+            }
+
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Amount, E> {
+                match u64::try_from(value) {
+                    Ok(images) => self.visit_u64(images),
+                    Err(_) => Err(E::invalid_value(de::Unexpected::Signed(value), &self)),
+                }
+            }
+
+            fn visit_str<E: de::Error>(self, value: &str) -> Result<Amount, E> {
+                match value {
+                    "all" => Ok(Amount::All),
+                    other => Err(E::invalid_value(de::Unexpected::Str(other), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// Which images make up a part of the training set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Subset {
+    /// The first ones, the same for every seed.
+    First,
+    /// Drawn without replacement, others for each seed.
+    Random,
+}
+
+/// The training loop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LoopConfig {
+    /// Images per update.
+    pub batch: usize,
+    /// How batches are drawn.
+    pub batch_order: BatchOrder,
+    /// Number of updates in all.
+    pub updates: u64,
+    /// The network is evaluated before the first update, after it, then every so many updates, and
+    /// after the last.
+    pub evaluate_every: u64,
+}
+
+impl Default for LoopConfig {
+    fn default() -> Self {
+        Self {
+            batch: 100,
+            batch_order: BatchOrder::ShuffledEpochs,
+            updates: 1000,
+            evaluate_every: 100,
+        }
+    }
+}
+
+impl LoopConfig {
+    /// Whether the network is evaluated after this update, counted from 1.
+    pub fn evaluates_after(&self, update: u64) -> bool {
+        (update - 1).is_multiple_of(self.evaluate_every) || update == self.updates
+    }
+}
+
+/// How batches are drawn: [`downhill_data::BatchOrder`] under its name in a config.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BatchOrder {
+    /// Each image anew from all images, as in the book.
+    WithReplacement,
+    /// By epochs, each a shuffle of all images.
+    ShuffledEpochs,
+}
+
+impl From<BatchOrder> for downhill_data::BatchOrder {
+    fn from(order: BatchOrder) -> Self {
+        match order {
+            BatchOrder::WithReplacement => Self::WithReplacement,
+            BatchOrder::ShuffledEpochs => Self::ShuffledEpochs,
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Images and labels on the device, put there once; a batch is a selection of rows.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use downhill_data::ImageSet;
+use downhill_model::loss::one_hot;
+
+use crate::Backend;
+
+/// Number of classes: the labels of an IDX set go from 0 to 9.
+pub(crate) const CLASSES: usize = 10;
+
+/// What a buffer may hold by WebGPU's default limits; software Vulkan has no more.
+const WGPU_BUFFER: usize = 128 << 20;
+
+/// A set of images with their labels on a device.
+#[derive(Clone, Debug)]
+pub struct DeviceSet {
+    pixels: Pixels,
+    /// `[images, classes]`, a single 1 per row.
+    targets: Tensor<2>,
+    /// `[images]`.
+    labels: Tensor<1, Int>,
+    images: usize,
+}
+
+/// Pixels from 0 to 1, row by row.
+#[derive(Clone, Debug)]
+enum Pixels {
+    /// `[images, pixels]`.
+    Floats(Tensor<2>),
+    /// Four pixels of a byte each in one number, the first in the lowest bits: `[images, pixels /
+    /// 4]`. A quarter of the memory, for sets that would not fit into one buffer of the GPU.
+    Packed(Tensor<2, Int>),
+}
+
+impl DeviceSet {
+    /// Puts a set on the device of a backend.
+    pub fn new(set: &ImageSet, backend: Backend, device: &Device) -> Self {
+        let (images, size) = (set.len(), set.image_size());
+        let too_large = size_of::<f32>() * images * size > WGPU_BUFFER;
+        let pixels = if backend == Backend::Wgpu && too_large && size.is_multiple_of(4) {
+            Pixels::packed(set.pixels(), [images, size], device)
+        } else {
+            Pixels::floats(set.pixels(), [images, size], device)
+        };
+        let labels: Vec<i32> = set.labels().iter().copied().map(i32::from).collect();
+        Self {
+            pixels,
+            targets: one_hot(set.labels(), CLASSES, device),
+            labels: Tensor::from_data(TensorData::new(labels, [images]), device),
+            images,
+        }
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.images
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.images == 0
+    }
+
+    /// The images, `[rows, pixels]`, and targets, `[rows, classes]`, of the rows given.
+    pub(crate) fn batch(&self, rows: &[usize]) -> (Tensor<2>, Tensor<2>) {
+        let numbers: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
+        let rows = TensorData::new(numbers, [rows.len()]);
+        let rows = Tensor::<1, Int>::from_data(rows, &self.targets.device());
+        let images = match &self.pixels {
+            Pixels::Floats(pixels) => pixels.clone().select(0, rows.clone()),
+            Pixels::Packed(words) => unpack(words.clone().select(0, rows.clone())),
+        };
+        (images, self.targets.clone().select(0, rows))
+    }
+
+
+    /// Images, targets and labels, `[rows]`, of consecutive rows.
+    pub(crate) fn part(
+        &self,
+        rows: std::ops::Range<usize>,
+    ) -> (Tensor<2>, Tensor<2>, Tensor<1, Int>) {
+        let images = match &self.pixels {
+            Pixels::Floats(pixels) => pixels.clone().slice([rows.clone()]),
+            Pixels::Packed(words) => unpack(words.clone().slice([rows.clone()])),
+        };
+        let targets = self.targets.clone().slice([rows.clone()]);
+        (images, targets, self.labels.clone().slice([rows]))
+    }
+}
+
+impl Pixels {
+    fn floats(bytes: &[u8], shape: [usize; 2], device: &Device) -> Self {
+        let values: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+        Self::Floats(Tensor::from_data(TensorData::new(values, shape), device))
+    }
+
+    fn packed(bytes: &[u8], [images, size]: [usize; 2], device: &Device) -> Self {
+        let (words, _) = bytes.as_chunks();
+        let words: Vec<i32> = words.iter().map(|&word| i32::from_le_bytes(word)).collect();
+        let data = TensorData::new(words, [images, size / 4]);
+        Self::Packed(Tensor::from_data(data, device))
+    }
+}
+
+/// `[rows, words]` to `[rows, 4 * words]`.
+fn unpack(words: Tensor<2, Int>) -> Tensor<2> {
+    let [rows, columns] = words.dims();
+    let bytes = [0, 8, 16, 24].map(|shift| {
+        words
+            .clone()
+            .bitwise_right_shift_scalar(shift)
+            .bitwise_and_scalar(255)
+    });
+    Tensor::<2, Int>::stack::<3>(bytes.to_vec(), 2)
+        .reshape([rows, 4 * columns])
+        .float()
+        .div_scalar(255.0)
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packed_pixels_are_the_same_numbers() {
+        let device = Device::flex();
+        let bytes: Vec<u8> = (0..=255).collect();
+        let Pixels::Floats(floats) = Pixels::floats(&bytes, [4, 64], &device) else {
+            panic!("floats");
+        };
+        let Pixels::Packed(words) = Pixels::packed(&bytes, [4, 64], &device) else {
+            panic!("packed");
+        };
+        assert_eq!(words.dims(), [4, 16]);
+        assert_eq!(
+            unpack(words).into_data().to_vec::<f32>().unwrap(),
+            floats.into_data().to_vec::<f32>().unwrap()
+        );
+    }
+}

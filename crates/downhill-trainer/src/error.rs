@@ -1,0 +1,54 @@
+//! What can stop a command, and the exit code that says so.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use downhill_data::DataError;
+use thiserror::Error;
+
+/// Why a command stopped before its end.
+#[derive(Debug, Error)]
+pub enum TrainError {
+    /// A config or an argument that cannot be used; the message names place and remedy.
+    #[error("{0}")]
+    Config(String),
+    /// Image files that cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The backend does not start on this machine.
+    #[error("{0}")]
+    Backend(String),
+    /// A file or directory of ours that cannot be read or written.
+    #[error("{action} {}: {source}", path.display())]
+    File {
+        /// What was tried, e.g. `cannot write`.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// Another process trains the same run.
+    #[error("{} is being written by another process; wait for it or use another --runs-dir", .0.display())]
+    Locked(PathBuf),
+}
+
+impl TrainError {
+    /// The process's exit code: 2 usage or config, 3 data, 5 input, output or backend.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) => 2,
+            Self::Data(_) => 3,
+            Self::Backend(_) | Self::File { .. } | Self::Locked(_) => 5,
+        }
+    }
+
+    pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::File {
+            action,
+            path,
+            source,
+        }
+    }
+}

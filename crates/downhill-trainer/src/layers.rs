@@ -1,0 +1,152 @@
+//! Settings laid over one another: defaults, file, method, command line.
+
+use std::collections::BTreeMap;
+
+use toml::{Table, Value};
+
+/// Tables of which exactly one key may be set, which names the kind: another key replaces the
+/// table instead of joining it.
+const ONE_OF: [&str; 2] = ["optimizer", "model.initialization"];
+
+/// Settings, and where each value comes from.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Layers {
+    pub(crate) table: Table,
+    /// By the path of a leaf, such as `training.batch`.
+    pub(crate) origins: BTreeMap<String, String>,
+}
+
+impl Layers {
+    /// Lays `top` over what is there; its values come from `origin`.
+    pub(crate) fn lay(&mut self, top: &Table, origin: &str) {
+        lay(&mut self.table, top, "", origin, &mut self.origins);
+    }
+
+    /// Where the value at a path, or the first below or above it, comes from.
+    pub(crate) fn origin(&self, path: &str) -> Option<&str> {
+        let within = |leaf: &str| {
+            is_at_or_below(leaf, path) || is_at_or_below(path, leaf)
+        };
+        let found = self.origins.iter().find(|(leaf, _)| within(leaf));
+        found.map(|(_, origin)| origin.as_str())
+    }
+
+    /// The leaves in the order of the table, with their values.
+    pub(crate) fn leaves(&self) -> Vec<(String, Value)> {
+        let mut leaves = Vec::new();
+        collect(&self.table, "", &mut leaves);
+        leaves
+    }
+}
+
+/// The leaves of a table in its order: `training.batch` and the like, with their values.
+pub(crate) fn leaves(table: &Table) -> Vec<(String, Value)> {
+    let mut leaves = Vec::new();
+    collect(table, "", &mut leaves);
+    leaves
+}
+
+fn collect(table: &Table, path: &str, leaves: &mut Vec<(String, Value)>) {
+    for (key, value) in table {
+        let path = join(path, key);
+        match value {
+            Value::Table(inner) => collect(inner, &path, leaves),
+            leaf => leaves.push((path, leaf.clone())),
+        }
+    }
+}
+
+/// `path.key`, or `key` at the top.
+pub(crate) fn join(path: &str, key: &str) -> String {
+    match path {
+        "" => key.to_owned(),
+        path => format!("{path}.{key}"),
+    }
+}
+
+fn is_at_or_below(path: &str, ancestor: &str) -> bool {
+    path.strip_prefix(ancestor)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+fn lay(
+    under: &mut Table,
+    top: &Table,
+    path: &str,
+    origin: &str,
+    origins: &mut BTreeMap<String, String>,
+) {
+    for (key, value) in top {
+        let path = join(path, key);
+        let other_kind = |there: &Table, new: &Table| {
+            ONE_OF.contains(&path.as_str()) && !new.keys().all(|kind| there.contains_key(kind))
+        };
+        match (under.get_mut(key), value) {
+            (Some(Value::Table(there)), Value::Table(new)) if !other_kind(there, new) => {
+                lay(there, new, &path, origin, origins);
+            }
+            (_, value) => {
+                origins.retain(|leaf, _| !is_at_or_below(leaf, &path));
+                under.insert(key.clone(), value.clone());
+                let mut new = Vec::new();
+                match value {
+                    Value::Table(table) => collect(table, &path, &mut new),
+                    leaf => new.push((path, leaf.clone())),
+                }
+                origins.extend(new.into_iter().map(|(leaf, _)| (leaf, origin.to_owned())));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layers(texts: &[(&str, &str)]) -> Layers {
+        let mut layers = Layers::default();
+        for (origin, text) in texts {
+            layers.lay(&text.parse().unwrap(), origin);
+        }
+        layers
+    }
+
+    #[test]
+    fn the_later_layer_wins_and_is_the_origin() {
+        let layers = layers(&[
+            ("default", "training = { batch = 1, updates = 2 }"),
+            ("file", "training.batch = 3"),
+        ]);
+        assert_eq!(
+            layers.table,
+            "training = { batch = 3, updates = 2 }".parse().unwrap()
+        );
+        assert_eq!(layers.origin("training.batch"), Some("file"));
+        assert_eq!(layers.origin("training.updates"), Some("default"));
+    }
+
+    #[test]
+    fn another_optimizer_replaces_the_one_below() {
+        let layers = layers(&[
+            ("default", "optimizer.sgd.learning_rate = 0.1"),
+            ("file", "optimizer.adam.learning_rate = 0.2"),
+            ("set", "optimizer.adam.beta_1 = 0.8"),
+        ]);
+        let expected = "optimizer.adam = { learning_rate = 0.2, beta_1 = 0.8 }";
+        assert_eq!(layers.table, expected.parse().unwrap());
+        assert_eq!(layers.origins.len(), 2);
+    }
+
+    #[test]
+    fn a_table_replaces_a_word_and_a_word_a_table() {
+        let layers = layers(&[
+            ("default", "model.initialization = 'he'"),
+            ("file", "model.initialization.std = 0.1"),
+        ]);
+        assert_eq!(layers.origin("model.initialization"), Some("file"));
+        let mut layers = layers;
+        layers.lay(&"model.initialization = 'xavier'".parse().unwrap(), "set");
+        assert_eq!(layers.origins.len(), 1);
+        assert_eq!(layers.origin("model.initialization.std"), Some("set"));
+    }
+}

@@ -1,0 +1,408 @@
+//! What will be trained: the config resolved, every value with its origin.
+
+use downhill_data::ImagePair;
+use downhill_model::BatchNormConvention;
+use toml::{Table, Value};
+
+use crate::arguments::TrainArguments;
+use crate::config::TrainingConfig;
+use crate::experiment_file::ExperimentFile;
+use crate::known_keys::{as_table, check_experiment, did_you_mean};
+use crate::layers::{Layers, leaves};
+use crate::{Backend, TrainError};
+
+const DEFAULT_SEEDS: u64 = 8;
+
+/// What will be trained.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The experiment's name: the stem of its file.
+    pub name: String,
+    /// The experiment's question, in words.
+    pub question: String,
+    /// Where tensors are computed.
+    pub backend: Backend,
+    /// The method that others are compared with, where it is among them.
+    pub baseline: Option<String>,
+    /// Each method is trained with each of these.
+    pub seeds: Vec<u64>,
+    /// What is compared, in the order of the file.
+    pub methods: Vec<MethodPlan>,
+    /// What all methods share, unless they change it.
+    pub(crate) base: Layers,
+}
+
+/// One method of an experiment.
+#[derive(Clone, Debug)]
+pub struct MethodPlan {
+    /// Its name in the file.
+    pub name: String,
+    /// All its settings.
+    pub config: TrainingConfig,
+    /// What it sets otherwise than the experiment, e.g. `model.weight_decay = 0.1`.
+    pub changes: Vec<String>,
+    layers: Layers,
+}
+
+impl Plan {
+    /// Resolves a config file under the command line: defaults, file, method, `--set`.
+    ///
+    /// # Errors
+    ///
+    /// Names the value that cannot be used, its bound, and where it comes from.
+    pub fn resolve(file: &ExperimentFile, arguments: &TrainArguments) -> Result<Self, TrainError> {
+        let overrides = Overrides::parse(&arguments.overrides)?;
+        let mut experiment = Layers::default();
+        experiment.lay(&file.table, &file.path.display().to_string());
+        for (origin, table) in &overrides.tables {
+            experiment.lay(table, origin);
+        }
+
+        let mut base = Layers::default();
+        base.lay(&as_table(&TrainingConfig::default()), "default");
+        base.lay(&without_experiment_keys(&file.table), &file.path.display().to_string());
+        let mut methods = Vec::new();
+        for (name, table) in method_tables(file, &overrides, &experiment.table)? {
+            let mut layers = base.clone();
+            layers.lay(&table, &format!("{}, method {name}", file.path.display()));
+            for (origin, table) in overrides.for_method(&name) {
+                layers.lay(&table, origin);
+            }
+            methods.push(MethodPlan::resolve(name, layers)?);
+        }
+        for (origin, table) in &overrides.tables {
+            base.lay(&without_experiment_keys(table), origin);
+        }
+        base = complete(base)?.1;
+        for method in &mut methods {
+            method.changes = changes(&base, &method.layers);
+        }
+
+        choose(&mut methods, &arguments.methods)?;
+        let baseline = baseline(&experiment, &methods, &arguments.methods)?;
+        Ok(Self {
+            name: file.name.clone(),
+            question: file.question.clone(),
+            backend: arguments.backend,
+            baseline,
+            seeds: seeds(&experiment, arguments)?,
+            methods,
+            base,
+        })
+    }
+
+    /// Whether the data has what the plan wants of it.
+    ///
+    /// # Errors
+    ///
+    /// Names the setting and what the data has.
+    pub fn check_data(&self, data: &ImagePair) -> Result<(), TrainError> {
+        for method in &self.methods {
+            method.check_data(data)?;
+        }
+        Ok(())
+    }
+
+    /// Number of runs.
+    pub fn runs(&self) -> usize {
+        self.methods.len() * self.seeds.len()
+    }
+}
+
+impl MethodPlan {
+    fn resolve(name: String, layers: Layers) -> Result<Self, TrainError> {
+        let (config, layers) = complete(layers)?;
+        let method = Self {
+            name,
+            config,
+            changes: Vec::new(),
+            layers,
+        };
+        method.check()?;
+        Ok(method)
+    }
+
+    /// Bounds that no type can say.
+    fn check(&self) -> Result<(), TrainError> {
+        let TrainingConfig {
+            model,
+            optimizer,
+            training,
+            ..
+        } = &self.config;
+        model.check().map_err(|error| {
+            (self.layers).blame(&format!("model.{}", error.key()), &format!("model.{error}"))
+        })?;
+        optimizer.init().map_err(|error| {
+            let table = format!("optimizer.{}", optimizer.name());
+            let path = format!("{table}.{}", error.name);
+            self.layers.blame(&path, &format!("{table}.{error}"))
+        })?;
+        for (key, value) in [
+            ("batch", training.batch as u64),
+            ("updates", training.updates),
+            ("evaluate_every", training.evaluate_every),
+        ] {
+            if value == 0 {
+                let path = format!("training.{key}");
+                let message = format!("{path} must be at least 1, got 0");
+                return Err(self.layers.blame(&path, &message));
+            }
+        }
+        if training.batch == 1 && model.batch_norm != BatchNormConvention::None {
+            let message = "training.batch must be at least 2 with batch normalization, got 1";
+            return Err(self.layers.blame("training.batch", message));
+        }
+        Ok(())
+    }
+
+    fn check_data(&self, data: &ImagePair) -> Result<(), TrainError> {
+        let TrainingConfig {
+            data: wanted,
+            training,
+            ..
+        } = &self.config;
+        let train = wanted.train_images.of(data.train.len());
+        let test = wanted.test_images.of(data.test.len());
+        for (key, kind, wanted, available) in [
+            ("data.train_images", "training", train, data.train.len()),
+            ("data.test_images", "test", test, data.test.len()),
+        ] {
+            if wanted > available {
+                let message = format!(
+                    "{key} must be at most {available}, the {kind} images that there are, \
+                     got {wanted}"
+                );
+                return Err(self.layers.blame(key, &message));
+            }
+        }
+        if training.batch > train {
+            let message = format!(
+                "training.batch must be at most {train}, the training images used, got {}",
+                training.batch
+            );
+            return Err(self.layers.blame("training.batch", &message));
+        }
+        Ok(())
+    }
+
+    /// Where the value at a path comes from.
+    pub fn origin(&self, path: &str) -> Option<&str> {
+        self.layers.origin(path)
+    }
+
+    pub(crate) fn layers(&self) -> &Layers {
+        &self.layers
+    }
+}
+
+/// The typed settings, and the layers with the settings that nobody wrote.
+fn complete(layers: Layers) -> Result<(TrainingConfig, Layers), TrainError> {
+    let value = Value::Table(layers.table.clone());
+    let config: TrainingConfig = serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        layers.blame(&path, &format!("{path}: {}", error.inner().message().trim_end()))
+    })?;
+    let mut full = Layers::default();
+    full.lay(&as_table(&config), "default");
+    for (path, origin) in &mut full.origins {
+        if let Some(written) = layers.origins.get(path) {
+            origin.clone_from(written);
+        }
+    }
+    Ok((config, full))
+}
+
+impl Layers {
+    /// An error about the value at a path, which says where the value comes from.
+    fn blame(&self, path: &str, message: &str) -> TrainError {
+        let origin = self.origin(path).unwrap_or("default");
+        TrainError::Config(format!("{message} (from {origin})"))
+    }
+}
+
+/// What `--set` says.
+struct Overrides {
+    /// Each as a table, with its text as origin.
+    tables: Vec<(String, Table)>,
+}
+
+impl Overrides {
+    fn parse(texts: &[String]) -> Result<Self, TrainError> {
+        let parse = |text: &String| {
+            let origin = format!("--set {text}");
+            let table = parse_override(text)?;
+            check_experiment(&table, &|_| origin.clone())?;
+            Ok((origin, table))
+        };
+        let tables = texts.iter().map(parse).collect::<Result<_, TrainError>>()?;
+        Ok(Self { tables })
+    }
+
+    /// What concerns a method: settings for all, and those under `methods.NAME`, as given.
+    fn for_method(&self, name: &str) -> impl Iterator<Item = (&str, Table)> {
+        self.tables.iter().map(move |(origin, table)| {
+            let own = table.get("methods").and_then(|methods| methods.get(name));
+            match own.and_then(Value::as_table) {
+                Some(own) => (origin.as_str(), own.clone()),
+                None => (origin.as_str(), without_experiment_keys(table)),
+            }
+        })
+    }
+}
+
+/// `a.b=value` as a table. The value is TOML, or else a string without its quotes.
+fn parse_override(text: &str) -> Result<Table, TrainError> {
+    let wrong = || {
+        TrainError::Config(format!(
+            "--set {text}: expected KEY=VALUE, such as training.batch=50"
+        ))
+    };
+    let (path, value) = text.split_once('=').ok_or_else(wrong)?;
+    let (path, value) = (path.trim(), value.trim());
+    if value.is_empty() || path.split('.').any(|key| key.trim().is_empty()) {
+        return Err(wrong());
+    }
+    let parsed = format!("value = {value}").parse::<Table>().ok();
+    let parsed = parsed.filter(|table| table.len() == 1);
+    let mut value = match parsed.and_then(|mut table| table.remove("value")) {
+        Some(value) => value,
+        None => Value::String(value.to_owned()),
+    };
+    for key in path.rsplit('.') {
+        value = Value::Table(Table::from_iter([(key.trim().to_owned(), value)]));
+    }
+    match value {
+        Value::Table(table) => Ok(table),
+        _ => Err(wrong()),
+    }
+}
+
+fn without_experiment_keys(table: &Table) -> Table {
+    let training = as_table(&TrainingConfig::default());
+    let shared = |(key, value): (&String, &Value)| {
+        training.contains_key(key).then(|| (key.clone(), value.clone()))
+    };
+    table.iter().filter_map(shared).collect()
+}
+
+/// The methods of the file in its order, each with what it sets.
+fn method_tables(
+    file: &ExperimentFile,
+    overrides: &Overrides,
+    experiment: &Table,
+) -> Result<Vec<(String, Table)>, TrainError> {
+    let written = match file.table.get("methods") {
+        None => Table::new(),
+        Some(Value::Table(methods)) => methods.clone(),
+        Some(_) => {
+            let place = file.place("methods");
+            return Err(TrainError::Config(format!(
+                "{place}: `methods` must hold a table for each method, such as [methods.none]"
+            )));
+        }
+    };
+    let names: Vec<&str> = written.keys().map(String::as_str).collect();
+    for name in experiment
+        .get("methods")
+        .and_then(Value::as_table)
+        .into_iter()
+        .flat_map(|table| table.keys())
+    {
+        if !written.contains_key(name) {
+            let origin = (overrides.tables.iter())
+                .find(|(_, table)| table.get("methods").is_some_and(|all| all.get(name).is_some()))
+                .map_or("--set", |(origin, _)| origin.as_str());
+            return Err(unknown_method(name, &names, origin));
+        }
+    }
+    if written.is_empty() {
+        return Ok(vec![(file.name.clone(), Table::new())]);
+    }
+    written
+        .into_iter()
+        .map(|(name, table)| match table {
+            Value::Table(table) => Ok((name, table)),
+            _ => {
+                let place = file.place(&format!("methods.{name}"));
+                Err(TrainError::Config(format!(
+                    "{place}: method `{name}` must be a table, such as [methods.{name}]"
+                )))
+            }
+        })
+        .collect()
+}
+
+fn unknown_method(name: &str, known: &[&str], origin: &str) -> TrainError {
+    let remedy = match did_you_mean(name, known.iter().copied()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("it has {}", known.join(", ")),
+    };
+    TrainError::Config(format!(
+        "{origin}: the experiment has no method `{name}`; {remedy}"
+    ))
+}
+
+/// Keeps the methods that `--method` names, if it names any.
+fn choose(methods: &mut Vec<MethodPlan>, wanted: &[String]) -> Result<(), TrainError> {
+    let names: Vec<&str> = methods.iter().map(|method| method.name.as_str()).collect();
+    for name in wanted {
+        if !names.contains(&name.as_str()) {
+            return Err(unknown_method(name, &names, &format!("--method {name}")));
+        }
+    }
+    if !wanted.is_empty() {
+        methods.retain(|method| wanted.contains(&method.name));
+    }
+    Ok(())
+}
+
+fn baseline(
+    experiment: &Layers,
+    methods: &[MethodPlan],
+    wanted: &[String],
+) -> Result<Option<String>, TrainError> {
+    let Some(value) = experiment.table.get("baseline") else {
+        return Ok(None);
+    };
+    let Some(name) = value.as_str() else {
+        let message = "`baseline` must be the name of a method";
+        return Err(experiment.blame("baseline", message));
+    };
+    let names: Vec<&str> = methods.iter().map(|method| method.name.as_str()).collect();
+    if names.contains(&name) {
+        return Ok(Some(name.to_owned()));
+    }
+    if wanted.is_empty() {
+        let origin = experiment.origin("baseline").unwrap_or("default");
+        return Err(unknown_method(name, &names, &format!("baseline (from {origin})")));
+    }
+    Ok(None)
+}
+
+fn seeds(experiment: &Layers, arguments: &TrainArguments) -> Result<Vec<u64>, TrainError> {
+    if let Some(seed) = arguments.seed {
+        return Ok(vec![seed]);
+    }
+    if let Some(seeds) = arguments.seeds {
+        return Ok((0..seeds).collect());
+    }
+    match experiment.table.get("seeds") {
+        None => Ok((0..DEFAULT_SEEDS).collect()),
+        Some(Value::Integer(seeds @ 1..=100_000)) => Ok((0..*seeds as u64).collect()),
+        Some(other) => {
+            let message = format!("seeds must be a number from 1 to 100000, got {other}");
+            Err(experiment.blame("seeds", &message))
+        }
+    }
+}
+
+/// The leaves in which `layers` differs from `base`, as TOML.
+fn changes(base: &Layers, layers: &Layers) -> Vec<String> {
+    let shared = leaves(&base.table);
+    leaves(&layers.table)
+        .into_iter()
+        .filter(|leaf| !shared.contains(leaf))
+        .map(|(path, value)| format!("{path} = {value}"))
+        .collect()
+}

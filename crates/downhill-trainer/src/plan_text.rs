@@ -1,0 +1,79 @@
+//! A plan in words, for `--dry-run` and the report.
+
+use std::fmt::Write;
+
+use crate::plan::Plan;
+
+/// The settings as TOML that could be read back: what all methods share, then what each changes.
+pub fn config_toml(plan: &Plan) -> String {
+    let mut text = format!("seeds = {}\n", plan.seeds.len());
+    if let Some(baseline) = &plan.baseline {
+        let _ = writeln!(text, "baseline = {baseline:?}");
+    }
+    for (path, value) in plan.base.leaves() {
+        let _ = writeln!(text, "{path} = {value}");
+    }
+    for method in &plan.methods {
+        let _ = write!(text, "\n[methods.{}]\n", method.name);
+        for change in &method.changes {
+            let _ = writeln!(text, "{change}");
+        }
+    }
+    text
+}
+
+/// What `--dry-run` prints: every value with its origin, then the methods and the runs.
+pub fn dry_run(plan: &Plan) -> String {
+    let mut text = format!("{}: {}\n\n", plan.name, plan.question);
+    let rows: Vec<(String, &str)> = plan
+        .base
+        .leaves()
+        .into_iter()
+        .map(|(path, value)| {
+            let origin = plan.base.origin(&path).unwrap_or("default");
+            (format!("{path} = {value}"), origin)
+        })
+        .collect();
+    write_rows(&mut text, "", &rows);
+    for method in &plan.methods {
+        let baseline = match &plan.baseline {
+            Some(baseline) if *baseline == method.name => " (baseline)",
+            _ => "",
+        };
+        let _ = write!(text, "\nmethod {}{baseline}\n", method.name);
+        let rows: Vec<(String, &str)> = method
+            .layers()
+            .leaves()
+            .into_iter()
+            .map(|(path, value)| (format!("{path} = {value}"), path))
+            .filter(|(setting, _)| method.changes.contains(setting))
+            .map(|(setting, path)| (setting, method.origin(&path).unwrap_or("default")))
+            .collect();
+        write_rows(&mut text, "  ", &rows);
+        if rows.is_empty() {
+            text.push_str("  as above\n");
+        }
+    }
+    let updates: u64 = plan
+        .methods
+        .iter()
+        .map(|method| method.config.training.updates * plan.seeds.len() as u64)
+        .sum();
+    let _ = write!(
+        text,
+        "\n{} methods x {} seeds = {} runs, {updates} updates in all, on {}\n",
+        plan.methods.len(),
+        plan.seeds.len(),
+        plan.runs(),
+        plan.backend.name()
+    );
+    text
+}
+
+fn write_rows(text: &mut String, indent: &str, rows: &[(String, &str)]) {
+    let width = rows.iter().map(|(setting, _)| setting.len()).max();
+    let width = width.unwrap_or(0);
+    for (setting, origin) in rows {
+        let _ = writeln!(text, "{indent}{setting:width$}  # {origin}");
+    }
+}

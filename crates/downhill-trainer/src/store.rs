@@ -1,0 +1,167 @@
+//! Where runs and reports are kept: one directory per run, named by what decides its numbers.
+//!
+//! ```text
+//! runs/
+//!   trainings/<hash of config, seed, data, backend>/
+//!     record.jsonl           a finished run
+//!     record.jsonl.partial   one being trained, or given up
+//!     timing.json            how long it took and on what: the only part that differs on repeat
+//!   reports/<experiment>-<backend>-<hash of its runs>.html
+//! ```
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use downhill_report::{Line, RunRecord, encode, read_record};
+use serde::{Deserialize, Serialize};
+
+use crate::TrainError;
+
+/// The directory of all runs and reports.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// How long a run took, and on what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Timing {
+    /// Seconds from the run's start to its end.
+    pub seconds: f64,
+    /// Processor or GPU.
+    pub device: String,
+    /// How many runs trained at the same time.
+    pub workers: usize,
+}
+
+impl Store {
+    /// In this directory, which need not be there yet.
+    pub fn new(root: &Path) -> Self {
+        let root = root.to_path_buf();
+        Self { root }
+    }
+
+    fn directory(&self, run: &str) -> PathBuf {
+        self.root.join("trainings").join(run)
+    }
+
+    /// The record of a finished run, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// A record that cannot be read, or whose lines are not what was written.
+    pub fn finished(&self, run: &str) -> Result<Option<RunRecord>, TrainError> {
+        let path = self.directory(run).join("record.jsonl");
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(TrainError::file("cannot read", &path)(error)),
+        };
+        match read_record(&text) {
+            Ok(record) if record.header.run == run => Ok(Some(record)),
+            Ok(_) => Err(damaged(&path, "it is the record of another run")),
+            Err(error) => Err(damaged(&path, &error.to_string())),
+        }
+    }
+
+    /// How long a finished run took, where that is known.
+    pub fn timing(&self, run: &str) -> Option<Timing> {
+        let text = fs::read_to_string(self.directory(run).join("timing.json")).ok()?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Begins the record of a run; what an interrupted one left is overwritten.
+    ///
+    /// # Errors
+    ///
+    /// A directory that cannot be written, or a run that another process is at.
+    pub fn begin(&self, run: &str) -> Result<RecordWriter, TrainError> {
+        let directory = self.directory(run);
+        fs::create_dir_all(&directory).map_err(TrainError::file("cannot create", &directory))?;
+        let path = directory.join("record.jsonl.partial");
+        let failed = |error| TrainError::file("cannot write", &path)(error);
+        // Not truncated before the lock is held: another process may be writing.
+        let file = (OpenOptions::new().create(true).truncate(false).write(true))
+            .open(&path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(TrainError::Locked(path)),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        file.set_len(0).map_err(failed)?;
+        Ok(RecordWriter { path, file })
+    }
+
+    /// Writes a report in one piece, and says where.
+    ///
+    /// # Errors
+    ///
+    /// A directory or file that cannot be written.
+    pub fn write_report(&self, name: &str, html: &str) -> Result<PathBuf, TrainError> {
+        let path = self.report(name);
+        let directory = self.root.join("reports");
+        fs::create_dir_all(&directory).map_err(TrainError::file("cannot create", &directory))?;
+        write_whole(&path, html.as_bytes())?;
+        Ok(path)
+    }
+
+    /// Where the report of this name is, or will be.
+    pub fn report(&self, name: &str) -> PathBuf {
+        self.root.join("reports").join(name).with_extension("html")
+    }
+}
+
+fn damaged(path: &Path, what: &str) -> TrainError {
+    let message = format!("{what}; delete the file, or train again with --again");
+    let error = std::io::Error::new(ErrorKind::InvalidData, message);
+    TrainError::file("cannot use", path)(error)
+}
+
+/// The record of a run in the making. Its lock is held until it is dropped.
+#[derive(Debug)]
+pub struct RecordWriter {
+    path: PathBuf,
+    file: File,
+}
+
+impl RecordWriter {
+    /// Adds a line.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be written.
+    pub fn write(&mut self, line: &Line) -> Result<(), TrainError> {
+        (self.file.write_all(encode(line).as_bytes()))
+            .map_err(TrainError::file("cannot write", &self.path))
+    }
+
+    /// Makes it the record of a finished run.
+    ///
+    /// # Errors
+    ///
+    /// Files that cannot be written.
+    pub fn finish(self, timing: &Timing) -> Result<(), TrainError> {
+        let failed = |error| TrainError::file("cannot write", &self.path)(error);
+        self.file.sync_all().map_err(failed)?;
+        let text = serde_json::to_string(timing).map_err(|error| failed(error.into()))?;
+        write_whole(&self.path.with_file_name("timing.json"), text.as_bytes())?;
+        fs::rename(&self.path, self.path.with_file_name("record.jsonl")).map_err(failed)
+    }
+}
+
+/// Writes a file beside its place and moves it there, so that nobody sees half of it.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+    let failed = |error| TrainError::file("cannot write", path)(error);
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.partial", std::process::id()));
+    let beside = PathBuf::from(beside);
+    let write = || {
+        let mut file = File::create(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    };
+    write().inspect_err(|_| drop(fs::remove_file(&beside))).map_err(failed)
+}

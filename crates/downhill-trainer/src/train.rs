@@ -1,0 +1,239 @@
+//! The command `train`, from config to report.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use burn::tensor::Device;
+use downhill_data::{ImagePair, load_directory, load_mnist};
+use downhill_report::{Experiment, Method, RunRecord, Versions, findings, render_html, text_table};
+
+use crate::arguments::{Backend, TrainArguments};
+use crate::experiment_file::ExperimentFile;
+use crate::plan::Plan;
+use crate::plan_text::{config_toml, dry_run};
+use crate::progress::Progress;
+use crate::runs::{RunPlan, report_name, runs};
+use crate::store::Store;
+use crate::workers::{Workshop, diverged};
+use crate::{TrainError, device};
+
+/// How a command ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// All runs are finished, or only the plan was asked for.
+    Finished,
+    /// All runs are finished; in some the loss stopped being finite.
+    Diverged {
+        /// How many.
+        runs: usize,
+    },
+    /// The user stopped it.
+    Interrupted,
+}
+
+impl Done {
+    /// The process's exit code: 0 finished, 4 diverged, 130 interrupted.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Finished => 0,
+            Self::Diverged { .. } => 4,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// Trains what the arguments ask for and writes what was found to `out`; `stop` ends it early.
+///
+/// # Errors
+///
+/// A config, data, backend or file that cannot be used. Finished runs are kept.
+pub fn train(
+    arguments: &TrainArguments,
+    out: &mut dyn Write,
+    stop: &AtomicBool,
+) -> Result<Done, TrainError> {
+    let file = ExperimentFile::find(&arguments.config)?;
+    let plan = Plan::resolve(&file, arguments)?;
+    let data = match &arguments.data_dir {
+        Some(directory) => load_directory(directory)?,
+        None => load_mnist()?,
+    };
+    plan.check_data(&data)?;
+    if arguments.dry_run {
+        say(out, &dry_run(&plan));
+        return Ok(Done::Finished);
+    }
+
+    let device = device::open(plan.backend)?;
+    let store = Store::new(&arguments.runs_dir);
+    let all = runs(&plan, &data);
+    let missing = missing(&all, &store, arguments.again)?;
+    let finished = if missing.is_empty() {
+        0
+    } else {
+        let start = Instant::now();
+        let updates = missing.iter().map(|run| run.method.config.training.updates);
+        let workshop = Workshop {
+            backend: plan.backend,
+            device: &device,
+            data: &data,
+            store: &store,
+            progress: &Progress::new(updates.sum()),
+            stop,
+            workers: workers(arguments, plan.backend),
+        };
+        let finished = workshop.train(&missing)?;
+        let seconds = start.elapsed().as_secs_f64();
+        say(out, &format!("{finished} of {} runs trained in {seconds:.1} s\n", missing.len()));
+        finished
+    };
+    if finished < missing.len() {
+        let there = all.len() - missing.len() + finished;
+        say(out, &format!(
+            "stopped: {there} of {} runs are finished and kept; the same command goes on\n",
+            all.len()
+        ));
+        return Ok(Done::Interrupted);
+    }
+    if missing.is_empty() {
+        say(out, &format!(
+            "nothing to train: all {} runs are there (--again trains them anew)\n",
+            all.len()
+        ));
+    }
+    report(&Finished { arguments, plan: &plan, device: &device, store: &store, runs: &all }, out, !missing.is_empty())
+}
+
+/// A plan whose runs are all there.
+struct Finished<'a> {
+    arguments: &'a TrainArguments,
+    plan: &'a Plan,
+    device: &'a Device,
+    store: &'a Store,
+    runs: &'a [RunPlan<'a>],
+}
+
+/// Tells what the runs show, in the terminal and as a report.
+fn report(finished: &Finished<'_>, out: &mut dyn Write, new: bool) -> Result<Done, TrainError> {
+    let Finished { plan, store, runs, .. } = finished;
+    let records = records(runs, store)?;
+    let name = report_name(plan, &records);
+    let diverged = records.iter().filter(|run| diverged(&run.end.outcome)).count();
+    let experiment = experiment(finished, records);
+
+    say(out, &format!("\n{}\n", text_table(&experiment)));
+    for finding in findings(&experiment) {
+        say(out, &format!("- {finding}\n"));
+    }
+    let path = store.report(&name);
+    if new || !path.exists() {
+        store.write_report(&name, &render_html(&experiment))?;
+    }
+    say(out, &format!("\nreport: {}\n", path.display()));
+    Ok(match diverged {
+        0 => Done::Finished,
+        runs => Done::Diverged { runs },
+    })
+}
+
+/// The runs that have no record yet; all of them where they are wanted again.
+fn missing<'a>(
+    runs: &[RunPlan<'a>],
+    store: &Store,
+    again: bool,
+) -> Result<Vec<RunPlan<'a>>, TrainError> {
+    let mut missing = Vec::new();
+    for run in runs {
+        if again || store.finished(&run.header.run)?.is_none() {
+            missing.push(run.clone());
+        }
+    }
+    Ok(missing)
+}
+
+fn records(runs: &[RunPlan<'_>], store: &Store) -> Result<Vec<RunRecord>, TrainError> {
+    let record = |run: &RunPlan<'_>| {
+        store.finished(&run.header.run)?.ok_or_else(|| {
+            let gone = std::io::ErrorKind::NotFound.into();
+            TrainError::file("cannot find the record of run", &PathBuf::from(&run.header.run))(gone)
+        })
+    };
+    runs.iter().map(record).collect()
+}
+
+fn experiment(finished: &Finished<'_>, records: Vec<RunRecord>) -> Experiment {
+    let Finished { arguments, plan, device, store, .. } = finished;
+    let timings: Vec<_> = records
+        .iter()
+        .filter_map(|record| store.timing(&record.header.run))
+        .collect();
+    let header = records.first().map(|record| record.header.clone());
+    let header = header.expect("a plan has at least one run");
+    let methods = plan.methods.iter().map(|method| Method {
+        name: method.name.clone(),
+        changes: method.changes.clone(),
+        runs: records
+            .iter()
+            .filter(|record| record.header.method == method.name)
+            .cloned()
+            .collect(),
+    });
+    Experiment {
+        name: plan.name.clone(),
+        question: plan.question.clone(),
+        command: command(arguments),
+        backend: plan.backend.name().to_owned(),
+        device: timings.first().map_or_else(
+            || device::describe(plan.backend, device),
+            |timing| timing.device.clone(),
+        ),
+        versions: Versions { ..header.versions },
+        data: header.data,
+        config_toml: config_toml(plan),
+        wall_seconds: (timings.len() == records.len())
+            .then(|| timings.iter().map(|timing| timing.seconds).sum()),
+        baseline: plan.baseline.clone(),
+        methods: methods.collect(),
+    }
+}
+
+/// The command that does the same again.
+fn command(arguments: &TrainArguments) -> String {
+    let mut words = vec!["cargo xtask train".to_owned(), quoted(&arguments.config)];
+    words.push(format!("--backend {}", arguments.backend.name()));
+    words.extend(arguments.overrides.iter().map(|text| format!("--set {}", quoted(text))));
+    words.extend(arguments.seed.map(|seed| format!("--seed {seed}")));
+    words.extend(arguments.seeds.map(|seeds| format!("--seeds {seeds}")));
+    words.extend(arguments.methods.iter().map(|name| format!("--method {}", quoted(name))));
+    if let Some(directory) = &arguments.data_dir {
+        words.push(format!("--data-dir {}", quoted(&directory.display().to_string())));
+    }
+    words.join(" ")
+}
+
+/// As a POSIX shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=:,+@%".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// One network per core; a GPU takes one after the other.
+fn workers(arguments: &TrainArguments, backend: Backend) -> usize {
+    let default = match backend {
+        Backend::Flex | Backend::Ndarray => {
+            std::thread::available_parallelism().map_or(1, usize::from)
+        }
+        Backend::Wgpu => 1,
+    };
+    arguments.workers.map_or(default, |workers| workers as usize)
+}
+
+/// A reader that is gone is no reason to fail.
+fn say(out: &mut dyn Write, text: &str) {
+    let _ = out.write_all(text.as_bytes());
+}

@@ -1,0 +1,160 @@
+//! One run: a network trained from its first to its last update.
+
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor};
+use downhill_data::{Batches, DataError, Purpose, Stream};
+use downhill_model::{Mlp, loss};
+use downhill_report::{Evaluation, Outcome, RunEnd};
+
+use crate::TrainError;
+use crate::config::TrainingConfig;
+use crate::device_data::{CLASSES, DeviceSet};
+use crate::evaluation::score;
+
+/// What a run is made of.
+#[derive(Clone, Debug)]
+pub struct Training<'a> {
+    /// The settings.
+    pub config: &'a TrainingConfig,
+    /// The seed of all random streams.
+    pub seed: u64,
+    /// The images to train on.
+    pub train: &'a DeviceSet,
+    /// The images to test on.
+    pub test: &'a DeviceSet,
+    /// Pixels of an image.
+    pub image_size: usize,
+    /// Where it is computed, without autodiff.
+    pub device: &'a Device,
+}
+
+/// Who is told how a run goes, and may stop it.
+pub trait Observer {
+    /// The network was evaluated.
+    ///
+    /// # Errors
+    ///
+    /// End the run.
+    fn evaluated(&mut self, evaluation: &Evaluation) -> Result<(), TrainError>;
+
+    /// An update was made. The run is given up where this says `false`.
+    fn updated(&mut self) -> bool;
+}
+
+impl Training<'_> {
+    /// Trains; `None` where the observer gave the run up.
+    ///
+    /// # Errors
+    ///
+    /// Settings that do not go together, and whatever the observer fails with.
+    pub fn run(&self, observer: &mut dyn Observer) -> Result<Option<RunEnd>, TrainError> {
+        let TrainingConfig {
+            model,
+            optimizer,
+            training,
+            ..
+        } = self.config;
+        let mut batches = self.batches()?;
+        let updates_per_epoch = batches.updates_per_epoch();
+        let mut weights = Stream::new(self.seed, Purpose::InitialWeights, 0);
+        let mut model = Mlp::new(
+            model,
+            self.image_size,
+            CLASSES,
+            &self.device.clone().autodiff(),
+            &mut || weights.normal(),
+        )
+        .map_err(|error| TrainError::Config(format!("model.{error}")))?;
+        let learning_rate = optimizer.learning_rate();
+        let mut optimizer = optimizer
+            .init()
+            .map_err(|error| TrainError::Config(error.to_string()))?;
+
+        observer.evaluated(&self.evaluate(&model, None, 0))?;
+        let mut losses = Losses::default();
+        for update in 1..=training.updates {
+            // Batches and masks are counted from 0.
+            let (images, targets) = self.train.batch(&batches.indices(update - 1));
+            let mut masks = Stream::new(self.seed, Purpose::DropoutMask, update - 1);
+            let mut keep_mask = |length, probability| masks.keep_mask(length, probability);
+
+            let logits = model.forward(Tensor::from_inner(images), &mut keep_mask);
+            let mut loss = loss::cross_entropy(logits, Tensor::from_inner(targets));
+            if let Some(penalty) = model.penalty() {
+                loss = loss + penalty;
+            }
+            losses.push(loss.clone().inner());
+            let gradients = GradientsParams::from_grads(loss.backward(), &model);
+            model = optimizer.step(learning_rate, model, gradients);
+
+            if !observer.updated() {
+                return Ok(None);
+            }
+            if training.evaluates_after(update) {
+                let epoch = (update - 1) / updates_per_epoch;
+                let evaluation = self.evaluate(&model, Some(epoch), update);
+                let diverged = losses.first_not_finite().or_else(|| {
+                    // The last update itself may have been one too far.
+                    (!evaluation.train.loss.is_finite()).then_some(update)
+                });
+                if let Some(update) = diverged {
+                    let outcome = Outcome::Diverged { update };
+                    return Ok(Some(RunEnd {
+                        outcome,
+                        updates: update,
+                    }));
+                }
+                observer.evaluated(&evaluation)?;
+            }
+        }
+        Ok(Some(RunEnd {
+            outcome: Outcome::Finished,
+            updates: training.updates,
+        }))
+    }
+
+    fn batches(&self) -> Result<Batches, DataError> {
+        let training = &self.config.training;
+        let order = training.batch_order.into();
+        Batches::new(order, self.seed, training.batch, self.train.len())
+    }
+
+    fn evaluate(&self, model: &Mlp, epoch: Option<u64>, updates: u64) -> Evaluation {
+        let model = burn::module::Module::valid(model);
+        Evaluation {
+            epoch,
+            updates,
+            train: score(&model, self.train),
+            test: score(&model, self.test),
+        }
+    }
+}
+
+/// The losses of the updates since the last look at them. They stay on the device until then, so
+/// that a GPU is not waited for at every update.
+#[derive(Default)]
+struct Losses {
+    waiting: Vec<Tensor<1>>,
+    seen: u64,
+}
+
+impl Losses {
+    fn push(&mut self, loss: Tensor<1>) {
+        self.waiting.push(loss);
+    }
+
+    /// The first update, counted from 1 over the whole run, whose loss was not finite, among those
+    /// since the last call.
+    fn first_not_finite(&mut self) -> Option<u64> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let before = self.seen;
+        self.seen += waiting.len() as u64;
+        if waiting.is_empty() {
+            return None;
+        }
+        let losses = Tensor::cat(waiting, 0).into_data().convert::<f32>();
+        let losses = losses.as_slice::<f32>().unwrap_or_default();
+        let bad = losses.iter().position(|loss| !loss.is_finite())?;
+        Some(before + bad as u64 + 1)
+    }
+}
