@@ -1,1 +1,46 @@
-//! Tests.
+//! One binary for all integration tests: each case is a function of the backend, and a test of its
+//! own on each backend that the build has.
+//!
+//! `cargo xtask test` builds and runs them on flex, ndarray and wgpu.
+
+mod backend;
+mod command;
+mod model;
+mod optimizer_settings;
+mod optimizer_states;
+mod reference;
+mod training;
+mod trajectories;
+mod valley;
+
+/// A test of each case on each backend: `flex::CASE`, `ndarray::CASE`, `wgpu::CASE`.
+macro_rules! on_each_backend {
+    ($($area:ident: $($case:ident),+;)+) => {
+        on_each_backend!(@ "flex" flex Flex $($($area $case)+)+);
+        on_each_backend!(@ "ndarray" ndarray Ndarray $($($area $case)+)+);
+        on_each_backend!(@ "wgpu" wgpu Wgpu $($($area $case)+)+);
+    };
+    (@ $feature:literal $module:ident $backend:ident $($area:ident $case:ident)+) => {
+        #[cfg(feature = $feature)]
+        mod $module {
+            $(
+                #[test]
+                fn $case() {
+                    crate::$area::$case(downhill_trainer::Backend::$backend);
+                }
+            )+
+        }
+    };
+}
+
+on_each_backend! {
+    trajectories: every_variant_follows_its_reference_in_f32;
+    optimizer_states: stepping_commutes_with_reshaping, zero_gradients_change_nothing,
+        frozen_and_unused_parameters_keep_their_bits;
+    model: batch_norm_is_that_of_pytorch, batch_norm_of_the_book,
+        classic_and_inverted_dropout, the_penalty_counts_weights_only;
+    training: the_first_loss_is_the_same_everywhere, a_small_network_learns,
+        masks_and_batches_are_the_same_everywhere, divergence_is_an_outcome,
+        packed_images_train_like_floats;
+    command: an_experiment_from_config_to_report;
+}

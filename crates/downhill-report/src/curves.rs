@@ -1,1 +1,299 @@
-//! curves
+//! Learning curves: one panel per method, all with the same axes.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+
+use crate::experiment::{Experiment, Method};
+use crate::number_text::{count, counted, fixed, loss};
+use crate::plot::{
+    Look, Scale, coordinate, cross, line, round_above, round_below, shortened, tick_text,
+};
+use crate::record::{Evaluation, Score};
+use crate::summary::final_evaluation;
+
+/// Width of a panel in SVG units.
+pub(crate) const WIDTH: f64 = 340.0;
+/// Height of a panel in SVG units.
+pub(crate) const HEIGHT: f64 = 240.0;
+
+const LEFT: f64 = 44.0;
+const RIGHT: f64 = WIDTH - 72.0;
+const TOP: f64 = 48.0;
+const BOTTOM: f64 = HEIGHT - 40.0;
+/// More points than this in a line do not show.
+const MOST_POINTS: usize = 240;
+/// Losses are drawn within these limits, those outside at the edge.
+const LOSS_LIMITS: (f64, f64) = (1e-6, 100.0);
+
+/// What the curves show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quantity {
+    /// Accuracy, on an axis from 0 to 100 %.
+    Accuracy,
+    /// Loss, on a logarithmic axis.
+    Loss,
+}
+
+impl Quantity {
+    fn of(self, score: &Score) -> f64 {
+        match self {
+            Self::Accuracy => score.accuracy,
+            Self::Loss => score.loss,
+        }
+    }
+
+    fn axis_label(self) -> &'static str {
+        match self {
+            Self::Accuracy => "accuracy, %",
+            Self::Loss => "loss, nats (log scale)",
+        }
+    }
+
+    fn text(self, value: f64) -> String {
+        match self {
+            Self::Accuracy => fixed(100.0 * value, 1),
+            Self::Loss => loss(value),
+        }
+    }
+
+    fn tick(self, value: f64) -> String {
+        match self {
+            Self::Accuracy => tick_text(100.0 * value),
+            Self::Loss => tick_text(value),
+        }
+    }
+}
+
+/// The axes that all panels of an experiment share.
+pub(crate) struct Axes {
+    quantity: Quantity,
+    updates: Scale,
+    values: Scale,
+    /// Whether some values lie outside and are drawn at the edge.
+    pub(crate) is_cut: bool,
+}
+
+impl Axes {
+    pub(crate) fn of(experiment: &Experiment, quantity: Quantity) -> Self {
+        let runs = || experiment.methods.iter().flat_map(|method| &method.runs);
+        let last = runs().filter_map(|run| run.evaluations.last());
+        let most = last.map(|evaluation| evaluation.updates).max().unwrap_or(1).max(1);
+        let updates = Scale::linear((0.0, most as f64), (LEFT, RIGHT));
+        let pixels = (BOTTOM, TOP);
+        if quantity == Quantity::Accuracy {
+            let values = Scale::linear((0.0, 1.0), pixels);
+            return Self { quantity, updates, values, is_cut: false };
+        }
+
+        let evaluations = runs().flat_map(|run| &run.evaluations);
+        let scores = evaluations.flat_map(|evaluation| [evaluation.train, evaluation.test]);
+        let losses: Vec<f64> = scores.map(|score| score.loss).filter(|loss| loss.is_finite()).collect();
+        let least = losses.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = losses.iter().copied().fold(0.0, f64::max);
+        let (floor, top) = LOSS_LIMITS;
+        let lower = round_below(if least.is_finite() { least.clamp(floor, top / 2.0) } else { 0.1 });
+        let upper = round_above(most.clamp(floor, top)).max(2.0 * lower);
+        Self {
+            quantity,
+            updates,
+            values: Scale::log((lower, upper), pixels),
+            is_cut: least < floor || most > top,
+        }
+    }
+}
+
+/// Mean and range over the finished runs of a method.
+struct Curve {
+    /// Updates, lowest, mean and highest value, where every finished run has one.
+    points: Vec<(u64, f64, f64, f64)>,
+}
+
+impl Curve {
+    fn of(method: &Method, value: impl Fn(&Evaluation) -> f64) -> Self {
+        let finished = method.runs.iter().filter(|run| final_evaluation(run).is_some());
+        let runs = finished.clone().count();
+        let mut by_updates: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+        for evaluation in finished.flat_map(|run| &run.evaluations) {
+            let value = value(evaluation);
+            if value.is_finite() {
+                by_updates.entry(evaluation.updates).or_default().push(value);
+            }
+        }
+        let complete = by_updates.into_iter().filter(|(_, values)| values.len() == runs);
+        let points = complete.map(|(updates, values)| {
+            let lowest = values.iter().copied().fold(f64::INFINITY, f64::min);
+            let highest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            (updates, lowest, values.iter().sum::<f64>() / runs as f64, highest)
+        });
+        Self { points: thinned(points.collect()) }
+    }
+
+    fn means(&self) -> impl DoubleEndedIterator<Item = (u64, f64)> {
+        self.points.iter().map(|(updates, _, mean, _)| (*updates, *mean))
+    }
+}
+
+/// At most about [`MOST_POINTS`] of the points, the last among them.
+fn thinned<T: Copy>(points: Vec<T>) -> Vec<T> {
+    let stride = points.len().div_ceil(MOST_POINTS).max(1);
+    let last = points.len().saturating_sub(1);
+    let kept = points.iter().enumerate().filter(|(at, _)| (last - at) % stride == 0);
+    kept.map(|(_, point)| *point).collect()
+}
+
+/// One method's panel without the `svg` element around it.
+pub(crate) fn panel(axes: &Axes, method: &Method, look: Look) -> Markup {
+    let quantity = axes.quantity;
+    let test = Curve::of(method, |evaluation| quantity.of(&evaluation.test));
+    let train = Curve::of(method, |evaluation| quantity.of(&evaluation.train));
+    let diverged = method.runs.iter().filter(|run| final_evaluation(run).is_none());
+    let number = diverged.clone().count();
+    let mut runs = counted(method.runs.len(), "seed");
+    if number > 0 {
+        runs = format!("{runs}, {} diverged", count(number));
+    }
+    html! {
+        rect class="back" width=(WIDTH) height=(HEIGHT) rx="4" {}
+        (heading(method, look, &runs, quantity))
+        (frame(axes))
+        g class=(look.class()) {
+            (band(axes, &train, "band-train"))
+            (band(axes, &test, "band-test"))
+            @for run in diverged {
+                (stray(axes, &run.evaluations, |evaluation| &evaluation.train, "train thin"))
+                (stray(axes, &run.evaluations, |evaluation| &evaluation.test, "test thin"))
+            }
+            path class="train" d=(path(axes, &train)) {}
+            path class="test" d=(path(axes, &test)) {}
+            (ends(axes, &train, &test, look))
+        }
+    }
+}
+
+/// What the panel shows, in words.
+pub(crate) fn description(axes: &Axes, method: &Method) -> String {
+    let quantity = axes.quantity;
+    let sentence = |name: &str, curve: &Curve| {
+        let (first, last) = (curve.means().next()?, curve.means().next_back()?);
+        let unit = if quantity == Quantity::Accuracy { " %" } else { "" };
+        Some(format!(
+            "Mean {name} goes from {} to {}{unit} between update {} and {}.",
+            quantity.text(first.1),
+            quantity.text(last.1),
+            count(first.0),
+            count(last.0)
+        ))
+    };
+    let (train, test) = match quantity {
+        Quantity::Accuracy => ("training accuracy", "test accuracy"),
+        Quantity::Loss => ("training loss", "test loss"),
+    };
+    let mut sentences = vec![format!("{}.", counted(method.runs.len(), "run"))];
+    let curve = Curve::of(method, |evaluation| quantity.of(&evaluation.train));
+    sentences.extend(sentence(train, &curve));
+    let curve = Curve::of(method, |evaluation| quantity.of(&evaluation.test));
+    sentences.extend(sentence(test, &curve));
+    let diverged = method.runs.iter().filter(|run| final_evaluation(run).is_none()).count();
+    if diverged > 0 {
+        sentences.push(format!("{} diverged.", counted(diverged, "run")));
+    }
+    sentences.join(" ")
+}
+
+fn heading(method: &Method, look: Look, runs: &str, quantity: Quantity) -> Markup {
+    html! {
+        g class=(look.class()) { (look.marker((14.0, 15.0), 4.5)) }
+        text class="name" x="25" y="19" { (shortened(&method.name, 44)) }
+        text class="small" x="10" y="38" { (quantity.axis_label()) }
+        text class="small end" x=(WIDTH - 10.0) y="38" { (runs) }
+    }
+}
+
+fn frame(axes: &Axes) -> Markup {
+    let wanted = if axes.quantity == Quantity::Accuracy { 5 } else { 6 };
+    html! {
+        @for tick in axes.values.ticks(wanted) {
+            @let y = axes.values.at(tick);
+            path class="grid" d=(line([(LEFT, y), (RIGHT, y)])) {}
+            text class="small end" x=(LEFT - 6.0) y=(coordinate(y + 4.0)) { (axes.quantity.tick(tick)) }
+        }
+        path class="axis" d=(line([(LEFT, BOTTOM), (RIGHT, BOTTOM)])) {}
+        @for tick in axes.updates.ticks(4).into_iter().filter(|tick| tick.fract() == 0.0) {
+            @let x = axes.updates.at(tick);
+            path class="axis" d=(line([(x, BOTTOM), (x, BOTTOM + 4.0)])) {}
+            text class="small middle" x=(coordinate(x)) y=(BOTTOM + 17.0) { (tick_text(tick)) }
+        }
+        text class="small middle" x=((LEFT + RIGHT) / 2.0) y=(HEIGHT - 8.0) { "updates" }
+    }
+}
+
+fn path(axes: &Axes, curve: &Curve) -> String {
+    line(curve.means().map(|(updates, mean)| point(axes, updates, mean)))
+}
+
+fn band(axes: &Axes, curve: &Curve, class: &str) -> Markup {
+    let upper = curve.points.iter().map(|(updates, _, _, high)| point(axes, *updates, *high));
+    let lower = curve.points.iter().rev().map(|(updates, low, ..)| point(axes, *updates, *low));
+    html! {
+        @if curve.points.len() > 1 && curve.points.iter().any(|(_, low, _, high)| low < high) {
+            path class=(class) d=(line(upper.chain(lower)) + "Z") {}
+        }
+    }
+}
+
+/// A diverged run up to its last finite value, with a cross there.
+fn stray(
+    axes: &Axes,
+    evaluations: &[Evaluation],
+    score: fn(&Evaluation) -> &Score,
+    class: &str,
+) -> Markup {
+    let value = |evaluation: &Evaluation| axes.quantity.of(score(evaluation));
+    let finite = evaluations.iter().take_while(|evaluation| {
+        let Score { loss, accuracy } = *score(evaluation);
+        loss.is_finite() && accuracy.is_finite()
+    });
+    let points = finite.map(|evaluation| point(axes, evaluation.updates, value(evaluation)));
+    let points = thinned(points.collect());
+    html! {
+        @if let Some(last) = points.last().copied() {
+            path class=(class) d=(line(points)) {}
+            (cross(last))
+        }
+    }
+}
+
+/// Markers and labels where the mean lines end, moved apart where they would overlap.
+fn ends(axes: &Axes, train: &Curve, test: &Curve, look: Look) -> Markup {
+    const APART: f64 = 13.0;
+    let end = |curve: &Curve| curve.means().next_back();
+    let (Some(train), Some(test)) = (end(train), end(test)) else {
+        return html! { text class="small halo" x=(LEFT + 8.0) y=(BOTTOM - 8.0) { "no finished run" } };
+    };
+    let train_at = point(axes, train.0, train.1);
+    let test_at = point(axes, test.0, test.1);
+    let (mut train_y, mut test_y) = (train_at.1, test_at.1);
+    if (train_y - test_y).abs() < APART {
+        let middle = f64::midpoint(train_y, test_y).clamp(TOP + APART / 2.0, BOTTOM - APART);
+        let train_is_above = train_at.1 < test_at.1
+            || (train_at.1 <= test_at.1 && axes.quantity == Quantity::Accuracy);
+        let shift = if train_is_above { -APART / 2.0 } else { APART / 2.0 };
+        (train_y, test_y) = (middle + shift, middle - shift);
+    }
+    let text = |value: f64| axes.quantity.text(value);
+    html! {
+        circle class="hollow" cx=(coordinate(train_at.0)) cy=(coordinate(train_at.1)) r="3" {}
+        (look.marker(test_at, 4.0))
+        text class="small halo" x=(coordinate(train_at.0 + 8.0)) y=(coordinate(train_y + 4.0)) {
+            "train " (text(train.1))
+        }
+        text class="halo" x=(coordinate(test_at.0 + 8.0)) y=(coordinate(test_y + 4.0)) {
+            "test " (text(test.1))
+        }
+    }
+}
+
+fn point(axes: &Axes, updates: u64, value: f64) -> (f64, f64) {
+    (axes.updates.at(updates as f64), axes.values.at(value))
+}

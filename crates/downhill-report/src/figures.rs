@@ -1,1 +1,207 @@
-//! figures
+//! The figures of a report, as parts of a page and as pictures of their own.
+
+use maud::{Markup, html};
+
+use crate::curves::{self, Axes, Quantity};
+use crate::experiment::Experiment;
+use crate::number_text::{Precision, quoted};
+use crate::plot::{Look, coordinate, style};
+use crate::record::Evaluation;
+use crate::statistics::PairedDifferences;
+use crate::strips::{self, Row, Strips};
+use crate::summary::{MethodSummary, Summary};
+
+/// Space between panels in a picture, in SVG units.
+const SPACE: f64 = 12.0;
+/// Panels beside each other in a picture.
+const COLUMNS: usize = 3;
+
+/// Training and test accuracy against updates, one panel per method, as an SVG document with a
+/// white background.
+#[must_use]
+pub fn accuracy_figure(experiment: &Experiment) -> String {
+    picture(experiment, Quantity::Accuracy)
+}
+
+/// Training and test loss against updates on a logarithmic axis, like [`accuracy_figure`].
+#[must_use]
+pub fn loss_figure(experiment: &Experiment) -> String {
+    picture(experiment, Quantity::Loss)
+}
+
+fn picture(experiment: &Experiment, quantity: Quantity) -> String {
+    let axes = Axes::of(experiment, quantity);
+    let baseline = Summary::of(experiment).baseline;
+    let panels = experiment.methods.len().max(1);
+    let columns = if panels == 4 { 2 } else { panels.min(COLUMNS) };
+    let across = |at: usize| SPACE + (at % columns) as f64 * (curves::WIDTH + SPACE);
+    let down = |at: usize| SPACE + (at / columns) as f64 * (curves::HEIGHT + SPACE);
+    let width = across(columns - 1) + curves::WIDTH + SPACE;
+    let height = down(panels - 1) + curves::HEIGHT + SPACE;
+    let methods = experiment.methods.iter();
+    let descriptions: Vec<String> = methods
+        .map(|method| format!("{}: {}", method.name, curves::description(&axes, method)))
+        .collect();
+    let markup = html! {
+        svg xmlns="http://www.w3.org/2000/svg" width=(width) height=(height)
+            viewBox={ "0 0 " (width) " " (height) } role="img" aria-labelledby="title description" {
+            title id="title" { (experiment.name) ": " (name_of(quantity)) " against updates" }
+            desc id="description" { (descriptions.join(" ")) }
+            style { (style(false)) }
+            rect width=(width) height=(height) fill="#ffffff" {}
+            @for (index, method) in experiment.methods.iter().enumerate() {
+                g transform={ "translate(" (coordinate(across(index))) " " (coordinate(down(index))) ")" } {
+                    (curves::panel(&axes, method, Look::of(index, baseline)))
+                }
+            }
+        }
+    };
+    markup.into_string() + "\n"
+}
+
+fn name_of(quantity: Quantity) -> &'static str {
+    match quantity {
+        Quantity::Accuracy => "accuracy",
+        Quantity::Loss => "loss",
+    }
+}
+
+/// Learning curves as a figure of the page.
+pub(crate) fn learning_curves(
+    experiment: &Experiment,
+    summary: &Summary,
+    quantity: Quantity,
+) -> Markup {
+    let axes = Axes::of(experiment, quantity);
+    let name = name_of(quantity);
+    html! {
+        figure {
+            div class="panels" {
+                @for (index, method) in experiment.methods.iter().enumerate() {
+                    @let title = format!("{}: {name} against updates", method.name);
+                    (framed(
+                        &format!("{name}-{index}"),
+                        (curves::WIDTH, curves::HEIGHT),
+                        &title,
+                        &curves::description(&axes, method),
+                        &curves::panel(&axes, method, Look::of(index, summary.baseline)),
+                    ))
+                }
+            }
+            figcaption {
+                "Mean " (name) " over the runs that finished: solid line and filled marker on the "
+                "test images, dashed line and circle on the training images. "
+                @if summary.has_intervals() { "Shaded: from the lowest to the highest seed. " }
+                @if summary.has_diverged() {
+                    "A thin line that ends in a cross is a run that diverged; it is not in the mean. "
+                }
+                "All panels have the same axes."
+                @if axes.is_cut { " Losses below 0.000001 and above 100 are drawn at the edge." }
+            }
+        }
+    }
+}
+
+/// Final accuracies of every seed.
+pub(crate) fn final_values(summary: &Summary, precision: Precision) -> Markup {
+    let strips = |title, accuracy: fn(&Evaluation) -> f64| {
+        let methods = summary.methods.iter().enumerate();
+        let rows = methods.filter_map(|(index, method)| {
+            let values = method.by_seed(accuracy);
+            let values: Vec<(f64, bool)> = values
+                .into_iter()
+                .map(|(seed, value)| (value, method.diverged.contains_key(&seed)))
+                .collect();
+            let numbers: Vec<f64> = values.iter().map(|(value, _)| *value).collect();
+            let statistics = crate::statistics::describe(&numbers)?;
+            let look = Look::of(index, summary.baseline);
+            Some(Row { name: method.name.clone(), look, values, statistics })
+        });
+        Strips { title, rows: rows.collect(), is_difference: false, precision }
+    };
+    let both = [
+        strips("Final test accuracy", |last| last.test.accuracy),
+        strips("Final training accuracy", |last| last.train.accuracy),
+    ];
+    strip_figure("final", &both, summary, "Each dot is one seed")
+}
+
+/// Differences to the baseline of every seed; `None` if nothing is compared.
+pub(crate) fn differences(summary: &Summary, precision: Precision) -> Option<Markup> {
+    let baseline = summary.baseline()?;
+    let strips = |title, pairs: fn(&MethodSummary) -> Option<&PairedDifferences>| {
+        let methods = summary.methods.iter().enumerate();
+        let rows = methods.filter_map(|(index, method)| {
+            let pairs = pairs(method)?;
+            let diverged = |seed| {
+                method.diverged.contains_key(seed) || baseline.diverged.contains_key(seed)
+            };
+            let values = pairs.by_seed.iter();
+            Some(Row {
+                name: method.name.clone(),
+                look: Look::of(index, summary.baseline),
+                values: values.map(|(seed, value)| (*value, diverged(seed))).collect(),
+                statistics: pairs.difference,
+            })
+        });
+        Strips { title, rows: rows.collect(), is_difference: true, precision }
+    };
+    let both = [
+        strips("Difference in test accuracy", |method| {
+            Some(&method.versus_baseline.as_ref()?.test_accuracy)
+        }),
+        strips("Difference in the gap (train − test)", |method| {
+            method.versus_baseline.as_ref()?.gap.as_ref()
+        }),
+    ];
+    let what = format!(
+        "Each dot is one seed: the method's value minus that of {} with the same seed",
+        quoted(&baseline.name)
+    );
+    let any = both.iter().any(|strips| !strips.rows.is_empty());
+    any.then(|| strip_figure("difference", &both, summary, &what))
+}
+
+fn strip_figure(id: &str, both: &[Strips], summary: &Summary, what: &str) -> Markup {
+    html! {
+        figure {
+            div class="panels wide" {
+                @for (index, strips) in both.iter().enumerate() {
+                    @if !strips.rows.is_empty() {
+                        (framed(
+                            &format!("{id}-{index}"),
+                            (strips::WIDTH, strips.height()),
+                            strips.title,
+                            &strips.description(),
+                            &strips.drawing(),
+                        ))
+                    }
+                }
+            }
+            figcaption {
+                (what) "; the larger marker is the mean"
+                @if summary.has_intervals() { ", the line through it its 95 % Student t interval" }
+                "."
+                @if summary.has_diverged() { " A cross is a run that diverged, counted as 0 % accuracy." }
+            }
+        }
+    }
+}
+
+/// An `svg` element with its title and description.
+fn framed(
+    id: &str,
+    (width, height): (f64, f64),
+    title: &str,
+    description: &str,
+    drawing: &Markup,
+) -> Markup {
+    html! {
+        svg viewBox={ "0 0 " (width) " " (height) } role="img"
+            aria-labelledby={ (id) "-title" } aria-describedby={ (id) "-description" } {
+            title id={ (id) "-title" } { (title) }
+            desc id={ (id) "-description" } { (description) }
+            (drawing)
+        }
+    }
+}

@@ -29,9 +29,9 @@ mod summary;
 mod table;
 
 pub use experiment::{Experiment, InvalidExperiment, Method};
-//pub use figures::{accuracy_figure, loss_figure};
+pub use figures::{accuracy_figure, loss_figure};
 pub use findings::findings;
-//pub use html::render_html;
+pub use html::render_html;
 pub use limits::limits;
 pub use record_lines::{RecordError, RunRecord, encode, read_record};
 pub use table::{TABLE_WIDTH, text_table};

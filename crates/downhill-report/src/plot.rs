@@ -1,1 +1,319 @@
-//! plot
+//! Scales, ticks, markers and colors: what all figures are drawn with.
+
+use std::fmt::Write as _;
+
+use maud::{Markup, html};
+
+use crate::number_text::count;
+
+/// Maps values to coordinates. Values outside are drawn at the edge.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scale {
+    lower: f64,
+    upper: f64,
+    start: f64,
+    end: f64,
+    is_log: bool,
+}
+
+impl Scale {
+    /// Maps `lower` to `start` and `upper` to `end`.
+    pub(crate) fn linear((lower, upper): (f64, f64), (start, end): (f64, f64)) -> Self {
+        let is_log = false;
+        Self { lower, upper, start, end, is_log }
+    }
+
+    /// The same by the logarithm; both ends are positive.
+    pub(crate) fn log((lower, upper): (f64, f64), (start, end): (f64, f64)) -> Self {
+        let is_log = true;
+        Self { lower, upper, start, end, is_log }
+    }
+
+    /// The coordinate of a value.
+    pub(crate) fn at(&self, value: f64) -> f64 {
+        let value = value.clamp(self.lower, self.upper);
+        let share = if self.is_log {
+            (value / self.lower).ln() / (self.upper / self.lower).ln()
+        } else {
+            (value - self.lower) / (self.upper - self.lower)
+        };
+        self.start + share * (self.end - self.start)
+    }
+
+    /// Round values within the scale, about `wanted` of them, rising.
+    pub(crate) fn ticks(&self, wanted: usize) -> Vec<f64> {
+        if self.is_log {
+            self.log_ticks(wanted)
+        } else {
+            self.linear_ticks(wanted)
+        }
+    }
+
+    fn linear_ticks(&self, wanted: usize) -> Vec<f64> {
+        let step = round_step((self.upper - self.lower) / wanted as f64);
+        let slack = 1e-9 * step;
+        let first = ((self.lower - slack) / step).ceil() as i64;
+        let last = ((self.upper + slack) / step).floor() as i64;
+        (first..=last).map(|multiple| multiple as f64 * step).collect()
+    }
+
+    fn log_ticks(&self, wanted: usize) -> Vec<f64> {
+        let decades = self.lower.log10().floor() as i32..=self.upper.log10().ceil() as i32;
+        let within = |value: &f64| *value >= self.lower * 0.999 && *value <= self.upper * 1.001;
+        let of = |digits: &[f64]| -> Vec<f64> {
+            let ticks = decades.clone().flat_map(|decade| {
+                digits.iter().map(move |digit| digit * 10_f64.powi(decade)).collect::<Vec<_>>()
+            });
+            ticks.filter(within).collect()
+        };
+        let fine = of(&[1.0, 2.0, 5.0]);
+        if fine.len() <= wanted {
+            return fine;
+        }
+        let coarse = of(&[1.0]);
+        let stride = coarse.len().div_ceil(wanted).max(1);
+        coarse.into_iter().step_by(stride).collect()
+    }
+}
+
+/// The least of 1, 2, 5, 10, ... (and their parts by ten) that is no less than `step`.
+fn round_step(step: f64) -> f64 {
+    let decade = 10_f64.powf(step.log10().floor());
+    let digits = [1.0, 2.0, 5.0, 10.0].into_iter().find(|digits| digits * decade >= step * 0.999);
+    digits.unwrap_or(10.0) * decade
+}
+
+/// The power of ten times 1, 2 or 5 that bounds a positive value from below.
+pub(crate) fn round_below(value: f64) -> f64 {
+    let decade = 10_f64.powf(value.log10().floor());
+    let digits = [5.0, 2.0, 1.0].into_iter().find(|digits| digits * decade <= value * 1.001);
+    digits.unwrap_or(1.0) * decade
+}
+
+/// The same from above.
+pub(crate) fn round_above(value: f64) -> f64 {
+    round_step(value)
+}
+
+/// A tick's value: as short as it is exact.
+pub(crate) fn tick_text(value: f64) -> String {
+    if value >= 1000.0 {
+        return count(value.round() as u64);
+    }
+    if value != 0.0 && value.abs() < 0.000_999 {
+        return format!("{value:.0e}").replace('-', "\u{2212}");
+    }
+    let text = format!("{value:.4}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".into() } else { text.replace('-', "\u{2212}") }
+}
+
+/// Coordinates with one decimal place, which is a tenth of a pixel.
+pub(crate) fn coordinate(value: f64) -> String {
+    let text = format!("{value:.1}");
+    let short = text.strip_suffix(".0").unwrap_or(&text);
+    if short == "-0" { "0".into() } else { short.into() }
+}
+
+/// A line through the points, as the `d` of a path.
+pub(crate) fn line(points: impl IntoIterator<Item = (f64, f64)>) -> String {
+    let mut path = String::new();
+    for (x, y) in points {
+        let command = if path.is_empty() { 'M' } else { 'L' };
+        let _ = write!(path, "{command}{} {}", coordinate(x), coordinate(y));
+    }
+    path
+}
+
+/// How a method is drawn: a color (by class) and the shape of its marker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Look {
+    index: Option<usize>,
+}
+
+impl Look {
+    /// The look of the method at `index`; the baseline's is neutral.
+    pub(crate) fn of(index: usize, baseline: Option<usize>) -> Self {
+        let index = match baseline {
+            Some(baseline) if baseline == index => None,
+            Some(baseline) if baseline < index => Some(index - 1),
+            _ => Some(index),
+        };
+        Self { index }
+    }
+
+    /// The CSS class that gives the color `--c`.
+    pub(crate) fn class(self) -> String {
+        match self.index {
+            None => "base".into(),
+            Some(index) => format!("m{}", index % METHOD_COLORS.len()),
+        }
+    }
+
+    /// The marker, centered at the point, `radius` in size.
+    pub(crate) fn marker(self, (x, y): (f64, f64), radius: f64) -> Markup {
+        let corners: &[(f64, f64)] = match self.index.map(|index| index % METHOD_COLORS.len()) {
+            None => {
+                return html! {
+                    circle class="mark" cx=(coordinate(x)) cy=(coordinate(y)) r=(coordinate(radius)) {}
+                };
+            }
+            Some(0) => &[(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)],
+            Some(1) => &[(0.0, -1.2), (1.1, 0.8), (-1.1, 0.8)],
+            Some(2) => &[(0.0, -1.25), (1.25, 0.0), (0.0, 1.25), (-1.25, 0.0)],
+            Some(3) => &[(0.0, 1.2), (1.1, -0.8), (-1.1, -0.8)],
+            Some(4) => &[(0.0, -1.1), (1.1, -0.3), (0.7, 1.0), (-0.7, 1.0), (-1.1, -0.3)],
+            Some(5) => &[(-1.1, -1.0), (1.1, -1.0), (-1.1, 1.0), (1.1, 1.0)],
+            Some(6) => &[(-1.2, 0.0), (0.8, -1.1), (0.8, 1.1)],
+            Some(_) => &[(1.2, 0.0), (-0.8, -1.1), (-0.8, 1.1)],
+        };
+        let points = corners.iter().map(|(dx, dy)| (x + radius * dx, y + radius * dy));
+        html! { path class="mark" d=(line(points) + "Z") {} }
+    }
+}
+
+/// The cross of a run that diverged.
+pub(crate) fn cross((x, y): (f64, f64)) -> Markup {
+    const ARM: f64 = 3.5;
+    let stroke = |rise: f64| line([(x - ARM, y - rise), (x + ARM, y + rise)]);
+    html! { path class="cross" d=(stroke(ARM) + &stroke(-ARM)) {} }
+}
+
+/// A name of at most `length` characters; the end of a longer one is left out.
+pub(crate) fn shortened(name: &str, length: usize) -> String {
+    if name.chars().count() <= length {
+        return name.into();
+    }
+    let kept: String = name.chars().take(length - 1).collect();
+    format!("{}…", kept.trim_end())
+}
+
+/// Colors of one scheme: background, panel, text, secondary text, rules, training, baseline.
+struct Scheme {
+    background: &'static str,
+    panel: &'static str,
+    ink: &'static str,
+    muted: &'static str,
+    rule: &'static str,
+    train: &'static str,
+    base: &'static str,
+    /// Position of the scheme's color in each entry of [`METHOD_COLORS`].
+    column: usize,
+}
+
+const LIGHT: Scheme = Scheme {
+    background: "#ffffff",
+    panel: "#f5f6f8",
+    ink: "#1b1f24",
+    muted: "#545d68",
+    rule: "#d0d6dd",
+    train: "#6e7680",
+    base: "#30363d",
+    column: 0,
+};
+
+const DARK: Scheme = Scheme {
+    background: "#14171a",
+    panel: "#1d2125",
+    ink: "#e6e8ea",
+    muted: "#a9b1b9",
+    rule: "#3d444c",
+    train: "#98a1aa",
+    base: "#dfe3e6",
+    column: 1,
+};
+
+/// Colors of methods other than the baseline, after Okabe and Ito, for light and dark.
+const METHOD_COLORS: [[&str; 2]; 8] = [
+    ["#0072b2", "#56b4e9"],
+    ["#b84e00", "#f08a3c"],
+    ["#007a5a", "#2fc79a"],
+    ["#a23e8c", "#e08bcb"],
+    ["#7a6a00", "#e5d84a"],
+    ["#5b4fc4", "#a99cff"],
+    ["#b0123f", "#ff7f9b"],
+    ["#1f7a8c", "#7fd6e8"],
+];
+
+/// The colors as CSS custom properties, and how the parts of a figure use them.
+pub(crate) fn style(with_dark: bool) -> String {
+    let mut css = variables(&LIGHT);
+    if with_dark {
+        let _ = write!(css, "@media screen and (prefers-color-scheme:dark){{{}}}", variables(&DARK));
+    }
+    css.push_str(".base{--c:var(--base)}");
+    for index in 0..METHOD_COLORS.len() {
+        let _ = write!(css, ".m{index}{{--c:var(--m{index})}}");
+    }
+    css.push_str(include_str!("figure.css"));
+    css
+}
+
+fn variables(scheme: &Scheme) -> String {
+    let mut css = format!(
+        ":root{{--background:{};--panel:{};--ink:{};--muted:{};--rule:{};--train:{};--base:{}",
+        scheme.background,
+        scheme.panel,
+        scheme.ink,
+        scheme.muted,
+        scheme.rule,
+        scheme.train,
+        scheme.base
+    );
+    for (index, colors) in METHOD_COLORS.iter().enumerate() {
+        let _ = write!(css, ";--m{index}:{}", colors[scheme.column]);
+    }
+    css + "}"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_and_within_the_scale() {
+        let texts = |scale: Scale, wanted| -> Vec<String> {
+            scale.ticks(wanted).into_iter().map(tick_text).collect()
+        };
+        let pixels = (0.0, 100.0);
+        assert_eq!(texts(Scale::linear((0.0, 601.0), pixels), 4), ["0", "200", "400", "600"]);
+        assert_eq!(texts(Scale::linear((-0.07, 0.01), pixels), 4), ["−0.06", "−0.04", "−0.02", "0"]);
+        assert_eq!(texts(Scale::log((0.1, 2.5), pixels), 6), ["0.1", "0.2", "0.5", "1", "2"]);
+        assert_eq!(texts(Scale::log((1e-6, 100.0), pixels), 5), ["1e−6", "1e−4", "0.01", "1", "100"]);
+    }
+
+    #[test]
+    fn values_outside_are_drawn_at_the_edge() {
+        let scale = Scale::log((0.01, 100.0), (200.0, 0.0));
+        assert_eq!([scale.at(0.0), scale.at(1.0), scale.at(f64::INFINITY)], [200.0, 100.0, 0.0]);
+        assert_eq!((round_below(0.03), round_above(0.03), round_above(2.3)), (0.02, 0.05, 5.0));
+    }
+
+    /// Contrast by WCAG 2.2, 1 to 21.
+    fn contrast(left: &str, right: &str) -> f64 {
+        let luminance = |color: &str| -> f64 {
+            let channel = |at: usize| {
+                let value = f64::from(u8::from_str_radix(&color[at..at + 2], 16).unwrap()) / 255.0;
+                if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+            };
+            0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+        };
+        let (left, right) = (luminance(left), luminance(right));
+        (left.max(right) + 0.05) / (left.min(right) + 0.05)
+    }
+
+    #[test]
+    fn text_and_lines_stand_out_from_both_backgrounds() {
+        for scheme in [LIGHT, DARK] {
+            for background in [scheme.background, scheme.panel] {
+                for text in [scheme.ink, scheme.muted] {
+                    assert!(contrast(text, background) >= 4.5, "{text} on {background}");
+                }
+                let methods = METHOD_COLORS.iter().map(|colors| colors[scheme.column]);
+                for color in methods.chain([scheme.base, scheme.train]) {
+                    assert!(contrast(color, background) >= 3.0, "{color} on {background}");
+                }
+            }
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! The device of a backend, or why there is none.
 
 use std::fs;
+#[cfg(feature = "wgpu")]
+use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::Device;
 
@@ -32,26 +34,41 @@ pub fn open(backend: Backend) -> Result<Device, TrainError> {
     }
 }
 
+/// The runtime can be started once in a process; who comes later gets the same device.
 #[cfg(feature = "wgpu")]
 fn open_wgpu() -> Result<Device, TrainError> {
-    Device::wgpu_options().init().map_err(|error| {
+    static STARTED: Mutex<Option<Device>> = Mutex::new(None);
+    let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(device) = &*started {
+        return Ok(device.clone());
+    }
+    let device = Device::wgpu_options().init().map_err(|error| {
         TrainError::Backend(format!(
             "the wgpu backend does not start: {error}. It needs a GPU driver: Vulkan (on Debian \
              and Ubuntu the package mesa-vulkan-drivers, which also holds a software driver), \
              Metal or DirectX 12"
         ))
-    })
+    })?;
+    Ok(started.insert(device).clone())
 }
 
 /// What computes: the processor's name, or the GPU's.
 pub fn describe(backend: Backend, device: &Device) -> String {
     match backend {
         Backend::Flex | Backend::Ndarray => processor(),
-        Backend::Wgpu => match device.identity() {
-            Some(identity) => identity.name.clone(),
-            None => "unnamed GPU".to_owned(),
-        },
+        Backend::Wgpu => graphics_processor(device),
     }
+}
+
+#[cfg(feature = "wgpu")]
+fn graphics_processor(device: &Device) -> String {
+    let identity = device.identity();
+    identity.map_or_else(|| "unnamed GPU".to_owned(), |identity| identity.name)
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn graphics_processor(_device: &Device) -> String {
+    "a GPU".to_owned()
 }
 
 fn processor() -> String {

@@ -134,8 +134,8 @@ mod tests {
         };
         assert_eq!(words.dims(), [4, 16]);
         assert_eq!(
-            unpack(words).into_data().to_vec::<f32>().unwrap(),
-            floats.into_data().to_vec::<f32>().unwrap()
+            unpack(words).into_data().iter::<f32>().collect::<Vec<_>>(),
+            floats.into_data().iter::<f32>().collect::<Vec<_>>()
         );
     }
 }

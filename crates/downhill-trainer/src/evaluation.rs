@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use downhill_model::{Mlp, loss};
-use downhill_report::Score;
+use downhill_report::record::Score;
 
 use crate::device_data::DeviceSet;
 

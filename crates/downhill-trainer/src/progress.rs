@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use downhill_report::{Evaluation, Outcome, RunEnd, RunHeader};
+use downhill_report::record::{Evaluation, Outcome, RunEnd, RunHeader};
 use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 
 /// Shows how all runs of a command go; shared by those that train at the same time.

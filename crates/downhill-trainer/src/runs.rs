@@ -1,6 +1,7 @@
 //! The runs of a plan: their identity, and what becomes of each.
 
-use downhill_report::{DataIdentity, RunHeader, RunRecord, RECORD_FORMAT, Versions};
+use downhill_report::RunRecord;
+use downhill_report::record::{DataIdentity, RECORD_FORMAT, RunHeader, Versions};
 use sha2::{Digest, Sha256};
 
 use crate::plan::{MethodPlan, Plan};

@@ -13,7 +13,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use downhill_report::{Line, RunRecord, encode, read_record};
+use downhill_report::record::Line;
+use downhill_report::{RunRecord, encode, read_record};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;

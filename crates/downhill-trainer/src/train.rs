@@ -6,8 +6,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use downhill_data::{ImagePair, load_directory, load_mnist};
-use downhill_report::{Experiment, Method, RunRecord, Versions, findings, render_html, text_table};
+use downhill_data::{load_directory, load_mnist};
+use downhill_report::record::Versions;
+use downhill_report::{Experiment, Method, RunRecord, findings, render_html, text_table};
 
 use crate::arguments::{Backend, TrainArguments};
 use crate::experiment_file::ExperimentFile;

@@ -4,7 +4,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use downhill_data::{Batches, DataError, Purpose, Stream};
 use downhill_model::{Mlp, loss};
-use downhill_report::{Evaluation, Outcome, RunEnd};
+use downhill_report::record::{Evaluation, Outcome, RunEnd};
 
 use crate::TrainError;
 use crate::config::TrainingConfig;

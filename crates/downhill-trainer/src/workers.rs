@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use downhill_data::{ImagePair, split};
-use downhill_report::{Evaluation, Line, Outcome};
+use downhill_report::record::{Evaluation, Line, Outcome};
 
 use crate::arguments::Backend;
 use crate::config::{Subset, TrainingConfig};

@@ -65,7 +65,6 @@ pub(crate) fn zero_unless(
 
 #[cfg(test)]
 mod tests {
-    use alloc::string::ToString;
 
     use super::*;
 

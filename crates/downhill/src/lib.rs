@@ -68,8 +68,6 @@
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
-extern crate alloc;
-
 mod adadelta;
 mod adagrad;
 mod adam;

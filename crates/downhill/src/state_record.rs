@@ -42,10 +42,9 @@ macro_rules! record_state {
                 source: &mut burn::optim::StateSource,
                 device: &burn::tensor::Device,
             ) -> Option<Self> {
-                use $crate::state_record::{take_tensor, take_count as _take_count};
                 Some(Self {
-                    $($tensor: take_tensor(source, prefix, stringify!($tensor), device)?,)+
-                    $($count: _take_count(source, prefix, stringify!($count))?,)*
+                    $($tensor: $crate::state_record::take_tensor(source, prefix, stringify!($tensor), device)?,)+
+                    $($count: $crate::state_record::take_count(source, prefix, stringify!($count))?,)*
                 })
             }
         }
