@@ -8,6 +8,7 @@ mod command;
 mod model;
 mod optimizer_settings;
 mod optimizer_states;
+mod plain_network;
 mod reference;
 mod training;
 mod trajectories;
@@ -36,11 +37,11 @@ macro_rules! on_each_backend {
 on_each_backend! {
     trajectories: every_variant_follows_its_reference_in_f32;
     optimizer_states: stepping_commutes_with_reshaping, zero_gradients_change_nothing,
-        frozen_and_unused_parameters_keep_their_bits;
-    model: batch_norm_is_that_of_pytorch, batch_norm_of_the_book,
-        classic_and_inverted_dropout, the_penalty_counts_weights_only;
-    training: the_first_loss_is_the_same_everywhere, a_small_network_learns,
-        masks_and_batches_are_the_same_everywhere, divergence_is_an_outcome,
-        packed_images_train_like_floats;
+        frozen_and_unused_parameters_keep_their_bits, a_loaded_state_goes_on_bit_for_bit;
+    model: loss_and_gradients_are_those_of_the_formulas, evaluation_is_that_of_the_formulas,
+        batch_norm_is_that_of_pytorch, batch_norm_of_the_book,
+        a_copy_keeps_its_running_statistics;
+    training: the_first_loss_is_the_same_everywhere, a_training_repeats,
+        a_few_updates_agree_everywhere, divergence_is_an_outcome, sixty_thousand_images_fit;
     command: an_experiment_from_config_to_report;
 }

@@ -1,2 +1,66 @@
-//! xtask
-fn main() {}
+//! The project's commands: `cargo xtask train`, `test`, `check` and `data`.
+//!
+//! It starts cargo and never links Burn: so it is built in seconds, and refuses what cannot work
+//! before anything large is built.
+
+mod cargo;
+mod check;
+mod data;
+mod summary;
+mod test;
+mod train;
+mod vulkan;
+
+/// The command line of `train`: the trainer's own, so that both read the same.
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the trainer reads what is only checked here"
+)]
+#[path = "../../crates/downhill-trainer/src/arguments.rs"]
+mod arguments;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The exit code where a program, a driver or a file is missing.
+const MISSING: u8 = 5;
+
+/// The project's commands
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Train(train::Arguments),
+    Test(test::Arguments),
+    /// Check format, lints and documentation, then run the tests on flex; stop at the first failure
+    ///
+    /// Exit codes: 0 all passed, 1 one failed, 5 cargo could not be run.
+    Check,
+    Data(data::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Train(arguments) => train::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Check => check::run(),
+        Command::Data(arguments) => data::run(&arguments),
+    };
+    result.unwrap_or_else(|error| {
+        say(&format!("error: {error:#}"));
+        ExitCode::from(MISSING)
+    })
+}
+
+/// A line on the standard error stream, where cargo writes too. A closed stream is no reason to stop.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

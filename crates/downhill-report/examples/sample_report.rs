@@ -9,7 +9,9 @@ use downhill_report::{accuracy_figure, render_html, sample};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let path = arguments.next().ok_or("give the path of the report to write")?;
+    let path = arguments
+        .next()
+        .ok_or("give the path of the report to write")?;
     let methods = arguments.next().map_or(Ok(4), |text| text.parse())?;
     let seeds = arguments.next().map_or(Ok(8), |text| text.parse())?;
     let experiment = sample::curves(methods, seeds);

@@ -18,7 +18,7 @@ pub(crate) const WIDTH: f64 = 340.0;
 pub(crate) const HEIGHT: f64 = 240.0;
 
 const LEFT: f64 = 44.0;
-const RIGHT: f64 = WIDTH - 72.0;
+const RIGHT: f64 = WIDTH - 82.0;
 const TOP: f64 = 48.0;
 const BOTTOM: f64 = HEIGHT - 40.0;
 /// More points than this in a line do not show.
@@ -78,21 +78,37 @@ impl Axes {
     pub(crate) fn of(experiment: &Experiment, quantity: Quantity) -> Self {
         let runs = || experiment.methods.iter().flat_map(|method| &method.runs);
         let last = runs().filter_map(|run| run.evaluations.last());
-        let most = last.map(|evaluation| evaluation.updates).max().unwrap_or(1).max(1);
+        let most = last
+            .map(|evaluation| evaluation.updates)
+            .max()
+            .unwrap_or(1)
+            .max(1);
         let updates = Scale::linear((0.0, most as f64), (LEFT, RIGHT));
         let pixels = (BOTTOM, TOP);
         if quantity == Quantity::Accuracy {
             let values = Scale::linear((0.0, 1.0), pixels);
-            return Self { quantity, updates, values, is_cut: false };
+            return Self {
+                quantity,
+                updates,
+                values,
+                is_cut: false,
+            };
         }
 
         let evaluations = runs().flat_map(|run| &run.evaluations);
         let scores = evaluations.flat_map(|evaluation| [evaluation.train, evaluation.test]);
-        let losses: Vec<f64> = scores.map(|score| score.loss).filter(|loss| loss.is_finite()).collect();
+        let losses: Vec<f64> = scores
+            .map(|score| score.loss)
+            .filter(|loss| loss.is_finite())
+            .collect();
         let least = losses.iter().copied().fold(f64::INFINITY, f64::min);
         let most = losses.iter().copied().fold(0.0, f64::max);
         let (floor, top) = LOSS_LIMITS;
-        let lower = round_below(if least.is_finite() { least.clamp(floor, top / 2.0) } else { 0.1 });
+        let lower = round_below(if least.is_finite() {
+            (0.95 * least).clamp(floor, top / 2.0)
+        } else {
+            0.1
+        });
         let upper = round_above(most.clamp(floor, top)).max(2.0 * lower);
         Self {
             quantity,
@@ -111,34 +127,55 @@ struct Curve {
 
 impl Curve {
     fn of(method: &Method, value: impl Fn(&Evaluation) -> f64) -> Self {
-        let finished = method.runs.iter().filter(|run| final_evaluation(run).is_some());
+        let finished = method
+            .runs
+            .iter()
+            .filter(|run| final_evaluation(run).is_some());
         let runs = finished.clone().count();
         let mut by_updates: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
         for evaluation in finished.flat_map(|run| &run.evaluations) {
             let value = value(evaluation);
             if value.is_finite() {
-                by_updates.entry(evaluation.updates).or_default().push(value);
+                by_updates
+                    .entry(evaluation.updates)
+                    .or_default()
+                    .push(value);
             }
         }
-        let complete = by_updates.into_iter().filter(|(_, values)| values.len() == runs);
+        let complete = by_updates
+            .into_iter()
+            .filter(|(_, values)| values.len() == runs);
         let points = complete.map(|(updates, values)| {
             let lowest = values.iter().copied().fold(f64::INFINITY, f64::min);
             let highest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            (updates, lowest, values.iter().sum::<f64>() / runs as f64, highest)
+            (
+                updates,
+                lowest,
+                values.iter().sum::<f64>() / runs as f64,
+                highest,
+            )
         });
-        Self { points: thinned(points.collect()) }
+        let points: Vec<_> = points.collect();
+        Self {
+            points: thinned(&points),
+        }
     }
 
     fn means(&self) -> impl DoubleEndedIterator<Item = (u64, f64)> {
-        self.points.iter().map(|(updates, _, mean, _)| (*updates, *mean))
+        self.points
+            .iter()
+            .map(|(updates, _, mean, _)| (*updates, *mean))
     }
 }
 
 /// At most about [`MOST_POINTS`] of the points, the last among them.
-fn thinned<T: Copy>(points: Vec<T>) -> Vec<T> {
+fn thinned<T: Copy>(points: &[T]) -> Vec<T> {
     let stride = points.len().div_ceil(MOST_POINTS).max(1);
     let last = points.len().saturating_sub(1);
-    let kept = points.iter().enumerate().filter(|(at, _)| (last - at) % stride == 0);
+    let kept = points
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| (last - at).is_multiple_of(stride));
     kept.map(|(_, point)| *point).collect()
 }
 
@@ -147,7 +184,10 @@ pub(crate) fn panel(axes: &Axes, method: &Method, look: Look) -> Markup {
     let quantity = axes.quantity;
     let test = Curve::of(method, |evaluation| quantity.of(&evaluation.test));
     let train = Curve::of(method, |evaluation| quantity.of(&evaluation.train));
-    let diverged = method.runs.iter().filter(|run| final_evaluation(run).is_none());
+    let diverged = method
+        .runs
+        .iter()
+        .filter(|run| final_evaluation(run).is_none());
     let number = diverged.clone().count();
     let mut runs = counted(method.runs.len(), "seed");
     if number > 0 {
@@ -176,7 +216,11 @@ pub(crate) fn description(axes: &Axes, method: &Method) -> String {
     let quantity = axes.quantity;
     let sentence = |name: &str, curve: &Curve| {
         let (first, last) = (curve.means().next()?, curve.means().next_back()?);
-        let unit = if quantity == Quantity::Accuracy { " %" } else { "" };
+        let unit = if quantity == Quantity::Accuracy {
+            " %"
+        } else {
+            ""
+        };
         Some(format!(
             "Mean {name} goes from {} to {}{unit} between update {} and {}.",
             quantity.text(first.1),
@@ -194,7 +238,11 @@ pub(crate) fn description(axes: &Axes, method: &Method) -> String {
     sentences.extend(sentence(train, &curve));
     let curve = Curve::of(method, |evaluation| quantity.of(&evaluation.test));
     sentences.extend(sentence(test, &curve));
-    let diverged = method.runs.iter().filter(|run| final_evaluation(run).is_none()).count();
+    let diverged = method
+        .runs
+        .iter()
+        .filter(|run| final_evaluation(run).is_none())
+        .count();
     if diverged > 0 {
         sentences.push(format!("{} diverged.", counted(diverged, "run")));
     }
@@ -211,7 +259,11 @@ fn heading(method: &Method, look: Look, runs: &str, quantity: Quantity) -> Marku
 }
 
 fn frame(axes: &Axes) -> Markup {
-    let wanted = if axes.quantity == Quantity::Accuracy { 5 } else { 6 };
+    let wanted = if axes.quantity == Quantity::Accuracy {
+        5
+    } else {
+        6
+    };
     html! {
         @for tick in axes.values.ticks(wanted) {
             @let y = axes.values.at(tick);
@@ -219,7 +271,7 @@ fn frame(axes: &Axes) -> Markup {
             text class="small end" x=(LEFT - 6.0) y=(coordinate(y + 4.0)) { (axes.quantity.tick(tick)) }
         }
         path class="axis" d=(line([(LEFT, BOTTOM), (RIGHT, BOTTOM)])) {}
-        @for tick in axes.updates.ticks(4).into_iter().filter(|tick| tick.fract() == 0.0) {
+        @for tick in axes.updates.ticks(5).into_iter().filter(|tick| tick.fract() == 0.0) {
             @let x = axes.updates.at(tick);
             path class="axis" d=(line([(x, BOTTOM), (x, BOTTOM + 4.0)])) {}
             text class="small middle" x=(coordinate(x)) y=(BOTTOM + 17.0) { (tick_text(tick)) }
@@ -229,12 +281,23 @@ fn frame(axes: &Axes) -> Markup {
 }
 
 fn path(axes: &Axes, curve: &Curve) -> String {
-    line(curve.means().map(|(updates, mean)| point(axes, updates, mean)))
+    line(
+        curve
+            .means()
+            .map(|(updates, mean)| point(axes, updates, mean)),
+    )
 }
 
 fn band(axes: &Axes, curve: &Curve, class: &str) -> Markup {
-    let upper = curve.points.iter().map(|(updates, _, _, high)| point(axes, *updates, *high));
-    let lower = curve.points.iter().rev().map(|(updates, low, ..)| point(axes, *updates, *low));
+    let upper = curve
+        .points
+        .iter()
+        .map(|(updates, _, _, high)| point(axes, *updates, *high));
+    let lower = curve
+        .points
+        .iter()
+        .rev()
+        .map(|(updates, low, ..)| point(axes, *updates, *low));
     html! {
         @if curve.points.len() > 1 && curve.points.iter().any(|(_, low, _, high)| low < high) {
             path class=(class) d=(line(upper.chain(lower)) + "Z") {}
@@ -255,7 +318,7 @@ fn stray(
         loss.is_finite() && accuracy.is_finite()
     });
     let points = finite.map(|evaluation| point(axes, evaluation.updates, value(evaluation)));
-    let points = thinned(points.collect());
+    let points = thinned(&points.collect::<Vec<_>>());
     html! {
         @if let Some(last) = points.last().copied() {
             path class=(class) d=(line(points)) {}
@@ -278,7 +341,11 @@ fn ends(axes: &Axes, train: &Curve, test: &Curve, look: Look) -> Markup {
         let middle = f64::midpoint(train_y, test_y).clamp(TOP + APART / 2.0, BOTTOM - APART);
         let train_is_above = train_at.1 < test_at.1
             || (train_at.1 <= test_at.1 && axes.quantity == Quantity::Accuracy);
-        let shift = if train_is_above { -APART / 2.0 } else { APART / 2.0 };
+        let shift = if train_is_above {
+            -APART / 2.0
+        } else {
+            APART / 2.0
+        };
         (train_y, test_y) = (middle + shift, middle - shift);
     }
     let text = |value: f64| axes.quantity.text(value);

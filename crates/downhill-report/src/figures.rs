@@ -76,7 +76,7 @@ pub(crate) fn learning_curves(
     let name = name_of(quantity);
     html! {
         figure {
-            div class="panels" {
+            div.panels.pairs[matches!(experiment.methods.len(), 2 | 4)] {
                 @for (index, method) in experiment.methods.iter().enumerate() {
                     @let title = format!("{}: {name} against updates", method.name);
                     (framed(
@@ -115,9 +115,19 @@ pub(crate) fn final_values(summary: &Summary, precision: Precision) -> Markup {
             let numbers: Vec<f64> = values.iter().map(|(value, _)| *value).collect();
             let statistics = crate::statistics::describe(&numbers)?;
             let look = Look::of(index, summary.baseline);
-            Some(Row { name: method.name.clone(), look, values, statistics })
+            Some(Row {
+                name: method.name.clone(),
+                look,
+                values,
+                statistics,
+            })
         });
-        Strips { title, rows: rows.collect(), is_difference: false, precision }
+        Strips {
+            title,
+            rows: rows.collect(),
+            is_difference: false,
+            precision,
+        }
     };
     let both = [
         strips("Final test accuracy", |last| last.test.accuracy),
@@ -133,18 +143,24 @@ pub(crate) fn differences(summary: &Summary, precision: Precision) -> Option<Mar
         let methods = summary.methods.iter().enumerate();
         let rows = methods.filter_map(|(index, method)| {
             let pairs = pairs(method)?;
-            let diverged = |seed| {
-                method.diverged.contains_key(seed) || baseline.diverged.contains_key(seed)
-            };
+            let diverged =
+                |seed| method.diverged.contains_key(seed) || baseline.diverged.contains_key(seed);
             let values = pairs.by_seed.iter();
             Some(Row {
                 name: method.name.clone(),
                 look: Look::of(index, summary.baseline),
-                values: values.map(|(seed, value)| (*value, diverged(seed))).collect(),
+                values: values
+                    .map(|(seed, value)| (*value, diverged(seed)))
+                    .collect(),
                 statistics: pairs.difference,
             })
         });
-        Strips { title, rows: rows.collect(), is_difference: true, precision }
+        Strips {
+            title,
+            rows: rows.collect(),
+            is_difference: true,
+            precision,
+        }
     };
     let both = [
         strips("Difference in test accuracy", |method| {
@@ -165,7 +181,7 @@ pub(crate) fn differences(summary: &Summary, precision: Precision) -> Option<Mar
 fn strip_figure(id: &str, both: &[Strips], summary: &Summary, what: &str) -> Markup {
     html! {
         figure {
-            div class="panels wide" {
+            div class="panels pairs" {
                 @for (index, strips) in both.iter().enumerate() {
                     @if !strips.rows.is_empty() {
                         (framed(
@@ -183,6 +199,10 @@ fn strip_figure(id: &str, both: &[Strips], summary: &Summary, what: &str) -> Mar
                 @if summary.has_intervals() { ", the line through it its 95 % Student t interval" }
                 "."
                 @if summary.has_diverged() { " A cross is a run that diverged, counted as 0 % accuracy." }
+                @if both.iter().any(Strips::is_cut) {
+                    " What lies beyond the axis is drawn at its edge, an interval that goes on there "
+                    "ends in an arrow."
+                }
             }
         }
     }

@@ -39,7 +39,7 @@ pub fn render_html(experiment: &Experiment) -> String {
                     p class="question" { (experiment.question) }
                 }
                 main {
-                    (list("found", "What was found", &findings(experiment)))
+                    (found(&findings(experiment)))
                     (figure_sections(experiment, &summary, precision))
                     (result_section(&summary, precision))
                     (list("limits", "What these runs do not show", &limits(experiment)))
@@ -61,8 +61,22 @@ fn section(id: &str, title: &str, content: &Markup) -> Markup {
     }
 }
 
+fn found(findings: &[String]) -> Markup {
+    let content = html! {
+        @if let Some((answer, details)) = findings.split_first() {
+            p class="answer" { (answer) }
+            @if !details.is_empty() { ul { @for detail in details { li { (detail) } } } }
+        }
+    };
+    section("found", "What was found", &content)
+}
+
 fn list(id: &str, title: &str, sentences: &[String]) -> Markup {
-    section(id, title, &html! { ul { @for sentence in sentences { li { (sentence) } } } })
+    section(
+        id,
+        title,
+        &html! { ul { @for sentence in sentences { li { (sentence) } } } },
+    )
 }
 
 fn figure_sections(experiment: &Experiment, summary: &Summary, precision: Precision) -> Markup {
@@ -83,10 +97,20 @@ fn figure_sections(experiment: &Experiment, summary: &Summary, precision: Precis
 
 fn result_section(summary: &Summary, precision: Precision) -> Markup {
     let heads = [
-        "method", "runs", "diverged", "train accuracy, %", "test accuracy, %", "gap, points",
-        "train loss", "test loss", "updates",
+        "method",
+        "runs",
+        "diverged",
+        "train accuracy, %",
+        "test accuracy, %",
+        "gap, points",
+        "train loss",
+        "test loss",
+        "updates",
     ];
-    let finals = summary.methods.iter().map(|method| final_cells(method, precision));
+    let finals = summary
+        .methods
+        .iter()
+        .map(|method| final_cells(method, precision));
     let compared: Vec<Vec<String>> = summary
         .others()
         .filter_map(|method| difference_cells(method, precision))
@@ -132,7 +156,10 @@ fn provenance(experiment: &Experiment) -> Markup {
     let data = &experiment.data;
     let entries = [
         ("Command", code(&experiment.command)),
-        ("Backend and device", html! { (experiment.backend) ", " (experiment.device) }),
+        (
+            "Backend and device",
+            html! { (experiment.backend) ", " (experiment.device) },
+        ),
         (
             "Versions",
             html! { "downhill " (experiment.versions.downhill) ", Burn " (experiment.versions.burn) },
@@ -200,24 +227,42 @@ fn seeds(experiment: &Experiment) -> String {
 
 /// One row per run, so that each number can be traced to its record.
 fn every_run(experiment: &Experiment) -> Markup {
-    let heads = ["method", "seed", "run", "outcome", "train accuracy, %", "test accuracy, %", "train loss", "test loss"];
-    let rows = experiment.methods.iter().flat_map(|method| &method.runs).map(|run| {
-        let mut cells = vec![
-            run.header.method.clone(),
-            run.header.seed.to_string(),
-            run.header.run.chars().take(16).collect(),
-            outcome(run),
-        ];
-        let none = || NONE.to_owned();
-        let last = final_evaluation(run);
-        let accuracy = |share: Option<f64>| share.map_or_else(none, |share| fixed(100.0 * share, 2));
-        cells.push(accuracy(last.map(|last| last.train.accuracy)));
-        cells.push(accuracy(last.map(|last| last.test.accuracy)));
-        cells.push(last.map_or_else(none, |last| loss(last.train.loss)));
-        cells.push(last.map_or_else(none, |last| loss(last.test.loss)));
-        cells
-    });
-    table("The last evaluation of each run; run is the start of its identifying hash.", &heads, rows.collect())
+    let heads = [
+        "method",
+        "seed",
+        "run",
+        "outcome",
+        "train accuracy, %",
+        "test accuracy, %",
+        "train loss",
+        "test loss",
+    ];
+    let rows = experiment
+        .methods
+        .iter()
+        .flat_map(|method| &method.runs)
+        .map(|run| {
+            let mut cells = vec![
+                run.header.method.clone(),
+                run.header.seed.to_string(),
+                run.header.run.chars().take(16).collect(),
+                outcome(run),
+            ];
+            let none = || NONE.to_owned();
+            let last = final_evaluation(run);
+            let accuracy =
+                |share: Option<f64>| share.map_or_else(none, |share| fixed(100.0 * share, 2));
+            cells.push(accuracy(last.map(|last| last.train.accuracy)));
+            cells.push(accuracy(last.map(|last| last.test.accuracy)));
+            cells.push(last.map_or_else(none, |last| loss(last.train.loss)));
+            cells.push(last.map_or_else(none, |last| loss(last.test.loss)));
+            cells
+        });
+    table(
+        "The last evaluation of each run; run is the start of its identifying hash.",
+        &heads,
+        rows.collect(),
+    )
 }
 
 fn outcome(run: &RunRecord) -> String {

@@ -30,7 +30,7 @@ pub fn limits(experiment: &Experiment) -> Vec<String> {
 fn data(experiment: &Experiment) -> Option<String> {
     let data = &experiment.data;
     let few = if data.train_images < FEW_IMAGES {
-        " That is few: with more images the same settings may rank differently."
+        " The training images are few: with more, the same settings may rank differently."
     } else {
         ""
     };
@@ -109,12 +109,16 @@ fn interval(summary: &Summary) -> Option<String> {
 }
 
 fn comparisons(summary: &Summary) -> Option<String> {
-    let compared = summary.others().filter_map(|method| method.versus_baseline.as_ref());
+    let compared = summary
+        .others()
+        .filter_map(|method| method.versus_baseline.as_ref());
     let differences = compared.flat_map(|comparison| {
         let gap = comparison.gap.as_ref().map(|gap| gap.difference);
         [Some(comparison.test_accuracy.difference), gap]
     });
-    let with_interval = differences.flatten().filter(|difference| difference.interval.is_some());
+    let with_interval = differences
+        .flatten()
+        .filter(|difference| difference.interval.is_some());
     let intervals = with_interval.count();
     (intervals > 1).then(|| {
         format!(
@@ -186,7 +190,10 @@ mod tests {
     #[test]
     fn every_experiment_names_its_data_and_selection() {
         let text = text_of(&sample::decay());
-        assert!(text.contains("(made-up), 300 training and 10,000 test images"), "{text}");
+        assert!(
+            text.contains("(made-up), 300 training and 10,000 test images"),
+            "{text}"
+        );
         assert!(text.contains("4 seeds per method. With so few"));
         assert!(text.contains("The 2 intervals for differences are not corrected"));
         assert!(!text.contains("diverged") && !text.contains("numbers of updates"));
@@ -200,7 +207,13 @@ mod tests {
         experiment.methods[0].runs.truncate(1);
         experiment.methods[0].runs[0].header.data.train_images = 60_000;
         let text = text_of(&experiment);
-        for absent in ["few:", "Student", "multiple comparisons", "tuned", "Some runs"] {
+        for absent in [
+            "few:",
+            "Student",
+            "multiple comparisons",
+            "tuned",
+            "Some runs",
+        ] {
             assert!(!text.contains(absent), "{absent} in {text}");
         }
         assert!(text.contains("1 seed per method. Without a second seed"));
@@ -210,7 +223,9 @@ mod tests {
     fn mixed_sources_changes_updates_and_divergence_are_named() {
         let mut experiment = sample::curves(4, 3);
         experiment.methods[1].runs[0].header.versions.burn = "0.1".into();
-        experiment.methods[1].changes.push("learning_rate = 1.0".into());
+        experiment.methods[1]
+            .changes
+            .push("learning_rate = 1.0".into());
         let text = text_of(&experiment);
         assert!(text.contains("made with other versions than"), "{text}");
         assert!(text.contains("in “weight-decay” (2);"));

@@ -17,7 +17,10 @@ impl Precision {
     /// Two digits where every test accuracy is known to a tenth of a point, and where there is no
     /// interval to go by; one otherwise.
     pub(crate) fn of(summary: &Summary) -> Self {
-        let accuracies = summary.methods.iter().filter_map(|method| method.test_accuracy);
+        let accuracies = summary
+            .methods
+            .iter()
+            .filter_map(|method| method.test_accuracy);
         let mut intervals = accuracies.filter_map(|accuracy| accuracy.interval);
         let is_narrow = intervals.all(|interval| interval.upper - interval.lower <= 0.002);
         Self {
@@ -74,7 +77,11 @@ pub(crate) fn loss(value: f64) -> String {
     if value != 0.0 && value.abs() < 1e-4 {
         return format!("{value:.1e}").replace('-', &MINUS.to_string());
     }
-    let magnitude = if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 };
+    let magnitude = if value == 0.0 {
+        0
+    } else {
+        value.abs().log10().floor() as i32
+    };
     fixed(value, usize::try_from(2 - magnitude).unwrap_or(0))
 }
 
@@ -140,7 +147,7 @@ mod tests {
 
     #[test]
     fn losses_have_three_significant_digits() {
-        assert_eq!(loss(2.3026), "2.30");
+        assert_eq!(loss(2.2981), "2.30");
         assert_eq!(loss(0.012_34), "0.0123");
         assert_eq!(loss(12.34), "12.3");
         assert_eq!(loss(1234.5), "1234");
@@ -150,11 +157,20 @@ mod tests {
 
     #[test]
     fn counts_lists_and_durations_read_as_words() {
-        assert_eq!((count(999_usize), count(10_000_u64)), ("999".into(), "10,000".into()));
-        assert_eq!((counted(1, "run"), counted(0, "run")), ("1 run".into(), "0 runs".into()));
+        assert_eq!(
+            (count(999_usize), count(10_000_u64)),
+            ("999".into(), "10,000".into())
+        );
+        assert_eq!(
+            (counted(1, "run"), counted(0, "run")),
+            ("1 run".into(), "0 runs".into())
+        );
         let words = ["a".to_owned(), "b".to_owned(), "c".to_owned()];
         assert_eq!(listed(&words), "a, b and c");
-        assert_eq!((duration(9.96), duration(83.4)), ("10.0 s".into(), "1 min 23 s".into()));
+        assert_eq!(
+            (duration(9.96), duration(83.4)),
+            ("10.0 s".into(), "1 min 23 s".into())
+        );
         assert_eq!(duration(7_500.0), "2 h 5 min");
     }
 }

@@ -20,13 +20,25 @@ impl Scale {
     /// Maps `lower` to `start` and `upper` to `end`.
     pub(crate) fn linear((lower, upper): (f64, f64), (start, end): (f64, f64)) -> Self {
         let is_log = false;
-        Self { lower, upper, start, end, is_log }
+        Self {
+            lower,
+            upper,
+            start,
+            end,
+            is_log,
+        }
     }
 
     /// The same by the logarithm; both ends are positive.
     pub(crate) fn log((lower, upper): (f64, f64), (start, end): (f64, f64)) -> Self {
         let is_log = true;
-        Self { lower, upper, start, end, is_log }
+        Self {
+            lower,
+            upper,
+            start,
+            end,
+            is_log,
+        }
     }
 
     /// The coordinate of a value.
@@ -38,6 +50,11 @@ impl Scale {
             (value - self.lower) / (self.upper - self.lower)
         };
         self.start + share * (self.end - self.start)
+    }
+
+    /// Whether the value lies within the scale.
+    pub(crate) fn contains(&self, value: f64) -> bool {
+        self.lower <= value && value <= self.upper
     }
 
     /// Round values within the scale, about `wanted` of them, rising.
@@ -54,7 +71,9 @@ impl Scale {
         let slack = 1e-9 * step;
         let first = ((self.lower - slack) / step).ceil() as i64;
         let last = ((self.upper + slack) / step).floor() as i64;
-        (first..=last).map(|multiple| multiple as f64 * step).collect()
+        (first..=last)
+            .map(|multiple| multiple as f64 * step)
+            .collect()
     }
 
     fn log_ticks(&self, wanted: usize) -> Vec<f64> {
@@ -62,7 +81,10 @@ impl Scale {
         let within = |value: &f64| *value >= self.lower * 0.999 && *value <= self.upper * 1.001;
         let of = |digits: &[f64]| -> Vec<f64> {
             let ticks = decades.clone().flat_map(|decade| {
-                digits.iter().map(move |digit| digit * 10_f64.powi(decade)).collect::<Vec<_>>()
+                digits
+                    .iter()
+                    .map(move |digit| digit * 10_f64.powi(decade))
+                    .collect::<Vec<_>>()
             });
             ticks.filter(within).collect()
         };
@@ -79,14 +101,18 @@ impl Scale {
 /// The least of 1, 2, 5, 10, ... (and their parts by ten) that is no less than `step`.
 fn round_step(step: f64) -> f64 {
     let decade = 10_f64.powf(step.log10().floor());
-    let digits = [1.0, 2.0, 5.0, 10.0].into_iter().find(|digits| digits * decade >= step * 0.999);
+    let digits = [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .find(|digits| digits * decade >= step * 0.999);
     digits.unwrap_or(10.0) * decade
 }
 
 /// The power of ten times 1, 2 or 5 that bounds a positive value from below.
 pub(crate) fn round_below(value: f64) -> f64 {
     let decade = 10_f64.powf(value.log10().floor());
-    let digits = [5.0, 2.0, 1.0].into_iter().find(|digits| digits * decade <= value * 1.001);
+    let digits = [5.0, 2.0, 1.0]
+        .into_iter()
+        .find(|digits| digits * decade <= value * 1.001);
     digits.unwrap_or(1.0) * decade
 }
 
@@ -105,14 +131,22 @@ pub(crate) fn tick_text(value: f64) -> String {
     }
     let text = format!("{value:.4}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".into() } else { text.replace('-', "\u{2212}") }
+    if text == "-0" {
+        "0".into()
+    } else {
+        text.replace('-', "\u{2212}")
+    }
 }
 
 /// Coordinates with one decimal place, which is a tenth of a pixel.
 pub(crate) fn coordinate(value: f64) -> String {
     let text = format!("{value:.1}");
     let short = text.strip_suffix(".0").unwrap_or(&text);
-    if short == "-0" { "0".into() } else { short.into() }
+    if short == "-0" {
+        "0".into()
+    } else {
+        short.into()
+    }
 }
 
 /// A line through the points, as the `d` of a path.
@@ -162,12 +196,20 @@ impl Look {
             Some(1) => &[(0.0, -1.2), (1.1, 0.8), (-1.1, 0.8)],
             Some(2) => &[(0.0, -1.25), (1.25, 0.0), (0.0, 1.25), (-1.25, 0.0)],
             Some(3) => &[(0.0, 1.2), (1.1, -0.8), (-1.1, -0.8)],
-            Some(4) => &[(0.0, -1.1), (1.1, -0.3), (0.7, 1.0), (-0.7, 1.0), (-1.1, -0.3)],
+            Some(4) => &[
+                (0.0, -1.1),
+                (1.1, -0.3),
+                (0.7, 1.0),
+                (-0.7, 1.0),
+                (-1.1, -0.3),
+            ],
             Some(5) => &[(-1.1, -1.0), (1.1, -1.0), (-1.1, 1.0), (1.1, 1.0)],
             Some(6) => &[(-1.2, 0.0), (0.8, -1.1), (0.8, 1.1)],
             Some(_) => &[(1.2, 0.0), (-0.8, -1.1), (-0.8, 1.1)],
         };
-        let points = corners.iter().map(|(dx, dy)| (x + radius * dx, y + radius * dy));
+        let points = corners
+            .iter()
+            .map(|(dx, dy)| (x + radius * dx, y + radius * dy));
         html! { path class="mark" d=(line(points) + "Z") {} }
     }
 }
@@ -239,7 +281,11 @@ const METHOD_COLORS: [[&str; 2]; 8] = [
 pub(crate) fn style(with_dark: bool) -> String {
     let mut css = variables(&LIGHT);
     if with_dark {
-        let _ = write!(css, "@media screen and (prefers-color-scheme:dark){{{}}}", variables(&DARK));
+        let _ = write!(
+            css,
+            "@media screen and (prefers-color-scheme:dark){{{}}}",
+            variables(&DARK)
+        );
     }
     css.push_str(".base{--c:var(--base)}");
     for index in 0..METHOD_COLORS.len() {
@@ -276,17 +322,35 @@ mod tests {
             scale.ticks(wanted).into_iter().map(tick_text).collect()
         };
         let pixels = (0.0, 100.0);
-        assert_eq!(texts(Scale::linear((0.0, 601.0), pixels), 4), ["0", "200", "400", "600"]);
-        assert_eq!(texts(Scale::linear((-0.07, 0.01), pixels), 4), ["−0.06", "−0.04", "−0.02", "0"]);
-        assert_eq!(texts(Scale::log((0.1, 2.5), pixels), 6), ["0.1", "0.2", "0.5", "1", "2"]);
-        assert_eq!(texts(Scale::log((1e-6, 100.0), pixels), 5), ["1e−6", "1e−4", "0.01", "1", "100"]);
+        assert_eq!(
+            texts(Scale::linear((0.0, 601.0), pixels), 4),
+            ["0", "200", "400", "600"]
+        );
+        assert_eq!(
+            texts(Scale::linear((-0.07, 0.01), pixels), 4),
+            ["−0.06", "−0.04", "−0.02", "0"]
+        );
+        assert_eq!(
+            texts(Scale::log((0.1, 2.5), pixels), 6),
+            ["0.1", "0.2", "0.5", "1", "2"]
+        );
+        assert_eq!(
+            texts(Scale::log((1e-6, 100.0), pixels), 5),
+            ["1e−6", "1e−4", "0.01", "1", "100"]
+        );
     }
 
     #[test]
     fn values_outside_are_drawn_at_the_edge() {
         let scale = Scale::log((0.01, 100.0), (200.0, 0.0));
-        assert_eq!([scale.at(0.0), scale.at(1.0), scale.at(f64::INFINITY)], [200.0, 100.0, 0.0]);
-        assert_eq!((round_below(0.03), round_above(0.03), round_above(2.3)), (0.02, 0.05, 5.0));
+        assert_eq!(
+            [scale.at(0.0), scale.at(1.0), scale.at(f64::INFINITY)],
+            [200.0, 100.0, 0.0]
+        );
+        assert_eq!(
+            (round_below(0.03), round_above(0.03), round_above(2.3)),
+            (0.02, 0.05, 5.0)
+        );
     }
 
     /// Contrast by WCAG 2.2, 1 to 21.
@@ -294,7 +358,11 @@ mod tests {
         let luminance = |color: &str| -> f64 {
             let channel = |at: usize| {
                 let value = f64::from(u8::from_str_radix(&color[at..at + 2], 16).unwrap()) / 255.0;
-                if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+                if value <= 0.04045 {
+                    value / 12.92
+                } else {
+                    ((value + 0.055) / 1.055).powf(2.4)
+                }
             };
             0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
         };
@@ -311,7 +379,10 @@ mod tests {
                 }
                 let methods = METHOD_COLORS.iter().map(|colors| colors[scheme.column]);
                 for color in methods.chain([scheme.base, scheme.train]) {
-                    assert!(contrast(color, background) >= 3.0, "{color} on {background}");
+                    assert!(
+                        contrast(color, background) >= 3.0,
+                        "{color} on {background}"
+                    );
                 }
             }
         }

@@ -83,7 +83,9 @@ pub enum RecordError {
         found: u64,
     },
     /// The run's end counts fewer updates than its last evaluation.
-    #[error("line {line}: the end's updates must reach the {before} of the line before, got {found}")]
+    #[error(
+        "line {line}: the end's updates must reach the {before} of the line before, got {found}"
+    )]
     EndTooEarly {
         /// The line.
         line: usize,
@@ -105,7 +107,9 @@ pub enum RecordError {
         line: usize,
     },
     /// The record has no [`RunEnd`].
-    #[error("line {line}: must be an evaluation or the run's end, got nothing: the run was interrupted")]
+    #[error(
+        "line {line}: must be an evaluation or the run's end, got nothing: the run was interrupted"
+    )]
     MissingEnd {
         /// The line that is missing.
         line: usize,
@@ -145,7 +149,11 @@ pub fn read_record(text: &(impl AsRef<[u8]> + ?Sized)) -> Result<RunRecord, Reco
             Line::Evaluation(evaluation) => {
                 let found = evaluation.updates;
                 if let Some(before) = before.filter(|before| *before >= found) {
-                    return Err(RecordError::UpdatesNotRising { line, before, found });
+                    return Err(RecordError::UpdatesNotRising {
+                        line,
+                        before,
+                        found,
+                    });
                 }
                 evaluations.push(evaluation);
             }
@@ -189,7 +197,11 @@ fn header_of(bytes: &[u8]) -> Result<RunHeader, RecordError> {
 fn check_end(end: &RunEnd, before: Option<u64>, line: usize) -> Result<(), RecordError> {
     let found = end.updates;
     match before {
-        Some(before) if found < before => Err(RecordError::EndTooEarly { line, before, found }),
+        Some(before) if found < before => Err(RecordError::EndTooEarly {
+            line,
+            before,
+            found,
+        }),
         None if end.outcome == Outcome::Finished => Err(RecordError::NoEvaluation { line }),
         _ => Ok(()),
     }
@@ -220,7 +232,11 @@ fn unsealed(bytes: &[u8], line: usize) -> Result<String, RecordError> {
         Ok(object)
     } else {
         let found = found.to_owned();
-        Err(RecordError::ChecksumMismatch { line, computed, found })
+        Err(RecordError::ChecksumMismatch {
+            line,
+            computed,
+            found,
+        })
     }
 }
 
@@ -329,7 +345,10 @@ mod tests {
             message(&[0, 2, 1]),
             "line 3: updates must exceed the 16 of the line before, got 1"
         );
-        assert_eq!(message(&[0, 1, 3, 2]), "line 4: nothing may follow the run's end");
+        assert_eq!(
+            message(&[0, 1, 3, 2]),
+            "line 4: nothing may follow the run's end"
+        );
         assert_eq!(
             message(&[0, 3]),
             "line 2: a finished run must have at least one evaluation before its end"

@@ -71,7 +71,8 @@ pub fn method(name: &str, updates: u64, finals: &[(f64, f64)]) -> Method {
 pub fn experiment(baseline: Option<&str>, methods: Vec<Method>) -> Experiment {
     Experiment {
         name: "sample".into(),
-        question: "Made-up numbers: does regularization help a network that sees 300 images?".into(),
+        question: "Made-up numbers: does regularization help a network that sees 300 images?"
+            .into(),
         command: "cargo run -p downhill-report --example sample_report -- report.html".into(),
         backend: "flex".into(),
         device: "none: these numbers are made up".into(),
@@ -89,7 +90,10 @@ pub fn experiment(baseline: Option<&str>, methods: Vec<Method>) -> Experiment {
 pub fn decay() -> Experiment {
     let none = [(1.0, 0.76), (1.0, 0.75), (1.0, 0.77), (1.0, 0.76)];
     let decay = [(0.90, 0.72), (0.88, 0.70), (0.91, 0.73), (0.90, 0.73)];
-    let methods = vec![method("none", 601, &none), method("weight-decay", 601, &decay)];
+    let methods = vec![
+        method("none", 601, &none),
+        method("weight-decay", 601, &decay),
+    ];
     experiment(Some("none"), methods)
 }
 
@@ -101,7 +105,13 @@ pub fn curves(methods: usize, seeds: u64) -> Experiment {
         ("none", 1.0, 0.76, 90.0, 601),
         ("weight-decay", 0.90, 0.722, 120.0, 601),
         ("dropout", 0.80, 0.70, 200.0, 901),
-        ("dropout and a far too large learning rate", 0.95, 0.73, 60.0, 601),
+        (
+            "dropout and a far too large learning rate",
+            0.95,
+            0.73,
+            60.0,
+            601,
+        ),
         ("batch-norm", 1.0, 0.79, 40.0, 601),
         ("max-norm", 0.99, 0.761, 95.0, 601),
         ("early-stopping", 0.93, 0.74, 90.0, 301),
@@ -111,7 +121,11 @@ pub fn curves(methods: usize, seeds: u64) -> Experiment {
         let (name, train, test, pace, updates) = *shape;
         let run_of = |seed: u64| {
             let diverges = name.contains("too large") && seed % 4 == 1;
-            let end = if diverges { 150 + 30 * seed.min(9) } else { updates };
+            let end = if diverges {
+                150 + 30 * seed.min(9)
+            } else {
+                updates
+            };
             let noise = noise(seed, name.len() as u64);
             let evaluations: Vec<(u64, f64, f64)> = (0..=end / 3)
                 .map(|step| {
@@ -138,7 +152,11 @@ pub fn curves(methods: usize, seeds: u64) -> Experiment {
         };
         Method {
             name: name.into(),
-            changes: if name == "none" { vec![] } else { vec![format!("regularization = {name:?}")] },
+            changes: if name == "none" {
+                vec![]
+            } else {
+                vec![format!("regularization = {name:?}")]
+            },
             runs: (0..seeds).map(run_of).collect(),
         }
     });
@@ -147,7 +165,8 @@ pub fn curves(methods: usize, seeds: u64) -> Experiment {
 
 /// A number from -1 to 1 that looks like chance.
 fn noise(seed: u64, stream: u64) -> f64 {
-    let mut state = (seed + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ stream.wrapping_mul(0xBF58_476D);
+    let mut state =
+        (seed + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ stream.wrapping_mul(0xBF58_476D);
     state ^= state >> 30;
     state = state.wrapping_mul(0xBF58_476D_1CE4_E5B9);
     state ^= state >> 27;

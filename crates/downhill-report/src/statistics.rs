@@ -147,7 +147,10 @@ mod tests {
     const WITH: [f64; 8] = [0.722, 0.709, 0.741, 0.718, 0.701, 0.735, 0.722, 0.728];
 
     fn assert_close(found: f64, expected: f64) {
-        assert!((found - expected).abs() < 1e-10, "{found} is not {expected}");
+        assert!(
+            (found - expected).abs() < 1e-10,
+            "{found} is not {expected}"
+        );
     }
 
     #[test]
@@ -157,7 +160,7 @@ mod tests {
         assert_close(found.mean, 0.758);
         assert_close(found.standard_deviation.unwrap(), 0.016_212_869_667_555_568);
         assert_close(found.interval.unwrap().lower, 0.744_445_701_758_267_9);
-        assert_close(found.interval.unwrap().upper, 0.771_554_298_241_732_0);
+        assert_close(found.interval.unwrap().upper, 0.771_554_298_241_732);
         assert_close(found.median, 0.7615);
     }
 

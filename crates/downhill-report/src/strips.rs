@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::number_text::Precision;
 use crate::plot::{Look, Scale, coordinate, cross, line, shortened, tick_text};
-use crate::statistics::Statistics;
+use crate::statistics::{Interval, Statistics};
 
 /// Width of a strip figure in SVG units.
 pub(crate) const WIDTH: f64 = 340.0;
@@ -22,6 +22,17 @@ pub(crate) struct Row {
     /// Each seed's value and whether it comes from a diverged run.
     pub(crate) values: Vec<(f64, bool)>,
     pub(crate) statistics: Statistics,
+}
+
+impl Row {
+    fn finished(&self) -> impl Iterator<Item = f64> {
+        let finished = self.values.iter().filter(|(_, is_diverged)| !is_diverged);
+        finished.map(|(value, _)| *value)
+    }
+
+    fn has_diverged(&self) -> bool {
+        self.values.iter().any(|(_, is_diverged)| *is_diverged)
+    }
 }
 
 /// Rows with a common axis in percent or points.
@@ -50,11 +61,11 @@ impl Strips {
             text class="name" x="10" y="19" { (self.title) }
             @for tick in scale.ticks(5) {
                 @let x = scale.at(tick);
-                path class="grid" d=(line([(x, TOP), (x, bottom)])) {}
+                path class="grid" d=(self.vertical(x)) {}
                 text class="small middle" x=(coordinate(x)) y=(bottom + 16.0) { (tick_text(100.0 * tick)) }
             }
             @if self.is_difference {
-                path class="zero" d=(line([(scale.at(0.0), TOP), (scale.at(0.0), bottom)])) {}
+                path class="zero" d=(self.vertical(scale.at(0.0))) {}
             }
             path class="axis" d=(line([(LEFT, bottom), (RIGHT, bottom)])) {}
             text class="small middle" x=(WIDTH / 2.0) y=(bottom + 33.0) {
@@ -66,14 +77,32 @@ impl Strips {
         }
     }
 
+    /// A vertical line that leaves out the rows' text.
+    fn vertical(&self, x: f64) -> String {
+        let tops = (0..self.rows.len()).map(|index| TOP + ROW * index as f64);
+        tops.map(|top| line([(x, top + 18.0), (x, top + ROW)]))
+            .collect()
+    }
+
     /// The figure in words.
     pub(crate) fn description(&self) -> String {
-        let rows = self.rows.iter().map(|row| format!("{}: {}", row.name, self.text(&row.statistics)));
-        format!("In {}. {}.", self.unit(), rows.collect::<Vec<_>>().join("; "))
+        let rows = self
+            .rows
+            .iter()
+            .map(|row| format!("{}: {}", row.name, self.text(&row.statistics)));
+        format!(
+            "In {}. {}.",
+            self.unit(),
+            rows.collect::<Vec<_>>().join("; ")
+        )
     }
 
     fn unit(&self) -> &'static str {
-        if self.is_difference { "points" } else { "percent" }
+        if self.is_difference {
+            "points"
+        } else {
+            "percent"
+        }
     }
 
     fn text(&self, statistics: &Statistics) -> String {
@@ -87,17 +116,22 @@ impl Strips {
         }
     }
 
-    /// From the lowest to the highest of values and intervals, with a margin.
+    /// From the lowest to the highest of values and intervals, with a margin. Rows with a diverged
+    /// run would press all others together, so only their finished runs count, if there are any.
     fn domain(&self) -> (f64, f64) {
-        let values = self.rows.iter().flat_map(|row| row.values.iter().map(|(value, _)| *value));
-        let intervals = self.rows.iter().filter_map(|row| row.statistics.interval);
+        let finished = self.rows.iter().flat_map(|row| row.finished());
+        let whole = self.rows.iter().filter(|row| !row.has_diverged());
+        let intervals = whole.filter_map(|row| self.drawn_interval(&row.statistics));
         let ends = intervals.flat_map(|interval| [interval.lower, interval.upper]);
         let zero = self.is_difference.then_some(0.0);
         let mut lower = f64::INFINITY;
         let mut upper = f64::NEG_INFINITY;
-        for value in values.chain(ends).chain(zero) {
+        for value in finished.chain(ends).chain(zero) {
             lower = lower.min(value);
             upper = upper.max(value);
+        }
+        if lower > upper {
+            return (0.0, 1.0);
         }
         let margin = (0.06 * (upper - lower)).max(0.002);
         let (lower, upper) = (lower - margin, upper + margin);
@@ -108,12 +142,37 @@ impl Strips {
         }
     }
 
+    /// The interval, as far as an accuracy can lie in it.
+    fn drawn_interval(&self, statistics: &Statistics) -> Option<Interval> {
+        let Interval { lower, upper } = statistics.interval?;
+        Some(if self.is_difference {
+            Interval { lower, upper }
+        } else {
+            Interval {
+                lower: lower.max(0.0),
+                upper: upper.min(1.0),
+            }
+        })
+    }
+
+    /// Whether a mean, an interval or a diverged run lies outside the axis.
+    pub(crate) fn is_cut(&self) -> bool {
+        let (lower, upper) = self.domain();
+        self.rows.iter().any(|row| {
+            let interval = self.drawn_interval(&row.statistics).into_iter();
+            let ends = interval.flat_map(|interval| [interval.lower, interval.upper]);
+            let values = row.values.iter().map(|(value, _)| *value);
+            let is_outside = |value: f64| value < lower || value > upper;
+            row.has_diverged() && values.chain(ends).any(is_outside)
+        })
+    }
+
     fn row(&self, row: &Row, top: f64, scale: &Scale) -> Markup {
         let (mean_y, dots_y) = (top + 26.0, top + 39.0);
         let statistics = &row.statistics;
         html! {
             g class=(row.look.class()) {
-                text class="halo" x="10" y=(top + 14.0) { (shortened(&row.name, 32)) }
+                text class="halo" x="10" y=(top + 14.0) { (shortened(&row.name, 34)) }
                 text class="halo end" x=(WIDTH - 10.0) y=(top + 14.0) { (self.text(statistics)) }
                 @for (index, (value, is_diverged)) in row.values.iter().enumerate() {
                     @let at = (scale.at(*value), dots_y + offset(index));
@@ -123,18 +182,38 @@ impl Strips {
                         circle class="dot" cx=(coordinate(at.0)) cy=(coordinate(at.1)) r="2.6" {}
                     }
                 }
-                @if let Some(interval) = statistics.interval {
+                @if let Some(interval) = self.drawn_interval(statistics) {
                     @let (from, to) = (scale.at(interval.lower), scale.at(interval.upper));
-                    path class="interval" d=(
-                        line([(from, mean_y), (to, mean_y)])
-                            + &line([(from, mean_y - 4.0), (from, mean_y + 4.0)])
-                            + &line([(to, mean_y - 4.0), (to, mean_y + 4.0)])
-                    ) {}
+                    path class="interval" d=(line([(from, mean_y), (to, mean_y)])) {}
+                    (end_of_interval(scale, interval.lower, mean_y))
+                    (end_of_interval(scale, interval.upper, mean_y))
                 }
-                (row.look.marker((scale.at(statistics.mean), mean_y), 4.6))
+                @if scale.contains(statistics.mean) {
+                    (row.look.marker((scale.at(statistics.mean), mean_y), 4.6))
+                } @else if statistics.interval.is_none() {
+                    (arrow(scale, statistics.mean, mean_y))
+                }
             }
         }
     }
+}
+
+/// A bar across the end of an interval, or an arrow where it goes on beyond the axis.
+fn end_of_interval(scale: &Scale, value: f64, y: f64) -> Markup {
+    let x = scale.at(value);
+    html! {
+        @if scale.contains(value) {
+            path class="interval" d=(line([(x, y - 4.0), (x, y + 4.0)])) {}
+        } @else {
+            (arrow(scale, value, y))
+        }
+    }
+}
+
+fn arrow(scale: &Scale, value: f64, y: f64) -> Markup {
+    let x = scale.at(value);
+    let back = if x <= LEFT { 7.0 } else { -7.0 };
+    html! { path class="interval" d=(line([(x + back, y - 5.0), (x, y), (x + back, y + 5.0)])) {} }
 }
 
 /// Spreads dots up and down so that equal values stay visible.

@@ -102,7 +102,9 @@ impl Summary {
 
     /// Whether a run of some method diverged.
     pub(crate) fn has_diverged(&self) -> bool {
-        self.methods.iter().any(|method| !method.diverged.is_empty())
+        self.methods
+            .iter()
+            .any(|method| !method.diverged.is_empty())
     }
 }
 
@@ -146,7 +148,9 @@ impl MethodSummary {
 
     fn finished_by_seed(&self, quantity: fn(&Evaluation) -> f64) -> BTreeMap<u64, f64> {
         let finished = self.finished.iter();
-        finished.map(|(seed, last)| (*seed, quantity(last))).collect()
+        finished
+            .map(|(seed, last)| (*seed, quantity(last)))
+            .collect()
     }
 
     fn over_all(&self, accuracy: fn(&Evaluation) -> f64) -> Option<Statistics> {

@@ -23,8 +23,22 @@ pub fn text_table(experiment: &Experiment) -> String {
     let summary = Summary::of(experiment);
     let precision = Precision::of(&summary);
     let mut text = Grid::new(
-        &["method", "runs", "div.", "train %", "test %", "gap", "train loss", "test loss", "updates"],
-        summary.methods.iter().map(|method| final_cells(method, precision)).collect(),
+        &[
+            "method",
+            "runs",
+            "div.",
+            "train %",
+            "test %",
+            "gap",
+            "train loss",
+            "test loss",
+            "updates",
+        ],
+        summary
+            .methods
+            .iter()
+            .map(|method| final_cells(method, precision))
+            .collect(),
     )
     .text();
     text.push_str(&wrapped(&legend(&summary)));
@@ -59,7 +73,7 @@ pub(crate) fn legend(summary: &Summary) -> String {
     );
     if summary.has_diverged() {
         legend.push_str(
-            " Diverged runs (div.) count as 0 % accuracy; numbers with * are over the finished runs \
+            " Diverged runs count as 0 % accuracy; numbers with * are over the finished runs \
              only.",
         );
     }
@@ -69,7 +83,11 @@ pub(crate) fn legend(summary: &Summary) -> String {
 /// The cells of a method's final values, the same in the text table and on the page.
 pub(crate) fn final_cells(method: &MethodSummary, precision: Precision) -> Vec<String> {
     let none = || NONE.to_owned();
-    let mark = if method.diverged.is_empty() { "" } else { FINISHED_ONLY };
+    let mark = if method.diverged.is_empty() {
+        ""
+    } else {
+        FINISHED_ONLY
+    };
     let accuracy = |accuracy: Option<_>| {
         accuracy.map_or_else(none, |accuracy| precision.mean_and_half_width(&accuracy))
     };
@@ -133,8 +151,9 @@ impl Grid {
         let mut rows = vec![heads.iter().map(ToString::to_string).collect::<Vec<_>>()];
         rows.extend(cells);
         let column = |at: usize| rows.iter().map(move |row| length(&row[at]));
-        let mut widths: Vec<usize> =
-            (0..heads.len()).map(|at| column(at).max().unwrap_or(0)).collect();
+        let mut widths: Vec<usize> = (0..heads.len())
+            .map(|at| column(at).max().unwrap_or(0))
+            .collect();
         let others: usize = widths[1..].iter().map(|width| width + SPACE.len()).sum();
         widths[0] = widths[0].min(TABLE_WIDTH.saturating_sub(others).max(1));
         Self { rows, widths }
@@ -145,7 +164,11 @@ impl Grid {
         for (index, row) in self.rows.iter().enumerate() {
             self.push_row(&mut text, row);
             if index == 0 {
-                let rule = self.widths.iter().map(|width| "─".repeat(*width)).collect::<Vec<_>>();
+                let rule = self
+                    .widths
+                    .iter()
+                    .map(|width| "─".repeat(*width))
+                    .collect::<Vec<_>>();
                 self.push_row(&mut text, &rule);
             }
         }
@@ -225,9 +248,15 @@ mod tests {
     #[test]
     fn one_seed_has_no_interval() {
         let mut experiment = sample::decay();
-        experiment.methods.iter_mut().for_each(|method| method.runs.truncate(1));
+        experiment
+            .methods
+            .iter_mut()
+            .for_each(|method| method.runs.truncate(1));
         let table = text_table(&experiment);
-        assert!(table.contains("one seed: no interval") && !table.contains('±'), "{table}");
+        assert!(
+            table.contains("one seed: no interval") && !table.contains('±'),
+            "{table}"
+        );
         assert!(table.contains("−4.00"), "{table}");
     }
 
@@ -248,7 +277,10 @@ mod tests {
     #[test]
     fn diverged_runs_are_counted_and_marked() {
         let table = text_table(&sample::curves(4, 8));
-        assert!(table.contains("count as 0 % accuracy; numbers with * are over"), "{table}");
+        assert!(
+            table.contains("count as 0 % accuracy; numbers with * are over"),
+            "{table}"
+        );
         assert!(table.contains('*'));
         assert!(!text_table(&sample::curves(3, 8)).contains('*'));
     }

@@ -1,0 +1,232 @@
+//! The page and the figures as a browser gets them.
+
+use downhill_report::record::Outcome;
+use downhill_report::{Experiment, accuracy_figure, loss_figure, render_html, sample};
+use roxmltree::{Document, ParsingOptions};
+
+fn every_shape() -> Vec<Experiment> {
+    let mut experiments = vec![sample::decay(), sample::experiment(None, vec![])];
+    for (methods, seeds) in [(1, 1), (1, 100), (2, 1), (4, 8), (8, 2), (8, 30)] {
+        experiments.push(sample::curves(methods, seeds));
+    }
+
+    let mut all_diverged = sample::decay();
+    for run in all_diverged
+        .methods
+        .iter_mut()
+        .flat_map(|method| &mut method.runs)
+    {
+        run.end.outcome = Outcome::Diverged { update: 1 };
+        run.evaluations.truncate(1);
+    }
+    let mut nothing_evaluated = all_diverged.clone();
+    for run in nothing_evaluated
+        .methods
+        .iter_mut()
+        .flat_map(|method| &mut method.runs)
+    {
+        run.evaluations.clear();
+    }
+    let mut single_evaluation = sample::decay();
+    for run in single_evaluation
+        .methods
+        .iter_mut()
+        .flat_map(|method| &mut method.runs)
+    {
+        run.evaluations.truncate(1);
+        run.end.updates = 1;
+    }
+    let mut no_update = single_evaluation.clone();
+    for run in no_update
+        .methods
+        .iter_mut()
+        .flat_map(|method| &mut method.runs)
+    {
+        run.evaluations[0].updates = 0;
+        run.evaluations[0].train.loss = 0.0;
+        run.evaluations[0].test.loss = 1e30;
+    }
+    let mut different_grids = sample::curves(2, 3);
+    for run in &mut different_grids.methods[0].runs {
+        for evaluation in &mut run.evaluations {
+            evaluation.updates += run.header.seed;
+        }
+        run.end.updates += run.header.seed;
+    }
+    let mut no_runs = sample::decay();
+    no_runs.methods[1].runs.clear();
+    experiments.extend([
+        all_diverged,
+        nothing_evaluated,
+        single_evaluation,
+        no_update,
+        different_grids,
+        no_runs,
+    ]);
+    experiments
+}
+
+fn parsed(text: &str) -> Document<'_> {
+    let mut options = ParsingOptions::default();
+    options.allow_dtd = true;
+    Document::parse_with_options(text, options).expect("well-formed")
+}
+
+fn assert_drawable(text: &str) {
+    for word in ["NaN", "inf ", "inf\"", "-inf"] {
+        assert!(!text.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn every_experiment_gives_a_well_formed_page_that_asks_for_nothing() {
+    for experiment in every_shape() {
+        let page = render_html(&experiment);
+        let document = parsed(&page);
+        assert_drawable(&page);
+        assert!(!page.contains("http:") && !page.contains("https:") && !page.contains("url("));
+        for node in document.descendants() {
+            let name = node.tag_name().name();
+            assert!(
+                !["script", "link", "img", "iframe", "object", "use"].contains(&name),
+                "{name}"
+            );
+            for attribute in node.attributes() {
+                let name = attribute.name();
+                assert!(
+                    !name.starts_with("on") && name != "src" && name != "href",
+                    "{name}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_picture_stands_alone() {
+    for experiment in every_shape() {
+        for picture in [accuracy_figure(&experiment), loss_figure(&experiment)] {
+            let document = parsed(&picture);
+            let root = document.root_element();
+            assert!(root.has_tag_name(("http://www.w3.org/2000/svg", "svg")));
+            assert_eq!(root.attribute("role"), Some("img"));
+            assert_drawable(&picture);
+            assert_eq!(picture.matches("http").count(), 1, "only the namespace");
+        }
+    }
+}
+
+#[test]
+fn the_page_has_its_landmarks_headings_and_text_alternatives() {
+    let page = render_html(&sample::curves(4, 8));
+    let document = parsed(&page);
+    let all = |name: &str| -> Vec<_> {
+        let nodes = document.descendants();
+        nodes
+            .filter(|node| node.tag_name().name() == name)
+            .collect()
+    };
+    assert_eq!(document.root_element().attribute("lang"), Some("en"));
+    assert_eq!(all("title")[0].text(), Some("sample – experiment report"));
+    for landmark in ["header", "main", "footer", "h1"] {
+        assert_eq!(all(landmark).len(), 1, "{landmark}");
+    }
+    let headings: Vec<_> = all("h2").iter().filter_map(|node| node.text()).collect();
+    assert_eq!(
+        headings,
+        [
+            "What was found",
+            "Accuracy while training",
+            "Loss while training",
+            "Final accuracy of every seed",
+            "Differences to the baseline",
+            "Results",
+            "What these runs do not show",
+            "How it was made",
+        ]
+    );
+    assert_eq!(all("svg").len(), 4 + 4 + 2 + 2);
+    for figure in all("svg") {
+        assert_eq!(figure.attribute("role"), Some("img"));
+        let text_of = |name: &str| {
+            let mut children = figure.children();
+            children.find(|node| node.tag_name().name() == name)?.text()
+        };
+        assert!(text_of("title").is_some_and(|text| !text.is_empty()));
+        assert!(text_of("desc").is_some_and(|text| text.len() > 20));
+    }
+    let ids: Vec<_> = document
+        .descendants()
+        .filter_map(|node| node.attribute("id"))
+        .collect();
+    let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
+    assert_eq!(ids.len(), distinct.len(), "an id comes twice");
+    for node in document.descendants() {
+        for name in ["aria-labelledby", "aria-describedby"] {
+            if let Some(target) = node.attribute(name) {
+                assert!(ids.contains(&target), "{target}");
+            }
+        }
+    }
+}
+
+#[test]
+fn names_cannot_break_out() {
+    let name = "<script>alert(1)</script> & \"quoted\" ]]> 'single'";
+    let mut experiment = sample::curves(3, 3);
+    name.clone_into(&mut experiment.name);
+    name.clone_into(&mut experiment.question);
+    name.clone_into(&mut experiment.command);
+    name.clone_into(&mut experiment.device);
+    name.clone_into(&mut experiment.data.name);
+    name.clone_into(&mut experiment.config_toml);
+    experiment.baseline = Some(name.into());
+    name.clone_into(&mut experiment.methods[0].name);
+    experiment.methods[0].changes = vec![name.into()];
+    let page = render_html(&experiment);
+    assert!(!page.contains("<script"));
+    let document = parsed(&page);
+    let heading = document.descendants().find(|node| node.has_tag_name("h1"));
+    assert_eq!(heading.and_then(|node| node.text()), Some(name));
+    let picture = accuracy_figure(&experiment);
+    assert!(!picture.contains("<script"));
+    parsed(&picture);
+}
+
+#[test]
+fn the_same_experiment_gives_the_same_bytes_without_a_time() {
+    for mut experiment in every_shape() {
+        assert_eq!(render_html(&experiment), render_html(&experiment.clone()));
+        assert_eq!(
+            accuracy_figure(&experiment),
+            accuracy_figure(&experiment.clone())
+        );
+        assert!(render_html(&experiment).contains("1 min 23 s"));
+        experiment.wall_seconds = None;
+        assert!(!render_html(&experiment).contains("Wall time"));
+    }
+}
+
+#[test]
+fn diverged_runs_are_drawn_and_listed() {
+    let page = render_html(&sample::curves(4, 8));
+    assert!(page.matches("class=\"cross\"").count() >= 2 * 4);
+    assert!(page.contains("8 seeds, 2 diverged"));
+    assert!(page.contains("diverged at update 180"));
+}
+
+#[test]
+fn a_hundred_seeds_and_ten_thousand_evaluations_stay_small() {
+    let mut experiment = sample::curves(1, 1);
+    let run = &mut experiment.methods[0].runs[0];
+    let evaluation = run.evaluations[0];
+    run.evaluations = (0..10_000)
+        .map(|updates| downhill_report::record::Evaluation {
+            updates,
+            ..evaluation
+        })
+        .collect();
+    run.end.updates = 10_000;
+    assert!(render_html(&experiment).len() < 100_000);
+    assert!(render_html(&sample::curves(8, 100)).len() < 1_500_000);
+}

@@ -1,0 +1,372 @@
+//! The command `train`: files in, records and a report out.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use downhill_trainer::{Backend, Done, TrainArguments, TrainError, train};
+use tempfile::TempDir;
+
+const CONFIG: &str = "\
+# Does decay show on a small network?
+
+seeds = 2
+baseline = 'none'
+
+[data]
+train_images = 100
+test_images = 50
+
+[model]
+hidden = [10]
+
+[optimizer.sgd]
+learning_rate = 0.1
+
+[training]
+batch = 20
+updates = 12
+evaluate_every = 5
+
+[methods.none]
+
+[methods.decay]
+model.weight_decay = 0.5
+";
+
+/// A directory with a config, and the arguments that train it.
+struct Bench {
+    directory: TempDir,
+    arguments: TrainArguments,
+}
+
+impl Bench {
+    fn new(backend: Backend, config: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = directory.path().join("small.toml");
+        fs::write(&file, config).expect("a config");
+        let arguments = TrainArguments {
+            config: file.display().to_string(),
+            backend,
+            overrides: Vec::new(),
+            seed: None,
+            seeds: None,
+            methods: Vec::new(),
+            dry_run: false,
+            again: false,
+            data_dir: None,
+            runs_dir: directory.path().join("runs"),
+            workers: None,
+        };
+        Self { directory, arguments }
+    }
+
+    fn train(&self) -> Result<(Done, String), TrainError> {
+        let mut out = Vec::new();
+        let done = train(&self.arguments, &mut out, &AtomicBool::new(false))?;
+        Ok((done, String::from_utf8(out).expect("the output is text")))
+    }
+
+    /// The message and exit code of what must fail, leaving nothing behind.
+    #[track_caller]
+    fn failure(&self) -> (String, u8) {
+        let error = self.train().expect_err("it must fail");
+        assert!(!self.arguments.runs_dir.exists(), "a failed command left files: {error}");
+        (error.to_string(), error.exit_code())
+    }
+
+    /// The failure of the same with `--set`.
+    #[track_caller]
+    fn failure_with(&mut self, overrides: &[&str]) -> (String, u8) {
+        self.arguments.overrides = overrides.iter().map(|text| (*text).to_owned()).collect();
+        self.failure()
+    }
+
+    fn records(&self) -> Vec<(PathBuf, String)> {
+        files(&self.arguments.runs_dir.join("trainings"), "record.jsonl")
+    }
+}
+
+/// The files of this name in the directories of a directory, with their text.
+fn files(directory: &Path, name: &str) -> Vec<(PathBuf, String)> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path().join(name));
+    let mut files: Vec<_> = paths
+        .filter_map(|path| Some((path.clone(), fs::read_to_string(path).ok()?)))
+        .collect();
+    files.sort();
+    files
+}
+
+/// Records, table and report; the same again does nothing, and `--again` gives the same bytes.
+pub(crate) fn an_experiment_from_config_to_report(backend: Backend) {
+    let mut bench = Bench::new(backend, CONFIG);
+    let (done, said) = bench.train().expect("it trains");
+    assert_eq!(done, Done::Finished);
+    assert!(said.contains("4 of 4 runs trained"), "{said}");
+    assert!(said.contains("decay"), "{said}");
+    let report = said.lines().find_map(|line| line.strip_prefix("report: "));
+    let report = PathBuf::from(report.expect("the report's path"));
+    let html = fs::read_to_string(&report).expect("the report");
+    assert!(html.contains("Does decay show on a small network?"));
+    let records = bench.records();
+    assert_eq!(records.len(), 4);
+
+    let (done, said) = bench.train().expect("there is nothing to do");
+    assert_eq!(done, Done::Finished);
+    assert!(said.contains("nothing to train: all 4 runs are there"), "{said}");
+    assert_eq!(fs::read_to_string(&report).expect("the report"), html);
+
+    bench.arguments.again = true;
+    bench.train().expect("it trains again");
+    match backend {
+        Backend::Flex | Backend::Ndarray => assert_eq!(bench.records(), records),
+        Backend::Wgpu => assert_eq!(bench.records().len(), 4),
+    }
+}
+
+#[cfg(feature = "flex")]
+mod on_flex {
+    use std::io::Write;
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+
+    fn bench() -> Bench {
+        Bench::new(Backend::Flex, CONFIG)
+    }
+
+    #[test]
+    fn more_workers_give_the_same_records() {
+        let mut bench = bench();
+        bench.arguments.workers = Some(1);
+        bench.train().expect("it trains");
+        let one_by_one = bench.records();
+        bench.arguments.again = true;
+        bench.arguments.workers = Some(4);
+        bench.train().expect("it trains");
+        assert_eq!(bench.records(), one_by_one);
+    }
+
+    #[test]
+    fn more_seeds_train_only_what_is_missing() {
+        let mut bench = bench();
+        bench.train().expect("it trains");
+        bench.arguments.seeds = Some(3);
+        let (_, said) = bench.train().expect("it trains");
+        assert!(said.contains("2 of 2 runs trained"), "{said}");
+        assert_eq!(bench.records().len(), 6);
+    }
+
+    /// Raises the flag of Ctrl-C when the first record is finished.
+    struct StopsLater<'a>(&'a AtomicBool, Vec<u8>);
+
+    impl Write for StopsLater<'_> {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.store(true, Ordering::Relaxed);
+            self.1.write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_interrupted_command_goes_on_where_it_stopped() {
+        let mut bench = bench();
+        let stop = AtomicBool::new(true);
+        let mut out = StopsLater(&stop, Vec::new());
+        let done = train(&bench.arguments, &mut out, &stop).expect("stopping is no failure");
+        assert_eq!(done, Done::Interrupted);
+        assert_eq!(done.exit_code(), 130);
+        let said = String::from_utf8(out.1).expect("text");
+        assert!(said.contains("0 of 4 runs are finished"), "{said}");
+        assert!(bench.records().is_empty());
+
+        bench.arguments.methods = vec!["none".into()];
+        bench.train().expect("half of it");
+        bench.arguments.methods = Vec::new();
+        let (_, said) = bench.train().expect("the rest");
+        assert!(said.contains("2 of 2 runs trained"), "{said}");
+    }
+
+    #[test]
+    fn a_diverged_run_is_told_and_kept() {
+        let mut bench = bench();
+        bench.arguments.overrides = vec!["optimizer.sgd.learning_rate=1e30".into()];
+        let (done, said) = bench.train().expect("divergence is no failure");
+        assert_eq!(done, Done::Diverged { runs: 4 });
+        assert_eq!(done.exit_code(), 4);
+        assert!(said.contains("diverged"), "{said}");
+        assert_eq!(bench.records().len(), 4);
+    }
+
+    #[test]
+    fn a_damaged_record_is_named_and_not_trusted() {
+        let bench = bench();
+        bench.train().expect("it trains");
+        let (path, text) = bench.records().remove(0);
+        fs::write(&path, text.replacen("accuracy\":0", "accuracy\":1", 1)).expect("written");
+        let error = bench.train().expect_err("the record is damaged");
+        assert_eq!(error.exit_code(), 5);
+        let message = error.to_string();
+        assert!(message.contains("record.jsonl") && message.contains("--again"), "{message}");
+    }
+
+    #[test]
+    fn a_run_that_is_being_written_is_left_alone() {
+        let mut bench = bench();
+        bench.train().expect("it trains");
+        let (path, _) = bench.records().remove(0);
+        let partial = path.with_file_name("record.jsonl.partial");
+        let file = fs::File::create(&partial).expect("a file");
+        file.lock().expect("a lock");
+        bench.arguments.again = true;
+        let error = bench.train().expect_err("another process is at it");
+        assert_eq!(error.exit_code(), 5);
+        assert!(error.to_string().contains("another process"), "{error}");
+    }
+
+    #[test]
+    fn settings_that_cannot_be_used_end_with_code_2() {
+        let mut bench = bench();
+        for (text, expected) in [
+            (
+                "optimizer.sgd.learning_rate=-1",
+                "optimizer.sgd.learning_rate must be finite and greater than 0, got -1 \
+                 (from --set optimizer.sgd.learning_rate=-1)",
+            ),
+            (
+                "training.batch=200",
+                "training.batch must be at most 100, the training images used, got 200 \
+                 (from --set training.batch=200)",
+            ),
+            (
+                "data.train_images=60001",
+                "data.train_images must be at most 60000, the training images that there are, \
+                 got 60001 (from --set data.train_images=60001)",
+            ),
+            (
+                "model.dropout.probability=1",
+                "model.dropout.probability must lie in [0, 1), got 1 \
+                 (from --set model.dropout.probability=1)",
+            ),
+            (
+                "training.updates=0",
+                "training.updates must be at least 1, got 0 (from --set training.updates=0)",
+            ),
+            (
+                "optimizer.sgd.learnig_rate=1",
+                "--set optimizer.sgd.learnig_rate=1: unknown key `optimizer.sgd.learnig_rate`; \
+                 did you mean `learning_rate`?",
+            ),
+            (
+                "methods.deca.model.weight_decay=1",
+                "--set methods.deca.model.weight_decay=1: the experiment has no method `deca`; \
+                 did you mean `decay`?",
+            ),
+            ("nonsense", "--set nonsense: expected KEY=VALUE, such as training.batch=50"),
+        ] {
+            assert_eq!(bench.failure_with(&[text]), (expected.to_owned(), 2));
+        }
+        let (message, code) = bench.failure_with(&["training.updates=many"]);
+        assert_eq!(code, 2);
+        assert!(
+            message.starts_with("training.updates: invalid type: string \"many\"")
+                && message.ends_with("(from --set training.updates=many)"),
+            "{message}"
+        );
+        let (message, _) = bench.failure_with(&["model.activation=rleu"]);
+        assert!(message.contains("unknown variant `rleu`, expected one of `relu`"), "{message}");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_ends_with_code_2() {
+        let bench = Bench::new(Backend::Flex, &CONFIG.replace("hidden", "hiden"));
+        let (message, code) = bench.failure();
+        assert_eq!(code, 2);
+        assert!(
+            message.ends_with("small.toml:11: unknown key `model.hiden`; did you mean `hidden`?"),
+            "{message}"
+        );
+        let bench = Bench::new(Backend::Flex, &CONFIG.replace("'none'", "'nothing'"));
+        let (message, code) = bench.failure();
+        assert_eq!(code, 2);
+        assert!(message.contains("has no method `nothing`; did you mean `none`?"), "{message}");
+        let mut bench = bench;
+        bench.arguments.config = "regularisation".into();
+        let (message, code) = bench.failure();
+        assert_eq!(code, 2);
+        assert!(message.contains("did you mean `regularization`?"), "{message}");
+    }
+
+    #[test]
+    fn the_command_line_is_the_last_word() {
+        let mut bench = bench();
+        bench.arguments.dry_run = true;
+        bench.arguments.overrides =
+            vec!["model.weight_decay=0.25".into(), "methods.decay.training.batch=5".into()];
+        let (done, plan) = bench.train().expect("a plan");
+        assert_eq!(done, Done::Finished);
+        assert!(!bench.arguments.runs_dir.exists());
+        for expected in [
+            "Does decay show on a small network?",
+            "model.weight_decay = 0.25",
+            "# --set model.weight_decay=0.25",
+            "# --set methods.decay.training.batch=5",
+            "2 methods x 2 seeds = 4 runs, 48 updates in all, on flex",
+        ] {
+            assert!(plan.contains(expected), "{expected}: {plan}");
+        }
+        assert!(!plan.contains("weight_decay = 0.5"), "{plan}");
+    }
+
+    #[test]
+    fn data_that_cannot_be_used_ends_with_code_3() {
+        let mut bench = bench();
+        let data = bench.directory.path().join("data");
+        fs::create_dir(&data).expect("a directory");
+        bench.arguments.data_dir = Some(data.clone());
+        let (message, code) = bench.failure();
+        assert_eq!(code, 3, "{message}");
+
+        let images = |count: u8| {
+            let mut file = vec![0, 0, 8, 3, 0, 0, 0, count, 0, 0, 0, 2, 0, 0, 0, 2];
+            file.extend(vec![7; 4 * usize::from(count)]);
+            file
+        };
+        let labels = |labels: &[u8]| {
+            let mut file = vec![0, 0, 8, 1, 0, 0, 0, labels.len() as u8];
+            file.extend(labels);
+            file
+        };
+        let good = labels(&[0, 1, 2, 3, 9]);
+        let write = |name: &str, bytes: &[u8]| fs::write(data.join(name), bytes).expect("written");
+        for part in ["train", "t10k"] {
+            write(&format!("{part}-images-idx3-ubyte"), &images(5));
+            write(&format!("{part}-labels-idx1-ubyte"), &good);
+        }
+        write("train-labels-idx1-ubyte", &labels(&[0, 1, 2, 3, 10]));
+        let (message, code) = bench.failure();
+        assert_eq!(code, 3);
+        assert!(
+            message.contains("train-labels-idx1-ubyte") && message.contains("10"),
+            "{message}"
+        );
+        write("train-labels-idx1-ubyte", &good);
+        write("t10k-images-idx3-ubyte", &images(5)[..30]);
+        let (message, code) = bench.failure();
+        assert_eq!(code, 3);
+        assert!(message.contains("t10k-images-idx3-ubyte"), "{message}");
+
+        write("t10k-images-idx3-ubyte", &images(5));
+        bench.arguments.overrides = vec![
+            "data.train_images=all".into(),
+            "data.test_images=all".into(),
+            "training.batch=5".into(),
+        ];
+        let (done, _) = bench.train().expect("now it trains, on images of 2x2");
+        assert_eq!(done, Done::Finished);
+    }
+}

@@ -1,0 +1,233 @@
+//! The network against formulas and numbers from elsewhere.
+
+use burn::module::Param;
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+use downhill_data::{Purpose, Stream};
+use downhill_model::{
+    Activation, BatchNorm, BatchNormConvention, DropoutConfig, DropoutKind, Mlp, MlpConfig, loss,
+};
+use downhill_trainer::Backend;
+
+use crate::backend::{distance, open, tensor, values};
+use crate::plain_network::{PlainNetwork, Visit, visit};
+use crate::reference::TORCH_BATCH_NORM;
+
+const INPUTS: usize = 5;
+const CLASSES: usize = 3;
+const BATCH: usize = 7;
+
+/// Regularized in every way that a network can be.
+fn configs() -> Vec<MlpConfig> {
+    let mut configs = Vec::new();
+    for activation in [Activation::Sigmoid, Activation::Tanh, Activation::Relu] {
+        for batch_norm in [
+            BatchNormConvention::None,
+            BatchNormConvention::Book,
+            BatchNormConvention::Torch,
+        ] {
+            for kind in [DropoutKind::Classic, DropoutKind::Inverted] {
+                let dropout = DropoutConfig { probability: 0.3, kind };
+                configs.push(MlpConfig {
+                    hidden: vec![4, 3],
+                    activation,
+                    batch_norm,
+                    dropout,
+                    weight_decay: 0.1,
+                    ..MlpConfig::default()
+                });
+            }
+        }
+    }
+    configs
+}
+
+fn network(config: &MlpConfig, seed: u64, backend: Backend) -> Mlp {
+    let mut stream = Stream::new(seed, Purpose::InitialWeights, 0);
+    let device = open(backend).autodiff();
+    Mlp::new(config, INPUTS, CLASSES, &device, &mut || stream.normal()).expect("within bounds")
+}
+
+/// Images from -1 to 1 and labels.
+fn batch(seed: u64) -> (Vec<f64>, Vec<u8>) {
+    let mut stream = Stream::new(seed, Purpose::Split, 0);
+    let images = (0..BATCH * INPUTS).map(|_| 2.0 * stream.uniform() - 1.0);
+    let images: Vec<f64> = images.map(|pixel| f64::from(pixel as f32)).collect();
+    let labels = (0..BATCH).map(|_| stream.below(CLASSES as u64) as u8).collect();
+    (images, labels)
+}
+
+struct Gradients<'a> {
+    of: &'a GradientsParams,
+    found: Vec<Vec<f64>>,
+}
+
+impl Visit for Gradients<'_> {
+    fn visit<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
+        let gradient = self.of.get::<D>(parameter.id).expect("every parameter is trained");
+        self.found.push(values(gradient));
+    }
+}
+
+/// Loss and gradients of a training step, and the masks that it used.
+fn step(mlp: &mut Mlp, images: &[f64], labels: &[u8], backend: Backend) -> Step {
+    let device = open(backend).autodiff();
+    let mut stream = Stream::new(3, Purpose::DropoutMask, 0);
+    let mut masks = Vec::new();
+    let mut keep_mask = |length, keep| {
+        let mask = stream.keep_mask(length, keep);
+        masks.push(mask.clone());
+        mask
+    };
+    let logits = mlp.forward(tensor(images, [BATCH, INPUTS], &device), &mut keep_mask);
+    let loss = loss::cross_entropy(logits, loss::one_hot(labels, CLASSES, &device));
+    let loss = loss + mlp.penalty().expect("there is weight decay");
+    let gradients = GradientsParams::from_grads(loss.backward(), mlp);
+    let mut visitor = Gradients { of: &gradients, found: Vec::new() };
+    visit(mlp, &mut visitor);
+    Step {
+        loss: values(loss)[0],
+        gradients: visitor.found,
+        masks,
+    }
+}
+
+struct Step {
+    loss: f64,
+    gradients: Vec<Vec<f64>>,
+    masks: Vec<Vec<f32>>,
+}
+
+/// Loss to 1e-6, each gradient to 2e-5 of the central difference of the loss in `f64`.
+pub(crate) fn loss_and_gradients_are_those_of_the_formulas(backend: Backend) {
+    let (images, labels) = batch(1);
+    for config in configs() {
+        let mut mlp = network(&config, 2, backend);
+        let plain = PlainNetwork::of(&mlp, &config);
+        let step = step(&mut mlp, &images, &labels, backend);
+        let plain_loss = plain.training_loss(&images, &labels, &step.masks);
+        assert!(
+            (step.loss - plain_loss).abs() < 1e-6 * plain_loss,
+            "{config:?}: loss {} instead of {plain_loss}",
+            step.loss
+        );
+        for (parameter, gradient) in step.gradients.iter().enumerate() {
+            let numeric = numeric_gradient(&plain, parameter, &images, &labels, &step.masks);
+            let distance = distance(gradient, &numeric);
+            assert!(distance < 2e-5, "{config:?}: parameter {parameter}: {distance:e}");
+        }
+    }
+}
+
+fn numeric_gradient(
+    plain: &PlainNetwork,
+    parameter: usize,
+    images: &[f64],
+    labels: &[u8],
+    masks: &[Vec<f32>],
+) -> Vec<f64> {
+    let h = 1e-5;
+    let at = |index: usize, by: f64| {
+        let mut moved = plain.clone();
+        moved.parameters[parameter][index] += by;
+        moved.training_loss(images, labels, masks)
+    };
+    let indices = 0..plain.parameters[parameter].len();
+    indices.map(|index| (at(index, h) - at(index, -h)) / (2.0 * h)).collect()
+}
+
+/// In evaluation nothing is dropped, and classic dropout scales where inverted does not.
+pub(crate) fn evaluation_is_that_of_the_formulas(backend: Backend) {
+    let (images, labels) = batch(1);
+    let device = open(backend);
+    for config in configs() {
+        if config.batch_norm != BatchNormConvention::None {
+            continue;
+        }
+        let mlp = burn::module::Module::valid(&network(&config, 2, backend));
+        let expected = PlainNetwork::of(&mlp, &config).evaluation_loss(&images, &labels);
+        let logits = mlp.evaluate(tensor(&images, [BATCH, INPUTS], &device));
+        let found = loss::cross_entropy(logits, loss::one_hot(&labels, CLASSES, &device));
+        let found = values(found)[0];
+        assert!((found - expected).abs() < 1e-6 * expected, "{config:?}: {found}");
+    }
+}
+
+/// Forward, backward, running statistics and evaluation, to 2e-6 of the largest number.
+pub(crate) fn batch_norm_is_that_of_pytorch(backend: Backend) {
+    let torch = &*TORCH_BATCH_NORM;
+    let device = open(backend).autodiff();
+    let (batch, units) = (torch.x.len(), torch.x[0].len());
+    let rows = |rows: &[Vec<f64>]| -> Tensor<2> { tensor(&rows.concat(), [batch, units], &device) };
+    let mut norm = BatchNorm::new(BatchNormConvention::Torch, units, &device).expect("a norm");
+
+    let x = rows(&torch.x).require_grad();
+    let y = norm.train(x.clone());
+    let gradients = (y.clone() * rows(&torch.upstream)).sum().backward();
+    let dx = x.grad(&gradients).expect("x has a gradient");
+    let scale = norm.scale.val().grad(&gradients).expect("scale has a gradient");
+    let shift = norm.shift.val().grad(&gradients).expect("shift has a gradient");
+    let evaluated = norm.evaluate(rows(&torch.x));
+    for (what, found, expected) in [
+        ("y", values(y), torch.y.concat()),
+        ("dx", values(dx), torch.dx.concat()),
+        ("scale", values(scale), torch.dgamma.clone()),
+        ("shift", values(shift), torch.dbeta.clone()),
+        ("running mean", values(norm.running_mean.val()), torch.running_mean.clone()),
+        (
+            "running variance",
+            values(norm.running_variance.val()),
+            torch.running_var_unbiased.clone(),
+        ),
+        ("evaluation", values(evaluated), torch.y_eval.concat()),
+    ] {
+        let distance = distance(&found, &expected);
+        assert!(distance < 2e-6 * largest(&expected), "{what}: {distance:e}");
+    }
+}
+
+fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |largest, value| largest.max(value.abs()))
+}
+
+/// Epsilon 1e-6, both running statistics from 0, keeping 0.9, with the biased variance.
+pub(crate) fn batch_norm_of_the_book(backend: Backend) {
+    let device = open(backend).autodiff();
+    let mut norm = BatchNorm::new(BatchNormConvention::Book, 1, &device).expect("a norm");
+    // So small that epsilon weighs as much as the variance, 1e-6.
+    let x = || tensor(&[0.001, 0.003], [2, 1], &device);
+    let y = values(norm.train(x()));
+    let expected = 0.001 / (1e-6_f64 + 1e-6).sqrt();
+    assert!(distance(&y, &[-expected, expected]) < 1e-5, "{y:?}");
+    let (mean, variance) = (0.1 * 0.002, 0.1 * 1e-6);
+    assert!(distance(&values(norm.running_mean.val()), &[mean]) < 1e-9);
+    assert!(distance(&values(norm.running_variance.val()), &[variance]) < 1e-12);
+
+    let y = values(norm.evaluate(x()));
+    let evaluated = |x: f64| (x - mean) / (variance + 1e-6).sqrt();
+    assert!(distance(&y, &[evaluated(0.001), evaluated(0.003)]) < 1e-5, "{y:?}");
+
+    let _ = norm.train(x());
+    let second = 0.9 * mean + 0.1 * 0.002;
+    assert!(distance(&values(norm.running_mean.val()), &[second]) < 1e-9);
+}
+
+/// A step must not change the running statistics of a copy that was taken before.
+pub(crate) fn a_copy_keeps_its_running_statistics(backend: Backend) {
+    let config = MlpConfig {
+        hidden: vec![4],
+        batch_norm: BatchNormConvention::Torch,
+        weight_decay: 0.1,
+        ..MlpConfig::default()
+    };
+    let (images, labels) = batch(1);
+    let mut mlp = network(&config, 2, backend);
+    let copy = mlp.clone();
+    let mean = |mlp: &Mlp| {
+        let norm = mlp.hidden[0].norm.as_ref().expect("a norm");
+        values(norm.running_mean.val())
+    };
+    step(&mut mlp, &images, &labels, backend);
+    assert_eq!(mean(&copy), [0.0; 4]);
+    assert!(largest(&mean(&mlp)) > 0.0);
+}

@@ -1,0 +1,168 @@
+//! Whole trainings, without files.
+
+use std::sync::LazyLock;
+
+use downhill_data::{ImagePair, ImageSet, Purpose, Stream, load_mnist, split};
+use downhill_model::{Mlp, MlpConfig};
+use downhill_report::record::{Evaluation, Outcome, RunEnd};
+use downhill_trainer::config::TrainingConfig;
+use downhill_trainer::device_data::DeviceSet;
+use downhill_trainer::training::{Observer, Training};
+use downhill_trainer::{Backend, TrainError};
+
+use crate::backend::open;
+use crate::plain_network::PlainNetwork;
+
+static MNIST: LazyLock<ImagePair> = LazyLock::new(|| load_mnist().expect("MNIST is inside"));
+
+/// Every kind of randomness and every regularizer, on 200 images.
+const CONFIG: &str = "
+    data = { train_images = 200, test_images = 100 }
+    training = { batch = 50, batch_order = 'with-replacement', updates = 13, evaluate_every = 6 }
+    optimizer.adam.learning_rate = 0.01
+    [model]
+    hidden = [20, 10]
+    batch_norm = 'book'
+    dropout.probability = 0.2
+    weight_decay = 0.001
+";
+
+fn config(text: &str) -> TrainingConfig {
+    toml::from_str(text).expect("the config is right")
+}
+
+fn first(set: &ImageSet, images: usize) -> ImageSet {
+    let indices = split::first(images, set.len()).expect("so many there are");
+    set.select(&indices).expect("they are there")
+}
+
+/// Keeps what it is told.
+#[derive(Default)]
+struct Notes(Vec<Evaluation>);
+
+impl Observer for Notes {
+    fn evaluated(&mut self, evaluation: &Evaluation) -> Result<(), TrainError> {
+        self.0.push(*evaluation);
+        Ok(())
+    }
+
+    fn updated(&mut self) -> bool {
+        true
+    }
+}
+
+fn train(config: &TrainingConfig, seed: u64, backend: Backend) -> (Vec<Evaluation>, RunEnd) {
+    let device = open(backend);
+    let train = first(&MNIST.train, config.data.train_images.of(MNIST.train.len()));
+    let test = first(&MNIST.test, config.data.test_images.of(MNIST.test.len()));
+    let training = Training {
+        config,
+        seed,
+        train: &DeviceSet::new(&train, backend, &device),
+        test: &DeviceSet::new(&test, backend, &device),
+        image_size: train.image_size(),
+        device: &device,
+    };
+    let mut notes = Notes::default();
+    let end = training.run(&mut notes).expect("it trains").expect("nobody stops it");
+    (notes.0, end)
+}
+
+fn scaled(set: &ImageSet) -> Vec<f64> {
+    let pixels = set.pixels().iter();
+    pixels.map(|&pixel| f64::from(f32::from(pixel) / 255.0)).collect()
+}
+
+/// The network of a seed before its first update, in plain `f64`.
+fn plain(config: &MlpConfig, seed: u64, backend: Backend) -> PlainNetwork {
+    let mut stream = Stream::new(seed, Purpose::InitialWeights, 0);
+    let mlp = Mlp::new(config, 784, 10, &open(backend), &mut || stream.normal());
+    PlainNetwork::of(&mlp.expect("within bounds"), config)
+}
+
+/// The loss before the first update is, to 1e-5, that of the network written out in `f64`.
+pub(crate) fn the_first_loss_is_the_same_everywhere(backend: Backend) {
+    let config = config(
+        "data = { train_images = 200, test_images = 100 }
+         training = { batch = 10, updates = 1 }
+         model.hidden = [100, 100, 100]",
+    );
+    let (evaluations, _) = train(&config, 7, backend);
+    let plain = plain(&config.model, 7, backend);
+    let train = first(&MNIST.train, 200);
+    let test = first(&MNIST.test, 100);
+    for (found, set) in [(evaluations[0].train, &train), (evaluations[0].test, &test)] {
+        let expected = plain.evaluation_loss(&scaled(set), set.labels());
+        assert!(
+            (found.loss - expected).abs() < 1e-5 * expected,
+            "{} instead of {expected}",
+            found.loss
+        );
+    }
+    assert_eq!(evaluations[0].updates, 0);
+    assert_eq!(evaluations[0].epoch, None);
+}
+
+/// Twice the same numbers on the CPU, others with another seed.
+pub(crate) fn a_training_repeats(backend: Backend) {
+    let config = config(CONFIG);
+    let once = train(&config, 1, backend);
+    let (evaluations, end) = &once;
+    let updates: Vec<u64> = evaluations.iter().map(|evaluation| evaluation.updates).collect();
+    assert_eq!(updates, [0, 1, 7, 13]);
+    let epochs: Vec<_> = evaluations.iter().map(|evaluation| evaluation.epoch).collect();
+    assert_eq!(epochs, [None, Some(0), Some(1), Some(3)]);
+    assert_eq!(end.outcome, Outcome::Finished);
+    assert!(evaluations[3].train.loss < 0.9 * evaluations[0].train.loss);
+
+    let twice = train(&config, 1, backend);
+    match backend {
+        Backend::Flex | Backend::Ndarray => assert_eq!(once, twice),
+        // Sums on a GPU may take their terms in another order.
+        Backend::Wgpu => assert!((once.0[3].train.loss - twice.0[3].train.loss).abs() < 1e-3),
+    }
+    assert_ne!(once.0[0], train(&config, 2, backend).0[0]);
+}
+
+/// Weights, batches and masks are the same on every backend: after a few updates with all of them
+/// the losses still agree, with those of flex, to 1e-4.
+pub(crate) fn a_few_updates_agree_everywhere(backend: Backend) {
+    let (evaluations, _) = train(&config(CONFIG), 1, backend);
+    let losses: Vec<f64> = evaluations.iter().map(|evaluation| evaluation.test.loss).collect();
+    for (found, flex) in losses.iter().zip(LOSSES_ON_FLEX) {
+        assert!((found - flex).abs() < 1e-4 * flex, "{losses:?} instead of {LOSSES_ON_FLEX:?}");
+    }
+    assert_eq!(losses.len(), LOSSES_ON_FLEX.len());
+}
+
+const LOSSES_ON_FLEX: [f64; 4] = [0.0; 4];
+
+/// A rate far too high: the update at which the loss stopped being finite is told.
+pub(crate) fn divergence_is_an_outcome(backend: Backend) {
+    let config = config(
+        "data = { train_images = 200, test_images = 100 }
+         training = { batch = 50, updates = 50, evaluate_every = 20 }
+         optimizer.sgd.learning_rate = 1e30",
+    );
+    let (evaluations, end) = train(&config, 1, backend);
+    let Outcome::Diverged { update } = end.outcome else {
+        panic!("it should have diverged: {end:?}");
+    };
+    assert!((2..=21).contains(&update), "{update}");
+    assert!(evaluations.iter().all(|evaluation| evaluation.train.loss.is_finite()));
+}
+
+/// All 60,000 images, more than one buffer of software Vulkan holds as `f32`.
+pub(crate) fn sixty_thousand_images_fit(backend: Backend) {
+    let config = config(
+        "data = { train_images = 'all', test_images = 100 }
+         training = { batch = 100, updates = 2 }
+         model.hidden = []",
+    );
+    let (evaluations, _) = train(&config, 7, backend);
+    let expected = plain(&config.model, 7, backend)
+        .evaluation_loss(&scaled(&MNIST.train), MNIST.train.labels());
+    let found = evaluations[0].train.loss;
+    assert!((found - expected).abs() < 1e-5 * expected, "{found} instead of {expected}");
+    assert!(evaluations[2].train.loss < found);
+}
