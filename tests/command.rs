@@ -53,6 +53,7 @@ impl Bench {
             seeds: None,
             methods: Vec::new(),
             dry_run: false,
+            quiet: true,
             again: false,
             data_dir: None,
             runs_dir: directory.path().join("runs"),
@@ -290,10 +291,10 @@ mod on_flex {
             message.ends_with("small.toml:11: unknown key `model.hiden`; did you mean `hidden`?"),
             "{message}"
         );
-        let bench = Bench::new(Backend::Flex, &CONFIG.replace("'none'", "'nothing'"));
+        let bench = Bench::new(Backend::Flex, &CONFIG.replace("'none'", "'nonne'"));
         let (message, code) = bench.failure();
         assert_eq!(code, 2);
-        assert!(message.contains("has no method `nothing`; did you mean `none`?"), "{message}");
+        assert!(message.contains("has no method `nonne`; did you mean `none`?"), "{message}");
         let mut bench = bench;
         bench.arguments.config = "regularisation".into();
         let (message, code) = bench.failure();

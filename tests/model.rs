@@ -45,7 +45,16 @@ fn configs() -> Vec<MlpConfig> {
 fn network(config: &MlpConfig, seed: u64, backend: Backend) -> Mlp {
     let mut stream = Stream::new(seed, Purpose::InitialWeights, 0);
     let device = open(backend).autodiff();
-    Mlp::new(config, INPUTS, CLASSES, &device, &mut || stream.normal()).expect("within bounds")
+    let mlp = Mlp::new(config, INPUTS, CLASSES, &device, &mut || stream.normal());
+    let mut mlp = mlp.expect("within bounds");
+    // Biases start at 0, where an image whose inputs are all dropped sits on the kink of ReLU and
+    // has no derivative.
+    for layer in &mut mlp.hidden {
+        let units = layer.linear.weight.dims()[1];
+        let biases: Vec<f64> = (0..units).map(|_| 0.1 * stream.normal()).collect();
+        layer.linear.bias = Some(Param::from_tensor(tensor(&biases, [units], &device)));
+    }
+    mlp
 }
 
 /// Images from -1 to 1 and labels.

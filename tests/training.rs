@@ -135,7 +135,7 @@ pub(crate) fn a_few_updates_agree_everywhere(backend: Backend) {
     assert_eq!(losses.len(), LOSSES_ON_FLEX.len());
 }
 
-const LOSSES_ON_FLEX: [f64; 4] = [0.0; 4];
+const LOSSES_ON_FLEX: [f64; 4] = [709_938.88, 16.887978515625, 2.3417697143554688, 1.92666748046875];
 
 /// A rate far too high: the update at which the loss stopped being finite is told.
 pub(crate) fn divergence_is_an_outcome(backend: Backend) {
@@ -148,7 +148,7 @@ pub(crate) fn divergence_is_an_outcome(backend: Backend) {
     let Outcome::Diverged { update } = end.outcome else {
         panic!("it should have diverged: {end:?}");
     };
-    assert!((2..=21).contains(&update), "{update}");
+    assert!((1..=21).contains(&update), "{update}");
     assert!(evaluations.iter().all(|evaluation| evaluation.train.loss.is_finite()));
 }
 

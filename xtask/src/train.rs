@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn without_a_driver_the_error_says_what_to_install() {
         let directory = tempfile::tempdir().unwrap();
-        let Err(error) = wgpu(&System::at(directory.path(), &[])) else {
+        let Err(error) = wgpu(&System::under(directory.path(), &[])) else {
             panic!("found a driver in an empty directory");
         };
         let text = error.to_string();

@@ -2,10 +2,11 @@
 
 use maud::{Markup, html};
 
+use crate::colors::style;
 use crate::curves::{self, Axes, Quantity};
 use crate::experiment::Experiment;
 use crate::number_text::{Precision, quoted};
-use crate::plot::{Look, coordinate, style};
+use crate::plot::{Look, coordinate};
 use crate::record::Evaluation;
 use crate::statistics::PairedDifferences;
 use crate::strips::{self, Row, Strips};

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::colors::style;
 use crate::curves::Quantity;
 use crate::experiment::{Experiment, Method};
 use crate::figures;
 use crate::findings::findings;
 use crate::limits::limits;
 use crate::number_text::{Precision, count, duration, fixed, loss};
-use crate::plot::style;
 use crate::record::Outcome;
 use crate::record_lines::RunRecord;
 use crate::summary::{Summary, final_evaluation};
@@ -186,7 +186,7 @@ fn provenance(experiment: &Experiment) -> Markup {
                 li { (method.name) ": " (changes(method)) }
             }
         }
-        details open { summary { "Resolved config" } pre tabindex="0" { (experiment.config_toml) } }
+        details open="open" { summary { "Resolved config" } pre tabindex="0" { (experiment.config_toml) } }
         details { summary { "Every run" } (every_run(experiment)) }
     };
     section("provenance", "How it was made", &content)

@@ -208,7 +208,7 @@ mod tests {
         experiment.methods[0].runs[0].header.data.train_images = 60_000;
         let text = text_of(&experiment);
         for absent in [
-            "few:",
+            "are few",
             "Student",
             "multiple comparisons",
             "tuned",

@@ -1,9 +1,10 @@
-//! Scales, ticks, markers and colors: what all figures are drawn with.
+//! Scales, ticks and markers: what all figures are drawn with.
 
 use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
+use crate::colors::METHOD_COLORS;
 use crate::number_text::count;
 
 /// Maps values to coordinates. Values outside are drawn at the edge.
@@ -230,88 +231,6 @@ pub(crate) fn shortened(name: &str, length: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
-/// Colors of one scheme: background, panel, text, secondary text, rules, training, baseline.
-struct Scheme {
-    background: &'static str,
-    panel: &'static str,
-    ink: &'static str,
-    muted: &'static str,
-    rule: &'static str,
-    train: &'static str,
-    base: &'static str,
-    /// Position of the scheme's color in each entry of [`METHOD_COLORS`].
-    column: usize,
-}
-
-const LIGHT: Scheme = Scheme {
-    background: "#ffffff",
-    panel: "#f5f6f8",
-    ink: "#1b1f24",
-    muted: "#545d68",
-    rule: "#d0d6dd",
-    train: "#6e7680",
-    base: "#30363d",
-    column: 0,
-};
-
-const DARK: Scheme = Scheme {
-    background: "#14171a",
-    panel: "#1d2125",
-    ink: "#e6e8ea",
-    muted: "#a9b1b9",
-    rule: "#3d444c",
-    train: "#98a1aa",
-    base: "#dfe3e6",
-    column: 1,
-};
-
-/// Colors of methods other than the baseline, after Okabe and Ito, for light and dark.
-const METHOD_COLORS: [[&str; 2]; 8] = [
-    ["#0072b2", "#56b4e9"],
-    ["#b84e00", "#f08a3c"],
-    ["#007a5a", "#2fc79a"],
-    ["#a23e8c", "#e08bcb"],
-    ["#7a6a00", "#e5d84a"],
-    ["#5b4fc4", "#a99cff"],
-    ["#b0123f", "#ff7f9b"],
-    ["#1f7a8c", "#7fd6e8"],
-];
-
-/// The colors as CSS custom properties, and how the parts of a figure use them.
-pub(crate) fn style(with_dark: bool) -> String {
-    let mut css = variables(&LIGHT);
-    if with_dark {
-        let _ = write!(
-            css,
-            "@media screen and (prefers-color-scheme:dark){{{}}}",
-            variables(&DARK)
-        );
-    }
-    css.push_str(".base{--c:var(--base)}");
-    for index in 0..METHOD_COLORS.len() {
-        let _ = write!(css, ".m{index}{{--c:var(--m{index})}}");
-    }
-    css.push_str(include_str!("figure.css"));
-    css
-}
-
-fn variables(scheme: &Scheme) -> String {
-    let mut css = format!(
-        ":root{{--background:{};--panel:{};--ink:{};--muted:{};--rule:{};--train:{};--base:{}",
-        scheme.background,
-        scheme.panel,
-        scheme.ink,
-        scheme.muted,
-        scheme.rule,
-        scheme.train,
-        scheme.base
-    );
-    for (index, colors) in METHOD_COLORS.iter().enumerate() {
-        let _ = write!(css, ";--m{index}:{}", colors[scheme.column]);
-    }
-    css + "}"
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -351,40 +270,5 @@ mod tests {
             (round_below(0.03), round_above(0.03), round_above(2.3)),
             (0.02, 0.05, 5.0)
         );
-    }
-
-    /// Contrast by WCAG 2.2, 1 to 21.
-    fn contrast(left: &str, right: &str) -> f64 {
-        let luminance = |color: &str| -> f64 {
-            let channel = |at: usize| {
-                let value = f64::from(u8::from_str_radix(&color[at..at + 2], 16).unwrap()) / 255.0;
-                if value <= 0.04045 {
-                    value / 12.92
-                } else {
-                    ((value + 0.055) / 1.055).powf(2.4)
-                }
-            };
-            0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
-        };
-        let (left, right) = (luminance(left), luminance(right));
-        (left.max(right) + 0.05) / (left.min(right) + 0.05)
-    }
-
-    #[test]
-    fn text_and_lines_stand_out_from_both_backgrounds() {
-        for scheme in [LIGHT, DARK] {
-            for background in [scheme.background, scheme.panel] {
-                for text in [scheme.ink, scheme.muted] {
-                    assert!(contrast(text, background) >= 4.5, "{text} on {background}");
-                }
-                let methods = METHOD_COLORS.iter().map(|colors| colors[scheme.column]);
-                for color in methods.chain([scheme.base, scheme.train]) {
-                    assert!(
-                        contrast(color, background) >= 3.0,
-                        "{color} on {background}"
-                    );
-                }
-            }
-        }
     }
 }

@@ -39,7 +39,8 @@ pub(crate) struct MethodSummary {
     pub(crate) test_accuracy: Option<Statistics>,
     /// What only finished runs have; `None` if there are none.
     pub(crate) finished_only: Option<FinishedOnly>,
-    /// Differences to the baseline; `None` for the baseline itself and where no seed is shared.
+    /// Differences to the baseline; `None` for the baseline itself, where no seed is shared and
+    /// where no run of the baseline finished.
     pub(crate) versus_baseline: Option<Comparison>,
 }
 
@@ -202,6 +203,9 @@ fn gap(evaluation: &Evaluation) -> f64 {
 }
 
 fn compare(baseline: &MethodSummary, method: &MethodSummary) -> Option<Comparison> {
+    if baseline.finished.is_empty() {
+        return None;
+    }
     let test = |last: &Evaluation| last.test.accuracy;
     let (before, after) = (baseline.by_seed(test), method.by_seed(test));
     let (gap_before, gap_after) = (baseline.finished_by_seed(gap), method.finished_by_seed(gap));

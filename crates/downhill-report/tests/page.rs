@@ -67,8 +67,10 @@ fn every_shape() -> Vec<Experiment> {
 }
 
 fn parsed(text: &str) -> Document<'_> {
-    let mut options = ParsingOptions::default();
-    options.allow_dtd = true;
+    let options = ParsingOptions {
+        allow_dtd: true,
+        ..ParsingOptions::default()
+    };
     Document::parse_with_options(text, options).expect("well-formed")
 }
 

@@ -36,6 +36,10 @@ pub struct TrainArguments {
     #[arg(long)]
     pub dry_run: bool,
 
+    /// Show no progress, only what was found
+    #[arg(long)]
+    pub quiet: bool,
+
     /// Train again even where finished runs are there; their records are replaced
     #[arg(long)]
     pub again: bool,

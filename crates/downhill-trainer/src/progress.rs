@@ -25,7 +25,7 @@ impl Progress {
         Self { bar }
     }
 
-    /// Shows nothing: for tests.
+    /// Shows nothing.
     pub fn silent() -> Self {
         let bar = Some(ProgressBar::hidden());
         Self { bar }

@@ -76,12 +76,16 @@ pub fn train(
     } else {
         let start = Instant::now();
         let updates = missing.iter().map(|run| run.method.config.training.updates);
+        let progress = match arguments.quiet {
+            true => Progress::silent(),
+            false => Progress::new(updates.sum()),
+        };
         let workshop = Workshop {
             backend: plan.backend,
             device: &device,
             data: &data,
             store: &store,
-            progress: &Progress::new(updates.sum()),
+            progress: &progress,
             stop,
             workers: workers(arguments, plan.backend),
         };

@@ -191,7 +191,7 @@ mod tests {
 
     impl System {
         /// A machine whose files lie in a directory.
-        pub(crate) fn at(root: &Path, variables: &[(&str, &str)]) -> Self {
+        pub(crate) fn under(root: &Path, variables: &[(&str, &str)]) -> Self {
             let variables = variables.iter();
             Self {
                 root: root.into(),
@@ -232,7 +232,7 @@ mod tests {
         ];
         for (files, missing) in cases {
             let root = machine(files);
-            let vulkan = System::at(root.path(), &[]).vulkan();
+            let vulkan = System::under(root.path(), &[]).vulkan();
             assert!(!vulkan.is_complete(), "{files:?}");
             assert_eq!(vulkan.missing(), missing);
         }
@@ -249,7 +249,7 @@ mod tests {
             "home/me/.config/vulkan/icd.d",
         ] {
             let root = machine(&[LOADER, &format!("{directory}/lvp_icd.json")]);
-            let vulkan = System::at(root.path(), &[("HOME", "/home/me")]).vulkan();
+            let vulkan = System::under(root.path(), &[("HOME", "/home/me")]).vulkan();
             assert!(vulkan.is_complete(), "{directory}");
         }
         let root = machine(&[LOADER, "data/vulkan/icd.d/lvp_icd.json"]);
@@ -259,7 +259,7 @@ mod tests {
             "XDG_CONFIG_HOME",
             "XDG_CONFIG_DIRS",
         ] {
-            let vulkan = System::at(root.path(), &[(variable, "/data")]).vulkan();
+            let vulkan = System::under(root.path(), &[(variable, "/data")]).vulkan();
             assert!(vulkan.is_complete(), "{variable}");
         }
     }
@@ -279,7 +279,7 @@ mod tests {
                 ("/nowhere.json", false),
                 ("", true),
             ] {
-                let vulkan = System::at(root.path(), &[(variable, value)]).vulkan();
+                let vulkan = System::under(root.path(), &[(variable, value)]).vulkan();
                 assert_eq!(vulkan.is_complete(), is_complete, "{variable}={value}");
             }
         }
@@ -296,7 +296,7 @@ mod tests {
             "mine",
         ] {
             let root = machine(&[manifest, &format!("{directory}/libvulkan.so.1")]);
-            let system = System::at(root.path(), &[("LD_LIBRARY_PATH", "/else:/mine")]);
+            let system = System::under(root.path(), &[("LD_LIBRARY_PATH", "/else:/mine")]);
             assert!(system.vulkan().is_complete(), "{directory}");
         }
         let root = machine(&[
@@ -309,7 +309,7 @@ mod tests {
             "# opt\n/opt/lib\n",
         )
         .unwrap();
-        assert!(System::at(root.path(), &[]).vulkan().is_complete());
+        assert!(System::under(root.path(), &[]).vulkan().is_complete());
     }
 
     #[test]
@@ -325,7 +325,11 @@ mod tests {
         ];
         for (files, has_gpu) in cases {
             let root = machine(files);
-            assert_eq!(System::at(root.path(), &[]).has_gpu(), has_gpu, "{files:?}");
+            assert_eq!(
+                System::under(root.path(), &[]).has_gpu(),
+                has_gpu,
+                "{files:?}"
+            );
         }
     }
 }

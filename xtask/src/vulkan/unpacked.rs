@@ -179,7 +179,10 @@ mod tests {
         else {
             panic!("{variables:?}");
         };
-        assert_eq!((first, second), (unpacked.manifest.as_os_str(), first));
+        assert_eq!(
+            (Path::new(first), second),
+            (unpacked.manifest.as_path(), first)
+        );
         let mut listed = env::split_paths(list);
         assert_eq!(
             listed.next(),

@@ -1,0 +1,187 @@
+//! The answer in words, for experiments whose numbers are known.
+
+use downhill_report::record::Outcome;
+use downhill_report::sample::{self, decay, experiment, method, run};
+use downhill_report::{Method, findings};
+
+fn diverged_method(name: &str, seeds: u64) -> Method {
+    let outcome = || Outcome::Diverged { update: 20 };
+    let runs = (0..seeds).map(|seed| run(name, seed, &[(1, 0.1, 0.1)], outcome()));
+    let runs = runs.collect();
+    Method {
+        runs,
+        ..method(name, 601, &[])
+    }
+}
+
+#[test]
+fn a_narrower_gap_with_lower_test_accuracy_is_called_no_help() {
+    let found = findings(&decay());
+    assert_eq!(
+        found,
+        [
+            "Compared with “none”, “weight-decay” narrows the gap between training and test \
+             accuracy and lowers test accuracy (at these settings and this budget it does not \
+             help).",
+            "“none” ends at 100.0 % training and 76.0 % test accuracy (95 % interval 74.7 to \
+             77.3, 4 seeds), a gap of 24.0 points.",
+            "“weight-decay” narrows the gap between training and test accuracy from 24.0 to \
+             17.8 points, and lowers test accuracy by 4.0 points, from 76.0 to 72.0 % (95 % \
+             interval 2.7 to 5.3, 4 seeds). The narrower gap is no gain: training accuracy \
+             falls by more than test accuracy does.",
+            "“none” classifies all 300 training images correctly in every run.",
+        ]
+    );
+}
+
+#[test]
+fn an_interval_with_zero_is_not_distinguishable() {
+    let none = [(0.9, 0.76), (0.9, 0.75), (0.9, 0.77)];
+    let same = [(0.9, 0.75), (0.9, 0.76), (0.9, 0.77)];
+    let found = findings(&experiment(
+        Some("none"),
+        vec![method("none", 601, &none), method("other", 601, &same)],
+    ));
+    assert_eq!(
+        found[0],
+        "Compared with “none”, “other” is not distinguishable, neither in the gap nor in test \
+         accuracy."
+    );
+    assert!(found[2].contains(
+        "; its test accuracy is not distinguishable from that of “none” (76.0 against 76.0 %; \
+         difference 0.0 points, 95 % interval −2.5 to +2.5, 3 seeds)."
+    ));
+}
+
+#[test]
+fn higher_test_accuracy_is_said_as_plainly() {
+    let none = [(0.9, 0.70), (0.9, 0.71), (0.9, 0.72)];
+    let better = [(0.9, 0.80), (0.9, 0.81), (0.9, 0.82)];
+    let methods = vec![method("none", 601, &none), method("other", 601, &better)];
+    let found = findings(&experiment(Some("none"), methods));
+    assert_eq!(
+        found[0],
+        "Compared with “none”, “other” narrows the gap between training and test accuracy and \
+         raises test accuracy."
+    );
+    assert!(found[2].contains("and raises test accuracy by 10.0 points"));
+    assert!(!found.join(" ").contains("no gain"));
+}
+
+#[test]
+fn different_numbers_of_updates_are_named() {
+    let finals = [(0.9, 0.70), (0.9, 0.71)];
+    let methods = vec![method("a", 601, &finals), method("b", 1201, &finals)];
+    assert_eq!(
+        findings(&experiment(Some("a"), methods)).last().unwrap(),
+        "The methods did not make the same number of updates (601 for “a”; 1,201 for “b”), so \
+         their final values differ by that, too."
+    );
+}
+
+#[test]
+fn diverged_runs_count_as_worst_and_are_named() {
+    let mut experiment = decay();
+    let outcome = Outcome::Diverged { update: 1_234 };
+    experiment.methods[1].runs[2] = run("weight-decay", 2, &[(1, 0.1, 0.1)], outcome);
+    let found = findings(&experiment).join("\n");
+    assert!(
+        found.contains(
+            "Of “weight-decay”, 1 of 4 runs diverged (seed 2 at update 1,234) and count as 0 % \
+             accuracy. Without them, over the 3 runs that finished, mean test accuracy is 71.7 %."
+        ),
+        "{found}"
+    );
+    assert!(
+        found.contains("(over the 3 seeds that finished in both)"),
+        "{found}"
+    );
+    assert!(found.contains("difference −22.3 points"), "{found}");
+}
+
+#[test]
+fn a_method_of_which_every_run_diverged_is_not_hidden() {
+    let none = [(1.0, 0.76), (1.0, 0.75)];
+    let methods = vec![method("none", 601, &none), diverged_method("wild", 2)];
+    let found = findings(&experiment(Some("none"), methods)).join("\n");
+    assert!(found.starts_with("Compared with “none”, every run of “wild” diverges."));
+    assert!(
+        found.contains(
+            "All 2 runs of “wild” diverged: counted as 0 %, that is 75.5 points of test \
+             accuracy below “none”."
+        ),
+        "{found}"
+    );
+}
+
+#[test]
+fn everything_diverged_is_said_without_a_comparison_of_zeros() {
+    let methods = vec![diverged_method("calm", 3), diverged_method("wild", 3)];
+    let found = findings(&experiment(Some("calm"), methods)).join("\n");
+    assert!(found.contains("“calm” has no final value: all of its runs diverged (3 runs)."));
+    assert!(
+        found.contains("No run of “calm” finished to compare it with."),
+        "{found}"
+    );
+    assert!(
+        !found.contains("distinguishable") && !found.contains("below"),
+        "{found}"
+    );
+    let one = findings(&experiment(None, vec![diverged_method("wild", 1)]));
+    assert_eq!(
+        one[0],
+        "“wild” has no final value: all of its runs diverged (1 run)."
+    );
+}
+
+#[test]
+fn one_seed_has_no_interval() {
+    let mut experiment = decay();
+    experiment
+        .methods
+        .iter_mut()
+        .for_each(|method| method.runs.truncate(1));
+    let found = findings(&experiment);
+    assert_eq!(
+        found[0],
+        "“none” ends at 100.00 % training and 76.00 % test accuracy (one seed: no interval), a \
+         gap of 24.00 points."
+    );
+    assert_eq!(
+        found[1],
+        "“weight-decay” ends with a gap of 18.00 instead of 24.00 points and has 72.00 instead \
+         of 76.00 % test accuracy. One seed has no interval and says nothing beyond itself."
+    );
+}
+
+#[test]
+fn one_method_or_no_baseline_is_reported_without_differences() {
+    let mut experiment = decay();
+    experiment.baseline = None;
+    let found = findings(&experiment);
+    assert_eq!(
+        found[0],
+        "Mean test accuracy is highest for “none” (76.0 %) and lowest for “weight-decay” \
+         (72.0 %); no baseline is named, so no difference is tested."
+    );
+    assert!(
+        found[2].starts_with("“weight-decay” ends at 89.8 % training"),
+        "{found:?}"
+    );
+    experiment.methods.truncate(1);
+    assert!(findings(&experiment)[0].starts_with("“none” ends at 100.0 % training"));
+    experiment.methods[0].runs.clear();
+    assert_eq!(findings(&experiment), ["There are no runs yet."]);
+    experiment.methods.clear();
+    assert_eq!(findings(&experiment), ["There are no runs yet."]);
+}
+
+#[test]
+fn methods_without_a_shared_seed_are_not_compared() {
+    let mut experiment = sample::decay();
+    for run in &mut experiment.methods[1].runs {
+        run.header.seed += 100;
+    }
+    let found = findings(&experiment).join("\n");
+    assert!(found.contains("It shares no seed with “none” to compare it by."));
+}
