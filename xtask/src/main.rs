@@ -64,3 +64,31 @@ fn main() -> ExitCode {
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn an_unknown_backend_is_refused_with_those_there_are() {
+        for command in ["train", "test"] {
+            let parsed = Arguments::try_parse_from(["xtask", command, "--backend", "cuda"]);
+            let Err(error) = parsed else {
+                panic!("{command} takes an unknown backend");
+            };
+            assert_eq!(
+                (error.kind(), error.exit_code()),
+                (ErrorKind::InvalidValue, 2)
+            );
+            assert!(error.to_string().contains("flex, ndarray, wgpu"), "{error}");
+        }
+    }
+}

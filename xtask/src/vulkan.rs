@@ -48,6 +48,9 @@ pub(crate) fn find_or_get(system: &System, no_setup: bool) -> Result<Driver> {
         return Ok(driver);
     }
     let missing = system.vulkan().missing();
+    if let Some(variable) = system.vulkan().misnamed_by() {
+        bail!("{missing}; correct the variable {variable} or unset it");
+    }
     let packages = PACKAGES.join(" ");
     if no_setup {
         bail!("{missing}, and --no-setup forbids to get one (Debian, Ubuntu: {packages})");

@@ -262,7 +262,7 @@ fn frame(axes: &Axes) -> Markup {
     let wanted = if axes.quantity == Quantity::Accuracy {
         5
     } else {
-        6
+        8
     };
     html! {
         @for tick in axes.values.ticks(wanted) {

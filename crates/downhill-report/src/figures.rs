@@ -96,7 +96,7 @@ pub(crate) fn learning_curves(
                 @if summary.has_diverged() {
                     "A thin line that ends in a cross is a run that diverged; it is not in the mean. "
                 }
-                "All panels have the same axes."
+                @if experiment.methods.len() > 1 { "All panels have the same axes." }
                 @if axes.is_cut { " Losses below 0.000001 and above 100 are drawn at the edge." }
             }
         }

@@ -13,6 +13,7 @@
 
 mod colors;
 mod curves;
+mod effect;
 mod experiment;
 mod figures;
 mod findings;

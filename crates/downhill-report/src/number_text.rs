@@ -1,7 +1,7 @@
 //! Numbers as text, with as many digits as their interval supports.
 
 use crate::statistics::{Interval, Statistics};
-use crate::summary::Summary;
+use crate::summary::{MethodSummary, Summary};
 
 /// The typographic minus sign, as wide as a plus sign.
 const MINUS: char = '\u{2212}';
@@ -14,18 +14,23 @@ pub(crate) struct Precision {
 }
 
 impl Precision {
-    /// Two digits where every test accuracy is known to a tenth of a point, and where there is no
+    /// Two digits where one would round half an interval's width to nothing, and where there is no
     /// interval to go by; one otherwise.
     pub(crate) fn of(summary: &Summary) -> Self {
-        let accuracies = summary
-            .methods
-            .iter()
-            .filter_map(|method| method.test_accuracy);
-        let mut intervals = accuracies.filter_map(|accuracy| accuracy.interval);
-        let is_narrow = intervals.all(|interval| interval.upper - interval.lower <= 0.002);
-        Self {
-            digits: if is_narrow { 2 } else { 1 },
-        }
+        let of_method = |method: &MethodSummary| {
+            let comparison = method.versus_baseline.as_ref();
+            let difference = comparison.map(|comparison| comparison.test_accuracy.difference);
+            [method.train_accuracy, method.test_accuracy, difference]
+        };
+        let statistics = summary.methods.iter().flat_map(of_method).flatten();
+        let mut half_widths = statistics.filter_map(|statistics| statistics.half_width());
+        let is_fine = |half_width: f64| half_width > 1e-9 && half_width < 0.001;
+        let digits = if !summary.has_intervals() || half_widths.any(is_fine) {
+            2
+        } else {
+            1
+        };
+        Self { digits }
     }
 
     /// A share as percent without the sign for it: 0.759 is `75.9`.

@@ -93,6 +93,10 @@ impl Scale {
         if fine.len() <= wanted {
             return fine;
         }
+        let coarse = of(&[1.0, 3.0]);
+        if coarse.len() <= wanted {
+            return coarse;
+        }
         let coarse = of(&[1.0]);
         let stride = coarse.len().div_ceil(wanted).max(1);
         coarse.into_iter().step_by(stride).collect()
@@ -204,7 +208,7 @@ impl Look {
                 (-0.7, 1.0),
                 (-1.1, -0.3),
             ],
-            Some(5) => &[(-1.1, -1.0), (1.1, -1.0), (-1.1, 1.0), (1.1, 1.0)],
+            Some(5) => &PLUS,
             Some(6) => &[(-1.2, 0.0), (0.8, -1.1), (0.8, 1.1)],
             Some(_) => &[(1.2, 0.0), (-0.8, -1.1), (-0.8, 1.1)],
         };
@@ -214,6 +218,22 @@ impl Look {
         html! { path class="mark" d=(line(points) + "Z") {} }
     }
 }
+
+/// The corners of a plus sign.
+const PLUS: [(f64, f64); 12] = [
+    (-0.45, -1.2),
+    (0.45, -1.2),
+    (0.45, -0.45),
+    (1.2, -0.45),
+    (1.2, 0.45),
+    (0.45, 0.45),
+    (0.45, 1.2),
+    (-0.45, 1.2),
+    (-0.45, 0.45),
+    (-1.2, 0.45),
+    (-1.2, -0.45),
+    (-0.45, -0.45),
+];
 
 /// The cross of a run that diverged.
 pub(crate) fn cross((x, y): (f64, f64)) -> Markup {

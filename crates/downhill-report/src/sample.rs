@@ -97,8 +97,8 @@ pub fn decay() -> Experiment {
     experiment(Some("none"), methods)
 }
 
-/// Whole learning curves of several methods over this many seeds; in the last method, which is
-/// left out if `methods` is less than 4, some runs diverge.
+/// Whole learning curves of up to eight methods over this many seeds; of the fourth method, every
+/// fourth run diverges.
 #[must_use]
 pub fn curves(methods: usize, seeds: u64) -> Experiment {
     let shapes = [

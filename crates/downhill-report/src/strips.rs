@@ -170,6 +170,7 @@ impl Strips {
     fn row(&self, row: &Row, top: f64, scale: &Scale) -> Markup {
         let (mean_y, dots_y) = (top + 26.0, top + 39.0);
         let statistics = &row.statistics;
+        let radius = if row.values.len() > 30 { 1.5 } else { 2.6 };
         html! {
             g class=(row.look.class()) {
                 text class="halo" x="10" y=(top + 14.0) { (shortened(&row.name, 34)) }
@@ -179,7 +180,7 @@ impl Strips {
                     @if *is_diverged {
                         (cross(at))
                     } @else {
-                        circle class="dot" cx=(coordinate(at.0)) cy=(coordinate(at.1)) r="2.6" {}
+                        circle class="dot" cx=(coordinate(at.0)) cy=(coordinate(at.1)) r=(radius) {}
                     }
                 }
                 @if let Some(interval) = self.drawn_interval(statistics) {

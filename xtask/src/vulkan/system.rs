@@ -22,6 +22,8 @@ pub(crate) struct Vulkan {
     /// The files that describe a driver each.
     manifests: Vec<PathBuf>,
     has_loader: bool,
+    /// The variable that names the manifests, where one does.
+    named_by: Option<&'static str>,
 }
 
 impl Vulkan {
@@ -30,13 +32,21 @@ impl Vulkan {
         self.has_loader && !self.manifests.is_empty()
     }
 
+    /// The variable that names manifests, none of which is there: no driver that is got will help.
+    pub(crate) fn misnamed_by(&self) -> Option<&'static str> {
+        self.named_by.filter(|_| self.manifests.is_empty())
+    }
+
     /// What is not there, to be said where it is not complete.
-    pub(crate) fn missing(&self) -> &'static str {
+    pub(crate) fn missing(&self) -> String {
+        let driver = match self.misnamed_by() {
+            Some(variable) => format!("found no Vulkan driver where {variable} points"),
+            None => "found no Vulkan driver".to_owned(),
+        };
         match (self.manifests.is_empty(), self.has_loader) {
-            (true, true) => "no Vulkan driver found",
-            (false, false) => "no Vulkan loader (libvulkan.so.1) found",
-            (true, false) => "no Vulkan driver and no loader (libvulkan.so.1) found",
-            (false, true) => "the Vulkan driver found is not usable",
+            (true, true) => driver,
+            (true, false) => format!("{driver} and no loader (libvulkan.so.1)"),
+            (false, _) => "found no Vulkan loader (libvulkan.so.1)".to_owned(),
         }
     }
 }
@@ -71,6 +81,7 @@ impl System {
         Vulkan {
             manifests: self.manifests(),
             has_loader: self.has_loader(),
+            named_by: self.naming_variable(),
         }
     }
 
@@ -88,11 +99,18 @@ impl System {
         has_node && self.manifests().iter().any(is_hardware)
     }
 
-    /// The manifests of all drivers. Two variables, the second deprecated, name them instead of
-    /// the directories.
+    /// The variable that names manifests instead of the directories; the second is deprecated.
+    fn naming_variable(&self) -> Option<&'static str> {
+        let variables = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"];
+        let mut set = variables
+            .into_iter()
+            .filter(|name| self.variable(name).is_some());
+        set.next()
+    }
+
+    /// The manifests of all drivers.
     fn manifests(&self) -> Vec<PathBuf> {
-        let named = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"];
-        let named = named.iter().find_map(|variable| self.variable(variable));
+        let named = self.naming_variable().and_then(|name| self.variable(name));
         let places = match named {
             Some(places) => self.split(places),
             None => self.manifest_directories(),
@@ -219,15 +237,15 @@ mod tests {
     #[test]
     fn a_driver_needs_manifest_and_loader() {
         let cases: [(&[&str], &str); 4] = [
-            (&[], "no Vulkan driver and no loader (libvulkan.so.1) found"),
-            (&[LOADER], "no Vulkan driver found"),
+            (&[], "found no Vulkan driver and no loader (libvulkan.so.1)"),
+            (&[LOADER], "found no Vulkan driver"),
             (
                 &["usr/share/vulkan/icd.d/lvp_icd.json"],
-                "no Vulkan loader (libvulkan.so.1) found",
+                "found no Vulkan loader (libvulkan.so.1)",
             ),
             (
                 &[LOADER, "usr/share/vulkan/icd.d/README"],
-                "no Vulkan driver found",
+                "found no Vulkan driver",
             ),
         ];
         for (files, missing) in cases {
@@ -281,6 +299,8 @@ mod tests {
             ] {
                 let vulkan = System::under(root.path(), &[(variable, value)]).vulkan();
                 assert_eq!(vulkan.is_complete(), is_complete, "{variable}={value}");
+                let misnamed_by = (!is_complete).then_some(variable);
+                assert_eq!(vulkan.misnamed_by(), misnamed_by);
             }
         }
     }
