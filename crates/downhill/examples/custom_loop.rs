@@ -71,3 +71,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     Ok(())
 }
+
+#[test]
+fn the_perceptron_learns() -> Result<(), Box<dyn std::error::Error>> {
+    main()
+}

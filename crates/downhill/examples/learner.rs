@@ -127,3 +127,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     Ok(())
 }
+
+#[test]
+fn the_learner_learns() -> Result<(), Box<dyn std::error::Error>> {
+    main()
+}
