@@ -15,8 +15,8 @@ use crate::vulkan::{self, Driver, System};
 
 /// Run the tests on every backend, or on those named
 ///
-/// flex also runs the tests of the crates themselves, those in their documentation included. wgpu
-/// needs a Vulkan driver. Where there is none, on Debian and Ubuntu a software driver is got: as
+/// flex also runs the tests of the crates themselves, their examples and documentation included.
+/// wgpu needs a Vulkan driver. Where there is none, on Debian and Ubuntu a software driver is got: as
 /// root installed, else unpacked under target/vulkan, where nothing else is touched.
 ///
 /// All parts run even where one fails, and the last lines sum them up. Exit codes: 0 all passed,
@@ -44,16 +44,20 @@ impl Arguments {
 
 /// Runs all parts, then says how they ended.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let backends = selected(&arguments.backends);
     let mut summary = Summary::default();
-    for backend in selected(&arguments.backends) {
+    for &backend in &backends {
         let name = format!("backends on {}", backend.name());
+        let command = backend_tests(&backends, backend);
         match backend {
             Backend::Flex => {
-                summary.parts.push(part("crates".into(), crates())?);
-                summary.parts.push(part(name, backends(backend))?);
+                let [crates, documentation] = crate_tests(&backends);
+                summary.parts.push(part("crates".into(), crates)?);
+                summary.parts.push(part("documentation".into(), documentation)?);
+                summary.parts.push(part(name, command)?);
             }
-            Backend::Ndarray => summary.parts.push(part(name, backends(backend))?),
-            Backend::Wgpu => summary.parts.push(wgpu(name, arguments.no_setup)?),
+            Backend::Ndarray => summary.parts.push(part(name, command)?),
+            Backend::Wgpu => summary.parts.push(wgpu(name, command, arguments.no_setup)?),
         }
     }
     writeln!(io::stdout(), "\n{summary}")?;
@@ -88,7 +92,7 @@ fn part(name: String, mut command: Command) -> Result<Part> {
     })
 }
 
-fn wgpu(name: String, no_setup: bool) -> Result<Part> {
+fn wgpu(name: String, mut command: Command, no_setup: bool) -> Result<Part> {
     let start = Instant::now();
     let system = System::this();
     let driver = match system.needs_vulkan() {
@@ -97,7 +101,6 @@ fn wgpu(name: String, no_setup: bool) -> Result<Part> {
     };
     match driver {
         Ok(driver) => {
-            let mut command = backends(Backend::Wgpu);
             command.envs(driver.iter().flat_map(Driver::environment));
             part(name, command)
         }
@@ -112,30 +115,36 @@ fn wgpu(name: String, no_setup: bool) -> Result<Part> {
     }
 }
 
-/// The tests of the crates themselves, documentation included, on the trainer's default backend.
-fn crates() -> Command {
+/// All parts build the same: the whole workspace with the backends that are tested. Another
+/// selection of packages or features would build Burn anew for each part.
+fn cargo_test(backends: &[Backend]) -> Command {
     let mut command = cargo("test");
-    for package in [
-        "downhill",
-        "downhill-data",
-        "downhill-model",
-        "downhill-report",
-        "downhill-trainer",
-        "xtask",
-    ] {
-        command.args(["-p", package]);
+    command.args(["--workspace", "--no-fail-fast"]);
+    // flex is there by default.
+    for backend in backends.iter().filter(|backend| **backend != Backend::Flex) {
+        command.arg(format!("--features=downhill-tests/{}", backend.name()));
     }
-    command.arg("--no-fail-fast");
     command
 }
 
-/// The cases of `tests/` on one backend. One target directory serves all of them: cargo keeps what
-/// it built with other features beside it.
-fn backends(backend: Backend) -> Command {
-    let mut command = cargo("test");
-    command
-        .args(["-p", "downhill-tests", "--no-default-features"])
-        .args(["--features", backend.name(), "--test", "backends"]);
+/// The tests of the crates themselves and of their examples, then those in their documentation.
+fn crate_tests(backends: &[Backend]) -> [Command; 2] {
+    let mut crates = cargo_test(backends);
+    crates.args(["--lib", "--bins", "--examples"]);
+    let mut documentation = cargo_test(backends);
+    documentation.arg("--doc");
+    [crates, documentation]
+}
+
+/// The cases of `tests/` on one backend, which is part of their names; flex also takes those that
+/// need none.
+fn backend_tests(backends: &[Backend], backend: Backend) -> Command {
+    let mut command = cargo_test(backends);
+    command.args(["--test", "backends", "--"]);
+    match backend {
+        Backend::Flex => command.args(["--skip", "ndarray", "--skip", "wgpu"]),
+        Backend::Ndarray | Backend::Wgpu => command.arg(backend.name()),
+    };
     command
 }
 
@@ -155,10 +164,20 @@ mod tests {
     }
 
     #[test]
-    fn a_backend_is_built_alone() {
+    fn every_part_builds_the_same() {
+        let both = [Backend::Flex, Backend::Wgpu];
+        let build = "test --workspace --no-fail-fast --features=downhill-tests/wgpu";
+        let line = |command: &Command| arguments(command).join(" ");
+        let [crates, documentation] = crate_tests(&both);
+        assert_eq!(line(&crates), format!("{build} --lib --bins --examples"));
+        assert_eq!(line(&documentation), format!("{build} --doc"));
         assert_eq!(
-            arguments(&backends(Backend::Ndarray)).join(" "),
-            "test -p downhill-tests --no-default-features --features ndarray --test backends"
+            line(&backend_tests(&both, Backend::Flex)),
+            format!("{build} --test backends -- --skip ndarray --skip wgpu")
+        );
+        assert_eq!(
+            line(&backend_tests(&both, Backend::Wgpu)),
+            format!("{build} --test backends -- wgpu")
         );
     }
 
