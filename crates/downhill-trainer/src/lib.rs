@@ -29,3 +29,8 @@ mod evaluation;
 pub use arguments::{Backend, TrainArguments};
 pub use error::TrainError;
 pub use train::{Done, train};
+
+/// The project's README's code must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -6,7 +6,7 @@
 //!     record.jsonl           a finished run
 //!     record.jsonl.partial   one being trained, or given up
 //!     timing.json            how long it took and on what: the only part that differs on repeat
-//!   reports/<experiment>-<backend>-<hash of its runs>.html
+//!   reports/<experiment>-<backend>-<hash of its runs>.html, and figures beside it as .svg
 //! ```
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -95,22 +95,20 @@ impl Store {
         Ok(RecordWriter { path, file })
     }
 
-    /// Writes a report in one piece, and says where.
+    /// Writes a file of a report in one piece.
     ///
     /// # Errors
     ///
     /// A directory or file that cannot be written.
-    pub fn write_report(&self, name: &str, html: &str) -> Result<PathBuf, TrainError> {
-        let path = self.report(name);
+    pub fn write_report(&self, file: &str, text: &str) -> Result<(), TrainError> {
         let directory = self.root.join("reports");
         fs::create_dir_all(&directory).map_err(TrainError::file("cannot create", &directory))?;
-        write_whole(&path, html.as_bytes())?;
-        Ok(path)
+        write_whole(&self.report(file), text.as_bytes())
     }
 
-    /// Where the report of this name is, or will be.
-    pub fn report(&self, name: &str) -> PathBuf {
-        self.root.join("reports").join(name).with_extension("html")
+    /// Where this file of a report is, or will be.
+    pub fn report(&self, file: &str) -> PathBuf {
+        self.root.join("reports").join(file)
     }
 }
 

@@ -8,7 +8,9 @@ use std::time::Instant;
 use burn::tensor::Device;
 use downhill_data::{load_directory, load_mnist};
 use downhill_report::record::Versions;
-use downhill_report::{Experiment, Method, RunRecord, findings, render_html, text_table};
+use downhill_report::{
+    Experiment, Method, RunRecord, accuracy_figure, findings, loss_figure, render_html, text_table,
+};
 
 use crate::arguments::{Backend, TrainArguments};
 use crate::experiment_file::ExperimentFile;
@@ -132,9 +134,12 @@ fn report(finished: &Finished<'_>, out: &mut dyn Write, new: bool) -> Result<Don
     for finding in findings(&experiment) {
         say(out, &format!("- {finding}\n"));
     }
-    let path = store.report(&name);
+    let page = format!("{name}.html");
+    let path = store.report(&page);
     if new || !path.exists() {
-        store.write_report(&name, &render_html(&experiment))?;
+        store.write_report(&format!("{name}-accuracy.svg"), &accuracy_figure(&experiment))?;
+        store.write_report(&format!("{name}-loss.svg"), &loss_figure(&experiment))?;
+        store.write_report(&page, &render_html(&experiment))?;
     }
     say(out, &format!("\nreport: {}\n", path.display()));
     Ok(match diverged {

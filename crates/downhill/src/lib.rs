@@ -90,3 +90,8 @@ pub use momentum::{Momentum, MomentumConfig, MomentumForm, MomentumState};
 pub use nesterov::{Nesterov, NesterovConfig};
 pub use rmsprop::{RmsProp, RmsPropConfig, RmsPropState};
 pub use sgd::{Sgd, SgdConfig};
+
+/// The README's code must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
