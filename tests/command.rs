@@ -59,7 +59,10 @@ impl Bench {
             runs_dir: directory.path().join("runs"),
             workers: None,
         };
-        Self { directory, arguments }
+        Self {
+            directory,
+            arguments,
+        }
     }
 
     fn train(&self) -> Result<(Done, String), TrainError> {
@@ -72,7 +75,10 @@ impl Bench {
     #[track_caller]
     fn failure(&self) -> (String, u8) {
         let error = self.train().expect_err("it must fail");
-        assert!(!self.arguments.runs_dir.exists(), "a failed command left files: {error}");
+        assert!(
+            !self.arguments.runs_dir.exists(),
+            "a failed command left files: {error}"
+        );
         (error.to_string(), error.exit_code())
     }
 
@@ -115,7 +121,10 @@ pub(crate) fn an_experiment_from_config_to_report(backend: Backend) {
 
     let (done, said) = bench.train().expect("there is nothing to do");
     assert_eq!(done, Done::Finished);
-    assert!(said.contains("nothing to train: all 4 runs are there"), "{said}");
+    assert!(
+        said.contains("nothing to train: all 4 runs are there"),
+        "{said}"
+    );
     assert_eq!(fs::read_to_string(&report).expect("the report"), html);
 
     bench.arguments.again = true;
@@ -212,7 +221,10 @@ mod on_flex {
         let error = bench.train().expect_err("the record is damaged");
         assert_eq!(error.exit_code(), 5);
         let message = error.to_string();
-        assert!(message.contains("record.jsonl") && message.contains("--again"), "{message}");
+        assert!(
+            message.contains("record.jsonl") && message.contains("--again"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -267,7 +279,10 @@ mod on_flex {
                 "--set methods.deca.model.weight_decay=1: the experiment has no method `deca`; \
                  did you mean `decay`?",
             ),
-            ("nonsense", "--set nonsense: expected KEY=VALUE, such as training.batch=50"),
+            (
+                "nonsense",
+                "--set nonsense: expected KEY=VALUE, such as training.batch=50",
+            ),
         ] {
             assert_eq!(bench.failure_with(&[text]), (expected.to_owned(), 2));
         }
@@ -279,7 +294,10 @@ mod on_flex {
             "{message}"
         );
         let (message, _) = bench.failure_with(&["model.activation=rleu"]);
-        assert!(message.contains("unknown variant `rleu`, expected one of `relu`"), "{message}");
+        assert!(
+            message.contains("unknown variant `rleu`, expected one of `relu`"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -294,20 +312,28 @@ mod on_flex {
         let bench = Bench::new(Backend::Flex, &CONFIG.replace("'none'", "'nonne'"));
         let (message, code) = bench.failure();
         assert_eq!(code, 2);
-        assert!(message.contains("has no method `nonne`; did you mean `none`?"), "{message}");
+        assert!(
+            message.contains("has no method `nonne`; did you mean `none`?"),
+            "{message}"
+        );
         let mut bench = bench;
         bench.arguments.config = "regularisation".into();
         let (message, code) = bench.failure();
         assert_eq!(code, 2);
-        assert!(message.contains("did you mean `regularization`?"), "{message}");
+        assert!(
+            message.contains("did you mean `regularization`?"),
+            "{message}"
+        );
     }
 
     #[test]
     fn the_command_line_is_the_last_word() {
         let mut bench = bench();
         bench.arguments.dry_run = true;
-        bench.arguments.overrides =
-            vec!["model.weight_decay=0.25".into(), "methods.decay.training.batch=5".into()];
+        bench.arguments.overrides = vec![
+            "model.weight_decay=0.25".into(),
+            "methods.decay.training.batch=5".into(),
+        ];
         let (done, plan) = bench.train().expect("a plan");
         assert_eq!(done, Done::Finished);
         assert!(!bench.arguments.runs_dir.exists());

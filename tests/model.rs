@@ -27,7 +27,10 @@ fn configs() -> Vec<MlpConfig> {
             BatchNormConvention::Torch,
         ] {
             for kind in [DropoutKind::Classic, DropoutKind::Inverted] {
-                let dropout = DropoutConfig { probability: 0.3, kind };
+                let dropout = DropoutConfig {
+                    probability: 0.3,
+                    kind,
+                };
                 configs.push(MlpConfig {
                     hidden: vec![4, 3],
                     activation,
@@ -62,7 +65,9 @@ fn batch(seed: u64) -> (Vec<f64>, Vec<u8>) {
     let mut stream = Stream::new(seed, Purpose::Split, 0);
     let images = (0..BATCH * INPUTS).map(|_| 2.0 * stream.uniform() - 1.0);
     let images: Vec<f64> = images.map(|pixel| f64::from(pixel as f32)).collect();
-    let labels = (0..BATCH).map(|_| stream.below(CLASSES as u64) as u8).collect();
+    let labels = (0..BATCH)
+        .map(|_| stream.below(CLASSES as u64) as u8)
+        .collect();
     (images, labels)
 }
 
@@ -73,7 +78,10 @@ struct Gradients<'a> {
 
 impl Visit for Gradients<'_> {
     fn visit<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
-        let gradient = self.of.get::<D>(parameter.id).expect("every parameter is trained");
+        let gradient = self
+            .of
+            .get::<D>(parameter.id)
+            .expect("every parameter is trained");
         self.found.push(values(gradient));
     }
 }
@@ -92,7 +100,10 @@ fn step(mlp: &mut Mlp, images: &[f64], labels: &[u8], backend: Backend) -> Step 
     let loss = loss::cross_entropy(logits, loss::one_hot(labels, CLASSES, &device));
     let loss = loss + mlp.penalty().expect("there is weight decay");
     let gradients = GradientsParams::from_grads(loss.backward(), mlp);
-    let mut visitor = Gradients { of: &gradients, found: Vec::new() };
+    let mut visitor = Gradients {
+        of: &gradients,
+        found: Vec::new(),
+    };
     visit(mlp, &mut visitor);
     Step {
         loss: values(loss)[0],
@@ -123,7 +134,10 @@ pub(crate) fn loss_and_gradients_are_those_of_the_formulas(backend: Backend) {
         for (parameter, gradient) in step.gradients.iter().enumerate() {
             let numeric = numeric_gradient(&plain, parameter, &images, &labels, &step.masks);
             let distance = distance(gradient, &numeric);
-            assert!(distance < 2e-5, "{config:?}: parameter {parameter}: {distance:e}");
+            assert!(
+                distance < 2e-5,
+                "{config:?}: parameter {parameter}: {distance:e}"
+            );
         }
     }
 }
@@ -142,7 +156,9 @@ fn numeric_gradient(
         moved.training_loss(images, labels, masks)
     };
     let indices = 0..plain.parameters[parameter].len();
-    indices.map(|index| (at(index, h) - at(index, -h)) / (2.0 * h)).collect()
+    indices
+        .map(|index| (at(index, h) - at(index, -h)) / (2.0 * h))
+        .collect()
 }
 
 /// In evaluation nothing is dropped, and classic dropout scales where inverted does not.
@@ -158,7 +174,10 @@ pub(crate) fn evaluation_is_that_of_the_formulas(backend: Backend) {
         let logits = mlp.evaluate(tensor(&images, [BATCH, INPUTS], &device));
         let found = loss::cross_entropy(logits, loss::one_hot(&labels, CLASSES, &device));
         let found = values(found)[0];
-        assert!((found - expected).abs() < 1e-6 * expected, "{config:?}: {found}");
+        assert!(
+            (found - expected).abs() < 1e-6 * expected,
+            "{config:?}: {found}"
+        );
     }
 }
 
@@ -174,15 +193,27 @@ pub(crate) fn batch_norm_is_that_of_pytorch(backend: Backend) {
     let y = norm.train(x.clone());
     let gradients = (y.clone() * rows(&torch.upstream)).sum().backward();
     let dx = x.grad(&gradients).expect("x has a gradient");
-    let scale = norm.scale.val().grad(&gradients).expect("scale has a gradient");
-    let shift = norm.shift.val().grad(&gradients).expect("shift has a gradient");
+    let scale = norm
+        .scale
+        .val()
+        .grad(&gradients)
+        .expect("scale has a gradient");
+    let shift = norm
+        .shift
+        .val()
+        .grad(&gradients)
+        .expect("shift has a gradient");
     let evaluated = norm.evaluate(rows(&torch.x));
     for (what, found, expected) in [
         ("y", values(y), torch.y.concat()),
         ("dx", values(dx), torch.dx.concat()),
         ("scale", values(scale), torch.dgamma.clone()),
         ("shift", values(shift), torch.dbeta.clone()),
-        ("running mean", values(norm.running_mean.val()), torch.running_mean.clone()),
+        (
+            "running mean",
+            values(norm.running_mean.val()),
+            torch.running_mean.clone(),
+        ),
         (
             "running variance",
             values(norm.running_variance.val()),
@@ -196,7 +227,9 @@ pub(crate) fn batch_norm_is_that_of_pytorch(backend: Backend) {
 }
 
 fn largest(values: &[f64]) -> f64 {
-    values.iter().fold(0.0, |largest, value| largest.max(value.abs()))
+    values
+        .iter()
+        .fold(0.0, |largest, value| largest.max(value.abs()))
 }
 
 /// Epsilon 1e-6, both running statistics from 0, keeping 0.9, with the biased variance.
@@ -214,7 +247,10 @@ pub(crate) fn batch_norm_of_the_book(backend: Backend) {
 
     let y = values(norm.evaluate(x()));
     let evaluated = |x: f64| (x - mean) / (variance + 1e-6).sqrt();
-    assert!(distance(&y, &[evaluated(0.001), evaluated(0.003)]) < 1e-5, "{y:?}");
+    assert!(
+        distance(&y, &[evaluated(0.001), evaluated(0.003)]) < 1e-5,
+        "{y:?}"
+    );
 
     let _ = norm.train(x());
     let second = 0.9 * mean + 0.1 * 0.002;

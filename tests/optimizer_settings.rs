@@ -16,7 +16,10 @@ const FAR: f64 = 1e-8;
 
 /// The other words of a setting that is a word.
 const WORDS: [(&str, &[&str]); 2] = [
-    ("epsilon_place", &["outside", "inside", "corrected", "uncorrected"]),
+    (
+        "epsilon_place",
+        &["outside", "inside", "corrected", "uncorrected"],
+    ),
     ("form", &["velocity", "buffer"]),
 ];
 
@@ -33,7 +36,11 @@ fn moved(setting: &str, value: &Value) -> Vec<Value> {
             let (_, words) = (WORDS.iter())
                 .find(|(name, _)| *name == setting)
                 .unwrap_or_else(|| panic!("{setting} is a word unknown to this test"));
-            words.iter().filter(|other| *other != word).map(|&other| other.into()).collect()
+            words
+                .iter()
+                .filter(|other| *other != word)
+                .map(|&other| other.into())
+                .collect()
         }
         other => panic!("{setting} is neither a number nor a word: {other}"),
     }
@@ -87,10 +94,18 @@ fn a_setting_that_is_moved_leaves_a_reference() {
             *entry = entry.max(departure);
         }
     }
-    let unheld: Vec<_> = farthest.iter().filter(|(_, distance)| **distance < FAR).collect();
+    let unheld: Vec<_> = farthest
+        .iter()
+        .filter(|(_, distance)| **distance < FAR)
+        .collect();
     // At a constant rate both forms of a memory take the same steps; the next test holds them.
     let forms = ["momentum.form", "nesterov.form"];
-    assert!(unheld.iter().all(|(setting, _)| forms.contains(&setting.as_str())), "{unheld:?}");
+    assert!(
+        unheld
+            .iter()
+            .all(|(setting, _)| forms.contains(&setting.as_str())),
+        "{unheld:?}"
+    );
     assert_eq!(farthest.len(), 26, "{:?}", farthest.keys());
 }
 
@@ -148,13 +163,21 @@ fn the_form_of_a_memory_shows_when_the_rate_changes() {
             MomentumForm::Velocity => MomentumForm::Buffer,
             MomentumForm::Buffer => MomentumForm::Velocity,
         };
-        let momentum = MomentumConfig { learning_rate, form, ..MomentumConfig::book() };
+        let momentum = MomentumConfig {
+            learning_rate,
+            form,
+            ..MomentumConfig::book()
+        };
         let momentum = momentum.build().expect("within bounds");
         let walked = with_falling_rate(&momentum, &gradients, &device);
         assert!(distance(&walked, &by_hand(form, false, &gradients)) < 1e-12);
         assert!(distance(&walked, &by_hand(other, false, &gradients)) > 1e-2);
 
-        let nesterov = NesterovConfig { learning_rate, form, ..NesterovConfig::book() };
+        let nesterov = NesterovConfig {
+            learning_rate,
+            form,
+            ..NesterovConfig::book()
+        };
         let nesterov = nesterov.build().expect("within bounds");
         let walked = with_falling_rate(&nesterov, &gradients, &device);
         assert!(distance(&walked, &by_hand(form, true, &gradients)) < 1e-12);

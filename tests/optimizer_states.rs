@@ -13,9 +13,11 @@ use crate::trajectories::variants;
 
 /// One of each kind, with its defaults.
 fn optimizers() -> Vec<OptimizerConfig> {
-    ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam"]
-        .map(|name| serde_json::from_value(json!({ name: {} })).expect("defaults do"))
-        .to_vec()
+    [
+        "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam",
+    ]
+    .map(|name| serde_json::from_value(json!({ name: {} })).expect("defaults do"))
+    .to_vec()
 }
 
 fn init(config: &OptimizerConfig) -> ModuleOptimizer {
@@ -60,7 +62,11 @@ pub(crate) fn stepping_commutes_with_reshaping(backend: Backend) {
             values(module.weight.val())
         };
         let flat = walk([1, 6]);
-        assert!(distance(&flat, &START) > 0.0, "{} does not move", config.name());
+        assert!(
+            distance(&flat, &START) > 0.0,
+            "{} does not move",
+            config.name()
+        );
         assert_eq!(flat, walk([2, 3]), "{}", config.name());
         assert_eq!(flat, walk([3, 2]), "{}", config.name());
     }

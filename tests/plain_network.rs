@@ -98,7 +98,11 @@ impl PlainNetwork {
             }
             match (masks, self.config.dropout.kind) {
                 (Some(masks), kind) if keep < 1.0 => {
-                    let scale = if kind == DropoutKind::Inverted { 1.0 / keep } else { 1.0 };
+                    let scale = if kind == DropoutKind::Inverted {
+                        1.0 / keep
+                    } else {
+                        1.0
+                    };
                     for (value, mask) in x.iter_mut().zip(&masks[layer]) {
                         *value *= f64::from(*mask) * scale;
                     }
@@ -121,7 +125,9 @@ fn linear(x: &[f64], batch: usize, weight: &[f64], bias: &[f64]) -> Vec<f64> {
         let mut out = bias.to_vec();
         for (value, weights) in row.iter().zip(weight.chunks_exact(bias.len())) {
             if *value != 0.0 {
-                out.iter_mut().zip(weights).for_each(|(out, weight)| *out += value * weight);
+                out.iter_mut()
+                    .zip(weights)
+                    .for_each(|(out, weight)| *out += value * weight);
             }
         }
         y.extend(out);

@@ -14,8 +14,9 @@ pub(crate) static TORCH: LazyLock<Reference> =
     LazyLock::new(|| read(include_str!("reference/torch_f64_generated.json")));
 
 /// PyTorch's batch normalization.
-pub(crate) static TORCH_BATCH_NORM: LazyLock<TorchBatchNorm> =
-    LazyLock::new(|| read::<TorchModules>(include_str!("reference/torch_bn_clip_f64.json")).batchnorm1d);
+pub(crate) static TORCH_BATCH_NORM: LazyLock<TorchBatchNorm> = LazyLock::new(|| {
+    read::<TorchModules>(include_str!("reference/torch_bn_clip_f64.json")).batchnorm1d
+});
 
 fn read<T: for<'de> Deserialize<'de>>(text: &str) -> T {
     serde_json::from_str(text).expect("a reference file is JSON of this form")
@@ -79,7 +80,8 @@ impl Reference {
     /// The one case of this name with these settings.
     #[track_caller]
     pub(crate) fn case(&self, variant: &str, config: &Value) -> &Case {
-        let same = |case: &&Case| case.variant == variant && Value::from(case.config.clone()) == *config;
+        let same =
+            |case: &&Case| case.variant == variant && Value::from(case.config.clone()) == *config;
         let found: Vec<&Case> = self.cases.iter().filter(same).collect();
         assert_eq!(found.len(), 1, "cases of {variant} with {config}");
         found[0]

@@ -64,13 +64,18 @@ fn train(config: &TrainingConfig, seed: u64, backend: Backend) -> (Vec<Evaluatio
         device: &device,
     };
     let mut notes = Notes::default();
-    let end = training.run(&mut notes).expect("it trains").expect("nobody stops it");
+    let end = training
+        .run(&mut notes)
+        .expect("it trains")
+        .expect("nobody stops it");
     (notes.0, end)
 }
 
 fn scaled(set: &ImageSet) -> Vec<f64> {
     let pixels = set.pixels().iter();
-    pixels.map(|&pixel| f64::from(f32::from(pixel) / 255.0)).collect()
+    pixels
+        .map(|&pixel| f64::from(f32::from(pixel) / 255.0))
+        .collect()
 }
 
 /// The network of a seed before its first update, in plain `f64`.
@@ -108,9 +113,15 @@ pub(crate) fn a_training_repeats(backend: Backend) {
     let config = config(CONFIG);
     let once = train(&config, 1, backend);
     let (evaluations, end) = &once;
-    let updates: Vec<u64> = evaluations.iter().map(|evaluation| evaluation.updates).collect();
+    let updates: Vec<u64> = evaluations
+        .iter()
+        .map(|evaluation| evaluation.updates)
+        .collect();
     assert_eq!(updates, [0, 1, 7, 13]);
-    let epochs: Vec<_> = evaluations.iter().map(|evaluation| evaluation.epoch).collect();
+    let epochs: Vec<_> = evaluations
+        .iter()
+        .map(|evaluation| evaluation.epoch)
+        .collect();
     assert_eq!(epochs, [None, Some(0), Some(1), Some(3)]);
     assert_eq!(end.outcome, Outcome::Finished);
     assert!(evaluations[3].train.loss < 0.9 * evaluations[0].train.loss);
@@ -128,14 +139,25 @@ pub(crate) fn a_training_repeats(backend: Backend) {
 /// the losses still agree, with those of flex, to 1e-4.
 pub(crate) fn a_few_updates_agree_everywhere(backend: Backend) {
     let (evaluations, _) = train(&config(CONFIG), 1, backend);
-    let losses: Vec<f64> = evaluations.iter().map(|evaluation| evaluation.test.loss).collect();
+    let losses: Vec<f64> = evaluations
+        .iter()
+        .map(|evaluation| evaluation.test.loss)
+        .collect();
     for (found, flex) in losses.iter().zip(LOSSES_ON_FLEX) {
-        assert!((found - flex).abs() < 1e-4 * flex, "{losses:?} instead of {LOSSES_ON_FLEX:?}");
+        assert!(
+            (found - flex).abs() < 1e-4 * flex,
+            "{losses:?} instead of {LOSSES_ON_FLEX:?}"
+        );
     }
     assert_eq!(losses.len(), LOSSES_ON_FLEX.len());
 }
 
-const LOSSES_ON_FLEX: [f64; 4] = [709_938.88, 16.887978515625, 2.3417697143554688, 1.92666748046875];
+const LOSSES_ON_FLEX: [f64; 4] = [
+    709_938.88,
+    16.887978515625,
+    2.3417697143554688,
+    1.92666748046875,
+];
 
 /// A rate far too high: the update at which the loss stopped being finite is told.
 pub(crate) fn divergence_is_an_outcome(backend: Backend) {
@@ -149,7 +171,11 @@ pub(crate) fn divergence_is_an_outcome(backend: Backend) {
         panic!("it should have diverged: {end:?}");
     };
     assert!((1..=21).contains(&update), "{update}");
-    assert!(evaluations.iter().all(|evaluation| evaluation.train.loss.is_finite()));
+    assert!(
+        evaluations
+            .iter()
+            .all(|evaluation| evaluation.train.loss.is_finite())
+    );
 }
 
 /// All 60,000 images, more than one buffer of software Vulkan holds as `f32`.
@@ -163,6 +189,9 @@ pub(crate) fn sixty_thousand_images_fit(backend: Backend) {
     let expected = plain(&config.model, 7, backend)
         .evaluation_loss(&scaled(&MNIST.train), MNIST.train.labels());
     let found = evaluations[0].train.loss;
-    assert!((found - expected).abs() < 1e-5 * expected, "{found} instead of {expected}");
+    assert!(
+        (found - expected).abs() < 1e-5 * expected,
+        "{found} instead of {expected}"
+    );
     assert!(evaluations[2].train.loss < found);
 }

@@ -26,11 +26,13 @@ pub(crate) fn variants() -> Vec<Variant> {
     let torch = |name, config, ours| variant(&TORCH, name, &config, ours);
     let momentum = |momentum: MomentumConfig| OptimizerConfig::Momentum(momentum);
     let beta = json!({"lr": 0.001, "beta1": 0.9, "beta2": 0.999});
-    let theano_adam = |gamma: f64| {
-        json!({"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "gamma": gamma})
-    };
+    let theano_adam = |gamma: f64| json!({"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "gamma": gamma});
     vec![
-        seed("SGD", json!({"lr": 0.01}), OptimizerConfig::Sgd(SgdConfig::book())),
+        seed(
+            "SGD",
+            json!({"lr": 0.01}),
+            OptimizerConfig::Sgd(SgdConfig::book()),
+        ),
         seed(
             "Momentum",
             json!({"lr": 0.01, "momentum": 0.9}),
@@ -41,7 +43,11 @@ pub(crate) fn variants() -> Vec<Variant> {
             json!({"lr": 0.01, "momentum": 0.9}),
             OptimizerConfig::Nesterov(NesterovConfig::book()),
         ),
-        seed("AdaGrad", json!({"lr": 0.01}), OptimizerConfig::AdaGrad(AdaGradConfig::book())),
+        seed(
+            "AdaGrad",
+            json!({"lr": 0.01}),
+            OptimizerConfig::AdaGrad(AdaGradConfig::book()),
+        ),
         seed(
             "RMSprop",
             json!({"lr": 0.01, "decay_rate": 0.99}),
@@ -63,23 +69,39 @@ pub(crate) fn variants() -> Vec<Variant> {
             json!({"lr": 1.0, "rho": 0.95, "eps": 1e-6}),
             OptimizerConfig::AdaDelta(AdaDeltaConfig::theano()),
         ),
-        seed("theano_Adam", theano_adam(0.999_999_99), OptimizerConfig::Adam(AdamConfig::theano())),
+        seed(
+            "theano_Adam",
+            theano_adam(0.999_999_99),
+            OptimizerConfig::Adam(AdamConfig::theano()),
+        ),
         seed(
             "theano_Adam",
             theano_adam(0.9),
-            OptimizerConfig::Adam(AdamConfig { beta_1_decay: 0.9, ..AdamConfig::theano() }),
+            OptimizerConfig::Adam(AdamConfig {
+                beta_1_decay: 0.9,
+                ..AdamConfig::theano()
+            }),
         ),
         // It ignores the rate that it is given and takes 0.01.
-        seed("theano_SGD", json!({"lr": 0.5}), OptimizerConfig::Sgd(SgdConfig::theano())),
+        seed(
+            "theano_SGD",
+            json!({"lr": 0.5}),
+            OptimizerConfig::Sgd(SgdConfig::theano()),
+        ),
         torch(
             "torch.optim.SGD",
             json!({"lr": 0.01}),
-            OptimizerConfig::Sgd(SgdConfig { learning_rate: 0.01 }),
+            OptimizerConfig::Sgd(SgdConfig {
+                learning_rate: 0.01,
+            }),
         ),
         torch(
             "torch.optim.SGD",
             json!({"lr": 0.01, "momentum": 0.9}),
-            momentum(MomentumConfig { learning_rate: 0.01, ..MomentumConfig::torch() }),
+            momentum(MomentumConfig {
+                learning_rate: 0.01,
+                ..MomentumConfig::torch()
+            }),
         ),
         torch(
             "torch.optim.SGD",
@@ -120,7 +142,10 @@ pub(crate) fn variants() -> Vec<Variant> {
         torch(
             "torch.optim.Adadelta",
             json!({"lr": 1.0, "rho": 0.95, "eps": 1e-6}),
-            OptimizerConfig::AdaDelta(AdaDeltaConfig { rho: 0.95, ..AdaDeltaConfig::torch() }),
+            OptimizerConfig::AdaDelta(AdaDeltaConfig {
+                rho: 0.95,
+                ..AdaDeltaConfig::torch()
+            }),
         ),
         torch(
             "torch.optim.Adadelta",
@@ -157,7 +182,10 @@ pub(crate) fn variants() -> Vec<Variant> {
         torch(
             "torch.optim.Adam",
             json!({"lr": 0.01}),
-            OptimizerConfig::Adam(AdamConfig { learning_rate: 0.01, ..AdamConfig::torch() }),
+            OptimizerConfig::Adam(AdamConfig {
+                learning_rate: 0.01,
+                ..AdamConfig::torch()
+            }),
         ),
     ]
 }
@@ -173,7 +201,9 @@ fn variant(
         name: format!("{name} {settings}"),
         config,
         reference,
-        expected: &reference.case(name, settings).expected_params_after_each_step,
+        expected: &reference
+            .case(name, settings)
+            .expected_params_after_each_step,
     }
 }
 
@@ -187,27 +217,55 @@ pub(crate) fn walk(
     let rate = config.learning_rate();
     let built = "the settings are within their bounds";
     match config {
-        OptimizerConfig::Sgd(config) => {
-            walk_with(&config.build().expect(built), rate, reference, dtype, device)
-        }
-        OptimizerConfig::Momentum(config) => {
-            walk_with(&config.build().expect(built), rate, reference, dtype, device)
-        }
-        OptimizerConfig::Nesterov(config) => {
-            walk_with(&config.build().expect(built), rate, reference, dtype, device)
-        }
-        OptimizerConfig::AdaGrad(config) => {
-            walk_with(&config.build().expect(built), rate, reference, dtype, device)
-        }
-        OptimizerConfig::RmsProp(config) => {
-            walk_with(&config.build().expect(built), rate, reference, dtype, device)
-        }
-        OptimizerConfig::AdaDelta(config) => {
-            walk_with(&config.build().expect(built), rate, reference, dtype, device)
-        }
-        OptimizerConfig::Adam(config) => {
-            walk_with(&config.build().expect(built), rate, reference, dtype, device)
-        }
+        OptimizerConfig::Sgd(config) => walk_with(
+            &config.build().expect(built),
+            rate,
+            reference,
+            dtype,
+            device,
+        ),
+        OptimizerConfig::Momentum(config) => walk_with(
+            &config.build().expect(built),
+            rate,
+            reference,
+            dtype,
+            device,
+        ),
+        OptimizerConfig::Nesterov(config) => walk_with(
+            &config.build().expect(built),
+            rate,
+            reference,
+            dtype,
+            device,
+        ),
+        OptimizerConfig::AdaGrad(config) => walk_with(
+            &config.build().expect(built),
+            rate,
+            reference,
+            dtype,
+            device,
+        ),
+        OptimizerConfig::RmsProp(config) => walk_with(
+            &config.build().expect(built),
+            rate,
+            reference,
+            dtype,
+            device,
+        ),
+        OptimizerConfig::AdaDelta(config) => walk_with(
+            &config.build().expect(built),
+            rate,
+            reference,
+            dtype,
+            device,
+        ),
+        OptimizerConfig::Adam(config) => walk_with(
+            &config.build().expect(built),
+            rate,
+            reference,
+            dtype,
+            device,
+        ),
         other => panic!("no trajectory of {}", other.name()),
     }
 }
@@ -301,5 +359,9 @@ fn every_seed_case_is_followed_or_refuted() {
     let followed = followed
         .iter()
         .filter(|variant| std::ptr::eq(variant.reference, &raw const *SEED_VARIANTS));
-    assert_eq!(followed.count() + 1, SEED_VARIANTS.cases.len(), "all but Nesterov_wegralee");
+    assert_eq!(
+        followed.count() + 1,
+        SEED_VARIANTS.cases.len(),
+        "all but Nesterov_wegralee"
+    );
 }

@@ -11,7 +11,10 @@ use crate::backend::{distance, open, values};
 use crate::reference::{Descent, SEED_VARIANTS, Valley};
 
 fn valley() -> &'static Valley {
-    SEED_VARIANTS.naive_valley.as_ref().expect("the file has the valley")
+    SEED_VARIANTS
+        .naive_valley
+        .as_ref()
+        .expect("the file has the valley")
 }
 
 /// The places, from the start to that after the last update.
@@ -34,25 +37,44 @@ fn follows(descent: &Descent, device: &Device) -> bool {
     let learning_rate = descent.config["lr"].as_f64().expect("a rate");
     let within = "within bounds";
     let places = match descent.optimizer.as_str() {
-        "SGD" => descend(&SgdConfig { learning_rate }.build().expect(within), learning_rate, device),
+        "SGD" => descend(
+            &SgdConfig { learning_rate }.build().expect(within),
+            learning_rate,
+            device,
+        ),
         "Momentum" => {
-            let config = MomentumConfig { learning_rate, ..MomentumConfig::book() };
+            let config = MomentumConfig {
+                learning_rate,
+                ..MomentumConfig::book()
+            };
             descend(&config.build().expect(within), learning_rate, device)
         }
         "Nesterov_oreilly" => {
-            let config = NesterovConfig { learning_rate, ..NesterovConfig::book() };
+            let config = NesterovConfig {
+                learning_rate,
+                ..NesterovConfig::book()
+            };
             descend(&config.build().expect(within), learning_rate, device)
         }
         "AdaGrad" => {
-            let config = AdaGradConfig { learning_rate, ..AdaGradConfig::book() };
+            let config = AdaGradConfig {
+                learning_rate,
+                ..AdaGradConfig::book()
+            };
             descend(&config.build().expect(within), learning_rate, device)
         }
         "RMSprop" => {
-            let config = RmsPropConfig { learning_rate, ..RmsPropConfig::book() };
+            let config = RmsPropConfig {
+                learning_rate,
+                ..RmsPropConfig::book()
+            };
             descend(&config.build().expect(within), learning_rate, device)
         }
         "Adam" => {
-            let config = AdamConfig { learning_rate, ..AdamConfig::book() };
+            let config = AdamConfig {
+                learning_rate,
+                ..AdamConfig::book()
+            };
             descend(&config.build().expect(within), learning_rate, device)
         }
         other => panic!("no optimizer {other}"),
@@ -60,7 +82,10 @@ fn follows(descent: &Descent, device: &Device) -> bool {
     let (last, before) = places.split_last().expect("30 updates");
     assert_eq!(before.len(), descent.history_30.len());
     distance(last, &descent.final_after_30_updates) < 1e-9
-        && before.iter().zip(&descent.history_30).all(|(a, b)| distance(a, b) < 1e-9)
+        && before
+            .iter()
+            .zip(&descent.history_30)
+            .all(|(a, b)| distance(a, b) < 1e-9)
 }
 
 #[cfg(feature = "flex")]
@@ -85,6 +110,9 @@ fn the_reference_is_that_of_the_book() {
     for (optimizer, end) in ends {
         let run = (valley().runs.iter()).find(|run| run.optimizer == optimizer);
         let run = run.expect("the file has it");
-        assert!(distance(&run.final_after_30_updates, &end) < 1e-6, "{optimizer}");
+        assert!(
+            distance(&run.final_after_30_updates, &end) < 1e-6,
+            "{optimizer}"
+        );
     }
 }

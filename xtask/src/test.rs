@@ -53,7 +53,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             Backend::Flex => {
                 let [crates, documentation] = crate_tests(&backends);
                 summary.parts.push(part("crates".into(), crates)?);
-                summary.parts.push(part("documentation".into(), documentation)?);
+                summary
+                    .parts
+                    .push(part("documentation".into(), documentation)?);
                 summary.parts.push(part(name, command)?);
             }
             Backend::Ndarray => summary.parts.push(part(name, command)?),

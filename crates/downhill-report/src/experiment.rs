@@ -26,8 +26,8 @@ pub struct Experiment {
     pub data: DataIdentity,
     /// The resolved config, as TOML.
     pub config_toml: String,
-    /// How long all runs took together, in seconds; not shown if `None`.
-    pub wall_seconds: Option<f64>,
+    /// The seconds that each run took, added up; not shown if `None`.
+    pub training_seconds: Option<f64>,
     /// Name of the method that the others are compared with.
     pub baseline: Option<String>,
     /// The methods in the order in which they are shown.

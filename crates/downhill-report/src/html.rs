@@ -176,8 +176,8 @@ fn provenance(experiment: &Experiment) -> Markup {
     let content = html! {
         dl {
             @for (name, value) in entries { dt { (name) } dd { (value) } }
-            @if let Some(seconds) = experiment.wall_seconds {
-                dt { "Wall time of all runs" } dd { (duration(seconds)) }
+            @if let Some(seconds) = experiment.training_seconds {
+                dt { "Training time, all runs together" } dd { (duration(seconds)) }
             }
         }
         h3 { "What each method changes" }
@@ -245,7 +245,7 @@ fn every_run(experiment: &Experiment) -> Markup {
             let mut cells = vec![
                 run.header.method.clone(),
                 run.header.seed.to_string(),
-                run.header.run.chars().take(16).collect(),
+                run.header.run.clone(),
                 outcome(run),
             ];
             let none = || NONE.to_owned();

@@ -79,7 +79,7 @@ pub fn experiment(baseline: Option<&str>, methods: Vec<Method>) -> Experiment {
         versions: versions(),
         data: data(),
         config_toml: "learning_rate = 0.01\n".into(),
-        wall_seconds: Some(83.4),
+        training_seconds: Some(83.4),
         baseline: baseline.map(Into::into),
         methods,
     }

@@ -204,7 +204,7 @@ fn the_same_experiment_gives_the_same_bytes_without_a_time() {
             accuracy_figure(&experiment.clone())
         );
         assert!(render_html(&experiment).contains("1 min 23 s"));
-        experiment.wall_seconds = None;
+        experiment.training_seconds = None;
         assert!(!render_html(&experiment).contains("Wall time"));
     }
 }

@@ -46,26 +46,59 @@ struct Contender {
 
 fn pairs() -> Result<Vec<(&'static str, ModuleOptimizer, Option<ModuleOptimizer>)>, Failure> {
     let momentum = |nesterov| {
-        let momentum = optim::MomentumConfig::new().with_dampening(0.0).with_nesterov(nesterov);
+        let momentum = optim::MomentumConfig::new()
+            .with_dampening(0.0)
+            .with_nesterov(nesterov);
         Some(optim::SgdConfig::new().with_momentum(Some(momentum)).init())
     };
     let rms_prop = optim::RmsPropConfig::new().with_momentum(0.0);
     Ok(vec![
-        ("SGD", SgdConfig::torch().init()?, Some(optim::SgdConfig::new().init())),
+        (
+            "SGD",
+            SgdConfig::torch().init()?,
+            Some(optim::SgdConfig::new().init()),
+        ),
         ("Momentum", MomentumConfig::torch().init()?, momentum(false)),
         ("Nesterov", NesterovConfig::torch().init()?, momentum(true)),
-        ("AdaGrad", AdaGradConfig::torch().init()?, Some(optim::AdaGradConfig::new().init())),
-        ("RMSprop", RmsPropConfig::torch().init()?, Some(rms_prop.init())),
+        (
+            "AdaGrad",
+            AdaGradConfig::torch().init()?,
+            Some(optim::AdaGradConfig::new().init()),
+        ),
+        (
+            "RMSprop",
+            RmsPropConfig::torch().init()?,
+            Some(rms_prop.init()),
+        ),
         ("AdaDelta", AdaDeltaConfig::torch().init()?, None),
-        ("Adam", AdamConfig::torch().init()?, Some(optim::AdamConfig::new().init())),
+        (
+            "Adam",
+            AdamConfig::torch().init()?,
+            Some(optim::AdamConfig::new().init()),
+        ),
     ])
 }
 
-fn contender(name: String, optimizer: ModuleOptimizer, device: &Device) -> Result<Contender, Failure> {
-    let config = MlpConfig { hidden: vec![100; 6], ..MlpConfig::default() };
+fn contender(
+    name: String,
+    optimizer: ModuleOptimizer,
+    device: &Device,
+) -> Result<Contender, Failure> {
+    let config = MlpConfig {
+        hidden: vec![100; 6],
+        ..MlpConfig::default()
+    };
     let mut weights = Stream::new(1, Purpose::InitialWeights, 0);
-    let model = Mlp::new(&config, 784, 10, &device.clone().autodiff(), &mut || weights.normal())?;
-    Ok(Contender { name, model: Some(model), optimizer, whole: Vec::new(), update: Vec::new() })
+    let model = Mlp::new(&config, 784, 10, &device.clone().autodiff(), &mut || {
+        weights.normal()
+    })?;
+    Ok(Contender {
+        name,
+        model: Some(model),
+        optimizer,
+        whole: Vec::new(),
+        update: Vec::new(),
+    })
 }
 
 impl Contender {
@@ -82,10 +115,14 @@ impl Contender {
             let loss = loss::cross_entropy(logits, Tensor::from_inner(targets));
             let gradients = GradientsParams::from_grads(loss.backward(), model);
             let begin = Instant::now();
-            self.model = self.model.take().map(|model| self.optimizer.step(RATE, model, gradients));
+            self.model = self
+                .model
+                .take()
+                .map(|model| self.optimizer.step(RATE, model, gradients));
             update += begin.elapsed().as_secs_f64();
         }
-        self.whole.push(start.elapsed().as_secs_f64() * 1e6 / STEPS as f64);
+        self.whole
+            .push(start.elapsed().as_secs_f64() * 1e6 / STEPS as f64);
         self.update.push(update * 1e6 / STEPS as f64);
     }
 }
@@ -105,7 +142,11 @@ fn ratio(ours: &[f64], theirs: &[f64]) -> String {
 
 fn main() -> Result<(), Failure> {
     // `cargo test --benches` and the like only want to know that it runs.
-    let rounds = if std::env::args().any(|argument| argument == "--bench") { ROUNDS } else { 1 };
+    let rounds = if std::env::args().any(|argument| argument == "--bench") {
+        ROUNDS
+    } else {
+        1
+    };
     let device = Device::flex();
     let mnist = load_mnist()?;
     let train = DeviceSet::new(&mnist.train, Backend::Flex, &device);
@@ -131,8 +172,14 @@ fn main() -> Result<(), Failure> {
     }
 
     let mut out = std::io::stdout();
-    writeln!(out, "784-100x6-10, ReLU, batch {BATCH}, {rounds} rounds of {STEPS} steps, microseconds per step")?;
-    writeln!(out, "| optimizer | step | of it the update | step: ours / Burn's | update: ours / Burn's |")?;
+    writeln!(
+        out,
+        "784-100x6-10, ReLU, batch {BATCH}, {rounds} rounds of {STEPS} steps, microseconds per step"
+    )?;
+    writeln!(
+        out,
+        "| optimizer | step | of it the update | step: ours / Burn's | update: ours / Burn's |"
+    )?;
     writeln!(out, "| --- | --- | --- | --- | --- |")?;
     for (index, contender) in contenders.iter().enumerate() {
         let peer = contenders.get(index + 1);

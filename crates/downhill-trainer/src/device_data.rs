@@ -74,7 +74,6 @@ impl DeviceSet {
         (images, self.targets.clone().select(0, rows))
     }
 
-
     /// Images, targets and labels, `[rows]`, of consecutive rows.
     pub(crate) fn part(
         &self,

@@ -107,7 +107,10 @@ fn stems(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let mut stems: Vec<String> = entries
         .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        })
         .filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()))
         .collect();
     stems.sort();
@@ -166,12 +169,18 @@ mod tests {
         );
         let text = "[methods.a]\nmodel.hidden = []\n[methods.b]\nmodel.hiden = []\n";
         let message = parse(text).unwrap_err().to_string();
-        assert!(message.starts_with("configs/some.toml:4: unknown key"), "{message}");
+        assert!(
+            message.starts_with("configs/some.toml:4: unknown key"),
+            "{message}"
+        );
     }
 
     #[test]
     fn bad_syntax_is_shown_with_its_place() {
         let message = parse("seeds = \n").unwrap_err().to_string();
-        assert!(message.starts_with("configs/some.toml: TOML parse error at line 1"), "{message}");
+        assert!(
+            message.starts_with("configs/some.toml: TOML parse error at line 1"),
+            "{message}"
+        );
     }
 }

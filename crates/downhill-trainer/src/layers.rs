@@ -24,9 +24,7 @@ impl Layers {
 
     /// Where the value at a path, or the first below or above it, comes from.
     pub(crate) fn origin(&self, path: &str) -> Option<&str> {
-        let within = |leaf: &str| {
-            is_at_or_below(leaf, path) || is_at_or_below(path, leaf)
-        };
+        let within = |leaf: &str| is_at_or_below(leaf, path) || is_at_or_below(path, leaf);
         let found = self.origins.iter().find(|(leaf, _)| within(leaf));
         found.map(|(_, origin)| origin.as_str())
     }

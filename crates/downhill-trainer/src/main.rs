@@ -42,7 +42,9 @@ fn main() -> ExitCode {
     match train(&arguments, &mut io::stdout(), &STOP) {
         Ok(done) => {
             if let Done::Diverged { runs } = done {
-                complain(&format!("{runs} runs diverged: their loss stopped being finite"));
+                complain(&format!(
+                    "{runs} runs diverged: their loss stopped being finite"
+                ));
             }
             ExitCode::from(done.exit_code())
         }

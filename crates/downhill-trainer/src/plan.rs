@@ -60,7 +60,10 @@ impl Plan {
 
         let mut base = Layers::default();
         base.lay(&as_table(&TrainingConfig::default()), "default");
-        base.lay(&without_experiment_keys(&file.table), &file.path.display().to_string());
+        base.lay(
+            &without_experiment_keys(&file.table),
+            &file.path.display().to_string(),
+        );
         let mut methods = Vec::new();
         for (name, table) in method_tables(file, &overrides, &experiment.table)? {
             let mut layers = base.clone();
@@ -201,7 +204,10 @@ fn complete(layers: Layers) -> Result<(TrainingConfig, Layers), TrainError> {
     let value = Value::Table(layers.table.clone());
     let config: TrainingConfig = serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
-        layers.blame(&path, &format!("{path}: {}", error.inner().message().trim_end()))
+        layers.blame(
+            &path,
+            &format!("{path}: {}", error.inner().message().trim_end()),
+        )
     })?;
     let mut full = Layers::default();
     full.lay(&as_table(&config), "default");
@@ -281,7 +287,9 @@ fn parse_override(text: &str) -> Result<Table, TrainError> {
 fn without_experiment_keys(table: &Table) -> Table {
     let training = as_table(&TrainingConfig::default());
     let shared = |(key, value): (&String, &Value)| {
-        training.contains_key(key).then(|| (key.clone(), value.clone()))
+        training
+            .contains_key(key)
+            .then(|| (key.clone(), value.clone()))
     };
     table.iter().filter_map(shared).collect()
 }
@@ -311,7 +319,11 @@ fn method_tables(
     {
         if !written.contains_key(name) {
             let origin = (overrides.tables.iter())
-                .find(|(_, table)| table.get("methods").is_some_and(|all| all.get(name).is_some()))
+                .find(|(_, table)| {
+                    table
+                        .get("methods")
+                        .is_some_and(|all| all.get(name).is_some())
+                })
                 .map_or("--set", |(origin, _)| origin.as_str());
             return Err(unknown_method(name, &names, origin));
         }
@@ -375,7 +387,11 @@ fn baseline(
     }
     if wanted.is_empty() {
         let origin = experiment.origin("baseline").unwrap_or("default");
-        return Err(unknown_method(name, &names, &format!("baseline (from {origin})")));
+        return Err(unknown_method(
+            name,
+            &names,
+            &format!("baseline (from {origin})"),
+        ));
     }
     Ok(None)
 }

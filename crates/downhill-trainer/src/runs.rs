@@ -28,8 +28,8 @@ pub fn runs<'a>(plan: &'a Plan, data: &downhill_data::ImagePair) -> Vec<RunPlan<
         method,
         header: header(plan, method, seed, data),
     };
-    let pairs = (plan.seeds.iter())
-        .flat_map(|&seed| plan.methods.iter().map(move |method| (seed, method)));
+    let pairs =
+        (plan.seeds.iter()).flat_map(|&seed| plan.methods.iter().map(move |method| (seed, method)));
     pairs.map(run).collect()
 }
 

@@ -162,5 +162,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
         file.sync_all()?;
         fs::rename(&beside, path)
     };
-    write().inspect_err(|_| drop(fs::remove_file(&beside))).map_err(failed)
+    write()
+        .inspect_err(|_| drop(fs::remove_file(&beside)))
+        .map_err(failed)
 }

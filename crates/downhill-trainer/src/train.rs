@@ -93,24 +93,46 @@ pub fn train(
         };
         let finished = workshop.train(&missing)?;
         let seconds = start.elapsed().as_secs_f64();
-        say(out, &format!("{finished} of {} runs trained in {seconds:.1} s\n", missing.len()));
+        say(
+            out,
+            &format!(
+                "{finished} of {} runs trained in {seconds:.1} s\n",
+                missing.len()
+            ),
+        );
         finished
     };
     if finished < missing.len() {
         let there = all.len() - missing.len() + finished;
-        say(out, &format!(
-            "stopped: {there} of {} runs are finished and kept; the same command goes on\n",
-            all.len()
-        ));
+        say(
+            out,
+            &format!(
+                "stopped: {there} of {} runs are finished and kept; the same command goes on\n",
+                all.len()
+            ),
+        );
         return Ok(Done::Interrupted);
     }
     if missing.is_empty() {
-        say(out, &format!(
-            "nothing to train: all {} runs are there (--again trains them anew)\n",
-            all.len()
-        ));
+        say(
+            out,
+            &format!(
+                "nothing to train: all {} runs are there (--again trains them anew)\n",
+                all.len()
+            ),
+        );
     }
-    report(&Finished { arguments, plan: &plan, device: &device, store: &store, runs: &all }, out, !missing.is_empty())
+    report(
+        &Finished {
+            arguments,
+            plan: &plan,
+            device: &device,
+            store: &store,
+            runs: &all,
+        },
+        out,
+        !missing.is_empty(),
+    )
 }
 
 /// A plan whose runs are all there.
@@ -124,10 +146,15 @@ struct Finished<'a> {
 
 /// Tells what the runs show, in the terminal and as a report.
 fn report(finished: &Finished<'_>, out: &mut dyn Write, new: bool) -> Result<Done, TrainError> {
-    let Finished { plan, store, runs, .. } = finished;
+    let Finished {
+        plan, store, runs, ..
+    } = finished;
     let records = records(runs, store)?;
     let name = report_name(plan, &records);
-    let diverged = records.iter().filter(|run| diverged(&run.end.outcome)).count();
+    let diverged = records
+        .iter()
+        .filter(|run| diverged(&run.end.outcome))
+        .count();
     let experiment = experiment(finished, records);
 
     say(out, &format!("\n{}\n", text_table(&experiment)));
@@ -137,7 +164,10 @@ fn report(finished: &Finished<'_>, out: &mut dyn Write, new: bool) -> Result<Don
     let page = format!("{name}.html");
     let path = store.report(&page);
     if new || !path.exists() {
-        store.write_report(&format!("{name}-accuracy.svg"), &accuracy_figure(&experiment))?;
+        store.write_report(
+            &format!("{name}-accuracy.svg"),
+            &accuracy_figure(&experiment),
+        )?;
         store.write_report(&format!("{name}-loss.svg"), &loss_figure(&experiment))?;
         store.write_report(&page, &render_html(&experiment))?;
     }
@@ -167,14 +197,23 @@ fn records(runs: &[RunPlan<'_>], store: &Store) -> Result<Vec<RunRecord>, TrainE
     let record = |run: &RunPlan<'_>| {
         store.finished(&run.header.run)?.ok_or_else(|| {
             let gone = std::io::ErrorKind::NotFound.into();
-            TrainError::file("cannot find the record of run", &PathBuf::from(&run.header.run))(gone)
+            TrainError::file(
+                "cannot find the record of run",
+                &PathBuf::from(&run.header.run),
+            )(gone)
         })
     };
     runs.iter().map(record).collect()
 }
 
 fn experiment(finished: &Finished<'_>, records: Vec<RunRecord>) -> Experiment {
-    let Finished { arguments, plan, device, store, .. } = finished;
+    let Finished {
+        arguments,
+        plan,
+        device,
+        store,
+        ..
+    } = finished;
     let timings: Vec<_> = records
         .iter()
         .filter_map(|record| store.timing(&record.header.run))
@@ -202,7 +241,7 @@ fn experiment(finished: &Finished<'_>, records: Vec<RunRecord>) -> Experiment {
         versions: Versions { ..header.versions },
         data: header.data,
         config_toml: config_toml(plan),
-        wall_seconds: (timings.len() == records.len())
+        training_seconds: (timings.len() == records.len())
             .then(|| timings.iter().map(|timing| timing.seconds).sum()),
         baseline: plan.baseline.clone(),
         methods: methods.collect(),
@@ -213,12 +252,25 @@ fn experiment(finished: &Finished<'_>, records: Vec<RunRecord>) -> Experiment {
 fn command(arguments: &TrainArguments) -> String {
     let mut words = vec!["cargo xtask train".to_owned(), quoted(&arguments.config)];
     words.push(format!("--backend {}", arguments.backend.name()));
-    words.extend(arguments.overrides.iter().map(|text| format!("--set {}", quoted(text))));
+    words.extend(
+        arguments
+            .overrides
+            .iter()
+            .map(|text| format!("--set {}", quoted(text))),
+    );
     words.extend(arguments.seed.map(|seed| format!("--seed {seed}")));
     words.extend(arguments.seeds.map(|seeds| format!("--seeds {seeds}")));
-    words.extend(arguments.methods.iter().map(|name| format!("--method {}", quoted(name))));
+    words.extend(
+        arguments
+            .methods
+            .iter()
+            .map(|name| format!("--method {}", quoted(name))),
+    );
     if let Some(directory) = &arguments.data_dir {
-        words.push(format!("--data-dir {}", quoted(&directory.display().to_string())));
+        words.push(format!(
+            "--data-dir {}",
+            quoted(&directory.display().to_string())
+        ));
     }
     words.join(" ")
 }
@@ -240,7 +292,9 @@ fn workers(arguments: &TrainArguments, backend: Backend) -> usize {
         }
         Backend::Wgpu => 1,
     };
-    arguments.workers.map_or(default, |workers| workers as usize)
+    arguments
+        .workers
+        .map_or(default, |workers| workers as usize)
 }
 
 /// A reader that is gone is no reason to fail.

@@ -56,7 +56,9 @@ impl Workshop<'_> {
         let shared = Shared::default();
         let work = || {
             while !self.stopped() && !failed.load(Ordering::Relaxed) {
-                let Some(run) = lock(&next).next() else { return };
+                let Some(run) = lock(&next).next() else {
+                    return;
+                };
                 match self.train_one(run, &shared, &failed) {
                     Ok(true) => *lock(&done) += 1,
                     Ok(false) => return,
@@ -199,5 +201,7 @@ pub(crate) fn diverged(outcome: &Outcome) -> bool {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -34,11 +34,18 @@ impl Perceptron {
 
 /// Images as `[images, 784]` from 0 to 1, labels as `[images]`.
 fn tensors(set: &ImageSet, device: &Device) -> (Tensor<2>, Tensor<1, Int>) {
-    let pixels: Vec<f32> = set.pixels().iter().map(|&byte| f32::from(byte) / 255.0).collect();
+    let pixels: Vec<f32> = set
+        .pixels()
+        .iter()
+        .map(|&byte| f32::from(byte) / 255.0)
+        .collect();
     let labels: Vec<i32> = set.labels().iter().copied().map(i32::from).collect();
     let images = TensorData::new(pixels, [set.len(), set.image_size()]);
     let labels = TensorData::new(labels, [set.len()]);
-    (Tensor::from_data(images, device), Tensor::from_data(labels, device))
+    (
+        Tensor::from_data(images, device),
+        Tensor::from_data(labels, device),
+    )
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -52,7 +59,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = AdamConfig::torch();
     let mut optimizer = config.init()?;
     for update in 0..batches.updates_per_epoch() {
-        let rows: Vec<i32> = batches.indices(update).iter().map(|&row| row as i32).collect();
+        let rows: Vec<i32> = batches
+            .indices(update)
+            .iter()
+            .map(|&row| row as i32)
+            .collect();
         let rows = TensorData::new(rows, [100]);
         let rows = Tensor::<1, Int>::from_data(rows, &device);
         let logits = model.forward(images.clone().select(0, rows.clone()));

@@ -88,7 +88,11 @@ impl Batcher<LabelledImage, Batch> for Stack {
 }
 
 fn loader(set: ImageSet, device: Device) -> Arc<dyn DataLoader<Batch>> {
-    DataLoaderBuilder::new(Stack).batch_size(100).shuffle(1).set_device(device).build(set)
+    DataLoaderBuilder::new(Stack)
+        .batch_size(100)
+        .shuffle(1)
+        .set_device(device)
+        .build(set)
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -98,7 +102,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let train = mnist.train.select(&indices[0])?;
     let validation = mnist.train.select(&indices[1])?;
 
-    let config = NesterovConfig { learning_rate: 0.05, ..NesterovConfig::book() };
+    let config = NesterovConfig {
+        learning_rate: 0.05,
+        ..NesterovConfig::book()
+    };
     let warm_up = LinearLrSchedulerConfig::new(1e-3, config.learning_rate, 50).init()?;
     let learner = Learner::new(Perceptron::new(&device), config.init()?, warm_up);
     let directory = std::env::temp_dir().join(format!("downhill-learner-{}", std::process::id()));
