@@ -128,7 +128,8 @@ pub(crate) fn an_experiment_from_config_to_report(backend: Backend) {
     assert_eq!(fs::read_to_string(&report).expect("the report"), html);
 
     bench.arguments.again = true;
-    bench.train().expect("it trains again");
+    let (_, said) = bench.train().expect("it trains again");
+    assert!(said.contains("4 of 4 runs trained"), "{said}");
     match backend {
         Backend::Flex | Backend::Ndarray => assert_eq!(bench.records(), records),
         Backend::Wgpu => assert_eq!(bench.records().len(), 4),
@@ -137,7 +138,6 @@ pub(crate) fn an_experiment_from_config_to_report(backend: Backend) {
 
 #[cfg(feature = "flex")]
 mod on_flex {
-    use std::io::Write;
     use std::sync::atomic::Ordering;
 
     use super::*;
@@ -152,7 +152,7 @@ mod on_flex {
         bench.arguments.workers = Some(1);
         bench.train().expect("it trains");
         let one_by_one = bench.records();
-        bench.arguments.again = true;
+        fs::remove_dir_all(&bench.arguments.runs_dir).expect("removed");
         bench.arguments.workers = Some(4);
         bench.train().expect("it trains");
         assert_eq!(bench.records(), one_by_one);
@@ -168,37 +168,44 @@ mod on_flex {
         assert_eq!(bench.records().len(), 6);
     }
 
-    /// Raises the flag of Ctrl-C when the first record is finished.
-    struct StopsLater<'a>(&'a AtomicBool, Vec<u8>);
-
-    impl Write for StopsLater<'_> {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.store(true, Ordering::Relaxed);
-            self.1.write(bytes)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
     #[test]
     fn an_interrupted_command_goes_on_where_it_stopped() {
         let mut bench = bench();
-        let stop = AtomicBool::new(true);
-        let mut out = StopsLater(&stop, Vec::new());
-        let done = train(&bench.arguments, &mut out, &stop).expect("stopping is no failure");
+        bench.arguments.workers = Some(1);
+        bench.arguments.overrides = vec!["training.updates=200".into()];
+        let stop = AtomicBool::new(false);
+        let mut out = Vec::new();
+        let done = std::thread::scope(|scope| {
+            // Ctrl-C as soon as a record is finished.
+            scope.spawn(|| {
+                while bench.records().is_empty() {
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                }
+                stop.store(true, Ordering::Relaxed);
+            });
+            train(&bench.arguments, &mut out, &stop).expect("stopping is no failure")
+        });
+        let finished = bench.records();
         assert_eq!(done, Done::Interrupted);
         assert_eq!(done.exit_code(), 130);
-        let said = String::from_utf8(out.1).expect("text");
-        assert!(said.contains("0 of 4 runs are finished"), "{said}");
-        assert!(bench.records().is_empty());
+        assert!((1..4).contains(&finished.len()), "{}", finished.len());
+        let said = String::from_utf8(out).expect("text");
+        let kept = format!(
+            "stopped: {} of 4 runs are finished and kept",
+            finished.len()
+        );
+        assert!(said.contains(&kept), "{said}");
 
-        bench.arguments.methods = vec!["none".into()];
-        bench.train().expect("half of it");
-        bench.arguments.methods = Vec::new();
-        let (_, said) = bench.train().expect("the rest");
-        assert!(said.contains("2 of 2 runs trained"), "{said}");
+        let (done, said) = bench.train().expect("the rest");
+        assert_eq!(done, Done::Finished);
+        let rest = 4 - finished.len();
+        assert!(
+            said.contains(&format!("{rest} of {rest} runs trained")),
+            "{said}"
+        );
+        let all = bench.records();
+        assert!(finished.iter().all(|record| all.contains(record)));
+        assert_eq!(all.len(), 4);
     }
 
     #[test]
@@ -232,12 +239,12 @@ mod on_flex {
         let mut bench = bench();
         bench.train().expect("it trains");
         let (path, _) = bench.records().remove(0);
-        let partial = path.with_file_name("record.jsonl.partial");
-        let file = fs::File::create(&partial).expect("a file");
+        let file = fs::File::create(path.with_file_name("lock")).expect("a file");
         file.lock().expect("a lock");
         bench.arguments.again = true;
         let error = bench.train().expect_err("another process is at it");
         assert_eq!(error.exit_code(), 5);
+        assert!(fs::read_to_string(&path).is_ok_and(|text| text.lines().count() == 6));
         assert!(error.to_string().contains("another process"), "{error}");
     }
 
@@ -267,7 +274,8 @@ mod on_flex {
             ),
             (
                 "training.updates=0",
-                "training.updates must be at least 1, got 0 (from --set training.updates=0)",
+                "training.updates must lie in 1 to 1000000000000, got 0 \
+                 (from --set training.updates=0)",
             ),
             (
                 "optimizer.sgd.learnig_rate=1",
@@ -291,6 +299,11 @@ mod on_flex {
         assert!(
             message.starts_with("training.updates: invalid type: string \"many\"")
                 && message.ends_with("(from --set training.updates=many)"),
+            "{message}"
+        );
+        let (message, _) = bench.failure_with(&["model.hidden=[100,-1]"]);
+        assert!(
+            message.ends_with("(from --set model.hidden=[100,-1])"),
             "{message}"
         );
         let (message, _) = bench.failure_with(&["model.activation=rleu"]);
@@ -324,6 +337,23 @@ mod on_flex {
             message.contains("did you mean `regularization`?"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn a_method_about_one_optimizer_is_not_given_another() {
+        let config = format!("{CONFIG}\n[methods.adam]\noptimizer.adam = {{}}\n");
+        let mut bench = Bench::new(Backend::Flex, &config);
+        let (message, code) = bench.failure_with(&["optimizer.sgd.learning_rate=0.2"]);
+        assert_eq!(code, 2);
+        assert!(
+            message.contains("method `adam` is trained with adam, not with sgd"),
+            "{message}"
+        );
+        bench.arguments.dry_run = true;
+        bench.arguments.overrides = vec!["optimizer.adam.beta_1=0.5".into()];
+        let (_, plan) = bench.train().expect("all are Adam now");
+        assert!(plan.contains("# --set optimizer.adam.beta_1=0.5"), "{plan}");
+        assert!(!plan.contains("sgd"), "{plan}");
     }
 
     #[test]

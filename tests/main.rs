@@ -40,7 +40,7 @@ on_each_backend! {
         frozen_and_unused_parameters_keep_their_bits, a_loaded_state_goes_on_bit_for_bit;
     model: loss_and_gradients_are_those_of_the_formulas, evaluation_is_that_of_the_formulas,
         batch_norm_is_that_of_pytorch, batch_norm_of_the_book,
-        a_copy_keeps_its_running_statistics;
+        a_copy_keeps_its_running_statistics, a_decay_tells_weights_from_the_rest;
     training: the_first_loss_is_the_same_everywhere, a_training_repeats,
         a_few_updates_agree_everywhere, divergence_is_an_outcome, sixty_thousand_images_fit;
     command: an_experiment_from_config_to_report;

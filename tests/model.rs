@@ -1,11 +1,13 @@
 //! The network against formulas and numbers from elsewhere.
 
-use burn::module::Param;
+use burn::module::{Param, ParamGroup};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
+use downhill::{AdaGradConfig, SgdConfig};
 use downhill_data::{Purpose, Stream};
 use downhill_model::{
-    Activation, BatchNorm, BatchNormConvention, DropoutConfig, DropoutKind, Mlp, MlpConfig, loss,
+    Activation, BatchNorm, BatchNormConvention, DecaySplit, DropoutConfig, DropoutKind,
+    Initialization, Mlp, MlpConfig, loss,
 };
 use downhill_trainer::Backend;
 
@@ -253,8 +255,10 @@ pub(crate) fn batch_norm_of_the_book(backend: Backend) {
     );
 
     let _ = norm.train(x());
-    let second = 0.9 * mean + 0.1 * 0.002;
-    assert!(distance(&values(norm.running_mean.val()), &[second]) < 1e-9);
+    let second = |first: f64, seen: f64| 0.9 * first + 0.1 * seen;
+    assert!(distance(&values(norm.running_mean.val()), &[second(mean, 0.002)]) < 1e-9);
+    let running_variance = values(norm.running_variance.val());
+    assert!(distance(&running_variance, &[second(variance, 1e-6)]) < 1e-12);
 }
 
 /// A step must not change the running statistics of a copy that was taken before.
@@ -275,4 +279,107 @@ pub(crate) fn a_copy_keeps_its_running_statistics(backend: Backend) {
     step(&mut mlp, &images, &labels, backend);
     assert_eq!(mean(&copy), [0.0; 4]);
     assert!(largest(&mean(&mlp)) > 0.0);
+}
+
+/// Each kind has its deviation; weights are drawn row by row and biases start at 0.
+#[cfg(feature = "flex")]
+#[test]
+fn initial_weights_have_the_deviation_of_their_kind() {
+    let device = open(Backend::Flex);
+    let weights = |initialization| {
+        let config = MlpConfig {
+            hidden: vec![4],
+            initialization,
+            ..MlpConfig::default()
+        };
+        let mut count = 0.0;
+        let mut counted = || {
+            count += 1.0;
+            count
+        };
+        let mlp = Mlp::new(&config, 9, 2, &device, &mut counted).expect("within bounds");
+        let [weight, bias, output, output_bias] = PlainNetwork::of(&mlp, &config)
+            .parameters
+            .try_into()
+            .expect("two layers");
+        assert_eq!((bias, output_bias), (vec![0.0; 4], vec![0.0; 2]));
+        [weight, output].concat()
+    };
+    let expected = |hidden: f64, output: f64| -> Vec<f64> {
+        let deviation = |index: usize| if index < 36 { hidden } else { output };
+        (0..44)
+            .map(|index| deviation(index) * (index + 1) as f64)
+            .collect()
+    };
+    for (initialization, hidden, output) in [
+        (Initialization::He, (2.0 / 9.0_f64).sqrt(), 0.5_f64.sqrt()),
+        (Initialization::Xavier, 1.0 / 3.0, 0.5),
+        (Initialization::Std(0.01), 0.01, 0.01),
+    ] {
+        let distance = distance(&weights(initialization), &expected(hidden, output));
+        assert!(distance < 1e-5, "{initialization:?}: {distance:e}");
+    }
+}
+
+/// Weights are decayed; biases, scales and shifts are exempt; running statistics are in neither.
+/// Burn's groups take the split.
+pub(crate) fn a_decay_tells_weights_from_the_rest(backend: Backend) {
+    let config = MlpConfig {
+        hidden: vec![4],
+        batch_norm: BatchNormConvention::Torch,
+        weight_decay: 0.1,
+        ..MlpConfig::default()
+    };
+    let mut mlp = network(&config, 2, backend);
+    let split = DecaySplit::of(&mlp);
+    let hidden = &mlp.hidden[0];
+    let norm = hidden.norm.as_ref().expect("a norm");
+    let bias = |linear: &burn::nn::Linear| linear.bias.as_ref().expect("a bias").id;
+    assert_eq!(
+        split.decayed,
+        [hidden.linear.weight.id, mlp.output.weight.id]
+    );
+    let exempt = [
+        bias(&hidden.linear),
+        norm.scale.id,
+        norm.shift.id,
+        bias(&mlp.output),
+    ];
+    assert_eq!(split.exempt, exempt);
+
+    // Weights by SGD, the rest by AdaGrad, whose first step is the rate whatever the gradient.
+    let ada_grad = AdaGradConfig::torch().build().expect("within bounds");
+    let mut optimizer = (SgdConfig::torch().init().expect("within bounds")).with_group(
+        ParamGroup::from_ids(split.exempt),
+        ada_grad,
+        None,
+    );
+    let (images, labels) = batch(1);
+    let device = open(backend).autodiff();
+    let mut keep_all = |length, _| vec![1.0; length];
+    let logits = mlp.forward(tensor(&images, [BATCH, INPUTS], &device), &mut keep_all);
+    let loss = loss::cross_entropy(logits, loss::one_hot(&labels, CLASSES, &device));
+    let gradients = GradientsParams::from_grads(loss.backward(), &mlp);
+    let gradient = values(
+        gradients
+            .get::<2>(mlp.output.weight.id)
+            .expect("a gradient"),
+    );
+    let parameters = |mlp: &Mlp| {
+        let bias = mlp.output.bias.as_ref().expect("a bias");
+        (values(mlp.output.weight.val()), values(bias.val()))
+    };
+    let (weight, bias) = parameters(&mlp);
+    let (new_weight, new_bias) = parameters(&optimizer.step(0.1, mlp, gradients));
+    let by_sgd: Vec<f64> = weight
+        .iter()
+        .zip(gradient)
+        .map(|(x, g)| x - 0.1 * g)
+        .collect();
+    assert!(distance(&new_weight, &by_sgd) < 1e-6);
+    let steps = bias
+        .iter()
+        .zip(new_bias)
+        .map(|(before, after)| (after - before).abs());
+    assert!(distance(&steps.collect::<Vec<_>>(), &[0.1; CLASSES]) < 1e-5);
 }

@@ -75,7 +75,8 @@ pub(crate) fn stepping_commutes_with_reshaping(backend: Backend) {
 /// Without a gradient nothing moves.
 pub(crate) fn zero_gradients_change_nothing(backend: Backend) {
     let device = open(backend).autodiff();
-    for config in optimizers() {
+    let variants = variants().into_iter().map(|variant| variant.config);
+    for config in optimizers().into_iter().chain(variants) {
         let mut optimizer = init(&config);
         let mut module = module(&START, [2, 3], DType::F32, &device);
         for _ in 0..3 {

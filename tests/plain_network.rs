@@ -42,13 +42,15 @@ impl Visit for Collect {
 }
 
 impl PlainNetwork {
+    pub(crate) fn new(config: &MlpConfig, parameters: Vec<Vec<f64>>) -> Self {
+        let config = config.clone();
+        Self { config, parameters }
+    }
+
     pub(crate) fn of(mlp: &Mlp, config: &MlpConfig) -> Self {
         let mut collect = Collect(Vec::new());
         visit(mlp, &mut collect);
-        Self {
-            config: config.clone(),
-            parameters: collect.0,
-        }
+        Self::new(config, collect.0)
     }
 
     /// The loss in training, penalty included. `images` row by row; a mask of `[batch, units]` for

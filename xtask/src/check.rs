@@ -19,7 +19,7 @@ pub(crate) fn run() -> Result<ExitCode> {
             return Ok(ExitCode::from(1));
         }
     }
-    test::run(&test::Arguments::flex())
+    test::run_flex_built_with_all()
 }
 
 fn checks() -> [(&'static str, Command); 3] {
@@ -28,12 +28,12 @@ fn checks() -> [(&'static str, Command); 3] {
     let mut lints = cargo("clippy");
     lints
         .args(["--workspace", "--all-targets"])
-        // Code of every backend; none of them is started.
-        .arg("--features=downhill-tests/ndarray,downhill-tests/wgpu")
+        .arg(test::ALL_BACKENDS)
         .args(["--", "-D", "warnings"]);
     let mut documentation = cargo("doc");
     documentation
         .args(["--workspace", "--no-deps"])
+        .arg(test::ALL_BACKENDS)
         .env("RUSTDOCFLAGS", "-D warnings");
     [
         ("format", format),

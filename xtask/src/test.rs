@@ -32,26 +32,36 @@ pub(crate) struct Arguments {
     no_setup: bool,
 }
 
-impl Arguments {
-    /// Only on flex, which needs nothing but a CPU.
-    pub(crate) fn flex() -> Self {
-        Self {
-            backends: vec![Backend::Flex],
-            no_setup: true,
-        }
-    }
-}
+/// The features with which all backends are built.
+pub(crate) const ALL_BACKENDS: &str = "--features=downhill-tests/ndarray,downhill-tests/wgpu";
 
 /// Runs all parts, then says how they ended.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let backends = selected(&arguments.backends);
+    // flex is there by default.
+    let others = backends.iter().filter(|backend| **backend != Backend::Flex);
+    let features: Vec<_> =
+        (others.map(|backend| format!("downhill-tests/{}", backend.name()))).collect();
+    let build = match features.is_empty() {
+        true => Vec::new(),
+        false => vec![format!("--features={}", features.join(","))],
+    };
+    run_parts(&backends, &build, arguments.no_setup)
+}
+
+/// The tests on flex, built as `cargo xtask test` builds them, so that Burn is compiled once.
+pub(crate) fn run_flex_built_with_all() -> Result<ExitCode> {
+    run_parts(&[Backend::Flex], &[ALL_BACKENDS.to_owned()], true)
+}
+
+fn run_parts(backends: &[Backend], build: &[String], no_setup: bool) -> Result<ExitCode> {
     let mut summary = Summary::default();
-    for &backend in &backends {
+    for &backend in backends {
         let name = format!("backends on {}", backend.name());
-        let command = backend_tests(&backends, backend);
+        let command = backend_tests(build, backend);
         match backend {
             Backend::Flex => {
-                let [crates, documentation] = crate_tests(&backends);
+                let [crates, documentation] = crate_tests(build);
                 summary.parts.push(part("crates".into(), crates)?);
                 summary
                     .parts
@@ -59,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
                 summary.parts.push(part(name, command)?);
             }
             Backend::Ndarray => summary.parts.push(part(name, command)?),
-            Backend::Wgpu => summary.parts.push(wgpu(name, command, arguments.no_setup)?),
+            Backend::Wgpu => summary.parts.push(wgpu(name, command, no_setup)?),
         }
     }
     writeln!(io::stdout(), "\n{summary}")?;
@@ -119,29 +129,36 @@ fn wgpu(name: String, mut command: Command, no_setup: bool) -> Result<Part> {
 
 /// All parts build the same: the whole workspace with the backends that are tested. Another
 /// selection of packages or features would build Burn anew for each part.
-fn cargo_test(backends: &[Backend]) -> Command {
+fn cargo_test(build: &[String], backend: Backend) -> Command {
     let mut command = cargo("test");
-    command.args(["--workspace", "--no-fail-fast"]);
-    // flex is there by default.
-    for backend in backends.iter().filter(|backend| **backend != Backend::Flex) {
-        command.arg(format!("--features=downhill-tests/{}", backend.name()));
-    }
+    command
+        .args(["--workspace", "--no-fail-fast"])
+        .args(build)
+        // Burn's default device is the first backend built in, wgpu before flex, whether it starts
+        // or not; and loading an optimizer's state goes through it.
+        .env("BURN_DEVICE", backend.name());
     command
 }
 
 /// The tests of the crates themselves and of their examples, then those in their documentation.
-fn crate_tests(backends: &[Backend]) -> [Command; 2] {
-    let mut crates = cargo_test(backends);
+fn crate_tests(build: &[String]) -> [Command; 2] {
+    let mut crates = cargo_test(build, Backend::Flex);
     crates.args(["--lib", "--bins", "--examples"]);
-    let mut documentation = cargo_test(backends);
+    for test in CRATE_TESTS {
+        crates.args(["--test", test]);
+    }
+    let mut documentation = cargo_test(build, Backend::Flex);
     documentation.arg("--doc");
     [crates, documentation]
 }
 
+/// The test binaries in `tests` of the crates; all others are those of their libraries.
+const CRATE_TESTS: [&str; 2] = ["findings", "page"];
+
 /// The cases of `tests/` on one backend, which is part of their names; flex also takes those that
 /// need none.
-fn backend_tests(backends: &[Backend], backend: Backend) -> Command {
-    let mut command = cargo_test(backends);
+fn backend_tests(build: &[String], backend: Backend) -> Command {
+    let mut command = cargo_test(build, backend);
     command.args(["--test", "backends", "--"]);
     match backend {
         Backend::Flex => command.args(["--skip", "ndarray", "--skip", "wgpu"]),
@@ -167,20 +184,38 @@ mod tests {
 
     #[test]
     fn every_part_builds_the_same() {
-        let both = [Backend::Flex, Backend::Wgpu];
+        let features = ["--features=downhill-tests/wgpu".to_owned()];
         let build = "test --workspace --no-fail-fast --features=downhill-tests/wgpu";
         let line = |command: &Command| arguments(command).join(" ");
-        let [crates, documentation] = crate_tests(&both);
-        assert_eq!(line(&crates), format!("{build} --lib --bins --examples"));
+        let [crates, documentation] = crate_tests(&features);
+        assert_eq!(
+            line(&crates),
+            format!("{build} --lib --bins --examples --test findings --test page")
+        );
         assert_eq!(line(&documentation), format!("{build} --doc"));
         assert_eq!(
-            line(&backend_tests(&both, Backend::Flex)),
+            line(&backend_tests(&features, Backend::Flex)),
             format!("{build} --test backends -- --skip ndarray --skip wgpu")
         );
         assert_eq!(
-            line(&backend_tests(&both, Backend::Wgpu)),
+            line(&backend_tests(&features, Backend::Wgpu)),
             format!("{build} --test backends -- wgpu")
         );
+    }
+
+    #[test]
+    fn no_test_binary_of_a_crate_is_forgotten() {
+        let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
+        let mut found = Vec::new();
+        for member in std::fs::read_dir(crates).unwrap() {
+            let tests = member.unwrap().path().join("tests");
+            for file in std::fs::read_dir(tests).into_iter().flatten() {
+                let path = file.unwrap().path();
+                found.push(path.file_stem().unwrap().to_string_lossy().into_owned());
+            }
+        }
+        found.sort();
+        assert_eq!(found, CRATE_TESTS);
     }
 
     #[cfg(unix)]

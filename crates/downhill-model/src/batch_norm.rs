@@ -74,21 +74,28 @@ impl BatchNorm {
     }
 
     /// Training: normalizes `x`, `[batch, units]`, by its own statistics and takes them into the
-    /// running ones. A batch holds at least two images, or there is no variance to speak of.
+    /// running ones.
+    ///
+    /// # Panics
+    ///
+    /// With a batch of one image, which has no variance.
     pub fn train(&mut self, x: Tensor<2>) -> Tensor<2> {
         let batch = x.dims()[0];
-        debug_assert!(batch > 1, "batch normalization of a single image");
+        assert!(
+            batch > 1,
+            "batch normalization needs at least 2 images, got {batch}"
+        );
         let mean = x.clone().mean_dim(0);
         let centred = x - mean.clone();
         let variance = centred.clone().square().mean_dim(0);
 
         let seen_variance = match self.convention {
             BatchNormConvention::Torch => {
-                (variance.clone().detach()).mul_scalar(batch as f64 / (batch as f64 - 1.0))
+                (variance.clone()).mul_scalar(batch as f64 / (batch as f64 - 1.0))
             }
-            BatchNormConvention::Book | BatchNormConvention::None => variance.clone().detach(),
+            BatchNormConvention::Book | BatchNormConvention::None => variance.clone(),
         };
-        take_in(&mut self.running_mean, mean.detach());
+        take_in(&mut self.running_mean, mean);
         take_in(&mut self.running_variance, seen_variance);
 
         let normalized = centred / variance.add_scalar(self.epsilon()).sqrt();
@@ -112,6 +119,6 @@ impl BatchNorm {
 /// Moves a running statistic, `[units]`, towards that of a batch, `[1, units]`.
 fn take_in(running: &mut Param<Tensor<1>>, seen: Tensor<2>) {
     let seen = seen.squeeze_dim(0).mul_scalar(1.0 - KEPT);
-    let moved = running.val().mul_scalar(KEPT) + seen;
-    *running = running.clone().map(|_| moved);
+    // Detached, or the history of all batches would hang on it.
+    *running = (running.clone()).map(|kept| (kept.mul_scalar(KEPT) + seen).detach());
 }

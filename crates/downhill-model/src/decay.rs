@@ -7,7 +7,8 @@ use burn::tensor::Tensor;
 /// decayed, those of rank 1 (biases, scale and shift of batch normalization) are exempt. What is
 /// not trained is in neither.
 ///
-/// The ids serve `burn::optim::ParamGroup::from_ids`.
+/// The ids serve `burn::module::ParamGroup::from_ids`. The module must be on an autodiff device:
+/// elsewhere Burn counts no parameter as trained, and both lists are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DecaySplit {
     /// Weights.

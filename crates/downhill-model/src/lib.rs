@@ -22,8 +22,9 @@
 //! let targets = loss::one_hot(&[0, 2], 3, &images.device());
 //! let mut keep_all = |length: usize, _keep_probability: f64| vec![1.0; length];
 //! let logits = mlp.forward(images, &mut keep_all);
-//! let gradients = loss::cross_entropy(logits, targets).backward();
-//! # let _ = gradients;
+//! let loss = loss::cross_entropy(logits, targets);
+//! assert!(loss.clone().into_scalar::<f32>() > 0.0);
+//! assert!(mlp.output.weight.val().grad(&loss.backward()).is_some());
 //! # Ok::<(), downhill_model::InvalidModel>(())
 //! ```
 

@@ -5,12 +5,20 @@ use burn::tensor::{Device, Tensor, TensorData, activation};
 /// Mean over the batch of the softmax cross-entropy, in nats, `[1]`.
 ///
 /// `logits` and `targets` are `[batch, classes]`; each row of `targets` sums to 1.
+///
+/// # Panics
+///
+/// Where the shapes differ.
 pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
     let batch = logits.dims()[0];
     sum_of_cross_entropy(logits, targets).div_scalar(batch as f64)
 }
 
 /// The same, summed over the batch: for means over several batches.
+///
+/// # Panics
+///
+/// Where the shapes differ.
 pub fn sum_of_cross_entropy(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
     (activation::log_softmax(logits, 1) * targets).sum().neg()
 }

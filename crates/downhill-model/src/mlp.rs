@@ -75,6 +75,11 @@ impl Mlp {
     /// Training: the logits, `[batch, outputs]`, of `images`, `[batch, inputs]`. Units are dropped
     /// as `keep_mask` says, asked once per hidden layer from the input on for a mask of `[batch,
     /// units]`, row by row; running statistics take the batch in.
+    ///
+    /// # Panics
+    ///
+    /// Images of another width than the network's, a mask of another length than asked for, or a
+    /// single image where there is batch normalization.
     pub fn forward(&mut self, images: Tensor<2>, keep_mask: &mut KeepMask<'_>) -> Tensor<2> {
         let mut x = images;
         for layer in &mut self.hidden {
@@ -89,6 +94,10 @@ impl Mlp {
 
     /// Evaluation: the logits, `[batch, outputs]`, of `images`, `[batch, inputs]`. Nothing is
     /// dropped and nothing changes.
+    ///
+    /// # Panics
+    ///
+    /// Images of another width than the network's.
     pub fn evaluate(&self, images: Tensor<2>) -> Tensor<2> {
         let mut x = images;
         for layer in &self.hidden {

@@ -205,7 +205,7 @@ fn the_same_experiment_gives_the_same_bytes_without_a_time() {
         );
         assert!(render_html(&experiment).contains("1 min 23 s"));
         experiment.training_seconds = None;
-        assert!(!render_html(&experiment).contains("Wall time"));
+        assert!(!render_html(&experiment).contains("Training time"));
     }
 }
 

@@ -44,7 +44,10 @@ struct Contender {
     update: Vec<f64>,
 }
 
-fn pairs() -> Result<Vec<(&'static str, ModuleOptimizer, Option<ModuleOptimizer>)>, Failure> {
+/// Name, ours, and Burn's own.
+type Pair = (&'static str, ModuleOptimizer, Option<ModuleOptimizer>);
+
+fn pairs() -> Result<Vec<Pair>, Failure> {
     let momentum = |nesterov| {
         let momentum = optim::MomentumConfig::new()
             .with_dampening(0.0)

@@ -29,7 +29,7 @@ pub enum TrainError {
         source: io::Error,
     },
     /// Another process trains the same run.
-    #[error("{} is being written by another process; wait for it or use another --runs-dir", .0.display())]
+    #[error("the run in {} is being trained by another process; wait for it, or use another --runs-dir", .0.display())]
     Locked(PathBuf),
 }
 

@@ -34,7 +34,10 @@ impl ExperimentFile {
             return Self::read(path);
         }
         if path.components().count() > 1 || path.extension().is_some() {
-            return Err(TrainError::Config(format!("no config file {config}")));
+            return Err(TrainError::Config(format!(
+                "no config file {config}; name a file that is there, or an experiment of `configs` \
+                 by its stem"
+            )));
         }
         let Some(directory) = configs_directory() else {
             return Err(TrainError::Config(format!(
@@ -59,7 +62,12 @@ impl ExperimentFile {
     }
 
     fn read(path: &Path) -> Result<Self, TrainError> {
-        let text = fs::read_to_string(path).map_err(TrainError::file("cannot read", path))?;
+        let bytes = fs::read(path).map_err(TrainError::file("cannot read", path))?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let offset = error.utf8_error().valid_up_to();
+            let shown = path.display();
+            TrainError::Config(format!("{shown}: not UTF-8 text from byte {offset} on"))
+        })?;
         Self::parse(path, text)
     }
 
@@ -119,6 +127,7 @@ fn stems(directory: &Path) -> Vec<String> {
 
 /// The first paragraph of the comment at the beginning, on one line.
 fn first_comment(text: &str) -> String {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     text.lines()
         .map_while(|line| line.strip_prefix('#'))
         .map(str::trim)

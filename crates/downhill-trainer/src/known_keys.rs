@@ -67,13 +67,20 @@ pub(crate) fn check_experiment(
         top.insert(key.to_owned(), Value::Boolean(true));
     }
     check(table, &top, "", place)?;
-    let Some(methods) = table.get("methods").and_then(Value::as_table) else {
+    let Some(methods) = table.get("methods") else {
         return Ok(());
     };
+    let no_table = |path: &str| {
+        let place = place(path);
+        TrainError::Config(format!(
+            "{place}: `{path}` must be a table of settings, such as [methods.none]"
+        ))
+    };
+    let methods = methods.as_table().ok_or_else(|| no_table("methods"))?;
     for (name, method) in methods {
-        if let Value::Table(method) = method {
-            check(method, &training, &join("methods", name), place)?;
-        }
+        let path = join("methods", name);
+        let method = method.as_table().ok_or_else(|| no_table(&path))?;
+        check(method, &training, &path, place)?;
     }
     Ok(())
 }

@@ -6,12 +6,19 @@ use toml::{Table, Value};
 
 use crate::arguments::TrainArguments;
 use crate::config::TrainingConfig;
+use crate::device_data::CLASSES;
 use crate::experiment_file::ExperimentFile;
 use crate::known_keys::{as_table, check_experiment, did_you_mean};
 use crate::layers::{Layers, leaves};
 use crate::{Backend, TrainError};
 
 const DEFAULT_SEEDS: u64 = 8;
+
+/// More updates than any machine makes in a lifetime.
+const MOST_UPDATES: u64 = 1_000_000_000_000;
+
+/// More parameters than fit with their gradients into most machines' memory.
+const MOST_PARAMETERS: usize = 100_000_000;
 
 /// What will be trained.
 #[derive(Clone, Debug)]
@@ -68,8 +75,9 @@ impl Plan {
         for (name, table) in method_tables(file, &overrides, &experiment.table)? {
             let mut layers = base.clone();
             layers.lay(&table, &format!("{}, method {name}", file.path.display()));
-            for (origin, table) in overrides.for_method(&name) {
-                layers.lay(&table, origin);
+            for (origin, over) in overrides.for_method(&name) {
+                refuse_other_optimizer(&name, &table, &over, origin)?;
+                layers.lay(&over, origin);
             }
             methods.push(MethodPlan::resolve(name, layers)?);
         }
@@ -81,8 +89,10 @@ impl Plan {
             method.changes = changes(&base, &method.layers);
         }
 
+        let baseline = baseline(&experiment, &methods)?;
         choose(&mut methods, &arguments.methods)?;
-        let baseline = baseline(&experiment, &methods, &arguments.methods)?;
+        let chosen = |name: &String| methods.iter().any(|method| method.name == *name);
+        let baseline = baseline.filter(chosen);
         Ok(Self {
             name: file.name.clone(),
             question: file.question.clone(),
@@ -146,9 +156,9 @@ impl MethodPlan {
             ("updates", training.updates),
             ("evaluate_every", training.evaluate_every),
         ] {
-            if value == 0 {
+            if !(1..=MOST_UPDATES).contains(&value) {
                 let path = format!("training.{key}");
-                let message = format!("{path} must be at least 1, got 0");
+                let message = format!("{path} must lie in 1 to {MOST_UPDATES}, got {value}");
                 return Err(self.layers.blame(&path, &message));
             }
         }
@@ -179,6 +189,12 @@ impl MethodPlan {
                 return Err(self.layers.blame(key, &message));
             }
         }
+        let parameters = self.parameters(data.train.image_size());
+        if parameters.is_none_or(|parameters| parameters > MOST_PARAMETERS) {
+            let message =
+                format!("model.hidden must give a network of at most {MOST_PARAMETERS} parameters");
+            return Err(self.layers.blame("model.hidden", &message));
+        }
         if training.batch > train {
             let message = format!(
                 "training.batch must be at most {train}, the training images used, got {}",
@@ -187,6 +203,18 @@ impl MethodPlan {
             return Err(self.layers.blame("training.batch", &message));
         }
         Ok(())
+    }
+
+    /// Weights and biases of the network, unless they are too many to count.
+    fn parameters(&self, pixels: usize) -> Option<usize> {
+        let mut inputs = pixels;
+        let mut sum = 0_usize;
+        for &units in self.config.model.hidden.iter().chain([&CLASSES]) {
+            let layer = inputs.checked_add(1)?.checked_mul(units)?;
+            sum = sum.checked_add(layer)?;
+            inputs = units;
+        }
+        Some(sum)
     }
 
     /// Where the value at a path comes from.
@@ -222,7 +250,9 @@ fn complete(layers: Layers) -> Result<(TrainingConfig, Layers), TrainError> {
 impl Layers {
     /// An error about the value at a path, which says where the value comes from.
     fn blame(&self, path: &str, message: &str) -> TrainError {
-        let origin = self.origin(path).unwrap_or("default");
+        // Elements of a list come from where the list comes from.
+        let leaf = path.split('[').next().unwrap_or(path);
+        let origin = self.origin(leaf).unwrap_or("default");
         TrainError::Config(format!("{message} (from {origin})"))
     }
 }
@@ -257,7 +287,7 @@ impl Overrides {
     }
 }
 
-/// `a.b=value` as a table. The value is TOML, or else a string without its quotes.
+/// `a.b=value` as a table. The value is TOML, or a word without its quotes.
 fn parse_override(text: &str) -> Result<Table, TrainError> {
     let wrong = || {
         TrainError::Config(format!(
@@ -271,9 +301,19 @@ fn parse_override(text: &str) -> Result<Table, TrainError> {
     }
     let parsed = format!("value = {value}").parse::<Table>().ok();
     let parsed = parsed.filter(|table| table.len() == 1);
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let mut value = match parsed.and_then(|mut table| table.remove("value")) {
         Some(value) => value,
-        None => Value::String(value.to_owned()),
+        None if value.starts_with(|first: char| first.is_alphabetic())
+            && value.bytes().all(word) =>
+        {
+            Value::String(value.to_owned())
+        }
+        None => {
+            return Err(TrainError::Config(format!(
+                "--set {text}: {value} is no value of TOML, such as 50, 1e-3, \"word\" or [100, 100]"
+            )));
+        }
     };
     for key in path.rsplit('.') {
         value = Value::Table(Table::from_iter([(key.trim().to_owned(), value)]));
@@ -294,60 +334,56 @@ fn without_experiment_keys(table: &Table) -> Table {
     table.iter().filter_map(shared).collect()
 }
 
+/// A method that is about one optimizer must not be given another under its name.
+fn refuse_other_optimizer(
+    method: &str,
+    own: &Table,
+    over: &Table,
+    origin: &str,
+) -> Result<(), TrainError> {
+    let kind = |table: &Table| {
+        let kinds = table.get("optimizer")?.as_table()?;
+        kinds.keys().next().cloned()
+    };
+    match (kind(own), kind(over)) {
+        (Some(own), Some(other)) if own != other => Err(TrainError::Config(format!(
+            "{origin}: method `{method}` is trained with {own}, not with {other}; \
+             write methods.NAME.optimizer.{other}... for the methods that it is meant for"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// The methods of the file in its order, each with what it sets.
 fn method_tables(
     file: &ExperimentFile,
     overrides: &Overrides,
     experiment: &Table,
 ) -> Result<Vec<(String, Table)>, TrainError> {
-    let written = match file.table.get("methods") {
-        None => Table::new(),
-        Some(Value::Table(methods)) => methods.clone(),
-        Some(_) => {
-            let place = file.place("methods");
-            return Err(TrainError::Config(format!(
-                "{place}: `methods` must hold a table for each method, such as [methods.none]"
-            )));
-        }
-    };
+    let methods = |table: &Table| table.get("methods").and_then(Value::as_table).cloned();
+    let written = methods(&file.table).unwrap_or_default();
     let names: Vec<&str> = written.keys().map(String::as_str).collect();
-    for name in experiment
-        .get("methods")
-        .and_then(Value::as_table)
-        .into_iter()
-        .flat_map(|table| table.keys())
-    {
+    for name in methods(experiment).unwrap_or_default().keys() {
         if !written.contains_key(name) {
-            let origin = (overrides.tables.iter())
-                .find(|(_, table)| {
-                    table
-                        .get("methods")
-                        .is_some_and(|all| all.get(name).is_some())
-                })
-                .map_or("--set", |(origin, _)| origin.as_str());
+            let sets = |table: &Table| methods(table).is_some_and(|all| all.contains_key(name));
+            let origin = overrides.tables.iter().find(|(_, table)| sets(table));
+            let origin = origin.map_or("--set", |(origin, _)| origin.as_str());
             return Err(unknown_method(name, &names, origin));
         }
     }
     if written.is_empty() {
         return Ok(vec![(file.name.clone(), Table::new())]);
     }
-    written
-        .into_iter()
-        .map(|(name, table)| match table {
-            Value::Table(table) => Ok((name, table)),
-            _ => {
-                let place = file.place(&format!("methods.{name}"));
-                Err(TrainError::Config(format!(
-                    "{place}: method `{name}` must be a table, such as [methods.{name}]"
-                )))
-            }
-        })
-        .collect()
+    let table = |value: Value| value.as_table().cloned().unwrap_or_default();
+    Ok((written.into_iter())
+        .map(|(name, value)| (name, table(value)))
+        .collect())
 }
 
 fn unknown_method(name: &str, known: &[&str], origin: &str) -> TrainError {
     let remedy = match did_you_mean(name, known.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
+        None if known.is_empty() => "it has none".to_owned(),
         None => format!("it has {}", known.join(", ")),
     };
     TrainError::Config(format!(
@@ -369,11 +405,7 @@ fn choose(methods: &mut Vec<MethodPlan>, wanted: &[String]) -> Result<(), TrainE
     Ok(())
 }
 
-fn baseline(
-    experiment: &Layers,
-    methods: &[MethodPlan],
-    wanted: &[String],
-) -> Result<Option<String>, TrainError> {
+fn baseline(experiment: &Layers, methods: &[MethodPlan]) -> Result<Option<String>, TrainError> {
     let Some(value) = experiment.table.get("baseline") else {
         return Ok(None);
     };
@@ -385,15 +417,12 @@ fn baseline(
     if names.contains(&name) {
         return Ok(Some(name.to_owned()));
     }
-    if wanted.is_empty() {
-        let origin = experiment.origin("baseline").unwrap_or("default");
-        return Err(unknown_method(
-            name,
-            &names,
-            &format!("baseline (from {origin})"),
-        ));
-    }
-    Ok(None)
+    let origin = experiment.origin("baseline").unwrap_or("default");
+    Err(unknown_method(
+        name,
+        &names,
+        &format!("baseline (from {origin})"),
+    ))
 }
 
 fn seeds(experiment: &Layers, arguments: &TrainArguments) -> Result<Vec<u64>, TrainError> {

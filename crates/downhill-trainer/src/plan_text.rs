@@ -2,24 +2,38 @@
 
 use std::fmt::Write;
 
+use toml::Value;
+
 use crate::plan::Plan;
 
 /// The settings as TOML that could be read back: what all methods share, then what each changes.
 pub fn config_toml(plan: &Plan) -> String {
-    let mut text = format!("seeds = {}\n", plan.seeds.len());
+    let mut text = match plan.seeds.as_slice() {
+        [seed] => format!("seeds = 1  # seed {seed}\n"),
+        seeds => format!("seeds = {}\n", seeds.len()),
+    };
     if let Some(baseline) = &plan.baseline {
-        let _ = writeln!(text, "baseline = {baseline:?}");
+        let _ = writeln!(text, "baseline = {}", Value::from(baseline.as_str()));
     }
     for (path, value) in plan.base.leaves() {
         let _ = writeln!(text, "{path} = {value}");
     }
     for method in &plan.methods {
-        let _ = write!(text, "\n[methods.{}]\n", method.name);
+        let _ = write!(text, "\n[methods.{}]\n", key(&method.name));
         for change in &method.changes {
             let _ = writeln!(text, "{change}");
         }
     }
     text
+}
+
+/// A name as a TOML key, in quotes where it must be.
+fn key(name: &str) -> String {
+    let bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if !name.is_empty() && name.bytes().all(bare) {
+        return name.to_owned();
+    }
+    format!("{name:?}")
 }
 
 /// What `--dry-run` prints: every value with its origin, then the methods and the runs.

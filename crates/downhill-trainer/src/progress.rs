@@ -53,7 +53,9 @@ impl Progress {
         }
     }
 
-    pub(crate) fn ended(&self, run: &RunHeader, updates: u64, end: &RunEnd) {
+    /// A run ended with so many of its updates left.
+    pub(crate) fn ended(&self, run: &RunHeader, left: u64, end: &RunEnd) {
+        self.skipped(left);
         if let Outcome::Diverged { update } = end.outcome {
             let text = format!(
                 "{} seed {}: the loss stopped being finite at update {update}",
@@ -63,9 +65,13 @@ impl Progress {
                 Some(bar) => bar.println(text),
                 None => line(&text),
             }
-            if let Some(bar) = &self.bar {
-                bar.inc(updates.saturating_sub(end.updates));
-            }
+        }
+    }
+
+    /// So many updates need not be made.
+    pub(crate) fn skipped(&self, updates: u64) {
+        if let Some(bar) = &self.bar {
+            bar.inc(updates);
         }
     }
 

@@ -63,8 +63,8 @@ fn header(
     header
 }
 
-/// 32 hexadecimal digits over everything that decides the record, the data by its bytes and not by
-/// its name.
+/// 32 hexadecimal digits over the header: all that decides the record, with the names of experiment
+/// and method. The data count by their bytes and not by their name.
 fn hash(header: &RunHeader) -> String {
     let mut decisive = header.clone();
     decisive.data.name = String::new();

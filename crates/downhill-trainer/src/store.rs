@@ -1,15 +1,16 @@
-//! Where runs and reports are kept: one directory per run, named by what decides its numbers.
+//! Where runs and reports are kept: one directory per run, named by all that its record says first.
 //!
 //! ```text
 //! runs/
-//!   trainings/<hash of config, seed, data, backend>/
+//!   trainings/<hash of experiment, method, config, seed, data, backend, versions>/
 //!     record.jsonl           a finished run
 //!     record.jsonl.partial   one being trained, or given up
+//!     lock                   held by the process that trains it
 //!     timing.json            how long it took and on what: the only part that differs on repeat
 //!   reports/<experiment>-<backend>-<hash of its runs>.html, and figures beside it as .svg
 //! ```
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -72,38 +73,45 @@ impl Store {
         serde_json::from_str(&text).ok()
     }
 
-    /// Begins the record of a run; what an interrupted one left is overwritten.
+    /// Begins the record of a run; what an interrupted one left is overwritten. Nothing, where
+    /// another process has finished it meanwhile, unless it is to be trained `again`.
     ///
     /// # Errors
     ///
     /// A directory that cannot be written, or a run that another process is at.
-    pub fn begin(&self, run: &str) -> Result<RecordWriter, TrainError> {
+    pub fn begin(&self, run: &str, again: bool) -> Result<Option<RecordWriter>, TrainError> {
         let directory = self.directory(run);
         fs::create_dir_all(&directory).map_err(TrainError::file("cannot create", &directory))?;
-        let path = directory.join("record.jsonl.partial");
-        let failed = |error| TrainError::file("cannot write", &path)(error);
-        // Not truncated before the lock is held: another process may be writing.
-        let file = (OpenOptions::new().create(true).truncate(false).write(true))
-            .open(&path)
-            .map_err(failed)?;
-        match file.try_lock() {
+        let path = directory.join("lock");
+        let failed = |error| TrainError::file("cannot lock", &path)(error);
+        let lock = File::create(&path).map_err(failed)?;
+        match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(TrainError::Locked(path)),
+            Err(TryLockError::WouldBlock) => return Err(TrainError::Locked(directory)),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        file.set_len(0).map_err(failed)?;
-        Ok(RecordWriter { path, file })
+        // Only who holds the lock may look and write.
+        if !again && self.finished(run)?.is_some() {
+            return Ok(None);
+        }
+        let path = directory.join("record.jsonl.partial");
+        let file = File::create(&path).map_err(TrainError::file("cannot write", &path))?;
+        Ok(Some(RecordWriter { path, file, lock }))
     }
 
-    /// Writes a file of a report in one piece.
+    /// Writes a file of a report in one piece, unless it is there with the same text.
     ///
     /// # Errors
     ///
     /// A directory or file that cannot be written.
     pub fn write_report(&self, file: &str, text: &str) -> Result<(), TrainError> {
+        let path = self.report(file);
+        if fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
+            return Ok(());
+        }
         let directory = self.root.join("reports");
         fs::create_dir_all(&directory).map_err(TrainError::file("cannot create", &directory))?;
-        write_whole(&self.report(file), text.as_bytes())
+        write_whole(&path, text.as_bytes())
     }
 
     /// Where this file of a report is, or will be.
@@ -123,6 +131,7 @@ fn damaged(path: &Path, what: &str) -> TrainError {
 pub struct RecordWriter {
     path: PathBuf,
     file: File,
+    lock: File,
 }
 
 impl RecordWriter {
@@ -146,7 +155,8 @@ impl RecordWriter {
         self.file.sync_all().map_err(failed)?;
         let text = serde_json::to_string(timing).map_err(|error| failed(error.into()))?;
         write_whole(&self.path.with_file_name("timing.json"), text.as_bytes())?;
-        fs::rename(&self.path, self.path.with_file_name("record.jsonl")).map_err(failed)
+        fs::rename(&self.path, self.path.with_file_name("record.jsonl")).map_err(failed)?;
+        self.lock.unlock().map_err(failed)
     }
 }
 

@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use burn::tensor::Device;
-use downhill_data::{load_directory, load_mnist};
-use downhill_report::record::Versions;
+use downhill_data::{ImagePair, load_directory, load_mnist};
 use downhill_report::{
     Experiment, Method, RunRecord, accuracy_figure, findings, loss_figure, render_html, text_table,
 };
@@ -69,50 +67,10 @@ pub fn train(
         return Ok(Done::Finished);
     }
 
-    let device = device::open(plan.backend)?;
     let store = Store::new(&arguments.runs_dir);
     let all = runs(&plan, &data);
     let missing = missing(&all, &store, arguments.again)?;
-    let finished = if missing.is_empty() {
-        0
-    } else {
-        let start = Instant::now();
-        let updates = missing.iter().map(|run| run.method.config.training.updates);
-        let progress = match arguments.quiet {
-            true => Progress::silent(),
-            false => Progress::new(updates.sum()),
-        };
-        let workshop = Workshop {
-            backend: plan.backend,
-            device: &device,
-            data: &data,
-            store: &store,
-            progress: &progress,
-            stop,
-            workers: workers(arguments, plan.backend),
-        };
-        let finished = workshop.train(&missing)?;
-        let seconds = start.elapsed().as_secs_f64();
-        say(
-            out,
-            &format!(
-                "{finished} of {} runs trained in {seconds:.1} s\n",
-                missing.len()
-            ),
-        );
-        finished
-    };
-    if finished < missing.len() {
-        let there = all.len() - missing.len() + finished;
-        say(
-            out,
-            &format!(
-                "stopped: {there} of {} runs are finished and kept; the same command goes on\n",
-                all.len()
-            ),
-        );
-        return Ok(Done::Interrupted);
-    }
+    let start = Instant::now();
     if missing.is_empty() {
         say(
             out,
@@ -121,57 +79,94 @@ pub fn train(
                 all.len()
             ),
         );
+    } else {
+        let finished = train_missing(arguments, &plan, &data, &store, &missing, stop)?;
+        let seconds = start.elapsed().as_secs_f64();
+        let text = format!(
+            "{finished} of {} runs trained in {seconds:.1} s\n",
+            missing.len()
+        );
+        say(out, &text);
+        if finished < missing.len() {
+            say(
+                out,
+                &stopped(arguments.again, all.len(), missing.len(), finished),
+            );
+            return Ok(Done::Interrupted);
+        }
     }
-    report(
-        &Finished {
-            arguments,
-            plan: &plan,
-            device: &device,
-            store: &store,
-            runs: &all,
-        },
-        out,
-        !missing.is_empty(),
-    )
+    report(arguments, &plan, &store, &all, out)
 }
 
-/// A plan whose runs are all there.
-struct Finished<'a> {
-    arguments: &'a TrainArguments,
-    plan: &'a Plan,
-    device: &'a Device,
-    store: &'a Store,
-    runs: &'a [RunPlan<'a>],
+fn train_missing(
+    arguments: &TrainArguments,
+    plan: &Plan,
+    data: &ImagePair,
+    store: &Store,
+    missing: &[RunPlan<'_>],
+    stop: &AtomicBool,
+) -> Result<usize, TrainError> {
+    let device = device::open(plan.backend)?;
+    let updates = missing.iter().map(|run| run.method.config.training.updates);
+    let progress = match arguments.quiet {
+        true => Progress::silent(),
+        false => Progress::new(updates.sum()),
+    };
+    let workshop = Workshop {
+        backend: plan.backend,
+        device: &device,
+        data,
+        store,
+        progress: &progress,
+        stop,
+        workers: workers(arguments, plan.backend),
+        again: arguments.again,
+    };
+    workshop.train(missing)
+}
+
+/// What is there after the user stopped the command.
+fn stopped(again: bool, all: usize, missing: usize, finished: usize) -> String {
+    if again {
+        return format!(
+            "stopped: {finished} of {all} runs are trained anew; those of before are kept for the \
+             others\n"
+        );
+    }
+    let there = all - missing + finished;
+    format!("stopped: {there} of {all} runs are finished and kept; the same command goes on\n")
 }
 
 /// Tells what the runs show, in the terminal and as a report.
-fn report(finished: &Finished<'_>, out: &mut dyn Write, new: bool) -> Result<Done, TrainError> {
-    let Finished {
-        plan, store, runs, ..
-    } = finished;
+fn report(
+    arguments: &TrainArguments,
+    plan: &Plan,
+    store: &Store,
+    runs: &[RunPlan<'_>],
+    out: &mut dyn Write,
+) -> Result<Done, TrainError> {
     let records = records(runs, store)?;
     let name = report_name(plan, &records);
-    let diverged = records
-        .iter()
+    let diverged = (records.iter())
         .filter(|run| diverged(&run.end.outcome))
         .count();
-    let experiment = experiment(finished, records);
+    let experiment = experiment(arguments, plan, store, records);
 
     say(out, &format!("\n{}\n", text_table(&experiment)));
     for finding in findings(&experiment) {
         say(out, &format!("- {finding}\n"));
     }
     let page = format!("{name}.html");
-    let path = store.report(&page);
-    if new || !path.exists() {
-        store.write_report(
-            &format!("{name}-accuracy.svg"),
-            &accuracy_figure(&experiment),
-        )?;
-        store.write_report(&format!("{name}-loss.svg"), &loss_figure(&experiment))?;
-        store.write_report(&page, &render_html(&experiment))?;
-    }
-    say(out, &format!("\nreport: {}\n", path.display()));
+    store.write_report(
+        &format!("{name}-accuracy.svg"),
+        &accuracy_figure(&experiment),
+    )?;
+    store.write_report(&format!("{name}-loss.svg"), &loss_figure(&experiment))?;
+    store.write_report(&page, &render_html(&experiment))?;
+    say(
+        out,
+        &format!("\nreport: {}\n", store.report(&page).display()),
+    );
     Ok(match diverged {
         0 => Done::Finished,
         runs => Done::Diverged { runs },
@@ -206,14 +201,12 @@ fn records(runs: &[RunPlan<'_>], store: &Store) -> Result<Vec<RunRecord>, TrainE
     runs.iter().map(record).collect()
 }
 
-fn experiment(finished: &Finished<'_>, records: Vec<RunRecord>) -> Experiment {
-    let Finished {
-        arguments,
-        plan,
-        device,
-        store,
-        ..
-    } = finished;
+fn experiment(
+    arguments: &TrainArguments,
+    plan: &Plan,
+    store: &Store,
+    records: Vec<RunRecord>,
+) -> Experiment {
     let timings: Vec<_> = records
         .iter()
         .filter_map(|record| store.timing(&record.header.run))
@@ -234,11 +227,11 @@ fn experiment(finished: &Finished<'_>, records: Vec<RunRecord>) -> Experiment {
         question: plan.question.clone(),
         command: command(arguments),
         backend: plan.backend.name().to_owned(),
-        device: timings.first().map_or_else(
-            || device::describe(plan.backend, device),
+        device: (timings.first()).map_or_else(
+            || "a device that was not noted".to_owned(),
             |timing| timing.device.clone(),
         ),
-        versions: Versions { ..header.versions },
+        versions: header.versions,
         data: header.data,
         config_toml: config_toml(plan),
         training_seconds: (timings.len() == records.len())

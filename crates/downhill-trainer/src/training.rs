@@ -90,27 +90,25 @@ impl Training<'_> {
             if !observer.updated() {
                 return Ok(None);
             }
-            if training.evaluates_after(update) {
+            let due = training.evaluates_after(update);
+            let diverged = match due || losses.are_many() {
+                true => losses.first_not_finite(),
+                false => None,
+            };
+            if let Some(update) = diverged {
+                return Ok(Some(end(Outcome::Diverged { update }, update)));
+            }
+            if due {
                 let epoch = (update - 1) / updates_per_epoch;
                 let evaluation = self.evaluate(&model, Some(epoch), update);
-                let diverged = losses.first_not_finite().or_else(|| {
-                    // The last update itself may have been one too far.
-                    (!evaluation.train.loss.is_finite()).then_some(update)
-                });
-                if let Some(update) = diverged {
-                    let outcome = Outcome::Diverged { update };
-                    return Ok(Some(RunEnd {
-                        outcome,
-                        updates: update,
-                    }));
+                // The last update itself may have been one too far.
+                if !evaluation.train.loss.is_finite() {
+                    return Ok(Some(end(Outcome::Diverged { update }, update)));
                 }
                 observer.evaluated(&evaluation)?;
             }
         }
-        Ok(Some(RunEnd {
-            outcome: Outcome::Finished,
-            updates: training.updates,
-        }))
+        Ok(Some(end(Outcome::Finished, training.updates)))
     }
 
     fn batches(&self) -> Result<Batches, DataError> {
@@ -130,6 +128,10 @@ impl Training<'_> {
     }
 }
 
+fn end(outcome: Outcome, updates: u64) -> RunEnd {
+    RunEnd { outcome, updates }
+}
+
 /// The losses of the updates since the last look at them. They stay on the device until then, so
 /// that a GPU is not waited for at every update.
 #[derive(Default)]
@@ -143,8 +145,13 @@ impl Losses {
         self.waiting.push(loss);
     }
 
-    /// The first update, counted from 1 over the whole run, whose loss was not finite, among those
-    /// since the last call.
+    /// Whether it is time to look at them, lest they pile up between rare evaluations.
+    fn are_many(&self) -> bool {
+        self.waiting.len() >= 1000
+    }
+
+    /// The number of updates after which the loss was not finite for the first time, among those
+    /// since the last call: each loss is that before its own update.
     fn first_not_finite(&mut self) -> Option<u64> {
         let waiting = std::mem::take(&mut self.waiting);
         let before = self.seen;
@@ -155,6 +162,6 @@ impl Losses {
         let losses = Tensor::cat(waiting, 0).into_data().convert::<f32>();
         let losses = losses.as_slice::<f32>().unwrap_or_default();
         let bad = losses.iter().position(|loss| !loss.is_finite())?;
-        Some(before + bad as u64 + 1)
+        Some(before + bad as u64)
     }
 }

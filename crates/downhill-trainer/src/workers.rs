@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use downhill_data::{ImagePair, split};
+use downhill_data::{ImagePair, ImageSet, split};
 use downhill_report::record::{Evaluation, Line, Outcome};
 
 use crate::arguments::Backend;
@@ -36,10 +36,18 @@ pub struct Workshop<'a> {
     pub stop: &'a AtomicBool,
     /// How many runs train at the same time.
     pub workers: usize,
+    /// Whether runs that are finished are trained once more.
+    pub again: bool,
 }
 
-/// The images on the device that most runs share: made when first asked for.
-type Shared = Mutex<Vec<((usize, usize), (DeviceSet, DeviceSet))>>;
+/// The images on the device that runs share, by part and number: the first so many of it.
+type Shared = Mutex<Vec<((Part, usize), DeviceSet)>>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Train,
+    Test,
+}
 
 impl Workshop<'_> {
     /// Trains the runs; each record is kept as it is done. Returns how many were finished, all of
@@ -59,7 +67,11 @@ impl Workshop<'_> {
                 let Some(run) = lock(&next).next() else {
                     return;
                 };
-                match self.train_one(run, &shared, &failed) {
+                // A panic in here is a failure, too: the others should not go on for hours first.
+                let guard = RaiseOnDrop(&failed);
+                let result = self.train_one(run, &shared, &failed);
+                std::mem::forget(guard);
+                match result {
                     Ok(true) => *lock(&done) += 1,
                     Ok(false) => return,
                     Err(error) => {
@@ -70,24 +82,18 @@ impl Workshop<'_> {
                 }
             }
         };
+        let pools: Vec<_> = (0..self.workers.min(runs.len()).max(1))
+            .map(|_| one_thread())
+            .collect::<Result<_, _>>()?;
         thread::scope(|scope| {
-            for _ in 0..self.workers.min(runs.len()).max(1) {
-                scope.spawn(|| self.on_own_thread(&work));
+            for pool in &pools {
+                scope.spawn(|| pool.install(work));
             }
         });
         self.progress.finish();
         match lock(&failure).take() {
             Some(error) => Err(error),
             None => Ok(*lock(&done)),
-        }
-    }
-
-    /// Networks of this size train faster on one thread each than together on several, and so
-    /// their sums never depend on the number of threads.
-    fn on_own_thread(&self, work: &(impl Fn() + Sync)) {
-        match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
-            Ok(pool) if self.backend != Backend::Wgpu => pool.install(work),
-            _ => work(),
         }
     }
 
@@ -100,13 +106,17 @@ impl Workshop<'_> {
     ) -> Result<bool, TrainError> {
         let start = Instant::now();
         let config = &run.method.config;
-        let writer = self.store.begin(&run.header.run)?;
+        let Some(writer) = self.store.begin(&run.header.run, self.again)? else {
+            self.progress.skipped(config.training.updates);
+            return Ok(true);
+        };
         let (train, test) = self.images(config, run.header.seed, shared)?;
         let mut recorder = Recorder {
             workshop: self,
             run,
             writer,
             failed,
+            updates: 0,
         };
         recorder.writer.write(&Line::Run(run.header.clone()))?;
         let training = Training {
@@ -120,7 +130,8 @@ impl Workshop<'_> {
         let Some(end) = training.run(&mut recorder)? else {
             return Ok(false);
         };
-        (self.progress).ended(&run.header, config.training.updates, &end);
+        let left = config.training.updates - recorder.updates;
+        self.progress.ended(&run.header, left, &end);
         let mut writer = recorder.writer;
         writer.write(&Line::End(end))?;
         writer.finish(&Timing {
@@ -138,34 +149,38 @@ impl Workshop<'_> {
         seed: u64,
         shared: &Shared,
     ) -> Result<(DeviceSet, DeviceSet), TrainError> {
-        let ImagePair { train, test, .. } = self.data;
         let wanted = &config.data;
-        let sizes = (
-            wanted.train_images.of(train.len()),
-            wanted.test_images.of(test.len()),
-        );
-        let put = |indices: Vec<usize>, set: &downhill_data::ImageSet| {
-            let chosen = set.select(&indices)?;
-            Ok::<_, TrainError>(DeviceSet::new(&chosen, self.backend, self.device))
-        };
-        let mut shared = lock(shared);
-        let known = shared.iter().find(|(known, _)| *known == sizes);
-        let (first, test) = match known {
-            Some((_, sets)) => sets.clone(),
-            None => {
-                let sets = (
-                    put(split::first(sizes.0, train.len())?, train)?,
-                    put(split::first(sizes.1, test.len())?, test)?,
-                );
-                shared.push((sizes, sets.clone()));
-                sets
+        let ImagePair { train, test, .. } = self.data;
+        let test = self.first(Part::Test, wanted.test_images.of(test.len()), shared)?;
+        let images = wanted.train_images.of(train.len());
+        let train = match wanted.subset {
+            Subset::First => self.first(Part::Train, images, shared)?,
+            Subset::Random => {
+                let indices = split::random_subset(seed, images, train.len())?;
+                self.put(train, &indices)?
             }
         };
-        let train = match wanted.subset {
-            Subset::First => first,
-            Subset::Random => put(split::random_subset(seed, sizes.0, train.len())?, train)?,
-        };
         Ok((train, test))
+    }
+
+    /// The first images of a part, put on the device when first asked for.
+    fn first(&self, part: Part, images: usize, shared: &Shared) -> Result<DeviceSet, TrainError> {
+        let mut shared = lock(shared);
+        if let Some((_, set)) = shared.iter().find(|(key, _)| *key == (part, images)) {
+            return Ok(set.clone());
+        }
+        let whole = match part {
+            Part::Train => &self.data.train,
+            Part::Test => &self.data.test,
+        };
+        let set = self.put(whole, &split::first(images, whole.len())?)?;
+        shared.push(((part, images), set.clone()));
+        Ok(set)
+    }
+
+    fn put(&self, whole: &ImageSet, indices: &[usize]) -> Result<DeviceSet, TrainError> {
+        let chosen = whole.select(indices)?;
+        Ok(DeviceSet::new(&chosen, self.backend, self.device))
     }
 
     fn stopped(&self) -> bool {
@@ -179,6 +194,7 @@ struct Recorder<'a> {
     run: &'a RunPlan<'a>,
     writer: RecordWriter,
     failed: &'a AtomicBool,
+    updates: u64,
 }
 
 impl Observer for Recorder<'_> {
@@ -190,8 +206,25 @@ impl Observer for Recorder<'_> {
     }
 
     fn updated(&mut self) -> bool {
+        self.updates += 1;
         self.workshop.progress.updated();
         !self.workshop.stopped() && !self.failed.load(Ordering::Relaxed)
+    }
+}
+
+/// Networks of this size train faster on one thread each than together on several, and so their
+/// sums never depend on the number of threads.
+fn one_thread() -> Result<rayon::ThreadPool, TrainError> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    pool.map_err(|error| TrainError::Backend(format!("a worker's thread does not start: {error}")))
+}
+
+/// Raises a flag unless it is forgotten.
+struct RaiseOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for RaiseOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -4,6 +4,8 @@
 //! cargo run --release -p downhill --example custom_loop
 //! ```
 
+#![allow(clippy::print_stdout, reason = "a program for the terminal")]
+
 use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::nn::{Linear, LinearConfig};

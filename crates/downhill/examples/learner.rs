@@ -4,6 +4,8 @@
 //! cargo run --release -p downhill --example learner
 //! ```
 
+#![allow(clippy::print_stdout, reason = "a program for the terminal")]
+
 use std::sync::Arc;
 
 use burn::data::dataloader::batcher::Batcher;

@@ -30,7 +30,7 @@ pub struct AdaGrad {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdaGradConfig {
-    /// Step of a coordinate at its first gradient, greater than 0.
+    /// Step of a coordinate at its first gradient where the accumulator starts at 0; greater than 0.
     pub learning_rate: f64,
     /// Keeps the divisor from 0, at least 0.
     pub epsilon: f64,

@@ -76,7 +76,8 @@ impl AdamConfig {
     }
 
     /// As in the Theano code: learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-8, beta_1
-    /// falling by a factor of 1 - 1e-8 (there `gamma`) a step.
+    /// falling by a factor of 1 - 1e-8 (there `gamma`) a step. In Theano's `f32` that factor
+    /// rounds to 1.
     pub fn theano() -> Self {
         Self {
             beta_1_decay: 1.0 - 1e-8,

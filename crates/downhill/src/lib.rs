@@ -8,8 +8,8 @@
 //!
 //! | constructor | settings of |
 //! | --- | --- |
-//! | `book()` | "Deep Learning from Scratch" (Koki Saitoh), `common/optimizer.py` |
-//! | `theano()` | its Theano cousin, `dnn/optimizers.py` of deep-learning-theano |
+//! | `book()` | "Deep Learning from Scratch" (Koki Saitoh), `common/optimizer.py`, which has no AdaDelta |
+//! | `theano()` | its Theano cousin, `dnn/optimizers.py` of deep-learning-theano, which has no Nesterov |
 //! | `torch()` | PyTorch; also what `Default` gives |
 //!
 //! | optimizer | state, in tensors per parameter |
@@ -60,11 +60,18 @@
 //!   in Burn, the learning rate is an argument of each step; a config carries it so that one value
 //!   says exactly which training is meant.
 //! - Configs read from TOML or JSON refuse unknown keys; missing keys take the `torch()` value.
+//! - No weight decay is built in. An L2 penalty belongs into the loss, where it does the same in
+//!   every library.
+//! - An epsilon of 0 is allowed where the formula allows it; then a coordinate whose gradients were
+//!   all 0 becomes NaN. So it does in `f16`, where an epsilon below 6e-8 rounds to 0.
+//! - A saved state is loaded in the float type in which it was saved, onto Burn's default device,
+//!   from where the first step moves it. With several backends built in, that is the first of them
+//!   by Burn's order, whether it starts or not; the variable `BURN_DEVICE` names another.
 //! - The crate never reads a file, prints, or draws a random number.
 //!
 //! # Features
 //!
-//! - `std` (default): the standard library. Without it the crate needs `alloc` alone.
+//! - `std` (default): the standard library.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 

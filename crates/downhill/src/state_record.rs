@@ -1,7 +1,7 @@
 //! How optimizer states are saved and loaded.
 //!
 //! Burn 0.22.1's `#[derive(RecordState)]` rebuilds each tensor in the device's default float type
-//! (`burn-derive` 0.22.1, `record_state/shared.rs`: `from_data(data, device)`), so an `f64` state
+//! (`burn-derive` 0.22.1, `src/record_state/mod.rs`: `from_data(data, device)`), so an `f64` state
 //! comes back rounded to `f32` and a resumed training departs from an uninterrupted one. The macro
 //! here does the same work and keeps the type that was saved.
 
