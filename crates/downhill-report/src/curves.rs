@@ -12,15 +12,19 @@ use crate::plot::{
 use crate::record::{Evaluation, Score};
 use crate::summary::final_evaluation;
 
-/// Width of a panel in SVG units.
+/// Width of a panel on the page in SVG units.
 pub(crate) const WIDTH: f64 = 340.0;
 /// Height of a panel in SVG units.
 pub(crate) const HEIGHT: f64 = 240.0;
 
 const LEFT: f64 = 44.0;
-const RIGHT: f64 = WIDTH - 82.0;
+/// Space for the labels at the ends of the lines.
+const LABELS: f64 = 80.0;
 const TOP: f64 = 48.0;
 const BOTTOM: f64 = HEIGHT - 40.0;
+/// Width of a digit in the small text, and of a character in a name, in the widest usual font.
+const WIDEST_DIGIT: f64 = 7.4;
+const WIDEST_BOLD: f64 = 7.8;
 /// More points than this in a line do not show.
 const MOST_POINTS: usize = 240;
 /// Losses are drawn within these limits, those outside at the edge.
@@ -46,14 +50,14 @@ impl Quantity {
     fn axis_label(self) -> &'static str {
         match self {
             Self::Accuracy => "accuracy, %",
-            Self::Loss => "loss, nats (log scale)",
+            Self::Loss => "loss, nats (log)",
         }
     }
 
     fn text(self, value: f64) -> String {
         match self {
             Self::Accuracy => fixed(100.0 * value, 1),
-            Self::Loss => loss(value),
+            Self::Loss => short_loss(value),
         }
     }
 
@@ -65,9 +69,20 @@ impl Quantity {
     }
 }
 
+/// A loss in so few characters that it fits beside the lines.
+fn short_loss(value: f64) -> String {
+    match value {
+        0.001..0.01 => fixed(value, 4),
+        0.000_1..0.001 | 10_000.0.. => format!("{value:.1e}").replace('-', "−"),
+        _ => loss(value),
+    }
+}
+
 /// The axes that all panels of an experiment share.
 pub(crate) struct Axes {
     quantity: Quantity,
+    /// Width of a panel.
+    width: f64,
     updates: Scale,
     values: Scale,
     /// Whether some values lie outside and are drawn at the edge.
@@ -75,7 +90,8 @@ pub(crate) struct Axes {
 }
 
 impl Axes {
-    pub(crate) fn of(experiment: &Experiment, quantity: Quantity) -> Self {
+    /// Axes for panels of this width.
+    pub(crate) fn of(experiment: &Experiment, quantity: Quantity, width: f64) -> Self {
         let runs = || experiment.methods.iter().flat_map(|method| &method.runs);
         let last = runs().filter_map(|run| run.evaluations.last());
         let most = last
@@ -83,12 +99,13 @@ impl Axes {
             .max()
             .unwrap_or(1)
             .max(1);
-        let updates = Scale::linear((0.0, most as f64), (LEFT, RIGHT));
+        let updates = Scale::linear((0.0, most as f64), (LEFT, width - LABELS));
         let pixels = (BOTTOM, TOP);
         if quantity == Quantity::Accuracy {
             let values = Scale::linear((0.0, 1.0), pixels);
             return Self {
                 quantity,
+                width,
                 updates,
                 values,
                 is_cut: false,
@@ -112,6 +129,7 @@ impl Axes {
         let upper = round_above(most.clamp(floor, top)).max(2.0 * lower);
         Self {
             quantity,
+            width,
             updates,
             values: Scale::log((lower, upper), pixels),
             is_cut: least < floor || most > top,
@@ -194,8 +212,8 @@ pub(crate) fn panel(axes: &Axes, method: &Method, look: Look) -> Markup {
         runs = format!("{runs}, {} diverged", count(number));
     }
     html! {
-        rect class="back" width=(WIDTH) height=(HEIGHT) rx="4" {}
-        (heading(method, look, &runs, quantity))
+        rect class="back" width=(axes.width) height=(HEIGHT) rx="4" {}
+        (heading(axes, method, look, &runs))
         (frame(axes))
         g class=(look.class()) {
             (band(axes, &train, "band-train"))
@@ -249,12 +267,13 @@ pub(crate) fn description(axes: &Axes, method: &Method) -> String {
     sentences.join(" ")
 }
 
-fn heading(method: &Method, look: Look, runs: &str, quantity: Quantity) -> Markup {
+fn heading(axes: &Axes, method: &Method, look: Look, runs: &str) -> Markup {
+    let characters = ((axes.width - 35.0) / WIDEST_BOLD) as usize;
     html! {
         g class=(look.class()) { (look.marker((14.0, 15.0), 4.5)) }
-        text class="name" x="25" y="19" { (shortened(&method.name, 44)) }
-        text class="small" x="10" y="38" { (quantity.axis_label()) }
-        text class="small end" x=(WIDTH - 10.0) y="38" { (runs) }
+        text class="name" x="25" y="19" { (shortened(&method.name, characters)) }
+        text class="small" x="10" y="38" { (axes.quantity.axis_label()) }
+        text class="small end" x=(axes.width - 10.0) y="38" { (runs) }
     }
 }
 
@@ -264,20 +283,29 @@ fn frame(axes: &Axes) -> Markup {
     } else {
         8
     };
+    let (left, right) = (LEFT, axes.width - LABELS);
+    let updates = axes.updates.ticks(number_of_ticks(&axes.updates));
     html! {
         @for tick in axes.values.ticks(wanted) {
             @let y = axes.values.at(tick);
-            path class="grid" d=(line([(LEFT, y), (RIGHT, y)])) {}
+            path class="grid" d=(line([(left, y), (right, y)])) {}
             text class="small end" x=(LEFT - 6.0) y=(coordinate(y + 4.0)) { (axes.quantity.tick(tick)) }
         }
-        path class="axis" d=(line([(LEFT, BOTTOM), (RIGHT, BOTTOM)])) {}
-        @for tick in axes.updates.ticks(5).into_iter().filter(|tick| tick.fract() == 0.0) {
+        path class="axis" d=(line([(left, BOTTOM), (right, BOTTOM)])) {}
+        @for tick in updates.into_iter().filter(|tick| tick.fract() == 0.0) {
             @let x = axes.updates.at(tick);
             path class="axis" d=(line([(x, BOTTOM), (x, BOTTOM + 4.0)])) {}
             text class="small middle" x=(coordinate(x)) y=(BOTTOM + 17.0) { (tick_text(tick)) }
         }
-        text class="small middle" x=((LEFT + RIGHT) / 2.0) y=(HEIGHT - 8.0) { "updates" }
+        text class="small middle" x=(coordinate((left + right) / 2.0)) y=(HEIGHT - 8.0) { "updates" }
     }
+}
+
+/// As many ticks below the axis as their texts leave room for.
+fn number_of_ticks(updates: &Scale) -> usize {
+    let longest = tick_text(updates.end_value()).chars().count();
+    let room = updates.length() / (WIDEST_DIGIT * longest as f64 + 5.0);
+    (room as usize).clamp(1, 5)
 }
 
 fn path(axes: &Axes, curve: &Curve) -> String {
@@ -363,4 +391,37 @@ fn ends(axes: &Axes, train: &Curve, test: &Curve, look: Look) -> Markup {
 
 fn point(axes: &Axes, updates: u64, value: f64) -> (f64, f64) {
     (axes.updates.at(updates as f64), axes.values.at(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn losses_beside_the_lines_are_short() {
+        let texts = [
+            0.0, 1.2e-6, 2.34e-4, 0.001_234, 0.012_34, 2.345, 1234.0, 1e30,
+        ];
+        assert_eq!(
+            texts.map(short_loss),
+            [
+                "0.00", "1.2e−6", "2.3e−4", "0.0012", "0.0123", "2.35", "1234", "1.0e30"
+            ]
+        );
+    }
+
+    #[test]
+    fn ticks_of_updates_leave_room_for_their_texts() {
+        for updates in [1.0, 9.0, 601.0, 901.0, 9_999.0, 40_000.0, 1_000_000.0] {
+            for length in [138.0, 216.0] {
+                let scale = Scale::linear((0.0, updates), (0.0, length));
+                let ticks = scale.ticks(number_of_ticks(&scale));
+                for pair in ticks.windows(2) {
+                    let text = tick_text(pair[1]).chars().count();
+                    let apart = scale.at(pair[1]) - scale.at(pair[0]);
+                    assert!(apart > WIDEST_DIGIT * text as f64, "{updates} on {length}");
+                }
+            }
+        }
+    }
 }

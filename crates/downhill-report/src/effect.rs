@@ -1,11 +1,8 @@
 //! What the methods do to the gap and to test accuracy, as far as the intervals tell.
 
 use crate::number_text::{listed, quoted};
-use crate::statistics::PairedDifferences;
+use crate::statistics::{PairedDifferences, ROUNDING};
 use crate::summary::{Comparison, Summary};
-
-/// Differences of accuracies that are smaller come from rounding alone.
-const ROUNDING: f64 = 1e-9;
 
 /// What a difference's interval says about its sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +16,9 @@ impl Direction {
     /// `None` without an interval.
     pub(crate) fn of(differences: &PairedDifferences) -> Option<Self> {
         let interval = differences.difference.interval?;
-        Some(if interval.upper < -ROUNDING {
+        Some(if differences.difference.is_too_uniform() {
+            Self::Unclear
+        } else if interval.upper < -ROUNDING {
             Self::Down
         } else if interval.lower > ROUNDING {
             Self::Up
@@ -29,17 +28,26 @@ impl Direction {
     }
 }
 
-/// Direction of the gap (unclear where there is none) and of test accuracy.
-pub(crate) fn effect(comparison: &Comparison) -> Option<(Direction, Direction)> {
-    let gap = comparison.gap.as_ref().and_then(Direction::of);
-    let test = Direction::of(&comparison.test_accuracy)?;
-    Some((gap.unwrap_or(Direction::Unclear), test))
+/// What a method does, compared with the baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Effect {
+    /// `None` if the gap has no interval.
+    pub(crate) gap: Option<Direction>,
+    pub(crate) test: Direction,
+}
+
+/// `None` if test accuracy has no interval.
+pub(crate) fn effect(comparison: &Comparison) -> Option<Effect> {
+    Some(Effect {
+        gap: comparison.gap.as_ref().and_then(Direction::of),
+        test: Direction::of(&comparison.test_accuracy)?,
+    })
 }
 
 /// The methods grouped by what they do, in one sentence.
 pub(crate) fn verdicts(summary: &Summary) -> Option<String> {
     let baseline = quoted(&summary.baseline()?.name);
-    let mut groups: Vec<((Direction, Direction), Vec<String>)> = Vec::new();
+    let mut groups: Vec<(Effect, Vec<String>)> = Vec::new();
     let mut lost = Vec::new();
     for method in summary.others() {
         if method.versus_baseline.is_some() && method.finished.is_empty() {
@@ -63,7 +71,7 @@ pub(crate) fn verdicts(summary: &Summary) -> Option<String> {
 }
 
 /// What follows the names of methods with the same effect.
-fn verdict((gap, test): (Direction, Direction), is_one: bool) -> String {
+fn verdict(Effect { gap, test }: Effect, is_one: bool) -> String {
     let verb = |singular: &'static str| {
         if is_one {
             singular
@@ -77,15 +85,15 @@ fn verdict((gap, test): (Direction, Direction), is_one: bool) -> String {
         ("are", "their")
     };
     let on_gap = match gap {
-        Direction::Down => format!(
+        Some(Direction::Down) => format!(
             "{} the gap between training and test accuracy",
             verb("narrows")
         ),
-        Direction::Up => format!(
+        Some(Direction::Up) => format!(
             "{} the gap between training and test accuracy",
             verb("widens")
         ),
-        Direction::Unclear => String::new(),
+        Some(Direction::Unclear) | None => String::new(),
     };
     let on_test = match test {
         Direction::Down => format!("{} test accuracy", verb("lowers")),
@@ -93,14 +101,15 @@ fn verdict((gap, test): (Direction, Direction), is_one: bool) -> String {
         Direction::Unclear => String::new(),
     };
     match (gap, test) {
-        (Direction::Unclear, Direction::Unclear) => {
+        (Some(Direction::Unclear), Direction::Unclear) => {
             format!("{is} not distinguishable, neither in the gap nor in test accuracy")
         }
-        (Direction::Unclear, _) => on_test,
+        (None, Direction::Unclear) => format!("{is} not distinguishable in test accuracy"),
+        (Some(Direction::Unclear) | None, _) => on_test,
         (_, Direction::Unclear) => {
             format!("{on_gap}, but {their} test accuracy is not distinguishable")
         }
-        (Direction::Down, Direction::Down) => format!(
+        (Some(Direction::Down), Direction::Down) => format!(
             "{on_gap} and {on_test} (at these settings and this budget {} not help)",
             if is_one { "it does" } else { "they do" }
         ),

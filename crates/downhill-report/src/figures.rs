@@ -11,11 +11,18 @@ use crate::record::Evaluation;
 use crate::statistics::PairedDifferences;
 use crate::strips::{self, Row, Strips};
 use crate::summary::{MethodSummary, Summary};
+use crate::table::{beyond_accuracies, lines_of};
 
-/// Space between panels in a picture, in SVG units.
-const SPACE: f64 = 12.0;
+/// Space around panels in a picture, in SVG units.
+const SPACE: f64 = 10.0;
 /// Panels beside each other in a picture.
 const COLUMNS: usize = 3;
+/// Width of a panel where three stand beside each other: the picture is then as wide as the text of
+/// a README, so that it is shown without being made smaller.
+const NARROW: f64 = 262.0;
+/// Height of a line below the panels, and the most that a character of it takes in width.
+const LINE: f64 = 16.0;
+const CHARACTER: f64 = 6.6;
 
 /// Training and test accuracy against updates, one panel per method, as an SVG document with a
 /// white background.
@@ -31,14 +38,25 @@ pub fn loss_figure(experiment: &Experiment) -> String {
 }
 
 fn picture(experiment: &Experiment, quantity: Quantity) -> String {
-    let axes = Axes::of(experiment, quantity);
-    let baseline = Summary::of(experiment).baseline;
+    let summary = Summary::of(experiment);
+    let baseline = summary.baseline;
     let panels = experiment.methods.len().max(1);
     let columns = if panels == 4 { 2 } else { panels.min(COLUMNS) };
-    let across = |at: usize| SPACE + (at % columns) as f64 * (curves::WIDTH + SPACE);
+    let panel_width = if columns == COLUMNS {
+        NARROW
+    } else {
+        curves::WIDTH
+    };
+    let axes = Axes::of(experiment, quantity, panel_width);
+    let across = |at: usize| SPACE + (at % columns) as f64 * (panel_width + SPACE);
     let down = |at: usize| SPACE + (at / columns) as f64 * (curves::HEIGHT + SPACE);
-    let width = across(columns - 1) + curves::WIDTH + SPACE;
-    let height = down(panels - 1) + curves::HEIGHT + SPACE;
+    let width = across(columns - 1) + panel_width + SPACE;
+    let below = down(panels - 1) + curves::HEIGHT + SPACE;
+    let key = lines_of(
+        &key(&summary, quantity),
+        ((width - 2.0 * SPACE) / CHARACTER) as usize,
+    );
+    let height = below + LINE * key.len() as f64 + SPACE;
     let methods = experiment.methods.iter();
     let descriptions: Vec<String> = methods
         .map(|method| format!("{}: {}", method.name, curves::description(&axes, method)))
@@ -55,9 +73,30 @@ fn picture(experiment: &Experiment, quantity: Quantity) -> String {
                     (curves::panel(&axes, method, Look::of(index, baseline)))
                 }
             }
+            @for (line, text) in (1..).zip(&key) {
+                text class="small" x=(SPACE) y=(coordinate(below + LINE * f64::from(line) - 4.0)) { (text) }
+            }
         }
     };
     markup.into_string() + "\n"
+}
+
+/// What lines and shades of a picture mean.
+fn key(summary: &Summary, quantity: Quantity) -> String {
+    let name = name_of(quantity);
+    let mean = if summary.has_intervals() {
+        format!("Mean {name} over the seeds: solid")
+    } else {
+        "Solid".to_owned()
+    };
+    let mut key = format!("{mean} on the test images, dashed on the training images.");
+    if summary.has_intervals() {
+        key.push_str(" Shaded: from the lowest to the highest seed.");
+    }
+    if summary.has_diverged() {
+        key.push_str(" A thin line with a cross: a run that diverged; not in the mean.");
+    }
+    key
 }
 
 fn name_of(quantity: Quantity) -> &'static str {
@@ -73,7 +112,7 @@ pub(crate) fn learning_curves(
     summary: &Summary,
     quantity: Quantity,
 ) -> Markup {
-    let axes = Axes::of(experiment, quantity);
+    let axes = Axes::of(experiment, quantity, curves::WIDTH);
     let name = name_of(quantity);
     html! {
         figure {
@@ -199,6 +238,7 @@ fn strip_figure(id: &str, both: &[Strips], summary: &Summary, what: &str) -> Mar
                 (what) "; the larger marker is the mean"
                 @if summary.has_intervals() { ", the line through it its 95 % Student t interval" }
                 "."
+                @if both.iter().any(|strips| !strips.is_difference) { (beyond_accuracies(summary)) }
                 @if summary.has_diverged() { " A cross is a run that diverged, counted as 0 % accuracy." }
                 @if both.iter().any(Strips::is_cut) {
                     " What lies beyond the axis is drawn at its edge, an interval that goes on there "

@@ -1,9 +1,11 @@
 //! The answer in words. Every sentence follows from the numbers; none is written in advance.
 
-use crate::effect::{Direction, effect, verdicts};
+use std::collections::BTreeSet;
+
+use crate::effect::{Direction, Effect, effect, verdicts};
 use crate::experiment::Experiment;
-use crate::number_text::{Precision, count, counted, listed, quoted};
-use crate::statistics::{PairedDifferences, Statistics};
+use crate::number_text::{Precision, count, counted, listed, quoted, range};
+use crate::statistics::{Interval, PairedDifferences, Statistics};
 use crate::summary::{Comparison, MethodSummary, Summary};
 
 /// What the runs of an experiment show, one or more sentences per entry.
@@ -51,7 +53,8 @@ fn answer(summary: &Summary, precision: Precision) -> Vec<String> {
     entries
 }
 
-/// Highest and lowest mean where there is no baseline to compare with.
+/// Highest and lowest mean where there is no baseline to compare with; as shown, so that a tie is
+/// one to the reader.
 fn ranking(summary: &Summary, precision: Precision) -> Option<String> {
     let mean = |method: &MethodSummary| Some(method.test_accuracy?.mean);
     let mut ranked: Vec<(f64, &MethodSummary)> = summary
@@ -61,14 +64,25 @@ fn ranking(summary: &Summary, precision: Precision) -> Option<String> {
         .collect();
     ranked.sort_by(|left, right| right.0.total_cmp(&left.0));
     let (highest, lowest) = (ranked.first()?, ranked.last()?);
-    Some(format!(
-        "Mean test accuracy is highest for {} ({} %) and lowest for {} ({} %); no baseline is \
-         named, so no difference is tested.",
-        quoted(&highest.1.name),
-        precision.percent(highest.0),
-        quoted(&lowest.1.name),
-        precision.percent(lowest.0),
-    ))
+    let (highest, lowest) = (precision.percent(highest.0), precision.percent(lowest.0));
+    let with = |accuracy: &str| {
+        let methods = ranked.iter();
+        let tied = methods.filter(|(mean, _)| precision.percent(*mean) == accuracy);
+        let names: Vec<String> = tied.map(|(_, method)| quoted(&method.name)).collect();
+        listed(&names)
+    };
+    let order = if highest == lowest {
+        format!("is the same for {} ({highest} %)", with(&highest))
+    } else {
+        format!(
+            "is highest for {} ({highest} %) and lowest for {} ({lowest} %)",
+            with(&highest),
+            with(&lowest)
+        )
+    };
+    (ranked.len() > 1).then(|| {
+        format!("Mean test accuracy {order}; no baseline is named, so no difference is tested.")
+    })
 }
 
 /// A method that is not compared with the baseline, and why it is not.
@@ -94,8 +108,11 @@ fn ending(method: &MethodSummary, precision: Precision) -> String {
         return format!("{name} has no runs.");
     };
     let Some(finished) = method.finished_only else {
-        let all = counted(method.runs(), "run");
-        return format!("{name} has no final value: all of its runs diverged ({all}).");
+        let all = match method.runs() {
+            1 => "its only run diverged".to_owned(),
+            runs => format!("all of its {} diverged", counted(runs, "run")),
+        };
+        return format!("{name} has no final value: {all}.");
     };
     let gap = if method.diverged.is_empty() {
         format!(", a gap of {} points", precision.percent(finished.gap.mean))
@@ -106,21 +123,53 @@ fn ending(method: &MethodSummary, precision: Precision) -> String {
         "{name} ends at {} % training and {} % test accuracy ({}){gap}.",
         precision.percent(train.mean),
         precision.percent(test.mean),
-        certainty(&test, |share| precision.percent(share)),
+        certainty_of_accuracy(&test, precision),
     )
 }
 
+/// The interval of an accuracy and the number of seeds, or that there is no interval.
+fn certainty_of_accuracy(accuracy: &Statistics, precision: Precision) -> String {
+    if accuracy.is_too_uniform() {
+        return format!("the same in {}", too_few(accuracy.n));
+    }
+    let interval = accuracy.accuracy_interval();
+    certainty(interval, accuracy.n, |share| precision.percent(share))
+}
+
+/// A mean difference in points and its interval, or that there is no interval.
+fn change(difference: &Statistics, precision: Precision) -> String {
+    let mean = precision.signed_points(difference.mean);
+    if difference.is_too_uniform() {
+        let seeds = too_few(difference.n);
+        return format!("{mean} points, the same difference in {seeds}");
+    }
+    let interval = difference.interval;
+    let evidence = certainty(interval, difference.n, |points| {
+        precision.signed_points(points)
+    });
+    format!("difference {mean} points, {evidence}")
+}
+
 /// The interval and the number of seeds, or that there is no interval.
-fn certainty(statistics: &Statistics, text: impl Fn(f64) -> String) -> String {
-    match statistics.interval {
+fn certainty(interval: Option<Interval>, seeds: usize, text: impl Fn(f64) -> String) -> String {
+    match interval {
         Some(interval) => format!(
             "95 % interval {} to {}, {}",
             text(interval.lower),
             text(interval.upper),
-            counted(statistics.n, "seed")
+            counted(seeds, "seed")
         ),
         None => "one seed: no interval".into(),
     }
+}
+
+/// Seeds that all agree but are too few for that to mean certainty.
+fn too_few(seeds: usize) -> String {
+    let all = match seeds {
+        2 => "both seeds".to_owned(),
+        _ => format!("all {}", counted(seeds, "seed")),
+    };
+    format!("{all}; too few for an interval")
 }
 
 /// One method against the baseline.
@@ -137,10 +186,13 @@ fn difference(
     let test = &comparison.test_accuracy;
     if method.finished.is_empty() {
         let loss = precision.percent(-test.difference.mean);
+        let all = match method.runs() {
+            1 => "The only run".to_owned(),
+            runs => format!("All {}", counted(runs, "run")),
+        };
         return format!(
-            "All {} of {name} diverged: counted as 0 %, that is {loss} points of test accuracy \
+            "{all} of {name} diverged: counted as 0 %, that is {loss} points of test accuracy \
              below {baseline}.",
-            counted(method.runs(), "run"),
         );
     }
     let paired_gaps = comparison.gap.as_ref().map_or(0, |gap| gap.difference.n);
@@ -159,14 +211,17 @@ fn difference(
     let (joint, test_clause) = test_clause(test, &baseline, precision);
     let mut text = match gap {
         Some(gap) => format!("{name} {gap}{joint}{test_clause}."),
-        None if Direction::of(test).unwrap_or(Direction::Unclear) == Direction::Unclear => {
+        None if Direction::of(test) == Some(Direction::Unclear) => {
             format!("Of {name}, {test_clause}.")
         }
         None => format!("{name} {test_clause}."),
     };
     match effect(comparison) {
         None => text.push_str(" One seed has no interval and says nothing beyond itself."),
-        Some((Direction::Down, Direction::Down)) if test.difference.n == paired_gaps => {
+        Some(Effect {
+            gap: Some(Direction::Down),
+            test: Direction::Down,
+        }) if test.difference.n == paired_gaps => {
             text.push_str(
                 " The narrower gap is no gain: training accuracy falls by more than test accuracy \
                  does.",
@@ -180,13 +235,12 @@ fn difference(
 fn gap_clause(gap: &PairedDifferences, precision: Precision) -> String {
     let before = precision.percent(gap.baseline_mean);
     let after = precision.percent(gap.method_mean);
-    let evidence = certainty(&gap.difference, |points| precision.signed_points(points));
-    let change = precision.signed_points(gap.difference.mean);
+    let change = change(&gap.difference, precision);
     match Direction::of(gap) {
         None => format!("ends with a gap of {after} instead of {before} points"),
         Some(Direction::Unclear) => format!(
             "leaves the gap between training and test accuracy not distinguishable \
-             ({after} against {before} points; difference {change}, {evidence})"
+             ({after} against {before} points; {change})"
         ),
         Some(direction) => {
             let verb = if direction == Direction::Down {
@@ -215,11 +269,10 @@ fn test_clause(
             format!("has {after} instead of {before} % test accuracy"),
         ),
         Some(Direction::Unclear) => {
-            let evidence = certainty(&test.difference, |points| precision.signed_points(points));
-            let change = precision.signed_points(test.difference.mean);
+            let change = change(&test.difference, precision);
             let clause = format!(
                 "test accuracy is not distinguishable from that of {baseline} ({after} against \
-                 {before} %; difference {change} points, {evidence})"
+                 {before} %; {change})"
             );
             ("; its ", clause)
         }
@@ -242,7 +295,8 @@ fn test_clause(
                 (interval.lower, interval.upper) = (-interval.upper, -interval.lower);
             }
             let by = precision.percent(difference.mean);
-            let evidence = certainty(&difference, |points| precision.percent(points));
+            let Statistics { interval, n, .. } = difference;
+            let evidence = certainty(interval, n, |points| precision.percent(points));
             let clause = format!(
                 "{verb} test accuracy by {by} points, from {before} to {after} % ({evidence})"
             );
@@ -266,45 +320,58 @@ fn diverged(method: &MethodSummary, precision: Precision) -> Option<String> {
     }
     let rest = method.finished_only.map(|finished| {
         let test = finished.test_accuracy;
+        let them = if number == 1 { "it" } else { "them" };
         format!(
-            " Without them, over the {} that finished, mean test accuracy is {} %.",
+            " Without {them}, over the {} that finished, mean test accuracy is {} %.",
             counted(test.n, "run"),
             precision.percent(test.mean)
         )
     });
+    let runs = match (number, method.runs()) {
+        (1, 1) => "the only run".to_owned(),
+        (_, runs) => format!("{} of {}", count(number), counted(runs, "run")),
+    };
+    let count = if number == 1 { "counts" } else { "count" };
     (number > 0).then(|| {
         format!(
-            "Of {}, {number} of {} diverged ({}) and count as 0 % accuracy.{}",
+            "Of {}, {runs} diverged ({}) and {count} as 0 % accuracy.{}",
             quoted(&method.name),
-            counted(method.runs(), "run"),
             listed(&at),
             rest.unwrap_or_default()
         )
     })
 }
 
-/// Which methods end with every training image classified correctly in every run.
-fn memorised(experiment: &Experiment, summary: &Summary) -> Option<String> {
-    let perfect = |method: &&MethodSummary| {
+/// Which methods end with every training image classified correctly in every run, one sentence for
+/// each number of training images.
+fn memorised(experiment: &Experiment, summary: &Summary) -> Vec<String> {
+    let perfect = |method: &MethodSummary| {
         let mut finals = method.finished.values();
         method.diverged.is_empty()
             && !method.finished.is_empty()
             && finals.all(|last| last.train.accuracy >= 1.0)
     };
-    let methods = summary.methods.iter().filter(perfect);
-    let names: Vec<String> = methods.map(|method| quoted(&method.name)).collect();
-    let verb = if names.len() == 1 {
-        "classifies"
-    } else {
-        "classify"
+    let mut groups: Vec<(BTreeSet<usize>, Vec<String>)> = Vec::new();
+    for (method, runs) in summary.methods.iter().zip(&experiment.methods) {
+        if perfect(method) {
+            let images = runs.runs.iter().map(|run| run.header.data.train_images);
+            let images = images.collect();
+            match groups.iter_mut().find(|(known, _)| *known == images) {
+                Some((_, names)) => names.push(quoted(&method.name)),
+                None => groups.push((images, vec![quoted(&method.name)])),
+            }
+        }
+    }
+    let sentence = |(images, names): &(BTreeSet<usize>, Vec<String>)| {
+        let verb = match names.len() {
+            1 => "classifies",
+            _ => "classify",
+        };
+        let number = range(images).unwrap_or_default();
+        let names = listed(names);
+        format!("{names} {verb} all {number} training images correctly in every run.")
     };
-    (!names.is_empty()).then(|| {
-        format!(
-            "{} {verb} all {} training images correctly in every run.",
-            listed(&names),
-            count(experiment.data.train_images)
-        )
-    })
+    groups.iter().map(sentence).collect()
 }
 
 /// Which methods made how many updates, if they differ.

@@ -14,7 +14,8 @@ use crate::number_text::{Precision, count, duration, fixed, loss};
 use crate::record::Outcome;
 use crate::record_lines::RunRecord;
 use crate::summary::{Summary, final_evaluation};
-use crate::table::{NONE, difference_cells, final_cells, legend};
+use crate::table::{NONE, difference_cells, differences_legend, final_cells, legend};
+use crate::training_data::image_counts;
 
 /// An experiment's report as one HTML file.
 ///
@@ -120,7 +121,7 @@ fn result_section(summary: &Summary, precision: Precision) -> Markup {
         @if let Some(baseline) = summary.baseline().filter(|_| !compared.is_empty()) {
             h3 { "Differences to “" (baseline.name) "”" }
             (table(
-                "In points, paired by seed, with 95 % intervals where there are two seeds or more.",
+                &differences_legend(summary),
                 &["method", "pairs", "test accuracy", "gap"],
                 compared,
             ))
@@ -167,8 +168,7 @@ fn provenance(experiment: &Experiment) -> Markup {
         (
             "Data",
             html! {
-                (data.name) ", " (count(data.train_images)) " training and " (count(data.test_images))
-                " test images, SHA-256 " (code(&data.sha256))
+                (data.name) ", " (image_counts(experiment)) ", SHA-256 " (code(&data.sha256))
             },
         ),
         ("Seeds", html! { (seeds(experiment)) }),

@@ -29,6 +29,7 @@ pub mod statistics;
 mod strips;
 mod summary;
 mod table;
+mod training_data;
 
 pub use experiment::{Experiment, InvalidExperiment, Method};
 pub use figures::{accuracy_figure, loss_figure};

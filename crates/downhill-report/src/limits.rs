@@ -1,8 +1,15 @@
 //! What the runs of an experiment do not show, as far as their own numbers tell.
 
-use crate::experiment::Experiment;
+use serde_json::Value;
+
+use crate::experiment::{Experiment, Method};
 use crate::number_text::{count, counted, listed, quoted};
+use crate::record::DataIdentity;
 use crate::summary::Summary;
+use crate::training_data::{counts, draws_images, headers, image_counts, is_mixed};
+
+/// How the settings of the optimizer begin.
+const OPTIMIZER: &str = "optimizer.";
 
 /// Fewer images than this are too few to speak of the data set's usual size.
 const FEW_IMAGES: usize = 10_000;
@@ -14,7 +21,7 @@ pub fn limits(experiment: &Experiment) -> Vec<String> {
     let limits = [
         data(experiment),
         mixed_sources(experiment),
-        architecture(),
+        architecture(experiment),
         seeds(experiment, &summary),
         interval(&summary),
         comparisons(&summary),
@@ -28,43 +35,67 @@ pub fn limits(experiment: &Experiment) -> Vec<String> {
 }
 
 fn data(experiment: &Experiment) -> Option<String> {
-    let data = &experiment.data;
-    let few = if data.train_images < FEW_IMAGES {
+    let counts = counts(experiment, |data| data.train_images);
+    let (least, most) = (*counts.first()?, *counts.last()?);
+    let few = if most < FEW_IMAGES {
         " The training images are few: with more, the same settings may rank differently."
+    } else if least < FEW_IMAGES {
+        " Where the training images are few, the same settings may rank differently with more."
     } else {
         ""
     };
+    let mut identities: Vec<&DataIdentity> = vec![&experiment.data];
+    for header in headers(experiment) {
+        if identities
+            .iter()
+            .all(|known| known.sha256 != header.data.sha256)
+        {
+            identities.push(&header.data);
+        }
+    }
+    let (number, other) = match identities.len() {
+        1 => ("One data set".to_owned(), "other data"),
+        several => (format!("{several} data sets"), "yet other data"),
+    };
+    let mut names: Vec<String> = identities.iter().map(|data| data.name.clone()).collect();
+    names.dedup();
     Some(format!(
-        "One data set ({}), {} training and {} test images: nothing here says how the methods \
-         compare on other data.{few}",
-        data.name,
-        count(data.train_images),
-        count(data.test_images),
+        "{number} ({}), {}: nothing here says how the methods compare on {other}.{few}",
+        listed(&names),
+        image_counts(experiment),
     ))
 }
 
-fn architecture() -> Option<String> {
-    Some(
-        "One network architecture, the one in the resolved config: deeper, wider or convolutional \
-         networks may behave differently."
+fn architecture(experiment: &Experiment) -> Option<String> {
+    let mut known: Vec<[&Value; 2]> = Vec::new();
+    for header in headers(experiment) {
+        let setting = |path| header.config.pointer(path).unwrap_or(&Value::Null);
+        let architecture = [setting("/model/hidden"), setting("/model/activation")];
+        if architecture != [&Value::Null; 2] && !known.contains(&architecture) {
+            known.push(architecture);
+        }
+    }
+    Some(match known.len() {
+        0 | 1 => "One network architecture, the one in the resolved config: deeper, wider or \
+                  convolutional networks may behave differently."
             .into(),
-    )
+        several => format!(
+            "{several} network architectures (hidden layers and activation), those in the resolved \
+             config: others, convolutional ones among them, may behave differently."
+        ),
+    })
 }
 
 /// Runs whose header names other data, versions or another backend than the experiment.
 fn mixed_sources(experiment: &Experiment) -> Option<String> {
-    let headers = || {
-        let runs = experiment.methods.iter().flat_map(|method| &method.runs);
-        runs.map(|run| &run.header)
-    };
     let mut differing = Vec::new();
-    if headers().any(|header| header.data != experiment.data) {
+    if is_mixed(experiment) {
         differing.push("data".to_owned());
     }
-    if headers().any(|header| header.versions != experiment.versions) {
+    if headers(experiment).any(|header| header.versions != experiment.versions) {
         differing.push("versions".to_owned());
     }
-    if headers().any(|header| header.backend != experiment.backend) {
+    if headers(experiment).any(|header| header.backend != experiment.backend) {
         differing.push("backends".to_owned());
     }
     (!differing.is_empty()).then(|| {
@@ -89,15 +120,55 @@ fn seeds(experiment: &Experiment, summary: &Summary) -> Option<String> {
         2..=9 => "With so few, small differences stay hidden.",
         _ => "Differences much smaller than the intervals stay hidden.",
     };
-    let runs_of_all = experiment.methods.iter().flat_map(|method| &method.runs);
-    let mut data = runs_of_all.map(|run| &run.header.data);
-    let same_images = if data.all(|data| *data == experiment.data) {
-        " A seed decides initial weights, batches and masks; all of them were trained on images \
-         from the same files, so the spread between other training sets is not in the intervals."
-    } else {
-        ""
+    let decided = decided_by_seed(experiment, summary).unwrap_or_default();
+    Some(format!("{runs} per method. {few}{decided}"))
+}
+
+/// What a seed decides, and so which spread the intervals include; `None` without runs and where
+/// they saw several data sets.
+fn decided_by_seed(experiment: &Experiment, summary: &Summary) -> Option<String> {
+    if is_mixed(experiment) || headers(experiment).next().is_none() {
+        return None;
+    }
+    let draws = |method: &&Method| {
+        let mut runs = method.runs.iter();
+        runs.any(|run| draws_images(&run.header) == Some(true))
     };
-    Some(format!("{runs} per method. {few}{same_images}"))
+    let drawing: Vec<String> = (experiment.methods.iter().filter(draws))
+        .map(|method| quoted(&method.name))
+        .collect();
+    let with_runs = experiment.methods.iter();
+    let with_runs = with_runs.filter(|method| !method.runs.is_empty()).count();
+    let is_known = headers(experiment).all(|header| draws_images(header).is_some());
+    let (images, consequence) = if drawing.len() == with_runs {
+        (
+            "and draws the training images".to_owned(),
+            "so the intervals include the spread between training sets, within this data set",
+        )
+    } else if !drawing.is_empty() {
+        (
+            format!("and, for {}, draws the training images", listed(&drawing)),
+            "so only there do the intervals include the spread between training sets, within this \
+             data set",
+        )
+    } else if is_known {
+        (
+            "; all seeds of a method train on the same images".to_owned(),
+            "so the spread between training sets is not in the intervals",
+        )
+    } else {
+        (
+            "; all runs took their training images from the same files".to_owned(),
+            "so the spread between other data sets is not in the intervals",
+        )
+    };
+    let join = if images.starts_with(';') { "" } else { " " };
+    let decided = format!(" A seed decides initial weights, batches and masks{join}{images}");
+    Some(if summary.has_intervals() {
+        format!("{decided}, {consequence}.")
+    } else {
+        decided + "."
+    })
 }
 
 fn interval(summary: &Summary) -> Option<String> {
@@ -109,17 +180,10 @@ fn interval(summary: &Summary) -> Option<String> {
 }
 
 fn comparisons(summary: &Summary) -> Option<String> {
-    let compared = summary
-        .others()
-        .filter_map(|method| method.versus_baseline.as_ref());
-    let differences = compared.flat_map(|comparison| {
-        let gap = comparison.gap.as_ref().map(|gap| gap.difference);
-        [Some(comparison.test_accuracy.difference), gap]
-    });
-    let with_interval = differences
-        .flatten()
-        .filter(|difference| difference.interval.is_some());
-    let intervals = with_interval.count();
+    let differences = summary.differences();
+    let intervals = differences
+        .filter(|difference| difference.shown_interval().is_some())
+        .count();
     (intervals > 1).then(|| {
         format!(
             "The {intervals} intervals for differences are not corrected for multiple comparisons: \
@@ -139,9 +203,10 @@ fn tuning(experiment: &Experiment) -> Option<String> {
 
 fn several_changes(experiment: &Experiment) -> Option<String> {
     let methods = experiment.methods.iter();
-    let several = methods.filter(|method| method.changes.len() > 1);
-    let named: Vec<String> = several
-        .map(|method| format!("{} ({})", quoted(&method.name), method.changes.len()))
+    let changes = methods.map(|method| (method, number_of_changes(experiment, method)));
+    let named: Vec<String> = changes
+        .filter(|(_, changes)| *changes > 1)
+        .map(|(method, changes)| format!("{} ({})", quoted(&method.name), count(changes)))
         .collect();
     (!named.is_empty()).then(|| {
         format!(
@@ -150,6 +215,26 @@ fn several_changes(experiment: &Experiment) -> Option<String> {
             listed(&named)
         )
     })
+}
+
+/// In how many settings a method differs from the base config. Another optimizer is one change,
+/// however many settings of its own it brings along.
+fn number_of_changes(experiment: &Experiment, method: &Method) -> usize {
+    let of_optimizer = |change: &&String| change.starts_with(OPTIMIZER);
+    let optimizer = method.changes.iter().filter(of_optimizer).count();
+    let others = method.changes.len() - optimizer;
+    // A method that leaves the optimizer alone has the one of the base config.
+    let keeping = |method: &&Method| !method.changes.iter().any(|change| of_optimizer(&change));
+    let mut base = (experiment.methods.iter().filter(keeping)).flat_map(optimizers);
+    let is_kept = base.any(|name| optimizers(method).any(|own| own == name));
+    others + if is_kept { optimizer } else { optimizer.min(1) }
+}
+
+/// The names of the optimizers in the configs of a method's runs.
+fn optimizers(method: &Method) -> impl Iterator<Item = &String> {
+    let configs = method.runs.iter().map(|run| &run.header.config);
+    let tables = configs.filter_map(|config| config.get("optimizer")?.as_object());
+    tables.flat_map(|table| table.keys())
 }
 
 fn updates(summary: &Summary) -> Option<String> {
@@ -180,6 +265,8 @@ fn selection() -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::sample;
 
@@ -231,5 +318,145 @@ mod tests {
         assert!(text.contains("in “weight-decay” (2);"));
         assert!(text.contains("The numbers of updates differ"));
         assert!(text.contains("A diverged run counts as 0 % accuracy"));
+    }
+
+    fn every_config(experiment: &mut Experiment, config: &Value) {
+        for method in 0..experiment.methods.len() {
+            set_config(experiment, method, config);
+        }
+    }
+
+    fn set_config(experiment: &mut Experiment, method: usize, config: &Value) {
+        for run in &mut experiment.methods[method].runs {
+            run.header.config.clone_from(config);
+        }
+    }
+
+    #[test]
+    fn other_amounts_or_names_of_the_same_data_are_no_other_data() {
+        let mut experiment = sample::decay();
+        for run in &mut experiment.methods[1].runs {
+            run.header.data.train_images = 50;
+            run.header.data.name = "/data/copy".into();
+        }
+        let text = text_of(&experiment);
+        assert!(!text.contains("Some runs"), "{text}");
+        assert!(
+            text.contains(
+                "One data set (made-up), 50 to 300 training and 10,000 test images: nothing"
+            ),
+            "{text}"
+        );
+        let page = crate::render_html(&experiment);
+        assert!(page.contains("made-up, 50 to 300 training and 10,000 test images"));
+
+        experiment.methods[1].runs[0].header.data.sha256 = "cd".repeat(32);
+        let text = text_of(&experiment);
+        assert!(text.contains("made with other data than"), "{text}");
+        assert!(text.contains("2 data sets (made-up and /data/copy), 50 to"));
+        assert!(!text.contains("A seed decides"));
+    }
+
+    #[test]
+    fn few_images_in_some_runs_only_are_named_as_that() {
+        let mut experiment = sample::decay();
+        experiment.methods[1].runs[0].header.data.train_images = 60_000;
+        let text = text_of(&experiment);
+        assert!(text.contains("300 to 60,000 training"), "{text}");
+        assert!(text.contains("Where the training images are few, the same settings"));
+    }
+
+    #[test]
+    fn architectures_are_counted_by_hidden_layers_and_activation() {
+        let mut experiment = sample::decay();
+        assert!(text_of(&experiment).contains("One network architecture, the one"));
+        let config = |hidden: &[u64], activation: &str, weight_decay: f64| {
+            json!({"model": {
+                "hidden": hidden, "activation": activation, "weight_decay": weight_decay,
+            }})
+        };
+        set_config(&mut experiment, 0, &config(&[100, 100], "relu", 0.0));
+        set_config(&mut experiment, 1, &config(&[100, 100], "relu", 0.1));
+        assert!(text_of(&experiment).contains("One network architecture, the one"));
+        for other in [config(&[50], "relu", 0.0), config(&[100, 100], "tanh", 0.0)] {
+            set_config(&mut experiment, 1, &other);
+            let text = text_of(&experiment);
+            assert!(!text.contains("One network"), "{text}");
+            assert!(text.contains("2 network architectures (hidden"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_seed_decides_follows_from_the_subset() {
+        let mut experiment = sample::decay();
+        assert!(text_of(&experiment).contains(
+            "masks; all runs took their training images from the same files, so the spread"
+        ));
+        let first = json!({"data": {"subset": "first", "train_images": 300}});
+        let random = json!({"data": {"subset": "random", "train_images": 300}});
+        let all = json!({"data": {"subset": "random", "train_images": "all"}});
+        for same_images in [first, all] {
+            every_config(&mut experiment, &same_images);
+            let text = text_of(&experiment);
+            assert!(
+                text.contains(
+                    "A seed decides initial weights, batches and masks; all seeds of a method \
+                     train on the same images, so the spread between training sets is not in the \
+                     intervals."
+                ),
+                "{text}"
+            );
+        }
+        set_config(&mut experiment, 1, &random);
+        let text = text_of(&experiment);
+        assert!(
+            text.contains(
+                "masks and, for “weight-decay”, draws the training images, so only there do the \
+                 intervals include the spread between training sets, within this data set."
+            ),
+            "{text}"
+        );
+        every_config(&mut experiment, &random);
+        let text = text_of(&experiment);
+        assert!(
+            text.contains(
+                "masks and draws the training images, so the intervals include the spread between \
+                 training sets, within this data set."
+            ),
+            "{text}"
+        );
+        let methods = &mut experiment.methods;
+        methods
+            .iter_mut()
+            .for_each(|method| method.runs.truncate(1));
+        let text = text_of(&experiment);
+        assert!(
+            text.contains("masks and draws the training images."),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn another_optimizer_is_one_change_with_all_its_settings() {
+        let mut experiment = sample::decay();
+        let changes = [
+            "optimizer.adam.learning_rate = 0.001",
+            "optimizer.adam.beta_1 = 0.9",
+        ];
+        experiment.methods[0].changes.clear();
+        experiment.methods[1].changes = changes.map(Into::into).into();
+        assert!(!text_of(&experiment).contains("More than one setting"));
+        experiment.methods[1]
+            .changes
+            .push("training.updates = 3".into());
+        assert!(text_of(&experiment).contains("in “weight-decay” (2);"));
+
+        // Two settings of an optimizer that stays are two changes.
+        experiment.methods[1].changes.truncate(2);
+        set_config(&mut experiment, 0, &json!({"optimizer": {"sgd": {}}}));
+        set_config(&mut experiment, 1, &json!({"optimizer": {"adam": {}}}));
+        assert!(!text_of(&experiment).contains("More than one setting"));
+        set_config(&mut experiment, 0, &json!({"optimizer": {"adam": {}}}));
+        assert!(text_of(&experiment).contains("in “weight-decay” (2);"));
     }
 }

@@ -1,5 +1,7 @@
 //! Numbers as text, with as many digits as their interval supports.
 
+use std::collections::BTreeSet;
+
 use crate::statistics::{Interval, Statistics};
 use crate::summary::{MethodSummary, Summary};
 
@@ -52,10 +54,17 @@ impl Precision {
     /// Mean and half the width of the 95 % interval in percent: `75.9 ± 1.8`.
     pub(crate) fn mean_and_half_width(self, statistics: &Statistics) -> String {
         let mean = self.percent(statistics.mean);
-        match statistics.half_width() {
-            Some(half_width) => format!("{mean} ± {}", self.percent(half_width)),
-            None => mean,
-        }
+        mean + &self.plus_minus(statistics)
+    }
+
+    /// What follows a mean: ` ± 1.8`, or nothing without an interval to show.
+    pub(crate) fn plus_minus(self, statistics: &Statistics) -> String {
+        let half_width = statistics
+            .half_width()
+            .filter(|_| !statistics.is_too_uniform());
+        half_width.map_or_else(String::new, |half_width| {
+            format!(" ± {}", self.percent(half_width))
+        })
     }
 
     /// Both ends in points with their signs: `[−5.0, −2.4]`.
@@ -101,6 +110,16 @@ pub(crate) fn count(value: impl TryInto<u64>) -> String {
         text.push(digit);
     }
     text
+}
+
+/// From the least to the most of some counts: `50 to 300`, or the only one; `None` without any.
+pub(crate) fn range(counts: &BTreeSet<usize>) -> Option<String> {
+    let (least, most) = (*counts.first()?, *counts.last()?);
+    Some(if least == most {
+        count(least)
+    } else {
+        format!("{} to {}", count(least), count(most))
+    })
 }
 
 /// A count and its noun: `1 run`, `8 runs`.

@@ -53,6 +53,16 @@ impl Scale {
         self.start + share * (self.end - self.start)
     }
 
+    /// The last value of the scale.
+    pub(crate) fn end_value(&self) -> f64 {
+        self.upper
+    }
+
+    /// How long the scale is as drawn.
+    pub(crate) fn length(&self) -> f64 {
+        (self.end - self.start).abs()
+    }
+
     /// Whether the value lies within the scale.
     pub(crate) fn contains(&self, value: f64) -> bool {
         self.lower <= value && value <= self.upper

@@ -7,6 +7,12 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 /// Probability that the interval covers the true mean, if the values are normally distributed.
 pub const CONFIDENCE: f64 = 0.95;
 
+/// Differences of accuracies that are smaller come from rounding alone.
+pub(crate) const ROUNDING: f64 = 1e-9;
+
+/// As many equal values or more support an interval of no width.
+const ENOUGH_EQUAL_VALUES: usize = 5;
+
 /// A range of values, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
@@ -49,6 +55,27 @@ impl Statistics {
     pub fn half_width(&self) -> Option<f64> {
         let interval = self.interval?;
         Some((interval.upper - interval.lower) / 2.0)
+    }
+
+    /// Whether two or more values are all the same and too few for that to be certainty, although
+    /// their interval has no width.
+    pub(crate) fn is_too_uniform(&self) -> bool {
+        let is_uniform = |half_width: f64| half_width < ROUNDING;
+        self.n < ENOUGH_EQUAL_VALUES && self.half_width().is_some_and(is_uniform)
+    }
+
+    /// The interval, but for values that are too uniform to have one.
+    pub(crate) fn shown_interval(&self) -> Option<Interval> {
+        self.interval.filter(|_| !self.is_too_uniform())
+    }
+
+    /// The shown interval of an accuracy, as far as an accuracy can lie in it: from 0 to 1.
+    pub(crate) fn accuracy_interval(&self) -> Option<Interval> {
+        let Interval { lower, upper } = self.shown_interval()?;
+        Some(Interval {
+            lower: lower.max(0.0),
+            upper: upper.min(1.0),
+        })
     }
 }
 
@@ -202,6 +229,28 @@ mod tests {
         assert_eq!((found.n, found.mean, found.median), (1, 0.25, 0.25));
         assert_eq!((found.standard_deviation, found.interval), (None, None));
         assert_eq!(describe(&[]), None);
+    }
+
+    #[test]
+    fn few_equal_values_show_no_interval() {
+        let describe = |values: &[f64]| describe(values).unwrap();
+        // Their differences from the mean are of the order of 1e-17.
+        let few = describe(&[0.9 - 0.8, 0.8 - 0.7, 0.1]);
+        assert!(few.is_too_uniform() && few.interval.is_some());
+        assert_eq!(few.shown_interval(), None);
+        assert!(!describe(&[0.5]).is_too_uniform());
+        assert!(!describe(&[0.5, 0.6]).is_too_uniform());
+        assert!(describe(&[0.5; 4]).is_too_uniform());
+        assert!(describe(&[0.5; 5]).shown_interval().is_some());
+    }
+
+    #[test]
+    fn the_interval_of_an_accuracy_ends_where_accuracies_do() {
+        let interval = describe(&[0.325, 0.42])
+            .unwrap()
+            .accuracy_interval()
+            .unwrap();
+        assert!(interval.lower == 0.0 && interval.upper > 0.9 && interval.upper < 1.0);
     }
 
     #[test]

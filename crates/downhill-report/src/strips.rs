@@ -110,10 +110,7 @@ impl Strips {
             return self.precision.mean_and_half_width(statistics);
         }
         let mean = self.precision.signed_points(statistics.mean);
-        match statistics.half_width() {
-            Some(half_width) => format!("{mean} ± {}", self.precision.percent(half_width)),
-            None => mean,
-        }
+        mean + &self.precision.plus_minus(statistics)
     }
 
     /// From the lowest to the highest of values and intervals, with a margin. Rows with a diverged
@@ -144,15 +141,11 @@ impl Strips {
 
     /// The interval, as far as an accuracy can lie in it.
     fn drawn_interval(&self, statistics: &Statistics) -> Option<Interval> {
-        let Interval { lower, upper } = statistics.interval?;
-        Some(if self.is_difference {
-            Interval { lower, upper }
+        if self.is_difference {
+            statistics.shown_interval()
         } else {
-            Interval {
-                lower: lower.max(0.0),
-                upper: upper.min(1.0),
-            }
-        })
+            statistics.accuracy_interval()
+        }
     }
 
     /// Whether a mean, an interval or a diverged run lies outside the axis.
@@ -183,7 +176,8 @@ impl Strips {
                         circle class="dot" cx=(coordinate(at.0)) cy=(coordinate(at.1)) r=(radius) {}
                     }
                 }
-                @if let Some(interval) = self.drawn_interval(statistics) {
+                @let interval = self.drawn_interval(statistics);
+                @if let Some(interval) = interval {
                     @let (from, to) = (scale.at(interval.lower), scale.at(interval.upper));
                     path class="interval" d=(line([(from, mean_y), (to, mean_y)])) {}
                     (end_of_interval(scale, interval.lower, mean_y))
@@ -191,7 +185,7 @@ impl Strips {
                 }
                 @if scale.contains(statistics.mean) {
                     (row.look.marker((scale.at(statistics.mean), mean_y), 4.6))
-                } @else if statistics.interval.is_none() {
+                } @else if interval.is_none() {
                     (arrow(scale, statistics.mean, mean_y))
                 }
             }

@@ -101,6 +101,23 @@ impl Summary {
         self.methods.iter().any(|method| method.runs() > 1)
     }
 
+    /// The final accuracies of all methods.
+    pub(crate) fn accuracies(&self) -> impl Iterator<Item = Statistics> {
+        let of_method = |method: &MethodSummary| [method.train_accuracy, method.test_accuracy];
+        self.methods.iter().flat_map(of_method).flatten()
+    }
+
+    /// The differences to the baseline, in test accuracy and in the gap.
+    pub(crate) fn differences(&self) -> impl Iterator<Item = Statistics> {
+        let comparisons = self
+            .others()
+            .filter_map(|method| method.versus_baseline.as_ref());
+        comparisons.flat_map(|comparison| {
+            let gap = comparison.gap.as_ref().map(|gap| gap.difference);
+            std::iter::once(comparison.test_accuracy.difference).chain(gap)
+        })
+    }
+
     /// Whether a run of some method diverged.
     pub(crate) fn has_diverged(&self) -> bool {
         self.methods

@@ -1,8 +1,8 @@
 //! The results as plain text for a terminal.
 
 use crate::experiment::Experiment;
-use crate::number_text::{Precision, count, loss};
-use crate::statistics::PairedDifferences;
+use crate::number_text::{Precision, count, loss, quoted};
+use crate::statistics::{PairedDifferences, Statistics};
 use crate::summary::{MethodSummary, Summary};
 
 /// No line of [`text_table`] is longer, counted in characters.
@@ -50,8 +50,9 @@ pub fn text_table(experiment: &Experiment) -> String {
     if let Some(baseline) = summary.baseline().filter(|_| !compared.is_empty()) {
         text.push('\n');
         let title = format!(
-            "Differences to {} in points, paired by seed, with 95 % intervals",
-            baseline.name
+            "Differences to {}. {}",
+            quoted(&baseline.name),
+            differences_legend(&summary)
         );
         text.push_str(&wrapped(&title));
         let heads = ["method", "pairs", "test accuracy", "gap"];
@@ -62,15 +63,19 @@ pub fn text_table(experiment: &Experiment) -> String {
 
 /// What the columns of final values mean.
 pub(crate) fn legend(summary: &Summary) -> String {
-    let spread = if summary.has_intervals() {
-        "± is half the width of the 95 % Student t interval"
+    let mut spread = if summary.has_intervals() {
+        "± is half the width of the 95 % Student t interval".to_owned()
     } else {
-        "one seed: no interval"
+        "one seed: no interval".to_owned()
     };
+    if summary.accuracies().any(|value| value.is_too_uniform()) {
+        spread.push_str(", left out where fewer than five seeds all agree");
+    }
     let mut legend = format!(
         "Means over the runs; {spread}. Accuracies in percent; gap is train minus test accuracy in \
          points; loss is the mean cross-entropy in nats."
     );
+    legend.push_str(beyond_accuracies(summary));
     if summary.has_diverged() {
         legend.push_str(
             " Diverged runs count as 0 % accuracy; numbers with * are over the finished runs \
@@ -78,6 +83,28 @@ pub(crate) fn legend(summary: &Summary) -> String {
         );
     }
     legend
+}
+
+/// That some ± reaches beyond 0 to 100 %, if so.
+pub(crate) fn beyond_accuracies(summary: &Summary) -> &'static str {
+    let is_beyond =
+        |accuracy: Statistics| accuracy.shown_interval() != accuracy.accuracy_interval();
+    if summary.accuracies().any(is_beyond) {
+        " No accuracy lies outside 0 to 100 %, even where ± reaches further."
+    } else {
+        ""
+    }
+}
+
+/// What the columns of differences mean.
+pub(crate) fn differences_legend(summary: &Summary) -> String {
+    let mut legend = String::from(
+        "In points, paired by seed, with 95 % intervals where there are two seeds or more",
+    );
+    if summary.differences().any(|value| value.is_too_uniform()) {
+        legend.push_str("; none where fewer than five seeds give the same difference");
+    }
+    legend + "."
 }
 
 /// The cells of a method's final values, the same in the text table and on the page.
@@ -124,7 +151,7 @@ pub(crate) fn difference_cells(
 
 fn difference_cell(pairs: &PairedDifferences, precision: Precision) -> String {
     let mean = precision.signed_points(pairs.difference.mean);
-    match pairs.difference.interval {
+    match pairs.difference.shown_interval() {
         Some(interval) => format!("{mean} {}", precision.signed_interval(interval)),
         None => mean,
     }
@@ -195,7 +222,7 @@ fn wrapped(sentence: &str) -> String {
 }
 
 /// The text in lines of at most `width` characters, broken between words where that is possible.
-fn lines_of(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn lines_of(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split_whitespace() {
@@ -258,6 +285,29 @@ mod tests {
             "{table}"
         );
         assert!(table.contains("−4.00"), "{table}");
+        assert!(
+            table.contains("with 95 % intervals where there are two seeds or\nmore.\n"),
+            "{table}"
+        );
+    }
+
+    #[test]
+    fn few_equal_values_and_impossible_accuracies_are_explained() {
+        let methods = vec![
+            sample::method("none", 601, &[(1.0, 0.32), (1.0, 0.42)]),
+            sample::method("other", 601, &[(1.0, 0.36), (1.0, 0.46)]),
+        ];
+        let table = text_table(&sample::experiment(Some("none"), methods));
+        let table = table.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(!table.contains("± 0.0") && !table.contains('['), "{table}");
+        for expected in [
+            "100.0 37.0 ± 63.5",
+            "left out where fewer than five seeds all agree",
+            "No accuracy lies outside 0 to 100 %",
+            "none where fewer than five seeds give the same difference.",
+        ] {
+            assert!(table.contains(expected), "{expected} in {table}");
+        }
     }
 
     #[test]

@@ -57,8 +57,8 @@ fn an_interval_with_zero_is_not_distinguishable() {
 fn rounding_errors_are_no_difference() {
     // 0.8 - 0.7 and 0.9 - 0.8 differ by 1e-16, for every seed alike.
     let methods = vec![
-        method("a", 601, &[(0.8, 0.7), (0.8, 0.7)]),
-        method("b", 601, &[(0.9, 0.8), (0.9, 0.8)]),
+        method("a", 601, &[(0.8, 0.7); 5]),
+        method("b", 601, &[(0.9, 0.8); 5]),
     ];
     assert_eq!(
         findings(&experiment(Some("a"), methods))[0],
@@ -69,7 +69,7 @@ fn rounding_errors_are_no_difference() {
 #[test]
 fn higher_test_accuracy_is_said_as_plainly() {
     let none = [(0.9, 0.70), (0.9, 0.71), (0.9, 0.72)];
-    let better = [(0.9, 0.80), (0.9, 0.81), (0.9, 0.82)];
+    let better = [(0.9, 0.80), (0.9, 0.815), (0.9, 0.815)];
     let methods = vec![method("none", 601, &none), method("other", 601, &better)];
     let found = findings(&experiment(Some("none"), methods));
     assert_eq!(
@@ -100,8 +100,8 @@ fn diverged_runs_count_as_worst_and_are_named() {
     let found = findings(&experiment).join("\n");
     assert!(
         found.contains(
-            "Of “weight-decay”, 1 of 4 runs diverged (seed 2 at update 1,234) and count as 0 % \
-             accuracy. Without them, over the 3 runs that finished, mean test accuracy is 71.7 %."
+            "Of “weight-decay”, 1 of 4 runs diverged (seed 2 at update 1,234) and counts as 0 % \
+             accuracy. Without it, over the 3 runs that finished, mean test accuracy is 71.7 %."
         ),
         "{found}"
     );
@@ -131,7 +131,7 @@ fn a_method_of_which_every_run_diverged_is_not_hidden() {
 fn everything_diverged_is_said_without_a_comparison_of_zeros() {
     let methods = vec![diverged_method("calm", 3), diverged_method("wild", 3)];
     let found = findings(&experiment(Some("calm"), methods)).join("\n");
-    assert!(found.contains("“calm” has no final value: all of its runs diverged (3 runs)."));
+    assert!(found.contains("“calm” has no final value: all of its 3 runs diverged."));
     assert!(
         found.contains("No run of “calm” finished to compare it with."),
         "{found}"
@@ -141,10 +141,7 @@ fn everything_diverged_is_said_without_a_comparison_of_zeros() {
         "{found}"
     );
     let one = findings(&experiment(None, vec![diverged_method("wild", 1)]));
-    assert_eq!(
-        one[0],
-        "“wild” has no final value: all of its runs diverged (1 run)."
-    );
+    assert_eq!(one[0], "“wild” has no final value: its only run diverged.");
 }
 
 #[test]
@@ -197,4 +194,156 @@ fn methods_without_a_shared_seed_are_not_compared() {
     }
     let found = findings(&experiment).join("\n");
     assert!(found.contains("It shares no seed with “none” to compare it by."));
+}
+
+#[test]
+fn few_equal_differences_are_no_certainty() {
+    let methods = vec![
+        method("none", 601, &[(1.0, 0.66), (1.0, 0.74)]),
+        method("other", 601, &[(1.0, 0.70), (1.0, 0.78)]),
+    ];
+    let found = findings(&experiment(Some("none"), methods));
+    assert_eq!(
+        found[0],
+        "Compared with “none”, “other” is not distinguishable, neither in the gap nor in test \
+         accuracy."
+    );
+    assert_eq!(
+        found[2],
+        "“other” leaves the gap between training and test accuracy not distinguishable (26.0 \
+         against 30.0 points; −4.0 points, the same difference in both seeds; too few for an \
+         interval); its test accuracy is not distinguishable from that of “none” (74.0 against \
+         70.0 %; +4.0 points, the same difference in both seeds; too few for an interval)."
+    );
+    let methods = vec![
+        method("none", 601, &[(1.0, 0.7); 3]),
+        method("other", 601, &[(1.0, 0.8); 3]),
+    ];
+    let found = findings(&experiment(Some("none"), methods)).join("\n");
+    assert!(
+        found.contains("the same difference in all 3 seeds; too few"),
+        "{found}"
+    );
+    assert!(
+        found.contains("test accuracy (the same in all 3 seeds; too few"),
+        "{found}"
+    );
+    assert!(!found.contains("raises"), "{found}");
+}
+
+#[test]
+fn the_interval_of_an_accuracy_stays_within_0_and_100_percent() {
+    let methods = vec![method("none", 601, &[(1.0, 0.32), (1.0, 0.42)])];
+    assert!(
+        findings(&experiment(None, methods))[0]
+            .contains("and 37.0 % test accuracy (95 % interval 0.0 to 100.0, 2 seeds)")
+    );
+    let none = [(1.0, 0.32), (1.0, 0.42)];
+    let other = [(1.0, 0.35), (1.0, 0.25)];
+    let methods = vec![method("none", 601, &none), method("other", 601, &other)];
+    let found = findings(&experiment(Some("none"), methods)).join("\n");
+    assert!(
+        found.contains("95 % interval −134.1 to +120.1"),
+        "a difference is not cut: {found}"
+    );
+}
+
+#[test]
+fn a_gap_without_an_interval_has_no_verdict() {
+    let none = [(1.0, 0.76), (1.0, 0.75), (1.0, 0.77)];
+    let mut experiment = experiment(
+        Some("none"),
+        vec![method("none", 601, &none), diverged_method("wild", 3)],
+    );
+    experiment.methods[1].runs[0] = run("wild", 0, &[(601, 0.9, 0.7)], Outcome::Finished);
+    let found = findings(&experiment);
+    assert_eq!(
+        found[0],
+        "Compared with “none”, “wild” is not distinguishable in test accuracy."
+    );
+    assert!(
+        found[2].starts_with(
+            "“wild” ends with a gap of 20.0 instead of 24.0 points (over the 1 seed that finished \
+             in both); its test accuracy is not"
+        ),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn memorised_images_are_counted_by_method() {
+    let finals = [(1.0, 0.76), (1.0, 0.75)];
+    let mut experiment = experiment(
+        None,
+        ["a", "b", "c"]
+            .map(|name| method(name, 601, &finals))
+            .into(),
+    );
+    for run in &mut experiment.methods[1].runs {
+        run.header.data.train_images = 50;
+    }
+    let found = findings(&experiment).join("\n");
+    assert!(
+        found.contains("“a” and “c” classify all 300 training images correctly in every run."),
+        "{found}"
+    );
+    assert!(found.contains("“b” classifies all 50 training images correctly in every run."));
+}
+
+#[test]
+fn a_tie_is_no_ranking() {
+    let finals = [0.71, 0.71, 0.70].map(|test| [(1.0, test)]);
+    let mut methods: Vec<_> = ["none", "dec", "low"]
+        .iter()
+        .zip(&finals)
+        .map(|(name, finals)| method(name, 601, finals))
+        .collect();
+    assert_eq!(
+        findings(&experiment(None, methods.clone()))[0],
+        "Mean test accuracy is highest for “none” and “dec” (71.00 %) and lowest for “low” (70.00 \
+         %); no baseline is named, so no difference is tested."
+    );
+    methods.truncate(2);
+    assert_eq!(
+        findings(&experiment(None, methods.clone()))[0],
+        "Mean test accuracy is the same for “none” and “dec” (71.00 %); no baseline is named, so \
+         no difference is tested."
+    );
+    methods[1].runs.clear();
+    let found = findings(&experiment(None, methods));
+    assert!(found[0].starts_with("“none” ends at"), "{found:?}");
+}
+
+#[test]
+fn one_run_is_spoken_of_as_one() {
+    let methods = vec![
+        method("none", 601, &[(1.0, 0.76)]),
+        diverged_method("wild", 1),
+    ];
+    let found = findings(&experiment(Some("none"), methods)).join("\n");
+    assert!(
+        found.contains("The only run of “wild” diverged: counted as 0 %"),
+        "{found}"
+    );
+    assert!(
+        found.contains(
+            "Of “wild”, the only run diverged (seed 0 at update 20) and counts as 0 % accuracy."
+        ),
+        "{found}"
+    );
+}
+
+#[test]
+fn the_answer_has_at_most_three_sentences() {
+    for methods in 0..=8 {
+        for seeds in [1, 2, 8, 30] {
+            for baseline in [None, Some("none".to_owned())] {
+                let mut experiment = sample::curves(methods, seeds);
+                experiment.baseline = baseline;
+                let answer = &findings(&experiment)[0];
+                let sentences = answer.matches(". ").count() + 1;
+                assert!(sentences <= 3, "{answer}");
+            }
+        }
+    }
 }

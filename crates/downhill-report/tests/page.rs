@@ -119,6 +119,26 @@ fn every_picture_stands_alone() {
 }
 
 #[test]
+fn a_picture_is_no_wider_than_the_text_of_a_readme_and_its_letters_stay_large() {
+    for methods in 1..=8 {
+        for picture in [
+            accuracy_figure(&sample::curves(methods, 8)),
+            loss_figure(&sample::curves(methods, 8)),
+        ] {
+            let document = parsed(&picture);
+            let root = document.root_element();
+            let width: f64 = root.attribute("width").unwrap().parse().unwrap();
+            assert!(width <= 830.0, "{width}");
+            let view = root.attribute("viewBox").unwrap();
+            assert!(view.starts_with(&format!("0 0 {width} ")), "{view}");
+            let text = document.descendants().filter_map(|node| node.text());
+            let text = text.collect::<Vec<_>>().join(" ");
+            assert!(text.contains("olid on the test"), "{text}");
+        }
+    }
+}
+
+#[test]
 fn the_page_has_its_landmarks_headings_and_text_alternatives() {
     let page = render_html(&sample::curves(4, 8));
     let document = parsed(&page);
@@ -207,6 +227,17 @@ fn the_same_experiment_gives_the_same_bytes_without_a_time() {
         experiment.training_seconds = None;
         assert!(!render_html(&experiment).contains("Training time"));
     }
+}
+
+#[test]
+fn half_widths_beyond_the_possible_are_explained_where_they_are_shown() {
+    let explained = |experiment: &Experiment| {
+        let page = render_html(experiment);
+        page.matches("No accuracy lies outside 0 to 100 %").count()
+    };
+    assert_eq!(explained(&sample::decay()), 0);
+    let wide = vec![sample::method("none", 601, &[(0.9, 0.32), (0.9, 0.42)])];
+    assert_eq!(explained(&sample::experiment(None, wide)), 2);
 }
 
 #[test]
