@@ -244,7 +244,7 @@ mod on_flex {
         bench.arguments.again = true;
         let error = bench.train().expect_err("another process is at it");
         assert_eq!(error.exit_code(), 5);
-        assert!(fs::read_to_string(&path).is_ok_and(|text| text.lines().count() == 6));
+        assert!(fs::read_to_string(&path).is_ok_and(|text| text.lines().count() == 7));
         assert!(error.to_string().contains("another process"), "{error}");
     }
 

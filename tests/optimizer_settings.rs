@@ -209,7 +209,7 @@ fn a_setting_out_of_bounds_is_named() {
             changed.insert(setting.clone(), json!(-1));
             let config = json!({ (name.clone()): changed });
             let config: OptimizerConfig = serde_json::from_value(config).expect("it is typed well");
-            let error = config.init().expect_err("-1 is out of every bound");
+            let error = config.init().err().expect("-1 is out of every bound");
             assert_eq!(error.name, setting);
             assert!(error.to_string().ends_with("got -1"), "{error}");
             checked += 1;

@@ -19,10 +19,10 @@ static MNIST: LazyLock<ImagePair> = LazyLock::new(|| load_mnist().expect("MNIST 
 const CONFIG: &str = "
     data = { train_images = 200, test_images = 100 }
     training = { batch = 50, batch_order = 'with-replacement', updates = 13, evaluate_every = 6 }
-    optimizer.adam.learning_rate = 0.01
+    optimizer.momentum.learning_rate = 0.02
     [model]
     hidden = [20, 10]
-    batch_norm = 'book'
+    batch_norm = 'torch'
     dropout.probability = 0.2
     weight_decay = 0.001
 ";
@@ -132,8 +132,7 @@ pub(crate) fn a_training_repeats(backend: Backend) {
         .collect();
     assert_eq!(epochs, [None, Some(0), Some(1), Some(3)]);
     assert_eq!(end.outcome, Outcome::Finished);
-    // Batch normalization of the book knows nothing before its first batch.
-    assert!(evaluations[3].train.loss < 0.5 * evaluations[1].train.loss);
+    assert!(evaluations[3].train.loss < 0.9 * evaluations[0].train.loss);
 
     let twice = train(&config, 1, backend);
     match backend {
@@ -161,21 +160,22 @@ pub(crate) fn a_few_updates_agree_everywhere(backend: Backend) {
     assert_eq!(losses.len(), LOSSES_ON_FLEX.len());
 }
 
+/// Made by this very case on flex, on 22 November 2026, and equal to those of ndarray to 1e-6.
 const LOSSES_ON_FLEX: [f64; 4] = [
-    709_938.88,
-    16.887978515625,
-    2.3417697143554688,
-    1.92666748046875,
+    2.420879211425781,
+    2.3991094970703126,
+    2.195476837158203,
+    2.071494140625,
 ];
 
 /// A rate too high: the run ends, and says after how many updates the loss was not finite, however
 /// often it was looked at.
 pub(crate) fn divergence_is_an_outcome(backend: Backend) {
-    let end = |every: u64, rate: f64| {
+    let end = |every: u64, rate: f64, decay: f64| {
         let config = config(&format!(
             "data = {{ train_images = 200, test_images = 100 }}
              training = {{ batch = 50, updates = 50, evaluate_every = {every} }}
-             model.hidden = [30, 30]
+             model = {{ hidden = [30], weight_decay = {decay} }}
              optimizer.sgd.learning_rate = {rate:e}"
         ));
         let (evaluations, end) = train(&config, 1, backend);
@@ -190,14 +190,12 @@ pub(crate) fn divergence_is_an_outcome(backend: Backend) {
         assert_eq!(end.updates, update);
         update
     };
-    assert_eq!(end(1, 1e30), 1);
-    let slowly = end(1, DIVERGES_SLOWLY);
-    assert!((2..=40).contains(&slowly), "{slowly}");
-    assert_eq!(end(20, DIVERGES_SLOWLY), slowly);
+    assert_eq!(end(1, 1e30, 0.0), 1);
+    // The weights change sign and grow a thousandfold at each update.
+    let slowly = end(1, 1.0, 1e3);
+    assert!((3..=15).contains(&slowly), "{slowly}");
+    assert_eq!(end(20, 1.0, 1e3), slowly);
 }
-
-/// A rate at which that network takes several updates to leave the range of `f32`.
-const DIVERGES_SLOWLY: f64 = 100.0;
 
 /// All 60,000 images, more than one buffer of software Vulkan holds as `f32`.
 pub(crate) fn sixty_thousand_images_fit(backend: Backend) {
