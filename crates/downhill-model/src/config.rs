@@ -46,17 +46,17 @@ impl MlpConfig {
     /// Names the setting, its bound and its value.
     pub fn check(&self) -> Result<(), InvalidModel> {
         if self.hidden.contains(&0) {
-            return Err(InvalidModel::new("hidden", "hold widths of at least 1", 0));
+            return Err(InvalidModel::new("hidden", "hold widths of at least 1", &0));
         }
         if let Initialization::Std(std) = self.initialization
             && !(std.is_finite() && std >= 0.0)
         {
             let must = "be finite and at least 0";
-            return Err(InvalidModel::new("initialization.std", must, std));
+            return Err(InvalidModel::new("initialization.std", must, &std));
         }
         if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
             let must = "be finite and at least 0";
-            return Err(InvalidModel::new("weight_decay", must, self.weight_decay));
+            return Err(InvalidModel::new("weight_decay", must, &self.weight_decay));
         }
         self.dropout.check()
     }
@@ -72,7 +72,7 @@ pub struct InvalidModel {
 }
 
 impl InvalidModel {
-    pub(crate) fn new(key: &'static str, must: &'static str, value: impl ToString) -> Self {
+    pub(crate) fn new(key: &'static str, must: &'static str, value: &impl ToString) -> Self {
         Self {
             key,
             must,

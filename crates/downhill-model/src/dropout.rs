@@ -45,7 +45,7 @@ impl DropoutConfig {
         Err(InvalidModel::new(
             "dropout.probability",
             "lie in [0, 1)",
-            self.probability,
+            &self.probability,
         ))
     }
 

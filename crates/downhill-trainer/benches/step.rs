@@ -49,7 +49,7 @@ type Pair = (&'static str, ModuleOptimizer, Option<ModuleOptimizer>);
 
 fn pairs() -> Result<Vec<Pair>, Failure> {
     let momentum = |nesterov| {
-        let momentum = optim::MomentumConfig::new()
+        let momentum = optim::momentum::MomentumConfig::new()
             .with_dampening(0.0)
             .with_nesterov(nesterov);
         Some(optim::SgdConfig::new().with_momentum(Some(momentum)).init())

@@ -62,14 +62,15 @@ impl DeviceSet {
         self.images == 0
     }
 
-    /// The images, `[rows, pixels]`, and targets, `[rows, classes]`, of the rows given.
-    pub(crate) fn batch(&self, rows: &[usize]) -> (Tensor<2>, Tensor<2>) {
+    /// The images, `[rows, pixels]`, and targets, `[rows, classes]`, of the rows given, each less
+    /// than [`len`](Self::len).
+    pub fn batch(&self, rows: &[usize]) -> (Tensor<2>, Tensor<2>) {
         let numbers: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
         let rows = TensorData::new(numbers, [rows.len()]);
         let rows = Tensor::<1, Int>::from_data(rows, &self.targets.device());
         let images = match &self.pixels {
             Pixels::Floats(pixels) => pixels.clone().select(0, rows.clone()),
-            Pixels::Packed(words) => unpack(words.clone().select(0, rows.clone())),
+            Pixels::Packed(words) => unpack(&words.clone().select(0, rows.clone())),
         };
         (images, self.targets.clone().select(0, rows))
     }
@@ -81,7 +82,7 @@ impl DeviceSet {
     ) -> (Tensor<2>, Tensor<2>, Tensor<1, Int>) {
         let images = match &self.pixels {
             Pixels::Floats(pixels) => pixels.clone().slice([rows.clone()]),
-            Pixels::Packed(words) => unpack(words.clone().slice([rows.clone()])),
+            Pixels::Packed(words) => unpack(&words.clone().slice([rows.clone()])),
         };
         let targets = self.targets.clone().slice([rows.clone()]);
         (images, targets, self.labels.clone().slice([rows]))
@@ -103,7 +104,7 @@ impl Pixels {
 }
 
 /// `[rows, words]` to `[rows, 4 * words]`.
-fn unpack(words: Tensor<2, Int>) -> Tensor<2> {
+fn unpack(words: &Tensor<2, Int>) -> Tensor<2> {
     let [rows, columns] = words.dims();
     let bytes = [0, 8, 16, 24].map(|shift| {
         words
@@ -133,7 +134,7 @@ mod tests {
         };
         assert_eq!(words.dims(), [4, 16]);
         assert_eq!(
-            unpack(words).into_data().iter::<f32>().collect::<Vec<_>>(),
+            unpack(&words).into_data().iter::<f32>().collect::<Vec<_>>(),
             floats.into_data().iter::<f32>().collect::<Vec<_>>()
         );
     }

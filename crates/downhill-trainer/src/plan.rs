@@ -79,12 +79,12 @@ impl Plan {
                 refuse_other_optimizer(&name, &table, &over, origin)?;
                 layers.lay(&over, origin);
             }
-            methods.push(MethodPlan::resolve(name, layers)?);
+            methods.push(MethodPlan::resolve(name, &layers)?);
         }
         for (origin, table) in &overrides.tables {
             base.lay(&without_experiment_keys(table), origin);
         }
-        base = complete(base)?.1;
+        base = complete(&base)?.1;
         for method in &mut methods {
             method.changes = changes(&base, &method.layers);
         }
@@ -123,7 +123,7 @@ impl Plan {
 }
 
 impl MethodPlan {
-    fn resolve(name: String, layers: Layers) -> Result<Self, TrainError> {
+    fn resolve(name: String, layers: &Layers) -> Result<Self, TrainError> {
         let (config, layers) = complete(layers)?;
         let method = Self {
             name,
@@ -228,7 +228,7 @@ impl MethodPlan {
 }
 
 /// The typed settings, and the layers with the settings that nobody wrote.
-fn complete(layers: Layers) -> Result<(TrainingConfig, Layers), TrainError> {
+fn complete(layers: &Layers) -> Result<(TrainingConfig, Layers), TrainError> {
     let value = Value::Table(layers.table.clone());
     let config: TrainingConfig = serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();

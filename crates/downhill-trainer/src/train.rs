@@ -150,7 +150,7 @@ fn report(
     let diverged = (records.iter())
         .filter(|run| diverged(&run.end.outcome))
         .count();
-    let experiment = experiment(arguments, plan, store, records);
+    let experiment = experiment(arguments, plan, store, &records);
 
     say(out, &format!("\n{}\n", text_table(&experiment)));
     for finding in findings(&experiment) {
@@ -205,7 +205,7 @@ fn experiment(
     arguments: &TrainArguments,
     plan: &Plan,
     store: &Store,
-    records: Vec<RunRecord>,
+    records: &[RunRecord],
 ) -> Experiment {
     let timings: Vec<_> = records
         .iter()

@@ -129,6 +129,6 @@ impl Optimizer for AdaDelta {
     }
 
     fn to_device<const D: usize>(state: AdaDeltaState<D>, device: &Device) -> AdaDeltaState<D> {
-        state.to_device(device)
+        state.moved_to(device)
     }
 }

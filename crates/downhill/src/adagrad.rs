@@ -142,6 +142,6 @@ impl Optimizer for AdaGrad {
     }
 
     fn to_device<const D: usize>(state: AdaGradState<D>, device: &Device) -> AdaGradState<D> {
-        state.to_device(device)
+        state.moved_to(device)
     }
 }

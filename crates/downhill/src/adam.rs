@@ -187,6 +187,6 @@ impl Optimizer for Adam {
     }
 
     fn to_device<const D: usize>(state: AdamState<D>, device: &Device) -> AdamState<D> {
-        state.to_device(device)
+        state.moved_to(device)
     }
 }

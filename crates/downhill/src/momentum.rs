@@ -164,6 +164,6 @@ impl Optimizer for Momentum {
     }
 
     fn to_device<const D: usize>(state: MomentumState<D>, device: &Device) -> MomentumState<D> {
-        state.to_device(device)
+        state.moved_to(device)
     }
 }

@@ -136,6 +136,6 @@ impl Optimizer for RmsProp {
     }
 
     fn to_device<const D: usize>(state: RmsPropState<D>, device: &Device) -> RmsPropState<D> {
-        state.to_device(device)
+        state.moved_to(device)
     }
 }

@@ -50,7 +50,7 @@ macro_rules! record_state {
         }
 
         impl<const D: usize> $state<D> {
-            pub(crate) fn to_device(self, device: &burn::tensor::Device) -> Self {
+            pub(crate) fn moved_to(self, device: &burn::tensor::Device) -> Self {
                 Self {
                     $($tensor: self.$tensor.to_device(device),)+
                     $($count: self.$count,)*
