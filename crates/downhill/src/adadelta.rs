@@ -132,3 +132,21 @@ impl Optimizer for AdaDelta {
         state.moved_to(device)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::two_steps::assert_steps;
+
+    #[test]
+    fn two_steps_by_hand() {
+        // s = 2 and d = sqrt(2 / 4) * 2, so u = 1; then s = 1.5 and d = -sqrt(3 / 3.5).
+        let config = AdaDeltaConfig {
+            rho: 0.5,
+            epsilon: 2.0,
+            ..AdaDeltaConfig::torch()
+        };
+        let expected = [0.858_578_643_76, 0.951_160_653_75];
+        assert_steps(&config.build().unwrap(), [2.0, -1.0], expected);
+    }
+}

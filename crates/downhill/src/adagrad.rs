@@ -145,3 +145,33 @@ impl Optimizer for AdaGrad {
         state.moved_to(device)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::two_steps::assert_steps;
+
+    #[test]
+    fn two_steps_by_hand() {
+        let with = |config: AdaGradConfig| config.build().unwrap();
+        // h = 4, then 5.
+        let outside = AdaGradConfig {
+            epsilon: 2.0,
+            ..AdaGradConfig::book()
+        };
+        assert_steps(&with(outside), [2.0, -1.0], [0.95, 0.973_606_797_7]);
+        let inside = AdaGradConfig {
+            epsilon: 12.0,
+            ..AdaGradConfig::theano()
+        };
+        assert_steps(&with(inside), [2.0, -1.0], [0.95, 0.974_253_562_5]);
+        // h = 12 + 4, then 17; the rate 0.1, then 0.1 / 2.
+        let started = AdaGradConfig {
+            epsilon: 0.0,
+            initial_accumulator: 12.0,
+            rate_decay: 1.0,
+            ..AdaGradConfig::torch()
+        };
+        assert_steps(&with(started), [2.0, -1.0], [0.95, 0.962_126_781_3]);
+    }
+}

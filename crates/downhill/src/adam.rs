@@ -190,3 +190,32 @@ impl Optimizer for Adam {
         state.moved_to(device)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::two_steps::assert_steps;
+
+    #[test]
+    fn two_steps_by_hand() {
+        // m = 1 and v = 1 at both steps: M = 2 and V = 4, then M = 4 / 3 and V = 16 / 7.
+        let (beta_1, beta_2) = (0.5, 0.75);
+        let corrected = |epsilon: f64| AdamConfig {
+            beta_1,
+            beta_2,
+            epsilon,
+            ..AdamConfig::torch()
+        };
+        let expected = [0.9, 0.811_808_289_6];
+        assert_steps(&corrected(0.0).build().unwrap(), [2.0, 1.0], expected);
+        let expected = [0.95, 0.912_033_391_6];
+        assert_steps(&corrected(2.0).build().unwrap(), [2.0, 1.0], expected);
+        // Half of each step without epsilon, for sqrt(v) is 1, too.
+        let uncorrected = AdamConfig {
+            epsilon_place: AdamEpsilon::Uncorrected,
+            ..corrected(1.0)
+        };
+        let expected = [0.95, 0.905_904_144_8];
+        assert_steps(&uncorrected.build().unwrap(), [2.0, 1.0], expected);
+    }
+}

@@ -86,6 +86,8 @@ mod nesterov;
 mod rmsprop;
 mod sgd;
 mod state_record;
+#[cfg(test)]
+mod two_steps;
 
 pub use adadelta::{AdaDelta, AdaDeltaConfig, AdaDeltaState};
 pub use adagrad::{AdaGrad, AdaGradConfig, AdaGradState};

@@ -167,3 +167,25 @@ impl Optimizer for Momentum {
         state.moved_to(device)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::two_steps::assert_steps;
+
+    #[test]
+    fn two_steps_by_hand() {
+        // v = -0.2, then 0.9 * -0.2 + 0.1 = -0.08.
+        let velocity = MomentumConfig::book().build().unwrap();
+        assert_steps(&velocity, [2.0, -1.0], [0.8, 0.72]);
+        // v = 2, then 0.9 * 2 - 1 = 0.8.
+        let buffer = MomentumConfig::torch().build().unwrap();
+        assert_steps(&buffer, [2.0, -1.0], [0.8, 0.72]);
+        // v = 2, undampened at first, then 0.9 * 2 - 0.5 = 1.3.
+        let dampened = MomentumConfig {
+            dampening: 0.5,
+            ..MomentumConfig::torch()
+        };
+        assert_steps(&dampened.build().unwrap(), [2.0, -1.0], [0.8, 0.67]);
+    }
+}

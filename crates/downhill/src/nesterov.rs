@@ -126,3 +126,18 @@ impl Optimizer for Nesterov {
         state.moved_to(device)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::two_steps::assert_steps;
+
+    #[test]
+    fn two_steps_by_hand() {
+        // v = -0.2 and x = 1 - 0.18 - 0.2; then v = -0.08 and x = 0.62 - 0.072 + 0.1.
+        let velocity = NesterovConfig::book().build().unwrap();
+        assert_steps(&velocity, [2.0, -1.0], [0.62, 0.648]);
+        let buffer = NesterovConfig::torch().build().unwrap();
+        assert_steps(&buffer, [2.0, -1.0], [0.62, 0.648]);
+    }
+}

@@ -139,3 +139,27 @@ impl Optimizer for RmsProp {
         state.moved_to(device)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::two_steps::assert_steps;
+
+    #[test]
+    fn two_steps_by_hand() {
+        // v = 1 at both steps.
+        let (rho, epsilon) = (0.75, 1.0);
+        let outside = RmsPropConfig {
+            rho,
+            epsilon,
+            ..RmsPropConfig::book()
+        };
+        assert_steps(&outside.build().unwrap(), [2.0, -1.0], [0.9, 0.95]);
+        let inside = RmsPropConfig {
+            rho,
+            epsilon: 3.0,
+            ..RmsPropConfig::theano()
+        };
+        assert_steps(&inside.build().unwrap(), [2.0, -1.0], [0.9, 0.95]);
+    }
+}

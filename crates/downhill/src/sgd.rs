@@ -102,3 +102,15 @@ impl Optimizer for Sgd {
 
     fn to_device<const D: usize>(_state: (), _device: &Device) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::two_steps::assert_steps;
+
+    #[test]
+    fn two_steps_by_hand() {
+        let sgd = SgdConfig::book().build().unwrap();
+        assert_steps(&sgd, [2.0, -1.0], [0.8, 0.9]);
+    }
+}
