@@ -230,12 +230,17 @@ impl MethodPlan {
 /// The typed settings, and the layers with the settings that nobody wrote.
 fn complete(layers: &Layers) -> Result<(TrainingConfig, Layers), TrainError> {
     let value = Value::Table(layers.table.clone());
+    let defaults = as_table(&TrainingConfig::default());
     let config: TrainingConfig = serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
-        layers.blame(
-            &path,
-            &format!("{path}: {}", error.inner().message().trim_end()),
-        )
+        let message = match (at(&defaults, &path), at(&layers.table, &path)) {
+            (Some(Value::Table(default)), Some(found)) if !found.is_table() => {
+                let default = Value::Table(default.clone());
+                format!("{path} must be a table such as {default}, got {found}")
+            }
+            _ => format!("{path}: {}", error.inner().message().trim_end()),
+        };
+        layers.blame(&path, &message)
     })?;
     let mut full = Layers::default();
     full.lay(&as_table(&config), "default");
@@ -245,6 +250,13 @@ fn complete(layers: &Layers) -> Result<(TrainingConfig, Layers), TrainError> {
         }
     }
     Ok((config, full))
+}
+
+/// The value at a path such as `model.dropout`.
+fn at<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
+    let mut keys = path.split('.');
+    let first = table.get(keys.next()?)?;
+    keys.try_fold(first, |value, key| value.get(key))
 }
 
 impl Layers {

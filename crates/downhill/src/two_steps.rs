@@ -14,6 +14,9 @@ pub(crate) fn assert_steps<O: Optimizer>(optimizer: &O, gradients: [f64; 2], exp
     for (gradient, expected) in gradients.into_iter().zip(expected) {
         (x, state) = optimizer.step(0.1, x, tensor(gradient), state);
         let found: f64 = x.clone().into_scalar();
-        assert!((found - expected).abs() < 1e-8, "{found} instead of {expected}");
+        assert!(
+            (found - expected).abs() < 1e-8,
+            "{found} instead of {expected}"
+        );
     }
 }
