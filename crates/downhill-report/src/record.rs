@@ -107,9 +107,9 @@ pub struct RunEnd {
 pub enum Outcome {
     /// All updates were made.
     Finished,
-    /// The loss stopped being finite at this update (counted from 1).
+    /// After so many updates the loss was not finite for the first time.
     Diverged {
-        /// The update.
+        /// How many.
         update: u64,
     },
 }

@@ -3,7 +3,8 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// Where epsilon goes when a step is divided by the root of a mean square `v`.
+/// Where epsilon goes when a step is divided by the root of `v`, a mean or, in AdaGrad, a sum of
+/// squares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EpsilonPlace {
@@ -14,7 +15,7 @@ pub enum EpsilonPlace {
 }
 
 impl EpsilonPlace {
-    /// The divisor for the mean square `v`.
+    /// The divisor for `v`.
     pub(crate) fn root<const D: usize>(self, v: Tensor<D>, epsilon: f64) -> Tensor<D> {
         match self {
             Self::Outside => v.sqrt().add_scalar(epsilon),
