@@ -19,7 +19,7 @@ use crate::{
 /// assert!(config.init().is_ok());
 ///
 /// let config: OptimizerConfig = toml::from_str("sgd = { learning_rate = -1 }").unwrap();
-/// let error = config.init().unwrap_err();
+/// let error = config.init().err().unwrap();
 /// assert_eq!(error.to_string(), "learning_rate must be finite and greater than 0, got -1");
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
