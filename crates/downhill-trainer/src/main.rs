@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::{Parser, Subcommand};
 use downhill_trainer::{Done, TrainArguments, train};
 
-// Burn allocates and frees every tensor of every step; glibc gives the larger ones back to the
-// kernel each time, which makes a step 1.45 times slower (BENCHMARKS.md).
+// Burn allocates and frees every tensor of every step, and glibc gives the larger ones back to the
+// kernel each time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
