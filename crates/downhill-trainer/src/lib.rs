@@ -15,6 +15,7 @@ mod error;
 pub mod experiment_file;
 mod known_keys;
 mod layers;
+mod overrides;
 pub mod plan;
 pub mod plan_text;
 pub mod progress;
