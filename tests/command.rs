@@ -172,7 +172,8 @@ mod on_flex {
     fn an_interrupted_command_goes_on_where_it_stopped() {
         let mut bench = bench();
         bench.arguments.workers = Some(1);
-        bench.arguments.overrides = vec!["training.updates=200".into()];
+        // Long enough for the other thread to be late.
+        bench.arguments.overrides = vec!["training.updates=2000".into()];
         let stop = AtomicBool::new(false);
         let mut out = Vec::new();
         let done = std::thread::scope(|scope| {

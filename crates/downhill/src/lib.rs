@@ -27,13 +27,14 @@
 //! schedules, gradient clipping, records.
 //!
 //! ```
-//! use burn::nn::LinearConfig;
+//! use burn::nn::{Initializer, LinearConfig};
 //! use burn::optim::GradientsParams;
 //! use burn::tensor::{Device, Tensor};
 //! use downhill::AdamConfig;
 //!
 //! let device = Device::flex().autodiff();
-//! let mut model = LinearConfig::new(3, 1).init(&device);
+//! let start = Initializer::Ones;
+//! let mut model = LinearConfig::new(3, 1).with_initializer(start).init(&device);
 //! let input = Tensor::<2>::ones([4, 3], &device);
 //! let config = AdamConfig { learning_rate: 0.1, ..AdamConfig::torch() };
 //! let mut optimizer = config.init()?;
