@@ -14,8 +14,8 @@ use std::time::Instant;
 use burn::optim::{self, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 use downhill::{
-    AdaDeltaConfig, AdaGradConfig, AdamConfig, MomentumConfig, NesterovConfig, RmsPropConfig,
-    SgdConfig,
+    AdaDeltaConfig, AdaGradConfig, AdamConfig, DescentConfig, MomentumConfig, NesterovConfig,
+    OptimizerConfig, RmsPropConfig, SgdConfig,
 };
 use downhill_data::{BatchOrder, Batches, Purpose, Stream, load_mnist};
 use downhill_model::{Mlp, MlpConfig, loss};
@@ -37,17 +37,20 @@ struct Contender {
     name: String,
     /// Taken out for each update, so that its tensors are never shared and can change in place.
     model: Option<Mlp>,
-    optimizer: ModuleOptimizer,
+    step: Step,
     /// Microseconds per whole step, one entry for each round.
     whole: Vec<f64>,
     /// Of these, in the optimizer.
     update: Vec<f64>,
 }
 
-/// Name, ours, and Burn's own.
-type Pair = (&'static str, ModuleOptimizer, Option<ModuleOptimizer>);
+/// A step of a network by its gradients.
+type Step = Box<dyn FnMut(Mlp, GradientsParams) -> Mlp>;
 
-fn pairs() -> Result<Vec<Pair>, Failure> {
+/// Name, ours, and Burn's own.
+type Pair = (&'static str, OptimizerConfig, Option<ModuleOptimizer>);
+
+fn pairs() -> Vec<Pair> {
     let momentum = |nesterov| {
         let momentum = optim::momentum::MomentumConfig::new()
             .with_dampening(0.0)
@@ -55,38 +58,47 @@ fn pairs() -> Result<Vec<Pair>, Failure> {
         Some(optim::SgdConfig::new().with_momentum(Some(momentum)).init())
     };
     let rms_prop = optim::RmsPropConfig::new().with_momentum(0.0);
-    Ok(vec![
+    vec![
         (
             "SGD",
-            SgdConfig::torch().init()?,
+            SgdConfig::torch().into(),
             Some(optim::SgdConfig::new().init()),
         ),
-        ("Momentum", MomentumConfig::torch().init()?, momentum(false)),
-        ("Nesterov", NesterovConfig::torch().init()?, momentum(true)),
+        ("Momentum", MomentumConfig::torch().into(), momentum(false)),
+        ("Nesterov", NesterovConfig::torch().into(), momentum(true)),
         (
             "AdaGrad",
-            AdaGradConfig::torch().init()?,
+            AdaGradConfig::torch().into(),
             Some(optim::AdaGradConfig::new().init()),
         ),
         (
             "RMSprop",
-            RmsPropConfig::torch().init()?,
+            RmsPropConfig::torch().into(),
             Some(rms_prop.init()),
         ),
-        ("AdaDelta", AdaDeltaConfig::torch().init()?, None),
+        ("AdaDelta", AdaDeltaConfig::torch().into(), None),
         (
             "Adam",
-            AdamConfig::torch().init()?,
+            AdamConfig::torch().into(),
             Some(optim::AdamConfig::new().init()),
         ),
-    ])
+    ]
 }
 
-fn contender(
-    name: String,
-    optimizer: ModuleOptimizer,
-    device: &Device,
-) -> Result<Contender, Failure> {
+/// As the trainer steps.
+fn by_descent(mut optimizer: OptimizerConfig) -> Result<Step, Failure> {
+    assert!(optimizer.set("learning_rate", RATE));
+    let mut descent = DescentConfig::new(optimizer).build()?;
+    Ok(Box::new(move |model, gradients| {
+        descent.step(model, gradients).0
+    }))
+}
+
+fn by_burn(mut optimizer: ModuleOptimizer) -> Step {
+    Box::new(move |model, gradients| optimizer.step(RATE, model, gradients))
+}
+
+fn contender(name: String, step: Step, device: &Device) -> Result<Contender, Failure> {
     let config = MlpConfig {
         hidden: vec![100; 6],
         ..MlpConfig::default()
@@ -98,7 +110,7 @@ fn contender(
     Ok(Contender {
         name,
         model: Some(model),
-        optimizer,
+        step,
         whole: Vec::new(),
         update: Vec::new(),
     })
@@ -118,10 +130,7 @@ impl Contender {
             let loss = loss::cross_entropy(logits, Tensor::from_inner(targets));
             let gradients = GradientsParams::from_grads(loss.backward(), model);
             let begin = Instant::now();
-            self.model = self
-                .model
-                .take()
-                .map(|model| self.optimizer.step(RATE, model, gradients));
+            self.model = (self.model.take()).map(|model| (self.step)(model, gradients));
             update += begin.elapsed().as_secs_f64();
         }
         self.whole
@@ -155,9 +164,11 @@ fn main() -> Result<(), Failure> {
     let train = DeviceSet::new(&mnist.train, Backend::Flex, &device);
     let mut batches = Batches::new(BatchOrder::WithReplacement, 1, BATCH, mnist.train.len())?;
     let mut contenders = Vec::new();
-    for (name, ours, theirs) in pairs()? {
+    for (name, ours, theirs) in pairs() {
+        let ours = by_descent(ours)?;
         contenders.push(contender(name.to_owned(), ours, &device)?);
         if let Some(theirs) = theirs {
+            let theirs = by_burn(theirs);
             contenders.push(contender(format!("{name} of Burn"), theirs, &device)?);
         }
     }

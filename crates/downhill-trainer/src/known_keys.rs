@@ -1,9 +1,6 @@
 //! Which keys a config may have, and what a misspelt one was meant to be.
 
-use downhill::{
-    AdaDeltaConfig, AdaGradConfig, AdamConfig, MomentumConfig, NesterovConfig, OptimizerConfig,
-    RmsPropConfig, SgdConfig,
-};
+use downhill::OptimizerConfig;
 use toml::{Table, Value};
 
 use crate::TrainError;
@@ -32,19 +29,29 @@ pub(crate) fn did_you_mean<'a>(
 
 /// Every key of a training, as a table of defaults with all optimizers side by side.
 fn training_keys() -> Table {
-    let optimizers = [
-        OptimizerConfig::Sgd(SgdConfig::book()),
-        OptimizerConfig::Momentum(MomentumConfig::book()),
-        OptimizerConfig::Nesterov(NesterovConfig::book()),
-        OptimizerConfig::AdaGrad(AdaGradConfig::book()),
-        OptimizerConfig::RmsProp(RmsPropConfig::book()),
-        OptimizerConfig::AdaDelta(AdaDeltaConfig::theano()),
-        OptimizerConfig::Adam(AdamConfig::book()),
-    ];
     let mut keys = as_table(&TrainingConfig::default());
-    let all = optimizers.iter().flat_map(as_table).collect();
+    let mut all: Table = OptimizerConfig::all().iter().flat_map(as_table).collect();
+    for (_, settings) in &mut all {
+        open_kinds(settings);
+    }
     keys.insert("optimizer".into(), Value::Table(all));
     keys
+}
+
+/// Adds what an optimizer's settings may begin with, and leaves the kinds within them, of which
+/// there are more than the default, to the config itself.
+fn open_kinds(settings: &mut Value) {
+    let Some(settings) = settings.as_table_mut() else {
+        return;
+    };
+    for (key, value) in settings.iter_mut() {
+        match (key.as_str(), &value) {
+            ("others", _) => open_kinds(value),
+            (_, Value::Table(_)) => *value = Value::Boolean(true),
+            _ => {}
+        }
+    }
+    settings.insert("preset".into(), Value::Boolean(true));
 }
 
 /// A config as a table.

@@ -4,9 +4,17 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
-/// Tables of which exactly one key may be set, which names the kind: another key replaces the
-/// table instead of joining it.
-const ONE_OF: [&str; 2] = ["optimizer", "model.initialization"];
+/// Whether the table at a path has exactly one key, which names the kind: another key replaces the
+/// table instead of joining it. So are all tables within an optimizer's settings, but for those of
+/// Muon's `others`.
+fn is_one_of(path: &str) -> bool {
+    match path.split('.').collect::<Vec<_>>().as_slice() {
+        ["optimizer"] | ["model", "initialization"] => true,
+        ["optimizer", _, setting] => *setting != "others",
+        ["optimizer", _, "others", _] => true,
+        _ => false,
+    }
+}
 
 /// Settings, and where each value comes from.
 #[derive(Clone, Debug, Default)]
@@ -77,7 +85,7 @@ fn lay(
     for (key, value) in top {
         let path = join(path, key);
         let other_kind = |there: &Table, new: &Table| {
-            ONE_OF.contains(&path.as_str()) && !new.keys().all(|kind| there.contains_key(kind))
+            is_one_of(&path) && !new.keys().all(|kind| there.contains_key(kind))
         };
         match (under.get_mut(key), value) {
             (Some(Value::Table(there)), Value::Table(new)) if !other_kind(there, new) => {
@@ -133,6 +141,19 @@ mod tests {
         let expected = "optimizer.adam = { learning_rate = 0.2, beta_1 = 0.8 }";
         assert_eq!(layers.table, expected.parse().unwrap());
         assert_eq!(layers.origins.len(), 2);
+    }
+
+    #[test]
+    fn another_kind_of_decay_replaces_the_one_below() {
+        let layers = layers(&[
+            ("default", "optimizer.muon.weight_decay.l2 = 0.1"),
+            ("file", "optimizer.muon.weight_decay.decoupled = 0.2"),
+            ("file", "optimizer.muon.others.beta_1 = 0.5"),
+            ("set", "optimizer.muon.others.beta_2 = 0.6"),
+        ]);
+        let expected = "optimizer.muon = { weight_decay = { decoupled = 0.2 }, \
+                        others = { beta_1 = 0.5, beta_2 = 0.6 } }";
+        assert_eq!(layers.table, expected.parse().unwrap());
     }
 
     #[test]

@@ -245,12 +245,25 @@ fn complete(layers: &Layers) -> Result<(TrainingConfig, Layers), TrainError> {
     })?;
     let mut full = Layers::default();
     full.lay(&as_table(&config), "default");
+    let preset = preset(layers, config.optimizer.name());
     for (path, origin) in &mut full.origins {
         if let Some(written) = layers.origins.get(path) {
             origin.clone_from(written);
+        } else if let Some(preset) = &preset
+            && path.starts_with("optimizer.")
+        {
+            origin.clone_from(preset);
         }
     }
     Ok((config, full))
+}
+
+/// The preset of the optimizer that somebody wrote, with where it was written.
+fn preset(layers: &Layers, optimizer: &str) -> Option<String> {
+    let path = format!("optimizer.{optimizer}.preset");
+    let preset = at(&layers.table, &path)?.as_str()?;
+    let origin = layers.origins.get(&path)?;
+    Some(format!("preset {preset} from {origin}"))
 }
 
 /// The value at a path such as `model.dropout`.

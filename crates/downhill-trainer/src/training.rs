@@ -2,6 +2,7 @@
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
+use downhill::DescentConfig;
 use downhill_data::{Batches, DataError, Purpose, Stream};
 use downhill_model::{Mlp, loss};
 use downhill_report::record::{Evaluation, Outcome, RunEnd};
@@ -65,9 +66,8 @@ impl Training<'_> {
             &mut || weights.normal(),
         )
         .map_err(|error| TrainError::Config(format!("model.{error}")))?;
-        let learning_rate = optimizer.learning_rate();
-        let mut optimizer = optimizer
-            .init()
+        let mut descent = DescentConfig::new(optimizer.clone())
+            .build()
             .map_err(|error| TrainError::Config(error.to_string()))?;
 
         observer.evaluated(&self.evaluate(&model, None, 0))?;
@@ -85,7 +85,9 @@ impl Training<'_> {
             }
             losses.push(loss.clone().inner());
             let gradients = GradientsParams::from_grads(loss.backward(), &model);
-            model = optimizer.step(learning_rate, model, gradients);
+            let outcome;
+            (model, outcome) = descent.step(model, gradients);
+            debug_assert_eq!(outcome, downhill::Outcome::Stepped);
 
             if !observer.updated() {
                 return Ok(None);
@@ -100,7 +102,9 @@ impl Training<'_> {
             }
             if due {
                 let epoch = (update - 1) / updates_per_epoch;
-                let evaluation = self.evaluate(&model, Some(epoch), update);
+                // Some optimizers' networks are to be evaluated elsewhere than where they train.
+                let network = descent.evaluation(model.clone());
+                let evaluation = self.evaluate(&network, Some(epoch), update);
                 // The last update itself may have been one too far.
                 if !evaluation.train.loss.is_finite() {
                     return Ok(Some(end(Outcome::Diverged { update }, update)));

@@ -1,7 +1,8 @@
 //! Where epsilon goes when something is divided by a root.
 
-use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
+
+use crate::rule::Real;
 
 /// Where epsilon goes when a step is divided by the root of `v`, a mean or, in AdaGrad, a sum of
 /// squares.
@@ -16,10 +17,10 @@ pub enum EpsilonPlace {
 
 impl EpsilonPlace {
     /// The divisor for `v`.
-    pub(crate) fn root<const D: usize>(self, v: Tensor<D>, epsilon: f64) -> Tensor<D> {
+    pub(crate) fn root<R: Real>(self, v: R, epsilon: f64) -> R {
         match self {
-            Self::Outside => v.sqrt().add_scalar(epsilon),
-            Self::Inside => v.add_scalar(epsilon).sqrt(),
+            Self::Outside => v.sqrt().shift(epsilon),
+            Self::Inside => v.shift(epsilon).sqrt(),
         }
     }
 }

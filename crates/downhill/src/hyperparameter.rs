@@ -42,15 +42,38 @@ pub(crate) fn not_negative(name: &'static str, value: f64) -> Result<(), Invalid
     check(name, value, holds, "be finite and at least 0")
 }
 
+/// An exponent that must be finite and at most 0.
+pub(crate) fn not_positive(name: &'static str, value: f64) -> Result<(), InvalidHyperparameter> {
+    let holds = value.is_finite() && value <= 0.0;
+    check(name, value, holds, "be finite and at most 0")
+}
+
 /// The share of the past that a running average keeps.
 pub(crate) fn share_kept(name: &'static str, value: f64) -> Result<(), InvalidHyperparameter> {
     check(name, value, (0.0..1.0).contains(&value), "lie in [0, 1)")
+}
+
+/// A share that may be all.
+pub(crate) fn share(name: &'static str, value: f64) -> Result<(), InvalidHyperparameter> {
+    check(name, value, (0.0..=1.0).contains(&value), "lie in [0, 1]")
 }
 
 /// A factor by which something shrinks at each step, or does not.
 pub(crate) fn shrinking(name: &'static str, value: f64) -> Result<(), InvalidHyperparameter> {
     let holds = value > 0.0 && value <= 1.0;
     check(name, value, holds, "lie in (0, 1]")
+}
+
+/// A factor by which something grows, or does not.
+pub(crate) fn at_least_1(name: &'static str, value: f64) -> Result<(), InvalidHyperparameter> {
+    let holds = value.is_finite() && value >= 1.0;
+    check(name, value, holds, "be finite and at least 1")
+}
+
+/// The length of an average whose variance is to be known.
+pub(crate) fn at_least_4(name: &'static str, value: f64) -> Result<(), InvalidHyperparameter> {
+    let holds = value.is_finite() && value >= 4.0;
+    check(name, value, holds, "be finite and at least 4")
 }
 
 /// A setting that only one form of a rule knows.

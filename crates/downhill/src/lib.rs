@@ -3,24 +3,13 @@
 //!
 //! The "same" optimizer gives different numbers in two libraries because they put epsilon in
 //! another place, correct another moment or start from another accumulator. Here each such choice
-//! is a setting with a name, and constructors such as [`AdamConfig::book`], [`AdamConfig::theano`]
-//! and [`AdamConfig::torch`] fill the settings in:
+//! is a setting with a name, and a [`Preset`] fills the settings in: `book` ("Deep Learning from
+//! Scratch"), `theano` (its Theano cousin), `torch` (PyTorch 2), `keras` (Keras 3.15), `optax` (optax
+//! 0.2.8) and `burn` (Burn's own), as constructors such as [`AdamConfig::keras`] or by name in a
+//! config file. `OPTIMIZERS.md` in this crate has a table of all optimizers, what they remember, the
+//! presets they have and where they come from.
 //!
-//! | constructor | settings of |
-//! | --- | --- |
-//! | `book()` | "Deep Learning from Scratch" (Koki Saitoh), `common/optimizer.py`, which has no AdaDelta |
-//! | `theano()` | its Theano cousin, `dnn/optimizers.py` of deep-learning-theano, which has no Nesterov |
-//! | `torch()` | PyTorch; also what `Default` gives |
-//!
-//! | optimizer | state, in tensors per parameter |
-//! | --- | --- |
-//! | [`Sgd`] | 0 |
-//! | [`Momentum`] | 1 |
-//! | [`Nesterov`] | 1 |
-//! | [`AdaGrad`] | 1 |
-//! | [`RmsProp`] | 1 |
-//! | [`AdaDelta`] | 2 |
-//! | [`Adam`] | 2 |
+//! # One parameter at a time
 //!
 //! Every optimizer implements Burn's [`Optimizer`](burn::optim::Optimizer), so it serves wherever
 //! Burn takes one: a loop of your own, `burn-train`'s `Learner`, parameter groups, learning-rate
@@ -50,56 +39,75 @@
 //! # Ok::<(), downhill::InvalidHyperparameter>(())
 //! ```
 //!
+//! # A whole module at once
+//!
+//! What must see all parameters is a [`Descent`], made from a [`DescentConfig`]: clipping by the norm
+//! of all gradients, optimizers that estimate their rate from all parameters ([`Prodigy`],
+//! [`DAdaptAdam`], [`Dog`], [`Dowg`]), groups with settings of their own, [schedules](schedule) for the
+//! rate and any other number, accumulation, skipping of gradients that are not finite, averages of the
+//! weights, lookahead, cautious steps; saved and loaded bit for bit. [`SamConfig`] stands beside it.
+//! `learner` has what a `Learner` needs to step by one.
+//!
 //! # Conventions
 //!
 //! - Rules are written with `x` for the parameter, `g` for its gradient and `t` for the number of
-//!   the step, counted from 1. All operations are elementwise, for any rank and shape.
+//!   the step, counted from 1. Most are elementwise, for any rank and shape.
 //! - Scalars (powers of beta, `1 - beta`, bias corrections) are computed in `f64` whatever the
 //!   tensors hold.
 //! - Configs have public fields and are checked once, by `build` (the bare rule, for one parameter
 //!   group) or `init` (a [`ModuleOptimizer`](burn::optim::ModuleOptimizer) for a whole module). As
-//!   in Burn, the learning rate is an argument of each step; a config carries it so that one value
-//!   says exactly which training is meant.
-//! - Configs read from TOML or JSON refuse unknown keys; missing keys take the `torch()` value.
-//! - No weight decay is built in. An L2 penalty belongs into the loss, where it does the same in
-//!   every library.
+//!   in Burn, the learning rate is an argument of each step there; a config carries it so that one
+//!   value says exactly which training is meant.
+//! - Configs read from TOML or JSON refuse unknown keys; missing keys take the value of the preset,
+//!   which is the first in the optimizer's row of the table where none is named.
+//! - Weight decay is a setting, [`WeightDecay`], none unless the library has one by default. An L2
+//!   penalty in the loss, as in the book, does the same in every library.
 //! - An epsilon of 0 is allowed where the formula allows it; then a coordinate whose gradients were
 //!   all 0 becomes NaN. So it does in `f16`, where an epsilon below 6e-8 rounds to 0.
-//! - A saved state is loaded in the float type in which it was saved, onto Burn's default device,
-//!   from where the first step moves it. With several backends built in, that is the first of them
-//!   by Burn's order, whether it starts or not; the variable `BURN_DEVICE` names another.
+//! - A state saved by Burn's `ModuleOptimizer` is loaded in the float type in which it was saved, onto
+//!   Burn's default device, from where the first step moves it. With several backends built in, that
+//!   is the first of them by Burn's order, whether it starts or not; the variable `BURN_DEVICE` names
+//!   another. A [`Descent`] is told the device.
 //! - The crate never reads a file, prints, or draws a random number.
 //!
 //! # Features
 //!
-//! - `std` (default): the standard library.
+//! - `std` (default): the standard library, for `learner` alone. Without it the crate itself is
+//!   `no_std` with `alloc`; Burn 0.22.1's own optimizers, which it builds on, do not compile so.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
-mod adadelta;
-mod adagrad;
-mod adam;
+extern crate alloc;
+
 mod config;
+mod descent;
 mod epsilon;
 mod hyperparameter;
-mod momentum;
-mod nesterov;
-mod rmsprop;
-mod sgd;
-mod state_record;
-#[cfg(test)]
-mod two_steps;
+mod lbfgs;
+#[cfg(feature = "std")]
+pub mod learner;
+mod optimizers;
+mod preset;
+pub mod rule;
+mod sam;
+pub mod schedule;
+mod settings;
+mod weight_decay;
 
-pub use adadelta::{AdaDelta, AdaDeltaConfig, AdaDeltaState};
-pub use adagrad::{AdaGrad, AdaGradConfig, AdaGradState};
-pub use adam::{Adam, AdamConfig, AdamEpsilon, AdamState};
 pub use config::OptimizerConfig;
+pub use descent::{
+    Accumulate, AccumulateForm, AdaptiveClip, Descent, DescentConfig, DescentRecordError, Ema,
+    EmaStart, GlobalNorm, GlobalNormForm, GradientStage, Group, InvalidDescent, Lookahead,
+    NonFinite, Outcome, Parameters, StepMask, Swa, Units, WeightStage,
+};
 pub use epsilon::EpsilonPlace;
 pub use hyperparameter::InvalidHyperparameter;
-pub use momentum::{Momentum, MomentumConfig, MomentumForm, MomentumState};
-pub use nesterov::{Nesterov, NesterovConfig};
-pub use rmsprop::{RmsProp, RmsPropConfig, RmsPropState};
-pub use sgd::{Sgd, SgdConfig};
+pub use lbfgs::{Lbfgs, LbfgsConfig, LbfgsOutcome, LbfgsRecordError, LbfgsStop, LineSearch};
+pub use optimizers::*;
+pub use preset::{Preset, UnknownPreset};
+pub use sam::SamConfig;
+pub use schedule::{Plateau, PlateauConfig, Schedule};
+pub use weight_decay::WeightDecay;
 
 /// The README's code must compile.
 #[cfg(doctest)]

@@ -1,12 +1,11 @@
 //! Stochastic gradient descent with momentum.
 
-use burn::optim::{LearningRate, ModuleOptimizer, Optimizer};
-use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::InvalidHyperparameter;
 use crate::hyperparameter::{positive, share_kept, zero_unless};
-use crate::state_record::record_state;
+use crate::rule::{Elementwise, Memory, Real, memory, optimizer};
+use crate::settings::{Setting, settings};
+use crate::{InvalidHyperparameter, WeightDecay};
 
 /// Stochastic gradient descent with (heavy-ball) momentum.
 ///
@@ -24,9 +23,7 @@ use crate::state_record::record_state;
 /// and optax. Burn's own SGD is the buffer form with a dampening of 0.1 by default.
 #[derive(Clone, Debug)]
 pub struct Momentum {
-    momentum: f64,
-    form: MomentumForm,
-    dampening: f64,
+    config: MomentumConfig,
 }
 
 /// What the memory of a momentum method holds.
@@ -39,19 +36,25 @@ pub enum MomentumForm {
     Buffer,
 }
 
-/// The settings of [`Momentum`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct MomentumConfig {
-    /// Step per unit of gradient, greater than 0.
-    pub learning_rate: f64,
-    /// Share of the memory that each step keeps, in \[0, 1).
-    pub momentum: f64,
-    /// What the memory holds.
-    pub form: MomentumForm,
-    /// Share of each gradient but the first that the buffer leaves out, in \[0, 1); 0 with
-    /// [`MomentumForm::Velocity`], which knows no such thing.
-    pub dampening: f64,
+impl Setting for MomentumForm {}
+
+settings! {
+    /// The settings of [`Momentum`].
+    pub struct MomentumConfig for Momentum, "momentum" {
+        /// Step per unit of gradient, greater than 0.
+        pub learning_rate: f64,
+        /// Share of the memory that each step keeps, in \[0, 1).
+        pub momentum: f64,
+        /// What the memory holds.
+        pub form: MomentumForm,
+        /// Share of each gradient but the first that the buffer leaves out, in \[0, 1); 0 with
+        /// [`MomentumForm::Velocity`], which knows no such thing.
+        pub dampening: f64,
+        /// Decay towards 0.
+        pub weight_decay: WeightDecay,
+    }
+    presets: torch, book, theano, keras, optax, burn
+    source: ""
 }
 
 impl MomentumConfig {
@@ -62,6 +65,7 @@ impl MomentumConfig {
             momentum: 0.9,
             form: MomentumForm::Velocity,
             dampening: 0.0,
+            weight_decay: WeightDecay::None,
         }
     }
 
@@ -77,7 +81,30 @@ impl MomentumConfig {
             learning_rate: 1e-3,
             momentum: 0.9,
             form: MomentumForm::Buffer,
-            dampening: 0.0,
+            ..Self::book()
+        }
+    }
+
+    /// As in Keras, whose own momentum is 0 until one asks for it; here it is as in the book.
+    pub fn keras() -> Self {
+        Self::book()
+    }
+
+    /// As in optax, which has no defaults: learning rate 0.01, momentum 0.9, buffer.
+    pub fn optax() -> Self {
+        Self {
+            learning_rate: 0.01,
+            ..Self::torch()
+        }
+    }
+
+    /// As in Burn (its `SgdConfig` with a `MomentumConfig::new()`): momentum 0.9, rounded to `f32`,
+    /// dampening 0.1, buffer. Burn has no default rate; here it is 0.01.
+    pub fn burn() -> Self {
+        Self {
+            momentum: f64::from(0.9_f32),
+            dampening: 0.1,
+            ..Self::optax()
         }
     }
 
@@ -97,81 +124,61 @@ impl MomentumConfig {
             buffer,
             "be 0 where form is velocity",
         )?;
+        self.weight_decay.check()?;
         Ok(Momentum {
-            momentum: self.momentum,
-            form: self.form,
-            dampening: self.dampening,
+            config: self.clone(),
         })
     }
-
-    /// The rule for all parameters of a module.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn init(&self) -> Result<ModuleOptimizer, InvalidHyperparameter> {
-        self.build().map(ModuleOptimizer::from)
-    }
 }
 
-impl Default for MomentumConfig {
-    fn default() -> Self {
-        Self::torch()
-    }
-}
+memory!(Velocity { velocity });
+optimizer!(Momentum, elementwise);
 
-/// What [`Momentum`] and [`Nesterov`](crate::Nesterov) remember of one parameter.
-#[derive(Clone, Debug)]
-pub struct MomentumState<const D: usize> {
-    /// Past steps or past gradients, by [`MomentumForm`]; the shape of the parameter.
-    pub velocity: Tensor<D>,
-}
+impl Elementwise for Momentum {
+    type Remembers<R: Real> = Velocity<R>;
+    type Scalars = Scalars;
 
-record_state!(MomentumState {
-    tensors: [velocity],
-    counts: []
-});
-
-impl Optimizer for Momentum {
-    type State<const D: usize> = MomentumState<D>;
-
-    fn step<const D: usize>(
-        &self,
-        learning_rate: LearningRate,
-        x: Tensor<D>,
-        g: Tensor<D>,
-        state: Option<MomentumState<D>>,
-    ) -> (Tensor<D>, Option<MomentumState<D>>) {
-        let past = state.map(|state| state.velocity.mul_scalar(self.momentum));
-        let (x, velocity) = match self.form {
-            MomentumForm::Velocity => {
-                let step = g.mul_scalar(-learning_rate);
-                let v = match past {
-                    Some(past) => past + step,
-                    None => step,
-                };
-                (x + v.clone(), v)
-            }
-            MomentumForm::Buffer => {
-                let v = match past {
-                    Some(past) => past + g.mul_scalar(1.0 - self.dampening),
-                    None => g,
-                };
-                (x - v.clone().mul_scalar(learning_rate), v)
-            }
+    fn scalars(&self, learning_rate: f64, memory: &mut Memory) -> Scalars {
+        let share = match memory.time {
+            1 => 1.0,
+            _ => 1.0 - self.config.dampening,
         };
-        (x, Some(MomentumState { velocity }))
+        match self.config.form {
+            MomentumForm::Velocity => Scalars {
+                share: -learning_rate,
+                rate: -1.0,
+            },
+            MomentumForm::Buffer => Scalars {
+                share,
+                rate: learning_rate,
+            },
+        }
     }
 
-    fn to_device<const D: usize>(state: MomentumState<D>, device: &Device) -> MomentumState<D> {
-        state.moved_to(device)
+    fn start<R: Real>(&self, _scalars: &Scalars, _x: &R, g: &R) -> Velocity<R> {
+        Velocity::new(g.zero())
     }
+
+    fn update<R: Real>(&self, s: &Scalars, x: R, g: R, past: Velocity<R>) -> (R, Velocity<R>) {
+        let v = past.velocity.scale(self.config.momentum) + g.scale(s.share);
+        (x - v.clone().scale(s.rate), Velocity::new(v))
+    }
+
+    fn weight_decay(&self) -> WeightDecay {
+        self.config.weight_decay
+    }
+}
+
+/// What the memory takes in of the gradient, and the parameter of the memory.
+pub(crate) struct Scalars {
+    share: f64,
+    rate: f64,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::two_steps::assert_steps;
+    use crate::rule::assert_steps;
 
     #[test]
     fn two_steps_by_hand() {

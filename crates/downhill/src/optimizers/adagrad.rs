@@ -1,12 +1,9 @@
 //! AdaGrad.
 
-use burn::optim::{LearningRate, ModuleOptimizer, Optimizer};
-use burn::tensor::{Device, Tensor};
-use serde::{Deserialize, Serialize};
-
 use crate::hyperparameter::{not_negative, positive};
-use crate::state_record::record_state;
-use crate::{EpsilonPlace, InvalidHyperparameter};
+use crate::rule::{Elementwise, Memory, Real, memory, optimizer};
+use crate::settings::{Setting, settings};
+use crate::{EpsilonPlace, InvalidHyperparameter, WeightDecay};
 
 /// AdaGrad: each coordinate's step shrinks with the squares of all its gradients so far.
 ///
@@ -26,20 +23,27 @@ pub struct AdaGrad {
     config: AdaGradConfig,
 }
 
-/// The settings of [`AdaGrad`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AdaGradConfig {
-    /// Step of a coordinate at its first gradient where the accumulator starts at 0; greater than 0.
-    pub learning_rate: f64,
-    /// Keeps the divisor from 0, at least 0.
-    pub epsilon: f64,
-    /// Where epsilon goes.
-    pub epsilon_place: EpsilonPlace,
-    /// The accumulator before the first step, at least 0.
-    pub initial_accumulator: f64,
-    /// How fast the learning rate itself falls, at least 0 (PyTorch's `lr_decay`).
-    pub rate_decay: f64,
+impl Setting for EpsilonPlace {}
+
+settings! {
+    /// The settings of [`AdaGrad`].
+    pub struct AdaGradConfig for AdaGrad, "adagrad" {
+        /// Step of a coordinate at its first gradient where the accumulator starts at 0; greater than
+        /// 0.
+        pub learning_rate: f64,
+        /// Keeps the divisor from 0, at least 0.
+        pub epsilon: f64,
+        /// Where epsilon goes.
+        pub epsilon_place: EpsilonPlace,
+        /// The accumulator before the first step, at least 0.
+        pub initial_accumulator: f64,
+        /// How fast the learning rate itself falls, at least 0 (PyTorch's `lr_decay`).
+        pub rate_decay: f64,
+        /// Decay towards 0.
+        pub weight_decay: WeightDecay,
+    }
+    presets: torch, book, theano, keras, optax, burn
+    source: "Duchi, Hazan and Singer 2011, JMLR 12"
 }
 
 impl AdaGradConfig {
@@ -51,6 +55,7 @@ impl AdaGradConfig {
             epsilon_place: EpsilonPlace::Outside,
             initial_accumulator: 0.0,
             rate_decay: 0.0,
+            weight_decay: WeightDecay::None,
         }
     }
 
@@ -71,6 +76,34 @@ impl AdaGradConfig {
         }
     }
 
+    /// As in Keras: learning rate 0.001, accumulator from 0.1, epsilon 1e-7 inside the root.
+    pub fn keras() -> Self {
+        Self {
+            learning_rate: 0.001,
+            epsilon_place: EpsilonPlace::Inside,
+            initial_accumulator: 0.1,
+            ..Self::book()
+        }
+    }
+
+    /// As in optax: accumulator from 0.1, epsilon 1e-7 inside the root. optax has no default rate;
+    /// here it is 0.01. It moves nothing where the accumulator is still 0, which is the same step:
+    /// there the gradient is 0, too, and epsilon is not.
+    pub fn optax() -> Self {
+        Self {
+            learning_rate: 0.01,
+            ..Self::keras()
+        }
+    }
+
+    /// As in Burn: epsilon 1e-5 outside the root. Burn has no default rate; here it is 0.01.
+    pub fn burn() -> Self {
+        Self {
+            epsilon: f64::from(1e-5_f32),
+            ..Self::book()
+        }
+    }
+
     /// The bare rule, for one parameter group.
     ///
     /// # Errors
@@ -81,75 +114,45 @@ impl AdaGradConfig {
         not_negative("epsilon", self.epsilon)?;
         not_negative("initial_accumulator", self.initial_accumulator)?;
         not_negative("rate_decay", self.rate_decay)?;
+        self.weight_decay.check()?;
         Ok(AdaGrad {
             config: self.clone(),
         })
     }
-
-    /// The rule for all parameters of a module.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn init(&self) -> Result<ModuleOptimizer, InvalidHyperparameter> {
-        self.build().map(ModuleOptimizer::from)
-    }
 }
 
-impl Default for AdaGradConfig {
-    fn default() -> Self {
-        Self::torch()
-    }
-}
+memory!(Squares { accumulator });
+optimizer!(AdaGrad, elementwise);
 
-/// What [`AdaGrad`] remembers of one parameter.
-#[derive(Clone, Debug)]
-pub struct AdaGradState<const D: usize> {
-    /// Steps taken.
-    pub time: u64,
-    /// Sum of the squared gradients; the shape of the parameter.
-    pub accumulator: Tensor<D>,
-}
+impl Elementwise for AdaGrad {
+    type Remembers<R: Real> = Squares<R>;
+    /// The rate of this step.
+    type Scalars = f64;
 
-record_state!(AdaGradState {
-    tensors: [accumulator],
-    counts: [time]
-});
-
-impl Optimizer for AdaGrad {
-    type State<const D: usize> = AdaGradState<D>;
-
-    fn step<const D: usize>(
-        &self,
-        learning_rate: LearningRate,
-        x: Tensor<D>,
-        g: Tensor<D>,
-        state: Option<AdaGradState<D>>,
-    ) -> (Tensor<D>, Option<AdaGradState<D>>) {
-        let config = &self.config;
-        let square = g.clone().square();
-        let (past, accumulator) = match state {
-            Some(state) => (state.time, state.accumulator + square),
-            None => (0, square.add_scalar(config.initial_accumulator)),
-        };
-        let rate = learning_rate / (1.0 + past as f64 * config.rate_decay);
-        let divisor = config
-            .epsilon_place
-            .root(accumulator.clone(), config.epsilon);
-        let x = x - g.mul_scalar(rate) / divisor;
-        let time = past + 1;
-        (x, Some(AdaGradState { time, accumulator }))
+    fn scalars(&self, learning_rate: f64, memory: &mut Memory) -> f64 {
+        let past = (memory.time - 1) as f64;
+        learning_rate / (1.0 + past * self.config.rate_decay)
     }
 
-    fn to_device<const D: usize>(state: AdaGradState<D>, device: &Device) -> AdaGradState<D> {
-        state.moved_to(device)
+    fn start<R: Real>(&self, _rate: &f64, _x: &R, g: &R) -> Squares<R> {
+        Squares::new(g.fill(self.config.initial_accumulator))
+    }
+
+    fn update<R: Real>(&self, rate: &f64, x: R, g: R, past: Squares<R>) -> (R, Squares<R>) {
+        let h = past.accumulator + g.clone().square();
+        let divisor = (self.config.epsilon_place).root(h.clone(), self.config.epsilon);
+        (x - g.scale(*rate) / divisor, Squares::new(h))
+    }
+
+    fn weight_decay(&self) -> WeightDecay {
+        self.config.weight_decay
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::two_steps::assert_steps;
+    use crate::rule::assert_steps;
 
     #[test]
     fn two_steps_by_hand() {

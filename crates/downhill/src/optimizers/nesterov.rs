@@ -1,11 +1,9 @@
 //! Nesterov's accelerated gradient.
 
-use burn::optim::{LearningRate, ModuleOptimizer, Optimizer};
-use burn::tensor::{Device, Tensor};
-use serde::{Deserialize, Serialize};
-
 use crate::hyperparameter::{positive, share_kept};
-use crate::{InvalidHyperparameter, MomentumForm, MomentumState};
+use crate::rule::{Elementwise, Memory, Real, memory, optimizer};
+use crate::settings::settings;
+use crate::{InvalidHyperparameter, MomentumForm, WeightDecay};
 
 /// Stochastic gradient descent with Nesterov's momentum, the gradient taken at the point itself.
 ///
@@ -28,20 +26,23 @@ use crate::{InvalidHyperparameter, MomentumForm, MomentumState};
 /// `momentum^2` with the new `v_t`; it takes other steps and is not offered.
 #[derive(Clone, Debug)]
 pub struct Nesterov {
-    momentum: f64,
-    form: MomentumForm,
+    config: NesterovConfig,
 }
 
-/// The settings of [`Nesterov`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct NesterovConfig {
-    /// Step per unit of gradient, greater than 0.
-    pub learning_rate: f64,
-    /// Share of the memory that each step keeps, in \[0, 1).
-    pub momentum: f64,
-    /// What the memory holds.
-    pub form: MomentumForm,
+settings! {
+    /// The settings of [`Nesterov`].
+    pub struct NesterovConfig for Nesterov, "nesterov" {
+        /// Step per unit of gradient, greater than 0.
+        pub learning_rate: f64,
+        /// Share of the memory that each step keeps, in \[0, 1).
+        pub momentum: f64,
+        /// What the memory holds.
+        pub form: MomentumForm,
+        /// Decay towards 0.
+        pub weight_decay: WeightDecay,
+    }
+    presets: torch, book, keras, optax
+    source: "Bengio, Boulanger-Lewandowski and Pascanu 2012, arXiv:1212.0901"
 }
 
 impl NesterovConfig {
@@ -51,6 +52,7 @@ impl NesterovConfig {
             learning_rate: 0.01,
             momentum: 0.9,
             form: MomentumForm::Velocity,
+            weight_decay: WeightDecay::None,
         }
     }
 
@@ -61,6 +63,22 @@ impl NesterovConfig {
             learning_rate: 1e-3,
             momentum: 0.9,
             form: MomentumForm::Buffer,
+            ..Self::book()
+        }
+    }
+
+    /// As in Keras (`SGD` with `nesterov=True`), whose own momentum is 0 until one asks for it; here
+    /// it is as in the book.
+    pub fn keras() -> Self {
+        Self::book()
+    }
+
+    /// As in optax (`sgd` with `nesterov=True`), which has no defaults: learning rate 0.01, momentum
+    /// 0.9, buffer.
+    pub fn optax() -> Self {
+        Self {
+            learning_rate: 0.01,
+            ..Self::torch()
         }
     }
 
@@ -72,65 +90,56 @@ impl NesterovConfig {
     pub fn build(&self) -> Result<Nesterov, InvalidHyperparameter> {
         positive("learning_rate", self.learning_rate)?;
         share_kept("momentum", self.momentum)?;
+        self.weight_decay.check()?;
         Ok(Nesterov {
-            momentum: self.momentum,
-            form: self.form,
+            config: self.clone(),
         })
     }
-
-    /// The rule for all parameters of a module.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn init(&self) -> Result<ModuleOptimizer, InvalidHyperparameter> {
-        self.build().map(ModuleOptimizer::from)
-    }
 }
 
-impl Default for NesterovConfig {
-    fn default() -> Self {
-        Self::torch()
+memory!(Velocity { velocity });
+optimizer!(Nesterov, elementwise);
+
+impl Elementwise for Nesterov {
+    type Remembers<R: Real> = Velocity<R>;
+    /// What the gradient, and then the step, is scaled by.
+    type Scalars = (f64, f64);
+
+    // Both forms step by `momentum * v + now`; they differ in whether `now` and the memory are
+    // scaled by the learning rate when they come in or when they go out.
+    fn scalars(&self, learning_rate: f64, _memory: &mut Memory) -> (f64, f64) {
+        match self.config.form {
+            MomentumForm::Velocity => (-learning_rate, -1.0),
+            MomentumForm::Buffer => (1.0, learning_rate),
+        }
     }
-}
 
-impl Optimizer for Nesterov {
-    type State<const D: usize> = MomentumState<D>;
+    fn start<R: Real>(&self, _scalars: &(f64, f64), _x: &R, g: &R) -> Velocity<R> {
+        Velocity::new(g.zero())
+    }
 
-    fn step<const D: usize>(
+    fn update<R: Real>(
         &self,
-        learning_rate: LearningRate,
-        x: Tensor<D>,
-        g: Tensor<D>,
-        state: Option<MomentumState<D>>,
-    ) -> (Tensor<D>, Option<MomentumState<D>>) {
-        // Both forms step by `momentum * v + now`; they differ in whether `now` and the memory are
-        // scaled by the learning rate when they come in or when they go out.
-        let now = match self.form {
-            MomentumForm::Velocity => g.mul_scalar(-learning_rate),
-            MomentumForm::Buffer => g,
-        };
-        let v = match state {
-            Some(state) => state.velocity.mul_scalar(self.momentum) + now.clone(),
-            None => now.clone(),
-        };
-        let ahead = v.clone().mul_scalar(self.momentum) + now;
-        let x = match self.form {
-            MomentumForm::Velocity => x + ahead,
-            MomentumForm::Buffer => x - ahead.mul_scalar(learning_rate),
-        };
-        (x, Some(MomentumState { velocity: v }))
+        (share, rate): &(f64, f64),
+        x: R,
+        g: R,
+        past: Velocity<R>,
+    ) -> (R, Velocity<R>) {
+        let now = g.scale(*share);
+        let v = past.velocity.scale(self.config.momentum) + now.clone();
+        let ahead = v.clone().scale(self.config.momentum) + now;
+        (x - ahead.scale(*rate), Velocity::new(v))
     }
 
-    fn to_device<const D: usize>(state: MomentumState<D>, device: &Device) -> MomentumState<D> {
-        state.moved_to(device)
+    fn weight_decay(&self) -> WeightDecay {
+        self.config.weight_decay
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::two_steps::assert_steps;
+    use crate::rule::assert_steps;
 
     #[test]
     fn two_steps_by_hand() {

@@ -1,0 +1,489 @@
+//! The optimization of a whole module: an optimizer, and what stands around it.
+//!
+//! ```text
+//! module, gradients -> slots.rs      parameters side by side, by path
+//!   accumulate, skip, gradients.rs   what is done to the gradients
+//!   -> rules                         each group's, at its settings of the step
+//!   -> mask, averages.rs             what is done with the new weights
+//!   -> module
+//! ```
+
+mod averages;
+#[cfg(feature = "std")]
+mod carried;
+mod config;
+mod gradients;
+mod kept;
+mod record;
+mod select;
+mod slots;
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use burn::module::Module;
+use burn::optim::{GradientsParams, StateSource};
+use burn::tensor::{Device, Tensor};
+
+pub use averages::{Ema, EmaStart, Lookahead, Swa, WeightStage};
+pub use config::{Accumulate, AccumulateForm, DescentConfig, Group, NonFinite, StepMask};
+pub use gradients::{AdaptiveClip, GlobalNorm, GlobalNormForm, GradientStage, Units};
+pub use record::DescentRecordError;
+pub use select::Parameters;
+
+pub(crate) use gradients::global_norm;
+pub(crate) use kept::Kept;
+pub(crate) use slots::{Slot, collect, map_values};
+use slots::{sum, write_back};
+
+use crate::rule::{DynRule, Parameter, Real};
+use crate::{InvalidHyperparameter, OptimizerConfig, ScheduleFree};
+
+/// Optimizes a whole module: one or several optimizers over groups of its parameters, with
+/// schedules, accumulation, clipping over all gradients together, averages of the weights.
+///
+/// What Burn's `ModuleOptimizer` cannot do, since it sees one parameter at a time. Its memory is
+/// kept by the parameters' paths.
+///
+/// ```
+/// use burn::module::Module;
+/// use burn::nn::{Initializer, LinearConfig};
+/// use burn::optim::GradientsParams;
+/// use burn::tensor::{Device, Tensor};
+/// use downhill::{AdamConfig, DescentConfig, Preset};
+///
+/// let adamw = AdamConfig::adamw(Preset::Torch)?;
+/// let mut descent = DescentConfig::new(adamw)
+///     .without_decay_of_vectors()
+///     .clipping_global_norm(1.0)
+///     .with_ema(0.9)
+///     .build()?;
+///
+/// let device = Device::flex().autodiff();
+/// let start = Initializer::Ones;
+/// let mut model = LinearConfig::new(3, 1).with_initializer(start).init(&device);
+/// let input = Tensor::<2>::ones([4, 3], &device);
+/// for _ in 0..3 {
+///     let loss = model.forward(input.clone()).square().mean();
+///     let gradients = GradientsParams::from_grads(loss.backward(), &model);
+///     (model, _) = descent.step(model, gradients);
+/// }
+/// let averaged = descent.evaluation(model.clone());
+/// let weight = |model: burn::nn::Linear| model.weight.val().into_data();
+/// assert_ne!(weight(averaged), weight(model));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Descent {
+    config: DescentConfig,
+    groups: Vec<Member>,
+    /// Steps taken.
+    steps: u64,
+    /// Calls since the last step.
+    accumulated: u64,
+    /// Calls skipped so far.
+    skipped: u64,
+    kept: BTreeMap<String, Kept>,
+}
+
+/// A group with what it is stepped by.
+#[derive(Clone)]
+struct Member {
+    /// Its own settings, before schedules.
+    base: OptimizerConfig,
+    frozen: bool,
+    rule: Arc<dyn DynRule>,
+}
+
+/// What a call of [`Descent::step`] did.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "a call may have done nothing"]
+pub enum Outcome {
+    /// The parameters were stepped.
+    Stepped,
+    /// The gradients were taken in, for a later step.
+    Accumulated,
+    /// Nothing: the gradients of the parameters at these paths were infinite or not numbers.
+    Skipped(Vec<String>),
+    /// Nothing: a schedule led this setting out of its bounds.
+    Refused(InvalidHyperparameter),
+}
+
+/// A [`DescentConfig`] that cannot be used.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidDescent {
+    /// A number is out of bounds.
+    #[error(transparent)]
+    Hyperparameter(#[from] InvalidHyperparameter),
+    /// A schedule or group names a setting that its optimizer has not.
+    #[error("{optimizer} has no setting `{setting}` that is a number")]
+    UnknownSetting {
+        /// The optimizer.
+        optimizer: &'static str,
+        /// The setting named.
+        setting: String,
+    },
+}
+
+impl Descent {
+    fn new(config: DescentConfig) -> Result<Self, InvalidDescent> {
+        crate::hyperparameter::positive("accumulate.calls", config.accumulate.calls as f64)?;
+        for stage in &config.gradients {
+            stage.check()?;
+        }
+        for stage in &config.weights {
+            stage.check()?;
+        }
+        for schedule in config.schedules.values() {
+            schedule.check()?;
+        }
+        let mut groups = Vec::with_capacity(config.groups.len() + 1);
+        groups.push(Member::new(config.optimizer.clone(), false)?);
+        for group in &config.groups {
+            let base = group.optimizer.as_ref().unwrap_or(&config.optimizer);
+            let mut base = base.clone();
+            for (setting, value) in &group.set {
+                if !base.set(setting, *value) {
+                    return Err(unknown(&base, setting));
+                }
+            }
+            groups.push(Member::new(base, group.frozen)?);
+        }
+        for setting in config.schedules.keys() {
+            if groups.iter().all(|group| group.base.get(setting).is_none()) {
+                return Err(unknown(&config.optimizer, setting));
+            }
+        }
+        Ok(Self {
+            config,
+            groups,
+            steps: 0,
+            accumulated: 0,
+            skipped: 0,
+            kept: BTreeMap::new(),
+        })
+    }
+
+    /// A step of all parameters that have a gradient, or a part of one where gradients are
+    /// accumulated. The module comes back in any case.
+    pub fn step<M: Module>(&mut self, module: M, gradients: GradientsParams) -> (M, Outcome) {
+        self.step_at(module, gradients, None)
+    }
+
+    /// The same at a learning rate that another schedule has found for the optimizer of all
+    /// parameters; groups with another rate keep their proportion to it.
+    pub(crate) fn step_at<M: Module>(
+        &mut self,
+        module: M,
+        mut gradients: GradientsParams,
+        rate: Option<f64>,
+    ) -> (M, Outcome) {
+        let mut slots = collect(&module, &mut gradients);
+        slots.retain(|slot| !self.groups[self.group_of(slot)].frozen);
+        if self.config.non_finite == NonFinite::Skip {
+            let bad = not_finite(&slots);
+            if !bad.is_empty() {
+                self.skipped += 1;
+                return (module, Outcome::Skipped(bad));
+            }
+        }
+        if let Err(error) = self.follow_schedules() {
+            return (module, Outcome::Refused(error));
+        }
+        if !self.accumulate(&mut slots) {
+            return (module, Outcome::Accumulated);
+        }
+        for stage in &self.config.gradients {
+            stage.apply(&mut slots);
+        }
+        self.update(&mut slots, rate);
+        (write_back(module, slots), Outcome::Stepped)
+    }
+
+    /// Steps taken.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Calls that were skipped for gradients that are not finite.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// The learning rate of the next step, for parameters that are in no group.
+    pub fn learning_rate(&self) -> f64 {
+        self.rate_of(&self.groups[0].base)
+    }
+
+    /// A setting of the next step, for parameters that are in no group: `learning_rate` or another
+    /// number of the optimizer.
+    pub fn get(&self, setting: &str) -> Option<f64> {
+        self.scheduled(&self.groups[0].base, setting)
+    }
+
+    /// Gives a setting another value from the next step on, or, where it has a schedule, the
+    /// schedule another base; for all parameters but those whose group has a value of its own.
+    ///
+    /// # Errors
+    ///
+    /// Names the setting that is out of bounds or not there; then nothing is changed.
+    pub fn set(&mut self, setting: &str, value: f64) -> Result<(), InvalidDescent> {
+        let mut config = self.config.clone();
+        if !config.optimizer.set(setting, value) {
+            return Err(unknown(&config.optimizer, setting));
+        }
+        let fresh = Self::new(config)?;
+        self.config = fresh.config;
+        self.groups = fresh.groups;
+        Ok(())
+    }
+
+    /// The module as it is to be evaluated: with the last of the averages that the config asks for,
+    /// or with the mean of a schedule-free optimizer or of averaged gradient descent. Parameters without one stay as they are.
+    pub fn evaluation<M: Module>(&self, module: M) -> M {
+        map_values(module, |path, value| {
+            let Some(kept) = self.kept.get(path) else {
+                return value;
+            };
+            let averages = self.config.weights.iter().zip(&kept.weights).rev();
+            let mut averages = averages.filter_map(|(stage, memory)| stage.read(memory));
+            if let Some(average) = averages.next() {
+                return average;
+            }
+            match (
+                &self.groups[kept.group].base,
+                kept.rule.tensor("descending"),
+            ) {
+                (OptimizerConfig::ScheduleFree(config), Some(descending)) => {
+                    ScheduleFree::evaluation(config.beta_1, value, descending.clone())
+                }
+                (OptimizerConfig::Asgd(_), _) => {
+                    kept.rule.tensor("average").cloned().unwrap_or(value)
+                }
+                _ => value,
+            }
+        })
+    }
+
+    /// What was written down under a prefix, if it is complete.
+    pub(crate) fn read_kept(
+        &self,
+        prefix: &str,
+        source: &mut StateSource,
+        device: &Device,
+    ) -> Option<Kept> {
+        let rule = |group: usize| self.groups.get(group).map(|group| &*group.rule);
+        Kept::unflatten(prefix, rule, self.config.weights.len(), source, device)
+    }
+
+    fn group_of(&self, slot: &Slot) -> usize {
+        let mut groups = self.config.groups.iter();
+        let found =
+            groups.rposition(|group| group.parameters.include(&slot.path, slot.shape.len()));
+        found.map_or(0, |index| index + 1)
+    }
+
+    /// A setting at the next step.
+    fn scheduled(&self, base: &OptimizerConfig, setting: &str) -> Option<f64> {
+        let value = base.get(setting)?;
+        Some(match self.config.schedules.get(setting) {
+            Some(schedule) => schedule.value(value, self.steps),
+            None => value,
+        })
+    }
+
+    fn rate_of(&self, base: &OptimizerConfig) -> f64 {
+        let rate = self.scheduled(base, "learning_rate");
+        rate.unwrap_or_else(|| base.learning_rate())
+    }
+
+    /// Builds each group's rule at its settings of the next step. The learning rate is none of
+    /// them: it is an argument of the step and may be 0.
+    fn follow_schedules(&mut self) -> Result<(), InvalidHyperparameter> {
+        let settings: Vec<&String> = (self.config.schedules.keys())
+            .filter(|setting| *setting != "learning_rate")
+            .collect();
+        if settings.is_empty() {
+            return Ok(());
+        }
+        let mut rules = Vec::with_capacity(self.groups.len());
+        for group in &self.groups {
+            let mut now = group.base.clone();
+            for setting in &settings {
+                if let Some(value) = self.scheduled(&group.base, setting) {
+                    now.set(setting, value);
+                }
+            }
+            rules.push(now.rule()?);
+        }
+        for (group, rule) in self.groups.iter_mut().zip(rules) {
+            group.rule = rule;
+        }
+        Ok(())
+    }
+
+    /// Takes the gradients in. Whether it is time to step, and then they are the mean or sum of all.
+    fn accumulate(&mut self, slots: &mut [Slot]) -> bool {
+        let Accumulate { calls, form } = self.config.accumulate;
+        if calls == 1 {
+            return true;
+        }
+        let share = match form {
+            AccumulateForm::Mean => 1.0 / calls as f64,
+            AccumulateForm::Sum => 1.0,
+        };
+        self.accumulated += 1;
+        let due = self.accumulated == calls;
+        for slot in slots {
+            let group = self.group_of(slot);
+            let kept = self.kept_of(slot, group);
+            let gradient = slot.gradient.clone();
+            let sum = match kept.gradient.take() {
+                Some(sum) => sum + gradient,
+                None => gradient,
+            };
+            match due {
+                true => slot.gradient = sum.mul_scalar(share),
+                false => self.kept_of(slot, group).gradient = Some(sum),
+            }
+        }
+        if due {
+            self.accumulated = 0;
+        }
+        due
+    }
+
+    fn kept_of(&mut self, slot: &Slot, group: usize) -> &mut Kept {
+        let stages = self.config.weights.len();
+        let kept = self.kept.entry(slot.path.clone());
+        let kept = kept.or_insert_with(|| Kept::new(group, stages));
+        // A checkpoint may have brought it before its first step, without its group.
+        kept.group = group;
+        kept
+    }
+
+    /// Steps the parameters.
+    fn update(&mut self, slots: &mut [Slot], rate: Option<f64>) {
+        let rates: Vec<f64> = (self.groups.iter())
+            .map(|group| match rate {
+                Some(rate) => {
+                    rate * group.base.learning_rate() / self.groups[0].base.learning_rate()
+                }
+                None => self.rate_of(&group.base),
+            })
+            .collect();
+        let belongs: Vec<usize> = slots.iter().map(|slot| self.group_of(slot)).collect();
+        let sums = self.measure(slots, &belongs, &rates);
+        let mask = self.config.mask;
+        let weights = core::mem::take(&mut self.config.weights);
+        for (slot, &group) in slots.iter_mut().zip(&belongs) {
+            let rule = Arc::clone(&self.groups[group].rule);
+            if slot.is_empty() {
+                continue;
+            }
+            let kept = self.kept.get_mut(&slot.path);
+            let kept = kept.expect("what is stepped has been measured");
+            let before = slot.value.clone();
+            let gradient = slot.gradient.clone();
+            let parameter = Parameter {
+                value: before.clone(),
+                gradient: gradient.clone(),
+                shape: &slot.shape,
+            };
+            let memory = core::mem::take(&mut kept.rule);
+            let rate = rates[group];
+            let (mut x, memory) = rule.step(rate, parameter, memory, &sums[group]);
+            kept.rule = memory;
+            if mask == StepMask::Cautious {
+                let (decayed, _) = (rule.weight_decay()).around(rate, before.clone(), gradient);
+                x = cautiously(decayed, x, slot.gradient.clone());
+            }
+            for (stage, memory) in weights.iter().zip(&mut kept.weights) {
+                memory.time += 1;
+                x = stage.after(&before, x, memory);
+            }
+            slot.value = x;
+        }
+        self.config.weights = weights;
+        self.steps += 1;
+    }
+
+    /// What each group's rule needs to know of all its parameters.
+    fn measure(&mut self, slots: &[Slot], belongs: &[usize], rates: &[f64]) -> Vec<Vec<f64>> {
+        let mut measured: Vec<Vec<Vec<Tensor<1>>>> = alloc::vec![Vec::new(); rates.len()];
+        for (slot, &group) in slots.iter().zip(belongs) {
+            let rule = Arc::clone(&self.groups[group].rule);
+            let kept = self.kept_of(slot, group);
+            kept.rule.time += 1;
+            if slot.is_empty() {
+                continue;
+            }
+            let parameter = Parameter {
+                value: slot.value.clone(),
+                gradient: slot.gradient.clone(),
+                shape: &slot.shape,
+            };
+            let sums = rule.measure(rates[group], &parameter, &mut kept.rule);
+            measured[group].resize_with(sums.len(), Vec::new);
+            for (all, one) in measured[group].iter_mut().zip(sums) {
+                all.push(one);
+            }
+        }
+        let sum_all = |sums: Vec<Vec<Tensor<1>>>| sums.into_iter().map(sum).collect();
+        measured.into_iter().map(sum_all).collect()
+    }
+}
+
+impl Member {
+    fn new(base: OptimizerConfig, frozen: bool) -> Result<Self, InvalidHyperparameter> {
+        let rule = base.rule()?;
+        Ok(Self { base, frozen, rule })
+    }
+}
+
+impl core::fmt::Debug for Descent {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter
+            .debug_struct("Descent")
+            .field("config", &self.config)
+            .field("steps", &self.steps)
+            .finish_non_exhaustive()
+    }
+}
+
+fn unknown(optimizer: &OptimizerConfig, setting: &str) -> InvalidDescent {
+    InvalidDescent::UnknownSetting {
+        optimizer: optimizer.name(),
+        setting: setting.to_string(),
+    }
+}
+
+/// The paths of the gradients that hold something infinite or not a number.
+fn not_finite(slots: &[Slot]) -> Vec<String> {
+    let bad = |slot: &&Slot| {
+        !slot.is_empty()
+            && !slot
+                .gradient
+                .clone()
+                .is_finite()
+                .all()
+                .into_scalar::<bool>()
+    };
+    slots
+        .iter()
+        .filter(bad)
+        .map(|slot| slot.path.clone())
+        .collect()
+}
+
+/// The step from `from` to `to` where it goes against the gradient.
+fn cautiously(from: Tensor<1>, to: Tensor<1>, gradient: Tensor<1>) -> Tensor<1> {
+    let step = to - from.clone();
+    let along = -(step.clone() * gradient);
+    let mask = along.clone().positive_or(along.fill(1.0), along.zero());
+    let share = mask.clone().mean().clamp_min(1e-3);
+    from + step * mask / share
+}

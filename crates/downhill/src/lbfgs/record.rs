@@ -1,0 +1,163 @@
+//! How the memory of L-BFGS is saved and loaded.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use burn::tensor::{Bytes, Device, Tensor, TensorData};
+use burn_pack::{Reader, Scalar, Writer};
+
+use super::history::{History, Pair};
+use super::vector::Vector;
+use super::{Last, Lbfgs, Memory};
+
+/// Saved bytes that an [`Lbfgs`] cannot go on from.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot read the memory of L-BFGS: {0}")]
+#[non_exhaustive]
+pub struct LbfgsRecordError(String);
+
+impl From<burn_pack::Error> for LbfgsRecordError {
+    fn from(error: burn_pack::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+const KIND: &str = "downhill-lbfgs";
+const FORM: &str = "1";
+
+impl Lbfgs {
+    /// Everything that the next step depends on, beside the config and the module.
+    ///
+    /// # Errors
+    ///
+    /// A memory too large for the format of `burn_pack`.
+    pub fn to_bytes(&self) -> Result<Bytes, LbfgsRecordError> {
+        let mut tensors = Vec::new();
+        let mut write = |name: &str, vector: &Vector| {
+            for (path, part) in &vector.parts {
+                let (bytes, shape, dtype) = part.to_data().into_parts();
+                let name = format!("{name}/{path}");
+                tensors.push(burn_pack::Tensor::new(name, dtype, shape, None, bytes));
+            }
+        };
+        let Memory { last, history } = &self.memory;
+        if let Some(last) = last {
+            write("direction", &last.direction);
+            write("gradient", &last.gradient);
+        }
+        for (index, pair) in history.pairs.iter().enumerate() {
+            write(&step_of(index), &pair.step);
+            write(&turn_of(index), &pair.turn);
+        }
+        let mut writer = Writer::new(tensors)
+            .with_metadata(KIND, FORM)
+            .with_scalar("iterations", Scalar::from(self.iterations))
+            .with_scalar("evaluations", Scalar::from(self.evaluations))
+            .with_scalar("pairs", Scalar::from(history.pairs.len() as u64))
+            .with_scalar("scale", Scalar::from(history.scale));
+        if let Some(last) = last {
+            writer = writer.with_scalar("step_size", Scalar::from(last.step_size));
+        }
+        for (index, pair) in history.pairs.iter().enumerate() {
+            writer = writer.with_scalar(&rho_of(index), Scalar::from(pair.rho));
+        }
+        Ok(writer.into_bytes()?)
+    }
+
+    /// Goes on from what [`to_bytes`](Self::to_bytes) gave, on the device of the module: the next
+    /// step is, bit for bit, the one that would have come.
+    ///
+    /// # Errors
+    ///
+    /// Bytes that are not those of an L-BFGS, or not all of them; then nothing is changed.
+    pub fn load_bytes(&mut self, bytes: Bytes, device: &Device) -> Result<(), LbfgsRecordError> {
+        let reader = Reader::from_bytes(bytes)?;
+        if reader.metadata().get(KIND).map(String::as_str) != Some(FORM) {
+            return Err(LbfgsRecordError("it was saved by something else".into()));
+        }
+        let mut source = Source {
+            scalars: reader.scalars().clone(),
+            vectors: BTreeMap::new(),
+        };
+        let device = device.clone().inner();
+        for tensor in reader.into_tensors()? {
+            let (name, dtype, shape, _, bytes) = tensor.into_parts()?;
+            let (vector, path) = match name.split_once('/') {
+                Some(found) if shape.num_dims() == 1 => found,
+                _ => return Err(LbfgsRecordError(format!("`{name}` is not known"))),
+            };
+            // In the type in which it was saved.
+            let data = TensorData::from_bytes(bytes, shape, dtype);
+            let part = Tensor::from_data(data, (&device, dtype));
+            let vector = source.vectors.entry(vector.to_string()).or_default();
+            vector.parts.insert(path.to_string(), part);
+        }
+        let last = match source.scalars.contains_key("step_size") {
+            true => Some(Last {
+                direction: source.vector("direction")?,
+                gradient: source.vector("gradient")?,
+                step_size: source.number("step_size")?,
+            }),
+            false => None,
+        };
+        let pairs = (0..source.count("pairs")?).map(|index| {
+            let index = index as usize;
+            Ok(Arc::new(Pair {
+                step: source.vector(&step_of(index))?,
+                turn: source.vector(&turn_of(index))?,
+                rho: source.number(&rho_of(index))?,
+            }))
+        });
+        let history = History {
+            pairs: pairs.collect::<Result<_, LbfgsRecordError>>()?,
+            scale: source.number("scale")?,
+        };
+        let (iterations, evaluations) = (source.count("iterations")?, source.count("evaluations")?);
+        self.memory = Memory { last, history };
+        (self.iterations, self.evaluations) = (iterations, evaluations);
+        Ok(())
+    }
+}
+
+fn step_of(index: usize) -> String {
+    format!("pairs.{index}.step")
+}
+
+fn turn_of(index: usize) -> String {
+    format!("pairs.{index}.turn")
+}
+
+fn rho_of(index: usize) -> String {
+    format!("pairs.{index}.rho")
+}
+
+/// What was saved.
+struct Source {
+    scalars: BTreeMap<String, Scalar>,
+    vectors: BTreeMap<String, Vector>,
+}
+
+impl Source {
+    fn vector(&mut self, name: &str) -> Result<Vector, LbfgsRecordError> {
+        self.vectors.remove(name).ok_or_else(|| missing(name))
+    }
+
+    fn number(&self, name: &str) -> Result<f64, LbfgsRecordError> {
+        let scalar = self.scalars.get(name).cloned();
+        let number = scalar.and_then(|scalar| f64::try_from(scalar).ok());
+        number.ok_or_else(|| missing(name))
+    }
+
+    fn count(&self, name: &str) -> Result<u64, LbfgsRecordError> {
+        let scalar = self.scalars.get(name).cloned();
+        let count = scalar.and_then(|scalar| u64::try_from(scalar).ok());
+        count.ok_or_else(|| missing(name))
+    }
+}
+
+fn missing(name: &str) -> LbfgsRecordError {
+    LbfgsRecordError(format!("it has no `{name}`"))
+}

@@ -1,0 +1,310 @@
+//! Adam.
+
+use serde::{Deserialize, Serialize};
+
+use crate::hyperparameter::{not_negative, positive, share_kept, shrinking};
+use crate::rule::{Elementwise, Memory, Real, bias_correction, memory, optimizer};
+use crate::settings::{Setting, settings};
+use crate::{InvalidHyperparameter, MomentumKind, Preset, UnknownPreset, WeightDecay};
+
+/// Adam: a running mean of the gradient over the root of a running mean of its square.
+///
+/// ```text
+/// b_t = beta_1 * beta_1_decay^(t - 1)
+/// m_t = b_t * m_{t-1} + (1 - b_t) * g_t,          m_0 = 0
+/// v_t = beta_2 * v_{t-1} + (1 - beta_2) * g_t^2,  v_0 = 0
+/// M = m_t / (1 - beta_1^t),  V = v_t / (1 - beta_2^t)
+/// nesterov:     M = beta_1 * m_t / (1 - beta_1^(t + 1)) + (1 - beta_1) * g_t / (1 - beta_1^t)
+///
+/// corrected:    x_t = x_{t-1} - learning_rate * M / (sqrt(V + epsilon_root) + epsilon)
+/// uncorrected:  x_t = x_{t-1} - learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t)
+///                                             * m_t / (sqrt(v_t + epsilon_root) + epsilon)
+///
+/// amsgrad raw:        the largest v_t so far in place of v_t
+/// amsgrad corrected:  the largest V so far in place of V
+/// ```
+///
+/// Elementwise: any rank and shape. State: two tensors per parameter, three with AMSGrad. Source:
+/// Kingma and Ba 2014 (arXiv:1412.6980); its algorithm 1 is the corrected form, the remark on the
+/// order of computation at the end of its section 2 the uncorrected one, whose epsilon it calls
+/// "epsilon hat". PyTorch, optax, Burn and Theano correct, Keras and the book do not. The decay of
+/// beta_1 is that of the paper's first versions, which the Theano code follows, and there too the
+/// correction of the mean keeps the undecayed `beta_1`. AMSGrad is that of Reddi, Kale and Kumar 2018
+/// (arXiv:1904.09237); PyTorch, Keras and Burn take the largest `v_t`, optax the largest `V`. With
+/// decoupled weight decay it is AdamW, see [`AdamConfig::adamw`].
+#[derive(Clone, Debug)]
+pub struct Adam {
+    config: AdamConfig,
+}
+
+/// To which second moment Adam's epsilon is added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdamEpsilon {
+    /// To the root of the bias-corrected one (PyTorch, optax, Burn, Theano).
+    Corrected,
+    /// To the root of the one before correction, "epsilon hat" (Keras, the book).
+    Uncorrected,
+}
+
+/// Whether the divisor may fall, and of what the maximum is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Amsgrad {
+    /// It may fall: no maximum.
+    None,
+    /// The maximum of the second moment (PyTorch, Keras, Burn).
+    Raw,
+    /// The maximum of the bias-corrected second moment (optax).
+    Corrected,
+}
+
+impl Setting for AdamEpsilon {}
+impl Setting for Amsgrad {}
+
+settings! {
+    /// The settings of [`Adam`].
+    pub struct AdamConfig for Adam, "adam" {
+        /// About the size of a coordinate's step, greater than 0.
+        pub learning_rate: f64,
+        /// Share of the first moment that each step keeps, in \[0, 1).
+        pub beta_1: f64,
+        /// Share of the second moment that each step keeps, in \[0, 1).
+        pub beta_2: f64,
+        /// Keeps the divisor from 0, at least 0.
+        pub epsilon: f64,
+        /// To which second moment epsilon is added.
+        pub epsilon_place: AdamEpsilon,
+        /// Added to the second moment inside the root, at least 0.
+        pub epsilon_root: f64,
+        /// Factor on `beta_1` from step to step, in (0, 1]; 1 keeps it constant.
+        pub beta_1_decay: f64,
+        /// Whether the step is by the mean, or ahead by one more such mean (optax's `nesterov`; see
+        /// [`NAdam`](crate::NAdam) for others' kinds).
+        pub momentum_kind: MomentumKind,
+        /// Whether the divisor may fall.
+        pub amsgrad: Amsgrad,
+        /// Decay towards 0.
+        pub weight_decay: WeightDecay,
+    }
+    presets: torch, book, theano, keras, optax, burn
+    source: "Kingma and Ba 2014, arXiv:1412.6980"
+}
+
+impl AdamConfig {
+    /// As in PyTorch: learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-8.
+    pub fn torch() -> Self {
+        Self {
+            learning_rate: 0.001,
+            beta_1: 0.9,
+            beta_2: 0.999,
+            epsilon: 1e-8,
+            epsilon_place: AdamEpsilon::Corrected,
+            epsilon_root: 0.0,
+            beta_1_decay: 1.0,
+            momentum_kind: MomentumKind::HeavyBall,
+            amsgrad: Amsgrad::None,
+            weight_decay: WeightDecay::None,
+        }
+    }
+
+    /// As in the book: learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-7 on the uncorrected
+    /// moment.
+    pub fn book() -> Self {
+        Self {
+            epsilon: 1e-7,
+            epsilon_place: AdamEpsilon::Uncorrected,
+            ..Self::torch()
+        }
+    }
+
+    /// As in the Theano code: learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-8, beta_1
+    /// falling by a factor of 1 - 1e-8 (there `gamma`) a step. In Theano's `f32` that factor
+    /// rounds to 1.
+    pub fn theano() -> Self {
+        Self {
+            beta_1_decay: 1.0 - 1e-8,
+            ..Self::torch()
+        }
+    }
+
+    /// As in Keras, which is as in the book.
+    pub fn keras() -> Self {
+        Self::book()
+    }
+
+    /// As in optax, which is as in PyTorch but for AMSGrad ([`Amsgrad::Corrected`]) and a rate that
+    /// has no default there.
+    pub fn optax() -> Self {
+        Self::torch()
+    }
+
+    /// As in Burn: epsilon 1e-5, and betas rounded to `f32`. Burn has no default rate; here it is
+    /// 0.001.
+    pub fn burn() -> Self {
+        Self {
+            beta_1: f64::from(0.9_f32),
+            beta_2: f64::from(0.999_f32),
+            epsilon: f64::from(1e-5_f32),
+            ..Self::torch()
+        }
+    }
+
+    /// AdamW: Adam with decoupled weight decay, of 0.01 in PyTorch, 0.004 in Keras and 1e-4 in
+    /// optax and Burn.
+    ///
+    /// # Errors
+    ///
+    /// Libraries that have no AdamW.
+    pub fn adamw(preset: Preset) -> Result<Self, UnknownPreset> {
+        let presets = &[Preset::Torch, Preset::Keras, Preset::Optax, Preset::Burn];
+        let lambda = match preset {
+            Preset::Torch => 0.01,
+            Preset::Keras => 0.004,
+            Preset::Optax => 1e-4,
+            Preset::Burn => f64::from(1e-4_f32),
+            Preset::Book | Preset::Theano => {
+                return Err(UnknownPreset {
+                    optimizer: "adamw",
+                    preset,
+                    presets,
+                });
+            }
+        };
+        Ok(Self {
+            weight_decay: WeightDecay::Decoupled(lambda),
+            ..Self::preset(preset)?
+        })
+    }
+
+    /// The bare rule, for one parameter group.
+    ///
+    /// # Errors
+    ///
+    /// Names the field that is out of bounds.
+    pub fn build(&self) -> Result<Adam, InvalidHyperparameter> {
+        positive("learning_rate", self.learning_rate)?;
+        share_kept("beta_1", self.beta_1)?;
+        share_kept("beta_2", self.beta_2)?;
+        not_negative("epsilon", self.epsilon)?;
+        not_negative("epsilon_root", self.epsilon_root)?;
+        shrinking("beta_1_decay", self.beta_1_decay)?;
+        self.weight_decay.check()?;
+        Ok(Adam {
+            config: self.clone(),
+        })
+    }
+}
+
+memory!(Moments { first_moment, second_moment; largest });
+optimizer!(Adam, elementwise);
+
+/// What all numbers of a step have in common.
+pub(crate) struct Scalars {
+    beta_1: f64,
+    /// Of the mean.
+    rate: f64,
+    /// Of the gradient itself, beside the mean.
+    rate_ahead: f64,
+    epsilon: f64,
+    root: f64,
+    /// What makes `V` of `v`, where the largest `V` is kept.
+    correction: f64,
+}
+
+impl Elementwise for Adam {
+    type Remembers<R: Real> = Moments<R>;
+    type Scalars = Scalars;
+
+    fn scalars(&self, learning_rate: f64, memory: &mut Memory) -> Scalars {
+        let config = &self.config;
+        let first = bias_correction(config.beta_1, memory.time);
+        let second = bias_correction(config.beta_2, memory.time);
+        // sqrt(V + root) + epsilon = (sqrt(v + root * c^2) + epsilon * c) / c with c^2 = 1 -
+        // beta_2^t, so that both forms are one division and differ in these scalars alone.
+        let scale = libm::sqrt(second);
+        let (epsilon, root) = match config.epsilon_place {
+            AdamEpsilon::Corrected => (config.epsilon * scale, config.epsilon_root * second),
+            AdamEpsilon::Uncorrected => (config.epsilon, config.epsilon_root),
+        };
+        let (learning_rate, epsilon, root, correction) = match config.amsgrad {
+            Amsgrad::None | Amsgrad::Raw => (learning_rate * scale, epsilon, root, 1.0),
+            Amsgrad::Corrected => (learning_rate, epsilon / scale, root / second, 1.0 / second),
+        };
+        let (rate, rate_ahead) = match config.momentum_kind {
+            MomentumKind::HeavyBall => (learning_rate / first, 0.0),
+            MomentumKind::Nesterov => {
+                let next = bias_correction(config.beta_1, memory.time + 1);
+                let rate = learning_rate * config.beta_1 / next;
+                (rate, learning_rate * (1.0 - config.beta_1) / first)
+            }
+        };
+        let past = (memory.time - 1) as f64;
+        Scalars {
+            beta_1: config.beta_1 * libm::pow(config.beta_1_decay, past),
+            rate,
+            rate_ahead,
+            epsilon,
+            root,
+            correction,
+        }
+    }
+
+    fn start<R: Real>(&self, _scalars: &Scalars, _x: &R, g: &R) -> Moments<R> {
+        let largest = match self.config.amsgrad {
+            Amsgrad::None => None,
+            Amsgrad::Raw | Amsgrad::Corrected => Some(g.zero()),
+        };
+        Moments::new(g.zero(), g.zero(), largest)
+    }
+
+    fn update<R: Real>(&self, s: &Scalars, x: R, g: R, past: Moments<R>) -> (R, Moments<R>) {
+        let m = past.first_moment.mix(s.beta_1, g.clone());
+        let v = (past.second_moment).mix(self.config.beta_2, g.clone().square());
+        let largest = (past.largest).map(|largest| largest.max(v.clone().scale(s.correction)));
+        let square = largest.clone().unwrap_or_else(|| v.clone());
+        let divisor = match s.root {
+            0.0 => square.sqrt(),
+            root => square.shift(root).sqrt(),
+        };
+        let mut step = m.clone().scale(s.rate);
+        if s.rate_ahead != 0.0 {
+            step = step + g.scale(s.rate_ahead);
+        }
+        let x = x - step / divisor.shift(s.epsilon);
+        (x, Moments::new(m, v, largest))
+    }
+
+    fn weight_decay(&self) -> WeightDecay {
+        self.config.weight_decay
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::assert_steps;
+
+    #[test]
+    fn two_steps_by_hand() {
+        // m = 1 and v = 1 at both steps: M = 2 and V = 4, then M = 4 / 3 and V = 16 / 7.
+        let (beta_1, beta_2) = (0.5, 0.75);
+        let corrected = |epsilon: f64| AdamConfig {
+            beta_1,
+            beta_2,
+            epsilon,
+            ..AdamConfig::torch()
+        };
+        let expected = [0.9, 0.811_808_289_6];
+        assert_steps(&corrected(0.0).build().unwrap(), [2.0, 1.0], expected);
+        let expected = [0.95, 0.912_033_391_6];
+        assert_steps(&corrected(2.0).build().unwrap(), [2.0, 1.0], expected);
+        // Half of each step without epsilon, for sqrt(v) is 1, too.
+        let uncorrected = AdamConfig {
+            epsilon_place: AdamEpsilon::Uncorrected,
+            ..corrected(1.0)
+        };
+        let expected = [0.95, 0.905_904_144_8];
+        assert_steps(&uncorrected.build().unwrap(), [2.0, 1.0], expected);
+    }
+}

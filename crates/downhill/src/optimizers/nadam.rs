@@ -1,0 +1,209 @@
+//! NAdam.
+
+use serde::{Deserialize, Serialize};
+
+use crate::hyperparameter::{not_negative, positive, share_kept};
+use crate::rule::{Elementwise, Memory, Real, bias_correction, memory, optimizer};
+use crate::settings::{Setting, settings};
+use crate::{InvalidHyperparameter, WeightDecay};
+
+/// NAdam: Adam with Nesterov's momentum.
+///
+/// ```text
+/// m_t = beta_1 * m_{t-1} + (1 - beta_1) * g_t,    m_0 = 0
+/// v_t = beta_2 * v_{t-1} + (1 - beta_2) * g_t^2,  v_0 = 0
+/// V = v_t / (1 - beta_2^t)
+///
+/// rising:    mu_t = beta_1 * (1 - 0.96^(t * speed) / 2)
+/// constant:  mu_t = beta_1
+///
+/// P_t = mu_1 * ... * mu_t
+/// M = mu_{t+1} * m_t / (1 - P_{t+1}) + (1 - mu_t) * g_t / (1 - P_t)
+/// x_t = x_{t-1} - learning_rate * M / (sqrt(V) + epsilon)
+/// ```
+///
+/// Elementwise: any rank and shape. State: two tensors per parameter and a number. Source: Dozat
+/// 2016, "Incorporating Nesterov momentum into Adam". PyTorch's momentum rises at a speed of 0.004
+/// (there `momentum_decay`), Keras's at a speed of 1, optax's `nadam` keeps it constant. With
+/// decoupled weight decay it is NAdamW.
+#[derive(Clone, Debug)]
+pub struct NAdam {
+    config: NAdamConfig,
+}
+
+/// How NAdam's momentum goes over the steps.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MomentumSchedule {
+    /// It is `beta_1` throughout (optax).
+    Constant,
+    /// It rises from about half of `beta_1` to `beta_1`, at this speed, greater than 0 (PyTorch
+    /// 0.004, Keras 1).
+    Rising(f64),
+}
+
+impl Setting for MomentumSchedule {}
+
+impl MomentumSchedule {
+    fn at(self, beta_1: f64, time: u64) -> f64 {
+        match self {
+            Self::Constant => beta_1,
+            Self::Rising(speed) => beta_1 * (1.0 - 0.5 * libm::pow(0.96, time as f64 * speed)),
+        }
+    }
+}
+
+settings! {
+    /// The settings of [`NAdam`].
+    pub struct NAdamConfig for NAdam, "nadam" {
+        /// About the size of a coordinate's step, greater than 0.
+        pub learning_rate: f64,
+        /// Share of the first moment that each step keeps, in \[0, 1).
+        pub beta_1: f64,
+        /// Share of the second moment that each step keeps, in \[0, 1).
+        pub beta_2: f64,
+        /// Keeps the divisor from 0, at least 0.
+        pub epsilon: f64,
+        /// Added to the second moment inside the root, at least 0.
+        pub epsilon_root: f64,
+        /// How the momentum goes.
+        pub momentum_schedule: MomentumSchedule,
+        /// Decay towards 0.
+        pub weight_decay: WeightDecay,
+    }
+    presets: torch, keras, optax
+    source: r#"Dozat 2016, "Incorporating Nesterov momentum into Adam""#
+}
+
+impl NAdamConfig {
+    /// As in PyTorch: learning rate 0.002, betas 0.9 and 0.999, epsilon 1e-8, momentum rising at
+    /// 0.004.
+    pub fn torch() -> Self {
+        Self {
+            learning_rate: 0.002,
+            beta_1: 0.9,
+            beta_2: 0.999,
+            epsilon: 1e-8,
+            epsilon_root: 0.0,
+            momentum_schedule: MomentumSchedule::Rising(0.004),
+            weight_decay: WeightDecay::None,
+        }
+    }
+
+    /// As in Keras: learning rate 0.001, epsilon 1e-7, momentum rising at 1.
+    pub fn keras() -> Self {
+        Self {
+            learning_rate: 0.001,
+            epsilon: 1e-7,
+            momentum_schedule: MomentumSchedule::Rising(1.0),
+            ..Self::torch()
+        }
+    }
+
+    /// As in optax: epsilon 1e-8, momentum constant. optax has no default rate; here it is 0.001.
+    pub fn optax() -> Self {
+        Self {
+            learning_rate: 0.001,
+            momentum_schedule: MomentumSchedule::Constant,
+            ..Self::torch()
+        }
+    }
+
+    /// The bare rule, for one parameter group.
+    ///
+    /// # Errors
+    ///
+    /// Names the field that is out of bounds.
+    pub fn build(&self) -> Result<NAdam, InvalidHyperparameter> {
+        positive("learning_rate", self.learning_rate)?;
+        share_kept("beta_1", self.beta_1)?;
+        share_kept("beta_2", self.beta_2)?;
+        not_negative("epsilon", self.epsilon)?;
+        not_negative("epsilon_root", self.epsilon_root)?;
+        if let MomentumSchedule::Rising(speed) = self.momentum_schedule {
+            positive("momentum_schedule.rising", speed)?;
+        }
+        self.weight_decay.check()?;
+        Ok(NAdam {
+            config: self.clone(),
+        })
+    }
+}
+
+memory!(Moments {
+    first_moment,
+    second_moment
+});
+optimizer!(NAdam, elementwise);
+
+pub(crate) struct Scalars {
+    of_mean: f64,
+    of_gradient: f64,
+    correction: f64,
+}
+
+impl Elementwise for NAdam {
+    type Remembers<R: Real> = Moments<R>;
+    type Scalars = Scalars;
+    const NUMBERS: &'static [&'static str] = &["momentum_product"];
+
+    fn scalars(&self, learning_rate: f64, memory: &mut Memory) -> Scalars {
+        let NAdamConfig {
+            beta_1,
+            beta_2,
+            momentum_schedule,
+            ..
+        } = self.config;
+        let now = momentum_schedule.at(beta_1, memory.time);
+        let next = momentum_schedule.at(beta_1, memory.time + 1);
+        let product = memory.number("momentum_product").unwrap_or(1.0) * now;
+        memory.put_number("momentum_product", product);
+        Scalars {
+            of_mean: learning_rate * next / (1.0 - product * next),
+            of_gradient: learning_rate * (1.0 - now) / (1.0 - product),
+            correction: 1.0 / bias_correction(beta_2, memory.time),
+        }
+    }
+
+    fn start<R: Real>(&self, _scalars: &Scalars, _x: &R, g: &R) -> Moments<R> {
+        Moments::new(g.zero(), g.zero())
+    }
+
+    fn update<R: Real>(&self, s: &Scalars, x: R, g: R, past: Moments<R>) -> (R, Moments<R>) {
+        let config = &self.config;
+        let m = past.first_moment.mix(config.beta_1, g.clone());
+        let v = past.second_moment.mix(config.beta_2, g.clone().square());
+        let square = v.clone().scale(s.correction);
+        let root = match config.epsilon_root {
+            0.0 => square.sqrt(),
+            epsilon_root => square.shift(epsilon_root).sqrt(),
+        };
+        let step = m.clone().scale(s.of_mean) + g.scale(s.of_gradient);
+        (x - step / root.shift(config.epsilon), Moments::new(m, v))
+    }
+
+    fn weight_decay(&self) -> WeightDecay {
+        self.config.weight_decay
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::assert_steps;
+
+    #[test]
+    fn two_steps_by_hand() {
+        // m = 1, v = 1, V = 4. Constant: M = 0.5 * 1 / 0.75 + 0.5 * 2 / 0.5 = 8 / 3, halved; then
+        // m = 1, v = 1, V = 16 / 7, M = 0.5 / 0.875 + 0.5 / 0.75.
+        let constant = NAdamConfig {
+            beta_1: 0.5,
+            beta_2: 0.75,
+            epsilon: 0.0,
+            momentum_schedule: MomentumSchedule::Constant,
+            ..NAdamConfig::torch()
+        };
+        let expected = [0.866_666_666_667, 0.784_774_364_181];
+        assert_steps(&constant.build().unwrap(), [2.0, 1.0], expected);
+    }
+}

@@ -1,0 +1,139 @@
+//! Rules that treat each number alike.
+
+use burn::tensor::Tensor;
+
+use super::{Memory, Parameter, Real};
+use crate::WeightDecay;
+
+/// A rule for a single number of a parameter.
+pub(crate) trait Elementwise: Clone + Send + Sync + 'static {
+    /// What is remembered of each number.
+    type Remembers<R: Real>: Remembered<R>;
+    /// What is the same for all numbers at one step, computed in `f64`.
+    type Scalars;
+    /// Every number that [`scalars`](Self::scalars) remembers from step to step.
+    const NUMBERS: &'static [&'static str] = &[];
+
+    /// The scalars of a step. `memory` holds the number of this step, from 1, and the numbers
+    /// remembered.
+    fn scalars(&self, learning_rate: f64, memory: &mut Memory) -> Self::Scalars;
+
+    /// What is remembered before the first step at `x`, not yet decayed, with gradient `g`.
+    fn start<R: Real>(&self, scalars: &Self::Scalars, x: &R, g: &R) -> Self::Remembers<R>;
+
+    /// The step itself.
+    fn update<R: Real>(
+        &self,
+        scalars: &Self::Scalars,
+        x: R,
+        g: R,
+        memory: Self::Remembers<R>,
+    ) -> (R, Self::Remembers<R>);
+
+    /// The decay that is done around the step, as all rules do it.
+    fn weight_decay(&self) -> WeightDecay {
+        WeightDecay::None
+    }
+}
+
+/// The numbers that a rule remembers, by name; made by [`memory!`].
+pub(crate) trait Remembered<R>: Sized {
+    const NAMES: &'static [&'static str];
+
+    /// Fills itself by name, unless one that must be there is absent.
+    fn gather(take: impl FnMut(&'static str) -> Option<R>) -> Option<Self>;
+
+    /// Gives all away by name.
+    fn scatter(self, put: impl FnMut(&'static str, R));
+}
+
+/// A struct of what a rule remembers of each number: those always there, then those that only some
+/// settings need.
+macro_rules! memory {
+    ($name:ident { $($always:ident),* $(; $($sometimes:ident),+)? }) => {
+        pub(crate) struct $name<R> {
+            $($always: R,)*
+            $($($sometimes: Option<R>,)+)?
+            _kind: core::marker::PhantomData<R>,
+        }
+
+        impl<R> $name<R> {
+            #[allow(clippy::too_many_arguments, reason = "one for each field")]
+            fn new($($always: R,)* $($($sometimes: Option<R>,)+)?) -> Self {
+                Self { $($always,)* $($($sometimes,)+)? _kind: core::marker::PhantomData }
+            }
+        }
+
+        impl<R> $crate::rule::Remembered<R> for $name<R> {
+            const NAMES: &'static [&'static str] =
+                &[$(stringify!($always),)* $($(stringify!($sometimes),)+)?];
+
+            #[allow(unused_mut, unused_variables)]
+            fn gather(mut take: impl FnMut(&'static str) -> Option<R>) -> Option<Self> {
+                Some(Self::new(
+                    $(take(stringify!($always))?,)*
+                    $($(take(stringify!($sometimes)),)+)?
+                ))
+            }
+
+            #[allow(unused_mut, unused_variables)]
+            fn scatter(self, mut put: impl FnMut(&'static str, R)) {
+                $(put(stringify!($always), self.$always);)*
+                $($(if let Some(value) = self.$sometimes {
+                    put(stringify!($sometimes), value);
+                })+)?
+            }
+        }
+    };
+}
+
+pub(crate) use memory;
+
+/// Steps a whole parameter by an elementwise rule.
+pub(crate) fn step<E: Elementwise>(
+    rule: &E,
+    learning_rate: f64,
+    parameter: Parameter<'_>,
+    mut memory: Memory,
+) -> (Tensor<1>, Memory) {
+    let Parameter {
+        value: x,
+        gradient: g,
+        ..
+    } = parameter;
+    let scalars = rule.scalars(learning_rate, &mut memory);
+    let remembered = match memory.time {
+        1 => None,
+        _ => E::Remembers::gather(|name| memory.take(name)),
+    };
+    let remembered = remembered.unwrap_or_else(|| rule.start(&scalars, &x, &g));
+    let (x, g) = rule.weight_decay().around(learning_rate, x, g);
+    let (x, remembered) = rule.update(&scalars, x, g, remembered);
+    remembered.scatter(|name, tensor| memory.put(name, tensor));
+    (rule.weight_decay().after(learning_rate, x), memory)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Two steps of a single number from 1 with these gradients at a learning rate of 0.1 are
+    /// these.
+    #[track_caller]
+    pub(crate) fn assert_steps<E: Elementwise>(rule: &E, gradients: [f64; 2], expected: [f64; 2]) {
+        let (mut x, mut memory, mut remembered) = (1.0, Memory::default(), None);
+        for (gradient, expected) in gradients.into_iter().zip(expected) {
+            memory.time += 1;
+            let scalars = rule.scalars(0.1, &mut memory);
+            let past = remembered.unwrap_or_else(|| rule.start(&scalars, &x, &gradient));
+            let (at, g) = rule.weight_decay().around(0.1, x, gradient);
+            let (stepped, next) = rule.update(&scalars, at, g, past);
+            assert!(
+                (stepped - expected).abs() < 1e-9,
+                "{stepped} instead of {expected}"
+            );
+            x = rule.weight_decay().after(0.1, stepped);
+            remembered = Some(next);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What a rule remembers of one parameter from step to step.
+
+use alloc::vec::Vec;
+use core::marker::PhantomData;
+
+use burn::optim::{RecordState, StateSink, StateSource};
+use burn::tensor::{Device, Tensor};
+
+use crate::rule::Rule;
+
+/// Named tensors, flattened to rank 1, and named numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    /// Steps taken.
+    pub time: u64,
+    tensors: Vec<(&'static str, Tensor<1>)>,
+    numbers: Vec<(&'static str, f64)>,
+}
+
+impl Memory {
+    /// Takes a tensor out.
+    pub fn take(&mut self, name: &str) -> Option<Tensor<1>> {
+        let found = self.tensors.iter().position(|(known, _)| *known == name)?;
+        Some(self.tensors.remove(found).1)
+    }
+
+    /// A tensor, left in place.
+    pub fn tensor(&self, name: &str) -> Option<&Tensor<1>> {
+        let found = self.tensors.iter().find(|(known, _)| *known == name);
+        found.map(|(_, tensor)| tensor)
+    }
+
+    /// Puts a tensor in, in place of one of the same name.
+    pub fn put(&mut self, name: &'static str, tensor: Tensor<1>) {
+        match self.tensors.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, there)) => *there = tensor,
+            None => self.tensors.push((name, tensor)),
+        }
+    }
+
+    /// A number, if it is there.
+    pub fn number(&self, name: &str) -> Option<f64> {
+        let found = self.numbers.iter().find(|(known, _)| *known == name);
+        found.map(|(_, number)| *number)
+    }
+
+    /// Puts a number in, in place of one of the same name.
+    pub fn put_number(&mut self, name: &'static str, number: f64) {
+        match self.numbers.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, there)) => *there = number,
+            None => self.numbers.push((name, number)),
+        }
+    }
+
+    /// All tensors, in the order in which they were put in.
+    pub fn tensors(&self) -> impl Iterator<Item = (&'static str, &Tensor<1>)> {
+        self.tensors.iter().map(|(name, tensor)| (*name, tensor))
+    }
+
+    /// All numbers, in the order in which they were put in.
+    pub fn numbers(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        self.numbers.iter().copied()
+    }
+
+    pub(crate) fn moved_to(mut self, device: &Device) -> Self {
+        self.tensors = (self.tensors.into_iter())
+            .map(|(name, tensor)| (name, tensor.to_device(device)))
+            .collect();
+        self
+    }
+
+    /// Writes it down under `prefix`.
+    pub(crate) fn flatten(&self, prefix: &str, out: &mut StateSink) {
+        out.push_scalar(prefix, TIME, burn_pack::Scalar::from(self.time));
+        for (name, tensor) in &self.tensors {
+            out.push_tensor(prefix, name, tensor.to_data());
+        }
+        for (name, number) in &self.numbers {
+            out.push_scalar(prefix, name, burn_pack::Scalar::from(*number));
+        }
+    }
+
+    /// Reads what was written under `prefix`, as far as it has one of these names.
+    pub(crate) fn unflatten(
+        prefix: &str,
+        tensors: &[&'static str],
+        numbers: &[&'static str],
+        source: &mut StateSource,
+        device: &Device,
+    ) -> Option<Self> {
+        let mut memory = Self {
+            time: u64::try_from(source.take_scalar(prefix, TIME)?).ok()?,
+            ..Self::default()
+        };
+        for name in tensors {
+            if let Some(tensor) = take_tensor(source, prefix, name, device) {
+                memory.put(name, tensor);
+            }
+        }
+        for name in numbers {
+            if let Some(number) = source.take_scalar(prefix, name) {
+                memory.put_number(name, f64::try_from(number).ok()?);
+            }
+        }
+        Some(memory)
+    }
+}
+
+const TIME: &str = "time";
+
+/// A tensor of rank 1, in the type in which it was saved: Burn 0.22.1's own derive (`burn-derive`
+/// 0.22.1, `src/record_state/mod.rs`) rounds an `f64` state to the device's default type.
+pub(crate) fn take_tensor(
+    source: &mut StateSource,
+    prefix: &str,
+    name: &str,
+    device: &Device,
+) -> Option<Tensor<1>> {
+    let data = source.take_tensor(prefix, name)?;
+    if data.rank() != 1 {
+        return None;
+    }
+    let dtype = data.dtype();
+    Some(Tensor::from_data(data, (device, dtype)))
+}
+
+/// The memory of a rule as Burn keeps and saves it.
+#[derive(Debug)]
+pub struct State<R> {
+    /// The memory.
+    pub memory: Memory,
+    rule: PhantomData<fn() -> R>,
+}
+
+impl<R> Clone for State<R> {
+    fn clone(&self) -> Self {
+        self.memory.clone().into()
+    }
+}
+
+impl<R> From<Memory> for State<R> {
+    fn from(memory: Memory) -> Self {
+        Self {
+            memory,
+            rule: PhantomData,
+        }
+    }
+}
+
+impl<R: Rule> RecordState for State<R> {
+    fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
+        self.memory.flatten(prefix, out);
+    }
+
+    fn state_unflatten(prefix: &str, source: &mut StateSource, device: &Device) -> Option<Self> {
+        Memory::unflatten(prefix, R::TENSORS, R::NUMBERS, source, device).map(Self::from)
+    }
+}

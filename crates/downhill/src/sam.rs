@@ -1,0 +1,106 @@
+//! Sharpness-aware minimization.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use crate::InvalidHyperparameter;
+use crate::descent::{Slot, collect, global_norm, map_values};
+use crate::hyperparameter::{not_negative, positive};
+
+/// Sharpness-aware minimization: the gradient of a step is taken where the loss nearby is worst.
+///
+/// ```text
+/// plain:     e = radius * g / (|g| + epsilon)
+/// adaptive:  e = radius * x^2 * g / (|x * g| + epsilon)
+/// the step from x is made with the gradient at x + e
+/// ```
+///
+/// with norms over all parameters together. Source: Foret et al. 2020 (arXiv:2010.01412); adaptive:
+/// Kwon et al. 2021 (arXiv:2102.11600). It costs a second gradient, and serves every optimizer,
+/// since it does not step:
+///
+/// ```
+/// # use burn::nn::{Initializer, LinearConfig};
+/// # use burn::optim::GradientsParams;
+/// # use burn::tensor::{Device, Tensor};
+/// use downhill::{SamConfig, SgdConfig};
+///
+/// # let device = Device::flex().autodiff();
+/// # let start = Initializer::Ones;
+/// # let mut model = LinearConfig::new(3, 1).with_initializer(start).init(&device);
+/// # let input = Tensor::<2>::ones([4, 3], &device);
+/// # let gradients = |model: &burn::nn::Linear| {
+/// #     let loss = model.forward(input.clone()).square().mean();
+/// #     GradientsParams::from_grads(loss.backward(), model)
+/// # };
+/// let sam = SamConfig { radius: 0.05, ..SamConfig::default() };
+/// let mut optimizer = SgdConfig::default().init()?;
+/// let worst = sam.worst_nearby(model.clone(), gradients(&model))?;
+/// let gradients = gradients(&worst);
+/// model = optimizer.step(0.1, model, gradients);
+/// # assert!(model.weight.val().into_data().iter::<f32>().all(|weight| weight < 1.0));
+/// # Ok::<(), downhill::InvalidHyperparameter>(())
+/// ```
+///
+/// A clone shares its parameters' identities, so that the gradients found at one serve the other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SamConfig {
+    /// How far away is nearby, greater than 0.
+    pub radius: f64,
+    /// Whether what is nearby is measured in parts of each parameter.
+    pub adaptive: bool,
+    /// Keeps the divisor from 0, at least 0.
+    pub epsilon: f64,
+}
+
+impl Default for SamConfig {
+    /// As in the paper: radius 0.05; epsilon 1e-12.
+    fn default() -> Self {
+        Self {
+            radius: 0.05,
+            adaptive: false,
+            epsilon: 1e-12,
+        }
+    }
+}
+
+impl SamConfig {
+    /// The module moved to where, by its gradients, the loss is worst within the radius.
+    ///
+    /// # Errors
+    ///
+    /// Names the field that is out of bounds.
+    pub fn worst_nearby<M: Module>(
+        &self,
+        module: M,
+        mut gradients: GradientsParams,
+    ) -> Result<M, InvalidHyperparameter> {
+        positive("radius", self.radius)?;
+        not_negative("epsilon", self.epsilon)?;
+        let mut slots = collect(&module, &mut gradients);
+        if self.adaptive {
+            for slot in &mut slots {
+                slot.gradient = slot.gradient.clone() * slot.value.clone();
+            }
+        }
+        let factor = self.radius / (global_norm(&slots) + self.epsilon);
+        let step = |slot: Slot| {
+            let along = match self.adaptive {
+                true => slot.gradient * slot.value,
+                false => slot.gradient,
+            };
+            (slot.path, along.mul_scalar(factor))
+        };
+        let mut steps: BTreeMap<String, Tensor<1>> = slots.into_iter().map(step).collect();
+        Ok(map_values(module, |path, value| match steps.remove(path) {
+            Some(step) => value + step,
+            None => value,
+        }))
+    }
+}

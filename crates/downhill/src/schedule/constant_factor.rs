@@ -1,0 +1,71 @@
+//! A factor for the first steps.
+
+use serde::{Deserialize, Serialize};
+
+use super::Curve;
+use super::bounds::at_least_one;
+use crate::InvalidHyperparameter;
+use crate::hyperparameter::not_negative;
+
+/// Multiplied by a factor for the first steps, then the base.
+///
+/// ```text
+/// value = base * factor   for t < steps
+///         base            from then on
+/// ```
+///
+/// PyTorch's `ConstantLR`, where the length is `total_iters`; there the factor lies in \[0, 1].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConstantFactor {
+    /// For how many steps, at least 1.
+    pub steps: u64,
+    /// What those are multiplied by, at least 0.
+    #[serde(default = "default_factor")]
+    pub factor: f64,
+}
+
+/// As in PyTorch.
+fn default_factor() -> f64 {
+    1.0 / 3.0
+}
+
+impl ConstantFactor {
+    /// A third of the base for this many steps.
+    pub fn new(steps: u64) -> Self {
+        Self {
+            steps,
+            factor: default_factor(),
+        }
+    }
+}
+
+impl Curve for ConstantFactor {
+    fn check(&self) -> Result<(), InvalidHyperparameter> {
+        at_least_one("constant-factor.steps", self.steps)?;
+        not_negative("constant-factor.factor", self.factor)
+    }
+
+    fn value(&self, base: f64, step: u64) -> f64 {
+        if step < self.steps {
+            base * self.factor
+        } else {
+            base
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::tests::assert_values;
+
+    #[test]
+    fn the_factor_ends_after_its_steps() {
+        let schedule = ConstantFactor {
+            steps: 2,
+            factor: 0.5,
+        };
+        assert_values(&schedule, 0.1, &[0.05, 0.05, 0.1, 0.1]);
+    }
+}

@@ -1,0 +1,110 @@
+//! Cosines with warm restarts.
+
+use serde::{Deserialize, Serialize};
+
+use super::Curve;
+use super::bounds::{at_least_one, finite};
+use super::interpolation::{half_cosine, share_done};
+use crate::InvalidHyperparameter;
+
+/// One cosine after another, each from the base towards the end value, each longer by a factor.
+///
+/// ```text
+/// period_0 = first_period,  period_{i+1} = period_factor * period_i
+/// s = steps since the last restart,  period = the one that runs
+/// value = end_value + (base - end_value) * (1 + cos(pi * s / period)) / 2
+/// ```
+///
+/// PyTorch's `CosineAnnealingWarmRestarts`, where the settings are `T_0`, `T_mult` and `eta_min`;
+/// optax's `sgdr_schedule` with such cycles; `CosineDecayRestarts` of Keras with a whole `t_mul`, an
+/// `m_mul` of 1 and the end value `alpha * base`. PyTorch, optax and Keras name SGDR
+/// (arXiv:1608.03983) as the source. The end value itself is not reached: that step is the restart.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CosineRestarts {
+    /// Steps to the first restart, at least 1.
+    pub first_period: u64,
+    /// By what each period is longer than the one before, at least 1.
+    #[serde(default = "default_period_factor")]
+    pub period_factor: u64,
+    /// The value at the end of a period, not a factor.
+    #[serde(default)]
+    pub end_value: f64,
+}
+
+/// As in PyTorch.
+fn default_period_factor() -> u64 {
+    1
+}
+
+impl CosineRestarts {
+    /// To 0, in periods of this length.
+    pub fn new(first_period: u64) -> Self {
+        Self {
+            first_period,
+            period_factor: default_period_factor(),
+            end_value: 0.0,
+        }
+    }
+
+    /// Steps since the last restart, and the period that runs.
+    fn place(&self, step: u64) -> (u64, u64) {
+        let (mut since, mut period) = (step, self.first_period.max(1));
+        if self.period_factor <= 1 {
+            return (since % period, period);
+        }
+        while since >= period {
+            since -= period;
+            period = period.saturating_mul(self.period_factor);
+        }
+        (since, period)
+    }
+}
+
+impl Curve for CosineRestarts {
+    fn check(&self) -> Result<(), InvalidHyperparameter> {
+        at_least_one("cosine-restarts.first_period", self.first_period)?;
+        at_least_one("cosine-restarts.period_factor", self.period_factor)?;
+        finite("cosine-restarts.end_value", self.end_value)
+    }
+
+    fn value(&self, base: f64, step: u64) -> f64 {
+        let (since, period) = self.place(step);
+        half_cosine(base, self.end_value, share_done(since, period))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::tests::assert_values;
+
+    #[test]
+    fn periods_grow() {
+        // optax.sgdr_schedule of two cycles, dict(init_value=0.1, peak_value=0.1, warmup_steps=0,
+        // decay_steps=3, end_value=0.01) and the same with decay_steps=6
+        let schedule = CosineRestarts {
+            first_period: 3,
+            period_factor: 2,
+            end_value: 0.01,
+        };
+        let expected = [
+            0.1,
+            0.0775,
+            0.0325,
+            0.1,
+            0.09397114317029975,
+            0.0775,
+            0.055,
+            0.0325,
+            0.016028856829700257,
+        ];
+        assert_values(&schedule, 0.1, &expected);
+    }
+
+    #[test]
+    fn equal_periods_repeat() {
+        let schedule = CosineRestarts::new(3);
+        assert_values(&schedule, 0.1, &[0.1, 0.075, 0.025, 0.1, 0.075, 0.025, 0.1]);
+    }
+}
