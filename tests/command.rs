@@ -381,6 +381,51 @@ mod on_flex {
     }
 
     #[test]
+    fn every_optimizer_trains_from_a_config() {
+        let mut bench = bench();
+        bench.arguments.seeds = Some(1);
+        bench.arguments.methods = vec!["none".into()];
+        for config in downhill::OptimizerConfig::all() {
+            let name = config.name();
+            // Safe for those that find their rate themselves, too.
+            bench.arguments.overrides = vec![format!("optimizer.{name}.learning_rate=0.01")];
+            let (done, said) = bench
+                .train()
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(done, Done::Finished, "{name}");
+            assert!(said.contains("1 of 1 runs trained"), "{name}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_preset_and_what_is_set_over_it_are_told_apart() {
+        let mut bench = bench();
+        bench.arguments.dry_run = true;
+        bench.arguments.overrides = vec![
+            "optimizer.adam.preset=keras".into(),
+            "optimizer.adam.weight_decay.decoupled=0.1".into(),
+        ];
+        let (_, plan) = bench.train().expect("a plan");
+        for expected in [
+            "optimizer.adam.epsilon = 0.0000001",
+            "# preset keras from --set optimizer.adam.preset=keras",
+            "optimizer.adam.weight_decay.decoupled = 0.1",
+            "# --set optimizer.adam.weight_decay.decoupled=0.1",
+        ] {
+            assert!(plan.contains(expected), "{expected}: {plan}");
+        }
+        bench.arguments.dry_run = false;
+        let (message, code) = bench.failure_with(&["optimizer.lion.preset=torch"]);
+        assert_eq!(code, 2);
+        assert!(
+            message.contains("preset must be one of optax, keras, burn"),
+            "{message}"
+        );
+        let (message, _) = bench.failure_with(&["optimizer.adam.weight_decay.l3=1"]);
+        assert!(message.contains("unknown variant `l3`"), "{message}");
+    }
+
+    #[test]
     fn data_that_cannot_be_used_ends_with_code_3() {
         let mut bench = bench();
         let data = bench.directory.path().join("data");

@@ -4,12 +4,20 @@
 //! `cargo xtask test` builds and runs them on flex, ndarray and wgpu.
 
 mod backend;
+mod burn_presets;
 mod command;
+mod contract;
+mod lbfgs;
+#[cfg(feature = "flex")]
+mod learner;
 mod model;
+mod numbers;
 mod optimizer_settings;
-mod optimizer_states;
+mod optimizer_table;
+mod peers;
 mod plain_network;
 mod reference;
+mod schedules;
 mod training;
 mod trajectories;
 mod valley;
@@ -35,9 +43,11 @@ macro_rules! on_each_backend {
 }
 
 on_each_backend! {
-    trajectories: every_variant_follows_its_reference_in_f32;
-    optimizer_states: stepping_commutes_with_reshaping, zero_gradients_change_nothing,
-        frozen_and_unused_parameters_keep_their_bits, a_loaded_state_goes_on_bit_for_bit;
+    trajectories: every_variant_follows_its_reference_in_f32, burn_steps_alike;
+    contract: zero_gradients_change_nothing, stepping_commutes_with_reshaping,
+        every_rank_and_size_is_stepped, a_loaded_descent_goes_on_bit_for_bit,
+        a_loaded_optimizer_goes_on_bit_for_bit, frozen_and_unused_parameters_keep_their_bits,
+        what_is_not_finite_is_skipped, global_clipping_is_that_of_pytorch;
     model: loss_and_gradients_are_those_of_the_formulas, evaluation_is_that_of_the_formulas,
         batch_norm_is_that_of_pytorch, batch_norm_of_the_book,
         a_copy_keeps_its_running_statistics, a_decay_tells_weights_from_the_rest;

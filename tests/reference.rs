@@ -7,16 +7,35 @@ use serde_json::{Map, Value};
 
 /// The book's and the Theano variants.
 pub(crate) static SEED_VARIANTS: LazyLock<Reference> =
-    LazyLock::new(|| read(include_str!("reference/seed_variants_f64.json")));
+    LazyLock::new(|| read_cases("seed", include_str!("reference/seed_variants_f64.json")));
 
-/// PyTorch's.
-pub(crate) static TORCH: LazyLock<Reference> =
-    LazyLock::new(|| read(include_str!("reference/torch_f64_generated.json")));
+/// The start, the gradients and the cases of each library.
+pub(crate) static REFERENCES: LazyLock<Vec<Reference>> = LazyLock::new(|| {
+    vec![
+        read_cases("seed", include_str!("reference/seed_variants_f64.json")),
+        read_cases("torch", include_str!("reference/torch_f64_generated.json")),
+        read_cases("torch", include_str!("reference/torch2_f64.json")),
+        read_cases("keras", include_str!("reference/keras_f64.json")),
+        read_cases("optax", include_str!("reference/optax_f64.json")),
+    ]
+});
+
+fn read_cases(library: &'static str, text: &str) -> Reference {
+    let mut reference: Reference = read(text);
+    for case in &mut reference.cases {
+        case.library = library;
+    }
+    reference
+}
 
 /// PyTorch's batch normalization.
 pub(crate) static TORCH_BATCH_NORM: LazyLock<TorchBatchNorm> = LazyLock::new(|| {
     read::<TorchModules>(include_str!("reference/torch_bn_clip_f64.json")).batchnorm1d
 });
+
+/// PyTorch's clipping of all gradients together.
+pub(crate) static TORCH_CLIP: LazyLock<TorchClip> =
+    LazyLock::new(|| read::<TorchModules>(include_str!("reference/torch_bn_clip_f64.json")).clip);
 
 fn read<T: for<'de> Deserialize<'de>>(text: &str) -> T {
     serde_json::from_str(text).expect("a reference file is JSON of this form")
@@ -32,12 +51,85 @@ pub(crate) struct Reference {
 }
 
 /// The way of one optimizer.
-#[derive(Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Case {
-    #[serde(alias = "cls")]
-    pub(crate) variant: String,
-    pub(crate) config: Map<String, Value>,
+    #[serde(skip)]
+    pub(crate) library: &'static str,
+    #[serde(alias = "cls", alias = "variant")]
+    pub(crate) name: String,
+    pub(crate) config: Value,
+    /// The parameter's shape, and where it is two parameters, the length of each.
+    pub(crate) shape: Option<Vec<usize>>,
+    pub(crate) split: Option<Vec<usize>>,
+    /// What a wrapper stands around, or before.
+    pub(crate) inner: Option<Value>,
+    pub(crate) then: Option<Value>,
+    /// The steps, from 1, whose gradients hold a NaN.
+    #[serde(default)]
+    pub(crate) nan_at: Vec<usize>,
+    /// The parts that are not decayed.
+    #[serde(default)]
+    pub(crate) exclude_from_weight_decay: Vec<usize>,
+    /// The rate is multiplied by a factor every so many steps.
+    pub(crate) rate_steps: Option<Value>,
+    /// The gradients are multiplied by this.
+    pub(crate) gradient_scale: Option<f64>,
+    /// Where a part is not computed in `f64`, in what it is.
+    pub(crate) decay: Option<String>,
+    pub(crate) counts: Option<String>,
+    pub(crate) reductions: Option<String>,
     pub(crate) expected_params_after_each_step: Vec<Vec<f64>>,
+    #[serde(alias = "expected_eval_params_after_each_step")]
+    pub(crate) expected_average_after_each_step: Option<Vec<Vec<f64>>>,
+}
+
+impl Case {
+    /// What a wrapper's case stands around, as a case of its own.
+    pub(crate) fn wrapped(&self) -> Self {
+        let inner = self.inner.as_ref().or(self.then.as_ref());
+        let inner = inner.unwrap_or_else(|| panic!("{} stands around something", self.name));
+        Self {
+            name: inner["name"].as_str().expect("a name").to_owned(),
+            config: inner["config"].clone(),
+            ..self.clone()
+        }
+    }
+
+    /// What it is, in words.
+    pub(crate) fn title(&self) -> String {
+        let mut title = format!("{} {} {}", self.library, self.name, self.config);
+        for part in [&self.shape, &self.split].into_iter().flatten() {
+            title = format!("{title} {part:?}");
+        }
+        for around in [&self.inner, &self.then].into_iter().flatten() {
+            title = format!("{title} with {around}");
+        }
+        title
+    }
+
+    /// The shapes of its parameters, one or two.
+    pub(crate) fn shapes(&self) -> Vec<Vec<usize>> {
+        match (&self.split, &self.shape) {
+            (Some(lengths), _) => lengths.iter().map(|&length| vec![length]).collect(),
+            (None, Some(shape)) => vec![shape.clone()],
+            (None, None) => vec![vec![8]],
+        }
+    }
+
+    /// Whether the library computed a part of it in `f32` although all else was `f64`.
+    pub(crate) fn is_rounded(&self) -> bool {
+        let at_64 =
+            |part: &Option<String>| part.as_deref().is_some_and(|kind| kind.ends_with("64"));
+        if self.reductions.is_some() {
+            return true;
+        }
+        match (self.library, self.name.as_str()) {
+            ("optax", "adafactor") => !at_64(&self.decay),
+            ("optax", "madgrad") => !at_64(&self.counts),
+            ("optax", "MultiSteps") => self.config.get("accumulator_dtype").is_none(),
+            _ => false,
+        }
+    }
 }
 
 /// Descents of `x^2 / 20 + y^2`.
@@ -60,6 +152,16 @@ pub(crate) struct Descent {
 #[derive(Deserialize)]
 struct TorchModules {
     batchnorm1d: TorchBatchNorm,
+    #[serde(rename = "clip_grad_norm_")]
+    clip: TorchClip,
+}
+
+/// Gradients of two parameters, clipped together.
+#[derive(Deserialize)]
+pub(crate) struct TorchClip {
+    pub(crate) grads: Vec<Vec<f64>>,
+    pub(crate) max_norm: f64,
+    pub(crate) clipped: Vec<Vec<f64>>,
 }
 
 /// One step of `BatchNorm1d`.
@@ -74,16 +176,4 @@ pub(crate) struct TorchBatchNorm {
     pub(crate) running_mean: Vec<f64>,
     pub(crate) running_var_unbiased: Vec<f64>,
     pub(crate) y_eval: Vec<Vec<f64>>,
-}
-
-impl Reference {
-    /// The one case of this name with these settings.
-    #[track_caller]
-    pub(crate) fn case(&self, variant: &str, config: &Value) -> &Case {
-        let same =
-            |case: &&Case| case.variant == variant && Value::from(case.config.clone()) == *config;
-        let found: Vec<&Case> = self.cases.iter().filter(same).collect();
-        assert_eq!(found.len(), 1, "cases of {variant} with {config}");
-        found[0]
-    }
 }

@@ -34,49 +34,15 @@ fn descend<O: Optimizer>(optimizer: &O, rate: f64, device: &Device) -> Vec<Vec<f
 }
 
 fn follows(descent: &Descent, device: &Device) -> bool {
-    let learning_rate = descent.config["lr"].as_f64().expect("a rate");
+    let rate = descent.config["lr"].as_f64().expect("a rate");
     let within = "within bounds";
     let places = match descent.optimizer.as_str() {
-        "SGD" => descend(
-            &SgdConfig { learning_rate }.build().expect(within),
-            learning_rate,
-            device,
-        ),
-        "Momentum" => {
-            let config = MomentumConfig {
-                learning_rate,
-                ..MomentumConfig::book()
-            };
-            descend(&config.build().expect(within), learning_rate, device)
-        }
-        "Nesterov_oreilly" => {
-            let config = NesterovConfig {
-                learning_rate,
-                ..NesterovConfig::book()
-            };
-            descend(&config.build().expect(within), learning_rate, device)
-        }
-        "AdaGrad" => {
-            let config = AdaGradConfig {
-                learning_rate,
-                ..AdaGradConfig::book()
-            };
-            descend(&config.build().expect(within), learning_rate, device)
-        }
-        "RMSprop" => {
-            let config = RmsPropConfig {
-                learning_rate,
-                ..RmsPropConfig::book()
-            };
-            descend(&config.build().expect(within), learning_rate, device)
-        }
-        "Adam" => {
-            let config = AdamConfig {
-                learning_rate,
-                ..AdamConfig::book()
-            };
-            descend(&config.build().expect(within), learning_rate, device)
-        }
+        "SGD" => descend(&SgdConfig::book().build().expect(within), rate, device),
+        "Momentum" => descend(&MomentumConfig::book().build().expect(within), rate, device),
+        "Nesterov_oreilly" => descend(&NesterovConfig::book().build().expect(within), rate, device),
+        "AdaGrad" => descend(&AdaGradConfig::book().build().expect(within), rate, device),
+        "RMSprop" => descend(&RmsPropConfig::book().build().expect(within), rate, device),
+        "Adam" => descend(&AdamConfig::book().build().expect(within), rate, device),
         other => panic!("no optimizer {other}"),
     };
     let (last, before) = places.split_last().expect("30 updates");

@@ -1,0 +1,197 @@
+//! A descent inside a `Learner`'s optimizer, through checkpoints of parameters that come and go.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
+use burn::module::Module;
+use burn::nn::{Initializer, Linear, LinearConfig};
+use burn::optim::{GradientsParams, ModuleOptimizer, OptimizerRecord};
+use burn::tensor::{Device, Tensor};
+use downhill::learner::{self, Handle};
+use downhill::schedule::{Cosine, Linear as Ramp};
+use downhill::{AdamConfig, DescentConfig, MomentumConfig, Outcome, Schedule};
+
+#[derive(Module, Debug)]
+struct Two {
+    a: Linear,
+    b: Linear,
+}
+
+/// Which of the two has a gradient.
+#[derive(Clone, Copy)]
+enum Of {
+    A,
+    B,
+    Both,
+}
+
+fn two() -> Two {
+    let device = Device::flex().autodiff();
+    let linear = || {
+        LinearConfig::new(2, 1)
+            .with_bias(false)
+            .with_initializer(Initializer::Ones)
+            .init(&device)
+    };
+    Two {
+        a: linear(),
+        b: linear(),
+    }
+}
+
+fn adam() -> DescentConfig {
+    DescentConfig::new(AdamConfig {
+        learning_rate: 0.1,
+        ..AdamConfig::torch()
+    })
+    .with_ema(0.5)
+}
+
+fn wrapped(config: &DescentConfig) -> (ModuleOptimizer, Handle) {
+    learner::optimizer(config.clone().build().expect("the config is valid"))
+}
+
+fn step(module: Two, optimizer: &mut ModuleOptimizer, of: Of) -> Two {
+    let input = Tensor::<2>::ones([1, 2], &Device::flex().autodiff());
+    let a = module.a.forward(input.clone()).square().mean();
+    let b = module.b.forward(input).square().mean();
+    let loss = match of {
+        Of::A => a,
+        Of::B => b,
+        Of::Both => a + b,
+    };
+    let gradients = GradientsParams::from_grads(loss.backward(), &module);
+    learner::optimize(module, optimizer, ModuleLearningRate::from(0.1), gradients)
+}
+
+fn weights(module: &Two) -> Vec<f32> {
+    let values = |linear: &Linear| linear.weight.val().into_data().try_to_vec::<f32>();
+    let all = [values(&module.a), values(&module.b)];
+    all.map(|values| values.expect("f32")).concat()
+}
+
+#[test]
+fn what_is_cut_anywhere_goes_on_bit_for_bit() {
+    let config = adam().with_schedule("learning_rate", Schedule::Cosine(Cosine::new(9)));
+    let steps = [
+        Of::Both,
+        Of::A,
+        Of::B,
+        Of::Both,
+        Of::A,
+        Of::A,
+        Of::B,
+        Of::Both,
+        Of::Both,
+    ];
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let train = |cuts: &[usize]| {
+        let (mut optimizer, mut handle) = wrapped(&config);
+        let mut module = two();
+        for (at, of) in steps.into_iter().enumerate() {
+            let cut = cuts.contains(&at);
+            let file = folder.path().join("optimizer.bpk");
+            if cut {
+                optimizer.save(&file).expect("it can be saved");
+                let (other, its_handle) = wrapped(&config);
+                optimizer = other.load(&file).expect("it can be loaded");
+                handle = its_handle;
+            }
+            module = step(module, &mut optimizer, of);
+            if cut {
+                // As a `Learner` does with checkpoints that it no longer keeps.
+                std::fs::remove_file(file).expect("it is there");
+            }
+        }
+        let averaged = handle.evaluation(module.clone());
+        (handle.steps(), weights(&module), weights(&averaged))
+    };
+    let straight = train(&[]);
+    assert_eq!(straight.0, 9);
+    assert_ne!(straight.1, straight.2);
+    for cut in 1..8 {
+        assert_eq!(train(&[cut, 8]), straight, "cut at {cut}");
+    }
+}
+
+#[test]
+fn what_comes_in_later_does_not_turn_the_count_back() {
+    let (mut optimizer, handle) = wrapped(&adam());
+    let mut module = two();
+    for of in [Of::Both, Of::Both, Of::A] {
+        module = step(module, &mut optimizer, of);
+    }
+    assert_eq!(handle.steps(), 3);
+    let (other, handle) = wrapped(&adam());
+    let saved = optimizer.into_bytes().expect("it can be saved");
+    let mut optimizer = other.from_bytes(saved).expect("it can be loaded");
+    for (of, steps) in [(Of::A, 4), (Of::Both, 5), (Of::B, 6)] {
+        module = step(module, &mut optimizer, of);
+        assert_eq!(handle.steps(), steps);
+    }
+}
+
+#[test]
+fn a_loaded_checkpoint_turns_a_running_one_back() {
+    let (mut optimizer, handle) = wrapped(&adam());
+    let mut module = step(two(), &mut optimizer, Of::A);
+    let saved = optimizer.into_bytes().expect("it can be saved");
+    for _ in 0..3 {
+        module = step(module, &mut optimizer, Of::Both);
+    }
+    let mut optimizer = optimizer.from_bytes(saved).expect("it can be loaded");
+    step(module, &mut optimizer, Of::Both);
+    assert_eq!(handle.steps(), 2);
+}
+
+#[test]
+fn a_checkpoint_outlives_its_file() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let file = folder.path().join("optimizer.bpk");
+    let (mut optimizer, _) = wrapped(&adam());
+    let module = step(two(), &mut optimizer, Of::Both);
+    optimizer.save(&file).expect("it can be saved");
+    let (other, handle) = wrapped(&adam());
+    let record = OptimizerRecord::load(&file).expect("it can be loaded");
+    let mut optimizer = other.load_record(record);
+    let module = step(module, &mut optimizer, Of::A);
+    std::fs::remove_file(&file).expect("it is there");
+    optimizer.into_bytes().expect("it can be saved again");
+    step(module, &mut optimizer, Of::B);
+    assert_eq!(handle.steps(), 3);
+}
+
+#[test]
+fn a_checkpoint_of_another_optimizer_is_refused() {
+    let (mut optimizer, _) = wrapped(&DescentConfig::new(MomentumConfig::torch()));
+    let module = step(two(), &mut optimizer, Of::Both);
+    let saved = optimizer.into_bytes().expect("it can be saved");
+    let (other, _) = wrapped(&adam());
+    let mut optimizer = other.from_bytes(saved).expect("it can be read");
+    let refused = catch_unwind(AssertUnwindSafe(|| step(module, &mut optimizer, Of::Both)))
+        .expect_err("Adam cannot go on from momentum");
+    let message = refused.downcast_ref::<String>().expect("a message");
+    assert!(
+        message.contains("the saved descent is `momentum`"),
+        "{message}"
+    );
+    assert!(
+        message.contains("build it from the same config"),
+        "{message}"
+    );
+}
+
+#[test]
+fn what_was_refused_can_be_seen() {
+    let mut ramp = Ramp::new(3);
+    (ramp.start_factor, ramp.end_factor) = (1.0, 2.0);
+    let (mut optimizer, handle) = wrapped(&adam().with_schedule("beta_1", Schedule::Linear(ramp)));
+    assert_eq!(handle.last_outcome(), None);
+    let mut module = step(two(), &mut optimizer, Of::Both);
+    assert_eq!(handle.last_outcome(), Some(Outcome::Stepped));
+    for _ in 0..3 {
+        module = step(module, &mut optimizer, Of::Both);
+    }
+    let last = handle.last_outcome();
+    assert!(matches!(last, Some(Outcome::Refused(_))), "{last:?}");
+}
