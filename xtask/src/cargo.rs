@@ -22,17 +22,25 @@ pub(crate) fn target_directory() -> PathBuf {
 /// `cargo SUBCOMMAND` on this workspace, in the current directory: paths that a user gave keep
 /// their meaning.
 pub(crate) fn cargo(subcommand: &str) -> Command {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.arg(subcommand);
-    if subcommand != "fmt" {
-        let manifest = workspace().join("Cargo.toml");
-        command.arg("--manifest-path").arg(manifest);
-    } else {
+    if subcommand == "fmt" {
         // `cargo fmt --manifest-path` formats the one package, which a virtual manifest has not.
-        command.current_dir(workspace());
+        let mut command = program();
+        command.arg(subcommand).current_dir(workspace());
+        return command;
     }
+    cargo_in(workspace(), subcommand)
+}
+
+/// `cargo SUBCOMMAND` on the project of another directory.
+pub(crate) fn cargo_in(project: &Path, subcommand: &str) -> Command {
+    let mut command = program();
+    let manifest = project.join("Cargo.toml");
+    command.arg(subcommand).arg("--manifest-path").arg(manifest);
     command
+}
+
+fn program() -> Command {
+    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
 /// Ends this program by running another: its exit code is ours, and so is the death by a signal.

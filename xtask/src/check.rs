@@ -22,13 +22,26 @@ pub(crate) fn run() -> Result<ExitCode> {
     test::run_flex_built_with_all()
 }
 
-fn checks() -> [(&'static str, Command); 3] {
+fn checks() -> [(&'static str, Command); 5] {
     let mut format = cargo("fmt");
     format.args(["--all", "--check"]);
     let mut lints = cargo("clippy");
     lints
         .args(["--workspace", "--all-targets"])
         .arg(test::ALL_BACKENDS)
+        .args(["--", "-D", "warnings"]);
+    // Without a build of what was packed: Burn would be built anew, and the consumer of the tests
+    // builds the same sources. Offline, for by now everything is there.
+    let mut package = cargo("package");
+    package
+        .args(["-p", "downhill", "--allow-dirty"])
+        .args(["--no-verify", "--offline"]);
+    // Burn keeps its std: burn-optim 0.22.1 does not compile without (src/optim/module/
+    // module_optimizer.rs:44 says `String`, of which line 12 imports no more than `ToString`).
+    let mut without_std = cargo("clippy");
+    without_std
+        .args(["-p", "downhill", "--lib"])
+        .args(["--no-default-features", "--features", "burn/std"])
         .args(["--", "-D", "warnings"]);
     let mut documentation = cargo("doc");
     documentation
@@ -38,6 +51,40 @@ fn checks() -> [(&'static str, Command); 3] {
     [
         ("format", format),
         ("lints", lints),
+        ("package", package),
+        ("without std", without_std),
         ("documentation", documentation),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_package_is_sources_with_documents_and_licences() {
+        let mut list = cargo("package");
+        list.args(["-p", "downhill", "--allow-dirty", "--list", "--offline"]);
+        let output = list.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let files = String::from_utf8(output.stdout).unwrap();
+        let others = ["src/", "Cargo.", ".cargo_vcs_info.json"];
+        let documents: Vec<_> = files
+            .lines()
+            .filter(|file| !others.iter().any(|other| file.starts_with(other)))
+            .collect();
+        let expected = [
+            "LICENSE-APACHE",
+            "LICENSE-MIT",
+            "OPTIMIZERS.md",
+            "README.md",
+        ];
+        assert_eq!(documents, expected);
+        let library = crate::cargo::workspace().join("crates/downhill");
+        for licence in &expected[..2] {
+            let packed = std::fs::read(library.join(licence)).unwrap();
+            let licence = crate::cargo::workspace().join(licence);
+            assert_eq!(packed, std::fs::read(licence).unwrap());
+        }
+    }
 }

@@ -8,14 +8,16 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::arguments::Backend;
-use crate::cargo::{cargo, exit_code, line, run as run_command};
+use crate::cargo::{cargo, cargo_in, exit_code, line, run as run_command};
+use crate::cargo::{target_directory, workspace};
 use crate::say;
 use crate::summary::{Outcome, Part, Summary};
 use crate::vulkan::{self, Driver, System};
 
 /// Run the tests on every backend, or on those named
 ///
-/// flex also runs the tests of the crates themselves, their examples and documentation included.
+/// flex also runs the tests of the crates themselves, their examples and documentation included, and
+/// a project outside the workspace that uses the optimizers (tests/consumer).
 /// wgpu needs a Vulkan driver. Where there is none, on Debian and Ubuntu a software driver is got: as
 /// root installed, else unpacked under target/vulkan, where nothing else is touched.
 ///
@@ -30,6 +32,11 @@ pub(crate) struct Arguments {
     /// Do not get a software Vulkan driver: fail where there is none
     #[arg(long)]
     no_setup: bool,
+
+    /// Only move each setting of the optimizers, on flex: print each with the change and the reference
+    /// that then is missed most, and by how much; fail where every reference is still met
+    #[arg(long, conflicts_with_all = ["backends", "no_setup"])]
+    mutate: bool,
 }
 
 /// The features with which all backends are built.
@@ -37,6 +44,10 @@ pub(crate) const ALL_BACKENDS: &str = "--features=downhill-tests/ndarray,downhil
 
 /// Runs all parts, then says how they ended.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    if arguments.mutate {
+        let parts = vec![part("mutations on flex".into(), mutations())?];
+        return sum_up(&Summary { parts });
+    }
     let backends = selected(&arguments.backends);
     // flex is there by default.
     let others = backends.iter().filter(|backend| **backend != Backend::Flex);
@@ -67,11 +78,16 @@ fn run_parts(backends: &[Backend], build: &[String], no_setup: bool) -> Result<E
                     .parts
                     .push(part("documentation".into(), documentation)?);
                 summary.parts.push(part(name, command)?);
+                summary.parts.push(part("consumer".into(), consumer())?);
             }
             Backend::Ndarray => summary.parts.push(part(name, command)?),
             Backend::Wgpu => summary.parts.push(wgpu(name, command, no_setup)?),
         }
     }
+    sum_up(&summary)
+}
+
+fn sum_up(summary: &Summary) -> Result<ExitCode> {
     writeln!(io::stdout(), "\n{summary}")?;
     Ok(summary.exit_code())
 }
@@ -127,8 +143,8 @@ fn wgpu(name: String, mut command: Command, no_setup: bool) -> Result<Part> {
     }
 }
 
-/// All parts build the same: the whole workspace with the backends that are tested. Another
-/// selection of packages or features would build Burn anew for each part.
+/// All parts but the consumer build the same: the whole workspace with the backends that are tested.
+/// Another selection of packages or features would build Burn anew for each part.
 fn cargo_test(build: &[String], backend: Backend) -> Command {
     let mut command = cargo("test");
     command
@@ -167,6 +183,29 @@ fn backend_tests(build: &[String], backend: Backend) -> Command {
     command
 }
 
+/// The one case that moves each setting, with what it prints.
+fn mutations() -> Command {
+    let mut command = cargo_test(&[], Backend::Flex);
+    let case = format!("{}::{}", MUTATIONS[0], MUTATIONS[1]);
+    command.args(["--test", "backends", "--", "--nocapture", "--exact", &case]);
+    command
+}
+
+/// Its module and its name.
+const MUTATIONS: [&str; 2] = [
+    "optimizer_settings",
+    "a_setting_that_is_moved_leaves_its_reference",
+];
+
+/// The project that uses the optimizers as a stranger would: what the workspace gives its members,
+/// features of Burn above all, must not be what makes them work. So it builds beside.
+fn consumer() -> Command {
+    let mut command = cargo_in(&workspace().join("tests/consumer"), "run");
+    let target = target_directory().join("consumer");
+    command.arg("--target-dir").arg(target);
+    command
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,6 +239,34 @@ mod tests {
         assert_eq!(
             line(&backend_tests(&features, Backend::Wgpu)),
             format!("{build} --test backends -- wgpu")
+        );
+        assert_eq!(
+            line(&mutations()),
+            "test --workspace --no-fail-fast --test backends -- --nocapture --exact \
+             optimizer_settings::a_setting_that_is_moved_leaves_its_reference"
+        );
+    }
+
+    /// A name that is none runs nothing, and that passes.
+    #[test]
+    fn the_case_that_moves_settings_is_there() {
+        let [module, case] = MUTATIONS;
+        let file = workspace().join("tests").join(module).with_extension("rs");
+        let text = std::fs::read_to_string(file).unwrap();
+        assert!(text.contains(&format!("#[test]\nfn {case}()")));
+    }
+
+    #[test]
+    fn the_consumer_shares_nothing_with_the_workspace() {
+        let command = consumer();
+        let target = target_directory().join("consumer").display().to_string();
+        assert_eq!(arguments(&command), ["run", "--target-dir", &target]);
+        let manifest = workspace().join("tests/consumer/Cargo.toml");
+        assert!(command.get_args().any(|argument| *argument == *manifest));
+        let text = std::fs::read_to_string(manifest).unwrap();
+        assert!(
+            text.contains("\n[workspace]\n"),
+            "it has no workspace of its own"
         );
     }
 

@@ -1,0 +1,94 @@
+//! A network of one's own learns a sine, once with an optimizer of downhill in Burn's
+//! `ModuleOptimizer` and once with a whole `Descent`.
+
+use std::error::Error;
+
+use burn::module::Module;
+use burn::nn::{Linear, LinearConfig};
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor};
+use downhill::schedule::WarmUp;
+use downhill::{AdaBeliefConfig, AdamConfig, DescentConfig, Outcome, Preset, Schedule};
+
+#[derive(Module, Debug)]
+struct Network {
+    hidden: Linear,
+    output: Linear,
+}
+
+impl Network {
+    fn new(device: &Device) -> Self {
+        device.seed(7);
+        Self {
+            hidden: LinearConfig::new(1, 16).init(device),
+            output: LinearConfig::new(16, 1).init(device),
+        }
+    }
+
+    /// Points as `[points, 1]`.
+    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        self.output.forward(self.hidden.forward(x).tanh())
+    }
+
+    fn loss(&self, x: &Tensor<2>) -> Tensor<1> {
+        (self.forward(x.clone()) - x.clone().sin()).square().mean()
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let device = Device::flex().autodiff();
+    let points: Vec<f32> = (0..64).map(|index| index as f32 / 10.0 - 3.2).collect();
+    let x = Tensor::<1>::from_floats(points.as_slice(), &device).unsqueeze_dim(1);
+    let loss_of = |network: &Network| -> f32 { network.loss(&x).into_scalar() };
+
+    let config = AdaBeliefConfig {
+        learning_rate: 0.02,
+        ..AdaBeliefConfig::optax()
+    };
+    let mut optimizer = config.init()?;
+    let mut network = Network::new(&device);
+    let before = loss_of(&network);
+    for _ in 0..300 {
+        let gradients = GradientsParams::from_grads(network.loss(&x).backward(), &network);
+        network = optimizer.step(config.learning_rate, network, gradients);
+    }
+    fell("AdaBelief", before, loss_of(&network))?;
+
+    let mut adamw = AdamConfig::adamw(Preset::Torch)?;
+    adamw.learning_rate = 0.02;
+    let warm_up = WarmUp {
+        steps: 20,
+        start_factor: 0.05,
+        then: Box::new(Schedule::Constant),
+    };
+    let mut descent = DescentConfig::new(adamw)
+        .without_decay_of_vectors()
+        .clipping_global_norm(1.0)
+        .with_schedule("learning_rate", Schedule::WarmUp(warm_up))
+        .with_ema(0.9)
+        .build()?;
+    let mut network = Network::new(&device);
+    let before = loss_of(&network);
+    for step in 0..300 {
+        let gradients = GradientsParams::from_grads(network.loss(&x).backward(), &network);
+        let outcome;
+        (network, outcome) = descent.step(network, gradients);
+        if outcome != Outcome::Stepped {
+            return Err(format!("step {step}: {outcome:?}").into());
+        }
+    }
+    fell(
+        "AdamW, its weights averaged",
+        before,
+        loss_of(&descent.evaluation(network)),
+    )
+}
+
+fn fell(what: &str, before: f32, after: f32) -> Result<(), Box<dyn Error>> {
+    println!("{what}: the loss fell from {before:.4} to {after:.4}");
+    // So written, a loss that is not a number fails too.
+    if after < 0.05 * before {
+        return Ok(());
+    }
+    Err(format!("{what}: {before} to {after} is too little").into())
+}
