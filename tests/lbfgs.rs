@@ -178,7 +178,6 @@ fn follow(case: &Case, function: &Function, split: &[usize]) {
         let expected = [step.parameters.clone(), vec![step.initial_loss]].concat();
         let away = distance(&found, &expected);
         assert!(away < most, "{title}: {away:e} away");
-        eprintln!("XX {away:e} {title}");
     }
 }
 

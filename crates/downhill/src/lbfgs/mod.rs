@@ -46,12 +46,12 @@ use vector::Vector;
 /// full batch, or one batch per call, and no fresh dropout.
 ///
 /// Scheme and defaults are those of PyTorch 2.15 (`torch/optim/lbfgs.py`). Compared in `f64` on
-/// Rosenbrock's function and a quadratic one whose condition is 1e4, for up to 48 iterations, losses
-/// and parameters stay within 1e-10 of it without a line search and within 1e-9 with one, and
-/// iterations and evaluations are as many. That is what rounding does there: the largest distance
-/// seen was 2.3e-11. It departs from PyTorch where something is not finite (there the numbers run on,
-/// here it stops, see [`LbfgsStop::NotFinite`]), and in narrower types, where what was summed per
-/// parameter is combined in `f64`.
+/// Rosenbrock's function, a quadratic one whose condition is 1e4 and two that mislead a line search,
+/// for up to 48 iterations, losses and parameters stay within 1e-10 of it without a line search and
+/// within 1e-9 with one, and iterations and evaluations are as many. That is what rounding does there:
+/// the largest distance seen was 2.3e-11. It departs from PyTorch where something is not finite (there
+/// the numbers run on, here it stops, see [`LbfgsStop::NotFinite`]), and in narrower types, where what
+/// was summed per parameter is combined in `f64`.
 ///
 /// Any rank and shape. Only trained parameters with a gradient take part; where a gradient is missing
 /// later, it is 0. State: two tensors per parameter, and two more for each pair of the history. Each
