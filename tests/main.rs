@@ -7,6 +7,8 @@ mod backend;
 mod burn_presets;
 mod command;
 mod contract;
+#[cfg(feature = "flex")]
+mod descent;
 mod lbfgs;
 #[cfg(feature = "flex")]
 mod learner;

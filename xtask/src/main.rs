@@ -40,8 +40,8 @@ struct Arguments {
 enum Command {
     Train(train::Arguments),
     Test(test::Arguments),
-    /// Check format, lints, package and documentation, then run the tests on flex; stop at the first
-    /// failure
+    /// Check format, lints, package, build without std and documentation, then run the tests on flex;
+    /// stop at the first failure
     ///
     /// Exit codes: 0 all passed, 1 one failed, 5 cargo could not be run.
     Check,

@@ -230,6 +230,7 @@ impl MethodPlan {
 
 /// The typed settings, and the layers with the settings that nobody wrote.
 fn complete(layers: &Layers) -> Result<(TrainingConfig, Layers), TrainError> {
+    let layers = &without_defaults_under_a_preset(layers);
     let value = Value::Table(layers.table.clone());
     let defaults = as_table(&TrainingConfig::default());
     let config: TrainingConfig = serde_path_to_error::deserialize(value).map_err(|error| {
@@ -251,11 +252,36 @@ fn complete(layers: &Layers) -> Result<(TrainingConfig, Layers), TrainError> {
             origin.clone_from(written);
         } else if let Some(preset) = &preset
             && path.starts_with("optimizer.")
+            // These have a preset of their own.
+            && !path.contains(".others.")
         {
             origin.clone_from(preset);
         }
     }
     Ok((config, full))
+}
+
+/// The layers in which a preset that somebody wrote is not hidden by the optimizer's defaults.
+fn without_defaults_under_a_preset(layers: &Layers) -> Layers {
+    let mut layers = layers.clone();
+    let Some(Value::Table(optimizers)) = layers.table.get_mut("optimizer") else {
+        return layers;
+    };
+    for (name, settings) in optimizers {
+        let Value::Table(settings) = settings else {
+            continue;
+        };
+        if !settings.contains_key("preset") {
+            continue;
+        }
+        settings.retain(|setting, _| {
+            let path = format!("optimizer.{name}.{setting}");
+            layers.origins.get(&path).map(String::as_str) != Some("default")
+        });
+        let own = format!("optimizer.{name}.");
+        (layers.origins).retain(|path, origin| !path.starts_with(&own) || origin != "default");
+    }
+    layers
 }
 
 /// The preset of the optimizer that somebody wrote, with where it was written.
@@ -399,4 +425,30 @@ fn changes(base: &Layers, layers: &Layers) -> Vec<String> {
         .filter(|leaf| !shared.contains(leaf))
         .map(|(path, value)| format!("{path} = {value}"))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preset_of_the_default_optimizer_counts() {
+        let mut layers = Layers::default();
+        layers.lay(&as_table(&TrainingConfig::default()), "default");
+        let written = "optimizer.sgd = { preset = 'torch', weight_decay = { l2 = 0.5 } }";
+        layers.lay(&written.parse().unwrap(), "file");
+        let (config, layers) = complete(&layers).unwrap();
+        let torch = downhill::SgdConfig {
+            weight_decay: downhill::WeightDecay::L2(0.5),
+            ..downhill::SgdConfig::torch()
+        };
+        assert_ne!(
+            torch.learning_rate,
+            downhill::SgdConfig::book().learning_rate
+        );
+        assert_eq!(config.optimizer, torch.into());
+        let origin = |setting: &str| layers.origin(&format!("optimizer.sgd.{setting}"));
+        assert_eq!(origin("learning_rate"), Some("preset torch from file"));
+        assert_eq!(origin("weight_decay"), Some("file"));
+    }
 }

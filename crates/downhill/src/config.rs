@@ -127,11 +127,18 @@ macro_rules! configs {
             }
 
             /// Gives a numeric setting another value. `false` where the optimizer has none of this
-            /// name.
+            /// name. The rate and decay of Muon's `others` go with those of matrices.
             pub fn set(&mut self, setting: &str, value: f64) -> bool {
-                match self {
+                let old = self.get(setting);
+                let is_set = match self {
                     $(Self::$variant(config) => Settings::set(config, setting, value),)+
+                };
+                if let (Self::Muon(config), Some(old)) = (self, old)
+                    && is_set
+                {
+                    config.set_others(setting, old, value);
                 }
+                is_set
             }
 
             /// The optimizer for all parameters of a module.

@@ -42,7 +42,7 @@
 //! # A whole module at once
 //!
 //! What must see all parameters is a [`Descent`], made from a [`DescentConfig`]: clipping by the norm
-//! of all gradients, optimizers that estimate their rate from all parameters ([`Prodigy`],
+//! of all gradients, optimizers that estimate their rate from all parameters of a group ([`Prodigy`],
 //! [`DAdaptAdam`], [`Dog`], [`Dowg`]), groups with settings of their own, [schedules](schedule) for the
 //! rate and any other number, accumulation, skipping of gradients that are not finite, averages of the
 //! weights, lookahead, cautious steps; saved and loaded bit for bit. [`SamConfig`] stands beside it.

@@ -145,7 +145,8 @@ impl DescentConfig {
         }
     }
 
-    /// No weight decay for biases and norms: for parameters of rank 1 and less.
+    /// No weight decay for biases and norms: for parameters of rank 1 and less. A group like any
+    /// other: where a parameter is in several, the last counts alone.
     pub fn without_decay_of_vectors(self) -> Self {
         self.with_setting(Parameters::RankAtMost(1), "weight_decay", 0.0)
     }
@@ -176,7 +177,7 @@ impl DescentConfig {
         self
     }
 
-    /// These parameters stay as they are.
+    /// These parameters stay as they are, unless a later group has them, too.
     pub fn freezing(mut self, parameters: Parameters) -> Self {
         self.groups.push(Group {
             parameters,

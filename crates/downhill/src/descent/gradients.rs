@@ -173,7 +173,7 @@ fn adaptively(slot: &Slot, clip: &AdaptiveClip) -> Tensor<1> {
     let elements = slot.gradient.dims();
     // A vector is one unit; and a cube with its units last has, as in optax, two axes of them.
     let shape = match (clip.units, slot.shape.as_slice()) {
-        (_, [] | [_]) => [1, 1, elements[0]],
+        (_, shape) if shape.iter().filter(|axis| **axis > 1).count() <= 1 => [1, 1, elements[0]],
         (Units::Last, &[inputs, heads, units]) => [inputs, heads * units, 1],
         (units, shape) => units.split(shape),
     };

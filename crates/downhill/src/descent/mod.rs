@@ -36,7 +36,7 @@ pub use select::Parameters;
 pub(crate) use gradients::global_norm;
 pub(crate) use kept::Kept;
 pub(crate) use slots::{Slot, collect, map_values};
-use slots::{sum, write_back};
+use slots::{add_pending, sum, write_back};
 
 use crate::rule::{DynRule, Parameter, Real};
 use crate::{InvalidHyperparameter, OptimizerConfig, ScheduleFree};
@@ -153,7 +153,8 @@ impl Descent {
             groups.push(Member::new(base, group.frozen)?);
         }
         for setting in config.schedules.keys() {
-            if groups.iter().all(|group| group.base.get(setting).is_none()) {
+            // A decay of no kind has a number, 0, but takes no other.
+            if (groups.iter()).all(|group| !group.base.clone().set(setting, 1.0)) {
                 return Err(unknown(&config.optimizer, setting));
             }
         }
@@ -181,6 +182,11 @@ impl Descent {
         mut gradients: GradientsParams,
         rate: Option<f64>,
     ) -> (M, Outcome) {
+        if self.is_due() {
+            add_pending(&module, &mut gradients, |path| {
+                (self.kept.get(path)).is_some_and(|kept| kept.gradient.is_some())
+            });
+        }
         let mut slots = collect(&module, &mut gradients);
         slots.retain(|slot| !self.groups[self.group_of(slot)].frozen);
         if self.config.non_finite == NonFinite::Skip {
@@ -303,6 +309,11 @@ impl Descent {
     /// Builds each group's rule at its settings of the next step. The learning rate is none of
     /// them: it is an argument of the step and may be 0.
     fn follow_schedules(&mut self) -> Result<(), InvalidHyperparameter> {
+        for group in &self.groups {
+            if let Some(rate) = self.scheduled(&group.base, "learning_rate") {
+                crate::hyperparameter::not_negative("learning_rate", rate)?;
+            }
+        }
         let settings: Vec<&String> = (self.config.schedules.keys())
             .filter(|setting| *setting != "learning_rate")
             .collect();
@@ -325,18 +336,23 @@ impl Descent {
         Ok(())
     }
 
+    /// Whether this call's gradients are the last before a step. More calls than are wanted may have
+    /// been loaded.
+    fn is_due(&self) -> bool {
+        self.accumulated + 1 >= self.config.accumulate.calls
+    }
+
     /// Takes the gradients in. Whether it is time to step, and then they are the mean or sum of all.
     fn accumulate(&mut self, slots: &mut [Slot]) -> bool {
-        let Accumulate { calls, form } = self.config.accumulate;
-        if calls == 1 {
+        let due = self.is_due();
+        if due && self.accumulated == 0 {
             return true;
         }
-        let share = match form {
-            AccumulateForm::Mean => 1.0 / calls as f64,
+        self.accumulated += 1;
+        let share = match self.config.accumulate.form {
+            AccumulateForm::Mean => 1.0 / self.accumulated as f64,
             AccumulateForm::Sum => 1.0,
         };
-        self.accumulated += 1;
-        let due = self.accumulated == calls;
         for slot in slots {
             let group = self.group_of(slot);
             let kept = self.kept_of(slot, group);
@@ -398,7 +414,8 @@ impl Descent {
             let (mut x, memory) = rule.step(rate, parameter, memory, &sums[group]);
             kept.rule = memory;
             if mask == StepMask::Cautious {
-                let (decayed, _) = (rule.weight_decay()).around(rate, before.clone(), gradient);
+                let (decay, rate) = rule.weight_decay_of(&slot.shape, rate);
+                let (decayed, _) = decay.around(rate, before.clone(), gradient);
                 x = cautiously(decayed, x, slot.gradient.clone());
             }
             for (stage, memory) in weights.iter().zip(&mut kept.weights) {

@@ -55,6 +55,8 @@ impl Descent {
         sink.push_scalar(COUNTS, "steps", Scalar::from(self.steps));
         sink.push_scalar(COUNTS, "accumulated", Scalar::from(self.accumulated));
         sink.push_scalar(COUNTS, "skipped", Scalar::from(self.skipped));
+        // The path of a module that is a parameter itself is empty, too.
+        sink.push_scalar(COUNTS, PATHS, Scalar::from(self.kept.len() as u64));
         for (path, kept) in &self.kept {
             kept.flatten(path, &mut sink);
         }
@@ -105,8 +107,9 @@ impl Descent {
         };
         let (steps, accumulated, skipped) =
             (count("steps")?, count("accumulated")?, count("skipped")?);
+        let number = count(PATHS)? as usize;
         let mut all = BTreeMap::new();
-        for path in paths.lines() {
+        for path in paths.split('\n').take(number) {
             let kept = self.read_kept(path, &mut source, device);
             let kept = kept.ok_or_else(|| DescentRecordError::Incomplete {
                 path: path.to_string(),

@@ -40,6 +40,43 @@ pub(crate) fn sum(numbers: Vec<Tensor<1>>) -> f64 {
     }
 }
 
+/// Adds a gradient of 0 for each trained parameter that has none but is chosen by its path.
+pub(crate) fn add_pending<M: Module>(
+    module: &M,
+    gradients: &mut GradientsParams,
+    chosen: impl Fn(&str) -> bool,
+) {
+    module.visit(&mut Pending {
+        path: Vec::new(),
+        gradients,
+        chosen,
+    });
+}
+
+struct Pending<'a, F> {
+    path: Vec<String>,
+    gradients: &'a mut GradientsParams,
+    chosen: F,
+}
+
+impl<F: Fn(&str) -> bool> ModuleVisitor for Pending<'_, F> {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_string());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let missing = || self.gradients.get::<D>(param.id).is_none();
+        if param.is_require_grad() && (self.chosen)(&self.path.join(".")) && missing() {
+            let nothing = param.base().inner().zeros_like();
+            self.gradients.register::<D>(param.id, nothing);
+        }
+    }
+}
+
 /// The trained parameters that have a gradient, in the order of the module; their gradients are
 /// taken out.
 pub(crate) fn collect<M: Module>(module: &M, gradients: &mut GradientsParams) -> Vec<Slot> {

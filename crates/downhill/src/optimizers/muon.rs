@@ -102,8 +102,10 @@ settings! {
         pub scale: MuonScale,
         /// Decay of matrices towards 0.
         pub weight_decay: WeightDecay,
-        /// The settings for parameters of other ranks than 2; of their learning rate what it is in
-        /// proportion to Muon's counts.
+        /// The settings for parameters of other ranks than 2. Of their learning rate, what it is in
+        /// proportion to Muon's counts; [`OptimizerConfig::set`](crate::OptimizerConfig::set) keeps
+        /// that of rate and decay. Written in part, what is absent is that of Adam's preset, which
+        /// may be named in it, and not that of Muon's.
         pub others: AdamConfig,
     }
     presets: optax, keras, torch
@@ -189,6 +191,27 @@ impl MuonConfig {
         })
     }
 
+    /// What a setting for all parameters does to the others: rate and decay keep their proportion
+    /// to those of matrices, and no decay is none.
+    pub(crate) fn set_others(&mut self, setting: &str, old: f64, new: f64) {
+        let scaled = |value: f64| match old == 0.0 {
+            true => value,
+            false => value * (new / old),
+        };
+        let others = &mut self.others;
+        match setting {
+            "learning_rate" => others.learning_rate = scaled(others.learning_rate),
+            "weight_decay" => {
+                let lambda = match new == 0.0 {
+                    true => 0.0,
+                    false => scaled(others.weight_decay.lambda()),
+                };
+                others.weight_decay = others.weight_decay.with_lambda(lambda);
+            }
+            _ => {}
+        }
+    }
+
     /// The factor on a step for a matrix of this shape.
     fn scale_of(&self, [inputs, outputs]: [usize; 2]) -> f64 {
         let (inputs, outputs) = (inputs as f64, outputs as f64);
@@ -220,6 +243,12 @@ fn orthogonal(x: Tensor<2>, config: &MuonConfig) -> Tensor<2> {
     if stands { x.transpose() } else { x }
 }
 
+impl Muon {
+    fn rate_of_others(&self, learning_rate: f64) -> f64 {
+        learning_rate * (self.config.others.learning_rate / self.config.learning_rate)
+    }
+}
+
 optimizer!(Muon);
 
 impl Rule for Muon {
@@ -236,14 +265,8 @@ impl Rule for Muon {
     ) -> (Tensor<1>, Memory) {
         let config = &self.config;
         let &[rows, columns] = parameter.shape else {
-            let proportion = config.others.learning_rate / config.learning_rate;
-            return Rule::step(
-                &self.others,
-                learning_rate * proportion,
-                parameter,
-                memory,
-                &[],
-            );
+            let rate = self.rate_of_others(learning_rate);
+            return Rule::step(&self.others, rate, parameter, memory, &[]);
         };
         let (x, g) =
             (config.weight_decay).around(learning_rate, parameter.value, parameter.gradient);
@@ -273,7 +296,18 @@ impl Rule for Muon {
         let x = x - step.reshape([rows * columns]).mul_scalar(rate);
         (config.weight_decay.after(learning_rate, x), memory)
     }
+
     fn weight_decay(&self) -> WeightDecay {
         self.config.weight_decay
+    }
+
+    fn weight_decay_of(&self, shape: &[usize], learning_rate: f64) -> (WeightDecay, f64) {
+        match shape {
+            [_, _] => (self.config.weight_decay, learning_rate),
+            _ => (
+                self.config.others.weight_decay,
+                self.rate_of_others(learning_rate),
+            ),
+        }
     }
 }

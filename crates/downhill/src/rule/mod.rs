@@ -72,6 +72,12 @@ pub trait Rule: Clone + Send + Sync + 'static {
     fn weight_decay(&self) -> WeightDecay {
         WeightDecay::None
     }
+
+    /// The decay that acts on a parameter of this shape, and at which learning rate, where that is
+    /// not the same for all.
+    fn weight_decay_of(&self, _shape: &[usize], learning_rate: f64) -> (WeightDecay, f64) {
+        (self.weight_decay(), learning_rate)
+    }
 }
 
 /// A step of a parameter that shares its sums with no other.
@@ -113,7 +119,7 @@ pub(crate) trait DynRule: Send + Sync {
         memory: Memory,
         sums: &[f64],
     ) -> (Tensor<1>, Memory);
-    fn weight_decay(&self) -> WeightDecay;
+    fn weight_decay_of(&self, shape: &[usize], learning_rate: f64) -> (WeightDecay, f64);
 }
 
 impl<R: Rule> DynRule for R {
@@ -144,7 +150,7 @@ impl<R: Rule> DynRule for R {
         Rule::step(self, learning_rate, parameter, memory, sums)
     }
 
-    fn weight_decay(&self) -> WeightDecay {
-        Rule::weight_decay(self)
+    fn weight_decay_of(&self, shape: &[usize], learning_rate: f64) -> (WeightDecay, f64) {
+        Rule::weight_decay_of(self, shape, learning_rate)
     }
 }
