@@ -2,7 +2,8 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use downhill_data::ImageSet;
-use downhill_model::loss::one_hot;
+use downhill_model::loss::{self, one_hot};
+use downhill_model::{KeepMask, Mlp};
 
 use crate::Backend;
 
@@ -73,6 +74,18 @@ impl DeviceSet {
             Pixels::Packed(words) => unpack(&words.clone().select(0, rows.clone())),
         };
         (images, self.targets.clone().select(0, rows))
+    }
+
+    /// The loss of an update on these rows, `[1]`: the mean cross-entropy with the penalty on the
+    /// weights. Units are dropped as `keep_mask` says, running statistics take the batch in.
+    pub fn loss(&self, model: &mut Mlp, rows: &[usize], keep_mask: &mut KeepMask<'_>) -> Tensor<1> {
+        let (images, targets) = self.batch(rows);
+        let logits = model.forward(Tensor::from_inner(images), keep_mask);
+        let loss = loss::cross_entropy(logits, Tensor::from_inner(targets));
+        match model.penalty() {
+            Some(penalty) => loss + penalty,
+            None => loss,
+        }
     }
 
     /// Images, targets and labels, `[rows]`, of consecutive rows.

@@ -4,7 +4,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use downhill::DescentConfig;
 use downhill_data::{Batches, DataError, Purpose, Stream};
-use downhill_model::{Mlp, loss};
+use downhill_model::Mlp;
 use downhill_report::record::{Evaluation, Outcome, RunEnd};
 
 use crate::TrainError;
@@ -74,15 +74,11 @@ impl Training<'_> {
         let mut losses = Losses::default();
         for update in 1..=training.updates {
             // Batches and masks are counted from 0.
-            let (images, targets) = self.train.batch(&batches.indices(update - 1));
+            let rows = batches.indices(update - 1);
             let mut masks = Stream::new(self.seed, Purpose::DropoutMask, update - 1);
             let mut keep_mask = |length, probability| masks.keep_mask(length, probability);
 
-            let logits = model.forward(Tensor::from_inner(images), &mut keep_mask);
-            let mut loss = loss::cross_entropy(logits, Tensor::from_inner(targets));
-            if let Some(penalty) = model.penalty() {
-                loss = loss + penalty;
-            }
+            let loss = self.train.loss(&mut model, &rows, &mut keep_mask);
             losses.push(loss.clone().inner());
             let gradients = GradientsParams::from_grads(loss.backward(), &model);
             let outcome;
