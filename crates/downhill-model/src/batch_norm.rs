@@ -66,7 +66,7 @@ impl BatchNorm {
         })
     }
 
-    fn epsilon(&self) -> f64 {
+    pub(crate) fn epsilon(&self) -> f64 {
         match self.convention {
             BatchNormConvention::Torch => 1e-5,
             BatchNormConvention::Book | BatchNormConvention::None => 1e-6,
@@ -81,25 +81,33 @@ impl BatchNorm {
     /// With a batch of one image, which has no variance.
     pub fn train(&mut self, x: Tensor<2>) -> Tensor<2> {
         let batch = x.dims()[0];
-        assert!(
-            batch > 1,
-            "batch normalization needs at least 2 images, got {batch}"
-        );
+        check(batch);
         let mean = x.clone().mean_dim(0);
         let centred = x - mean.clone();
         let variance = centred.clone().square().mean_dim(0);
 
-        let seen_variance = match self.convention {
-            BatchNormConvention::Torch => {
-                (variance.clone()).mul_scalar(batch as f64 / (batch as f64 - 1.0))
-            }
-            BatchNormConvention::Book | BatchNormConvention::None => variance.clone(),
-        };
         take_in(&mut self.running_mean, mean);
+        let seen_variance = variance.clone().mul_scalar(self.correction(batch));
         take_in(&mut self.running_variance, seen_variance);
 
         let normalized = centred / variance.add_scalar(self.epsilon()).sqrt();
         self.scale_and_shift(normalized)
+    }
+
+    /// Takes the mean and the biased variance of a batch, `[units]` each, into the running ones.
+    #[cfg(feature = "flex")]
+    pub(crate) fn see(&mut self, mean: &[f32], variance: &[f32], batch: usize) {
+        let correction = self.correction(batch) as f32;
+        take_in_numbers(&mut self.running_mean, mean, 1.0);
+        take_in_numbers(&mut self.running_variance, variance, correction);
+    }
+
+    /// What the biased variance of a batch is multiplied by before it is taken in.
+    fn correction(&self, batch: usize) -> f64 {
+        match self.convention {
+            BatchNormConvention::Torch => batch as f64 / (batch as f64 - 1.0),
+            BatchNormConvention::Book | BatchNormConvention::None => 1.0,
+        }
     }
 
     /// Evaluation: normalizes `x`, `[batch, units]`, by the running statistics.
@@ -121,4 +129,29 @@ fn take_in(running: &mut Param<Tensor<1>>, seen: Tensor<2>) {
     let seen = seen.squeeze_dim(0).mul_scalar(1.0 - KEPT);
     // Detached, or the history of all batches would hang on it.
     *running = (running.clone()).map(|kept| (kept.mul_scalar(KEPT) + seen).detach());
+}
+
+/// The same for numbers on the host.
+#[cfg(feature = "flex")]
+fn take_in_numbers(running: &mut Param<Tensor<1>>, seen: &[f32], correction: f32) {
+    let (kept_share, seen_share) = (KEPT as f32, (1.0 - KEPT) as f32);
+    *running = running.clone().map(|kept| {
+        let device = kept.device();
+        let kept = kept.into_data();
+        let kept = kept.as_slice::<f32>().expect("numbers of this type");
+        let numbers: Vec<f32> = (kept.iter().zip(seen))
+            .map(|(kept, seen)| kept * kept_share + seen * correction * seen_share)
+            .collect();
+        Tensor::from_floats(numbers.as_slice(), &device)
+    });
+}
+
+/// # Panics
+///
+/// With a batch of one image, which has no variance.
+pub(crate) fn check(batch: usize) {
+    assert!(
+        batch > 1,
+        "batch normalization needs at least 2 images, got {batch}"
+    );
 }

@@ -33,6 +33,8 @@ mod batch_norm;
 mod config;
 mod decay;
 mod dropout;
+#[cfg(feature = "flex")]
+mod fused;
 mod initialization;
 pub mod loss;
 mod mlp;
@@ -42,5 +44,7 @@ pub use batch_norm::{BatchNorm, BatchNormConvention};
 pub use config::{InvalidModel, MlpConfig};
 pub use decay::DecaySplit;
 pub use dropout::{DropoutConfig, DropoutKind, KeepMask};
+#[cfg(feature = "flex")]
+pub use fused::SparseImages;
 pub use initialization::Initialization;
 pub use mlp::{HiddenLayer, Mlp};

@@ -110,6 +110,12 @@ impl Mlp {
         self.output.forward(x)
     }
 
+    /// What is not in its parameters: activation, dropout, weight decay.
+    #[cfg(feature = "flex")]
+    pub(crate) fn settings(&self) -> (Activation, DropoutConfig, f64) {
+        (self.activation, self.dropout, self.weight_decay)
+    }
+
     /// The penalty `weight_decay / 2 * sum(w^2)` over the weights of all layers, `[1]`, to be added
     /// to the loss; nothing where there is no weight decay.
     pub fn penalty(&self) -> Option<Tensor<1>> {

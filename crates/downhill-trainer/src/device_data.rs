@@ -2,6 +2,8 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use downhill_data::ImageSet;
+#[cfg(feature = "flex")]
+use downhill_model::SparseImages;
 use downhill_model::loss::{self, one_hot};
 use downhill_model::{KeepMask, Mlp};
 
@@ -29,6 +31,9 @@ pub struct DeviceSet {
 enum Pixels {
     /// `[images, pixels]`.
     Floats(Tensor<2>),
+    /// Those that are not black, as bytes on the host: for the network as one operation on flex.
+    #[cfg(feature = "flex")]
+    Sparse(SparseImages),
     /// Four pixels of a byte each in one number, the first in the lowest bits: `[images, pixels /
     /// 4]`. A quarter of the memory, for sets that would not fit into one buffer of the GPU.
     Packed(Tensor<2, Int>),
@@ -39,7 +44,9 @@ impl DeviceSet {
     pub fn new(set: &ImageSet, backend: Backend, device: &Device) -> Self {
         let (images, size) = (set.len(), set.image_size());
         let too_large = size_of::<f32>() * images * size > WGPU_BUFFER;
-        let pixels = if backend == Backend::Wgpu && too_large && size.is_multiple_of(4) {
+        let pixels = if let Some(sparse) = Pixels::sparse(set, backend) {
+            sparse
+        } else if backend == Backend::Wgpu && too_large && size.is_multiple_of(4) {
             Pixels::packed(set.pixels(), [images, size], device)
         } else {
             Pixels::floats(set.pixels(), [images, size], device)
@@ -66,25 +73,47 @@ impl DeviceSet {
     /// The images, `[rows, pixels]`, and targets, `[rows, classes]`, of the rows given, each less
     /// than [`len`](Self::len).
     pub fn batch(&self, rows: &[usize]) -> (Tensor<2>, Tensor<2>) {
+        let device = self.targets.device();
         let numbers: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
-        let rows = TensorData::new(numbers, [rows.len()]);
-        let rows = Tensor::<1, Int>::from_data(rows, &self.targets.device());
+        let numbers = TensorData::new(numbers, [rows.len()]);
+        let numbers = Tensor::<1, Int>::from_data(numbers, &device);
         let images = match &self.pixels {
-            Pixels::Floats(pixels) => pixels.clone().select(0, rows.clone()),
-            Pixels::Packed(words) => unpack(&words.clone().select(0, rows.clone())),
+            Pixels::Floats(pixels) => pixels.clone().select(0, numbers.clone()),
+            #[cfg(feature = "flex")]
+            Pixels::Sparse(images) => dense(images, rows, &device),
+            Pixels::Packed(words) => unpack(&words.clone().select(0, numbers.clone())),
         };
-        (images, self.targets.clone().select(0, rows))
+        (images, self.targets.clone().select(0, numbers))
     }
 
     /// The loss of an update on these rows, `[1]`: the mean cross-entropy with the penalty on the
     /// weights. Units are dropped as `keep_mask` says, running statistics take the batch in.
     pub fn loss(&self, model: &mut Mlp, rows: &[usize], keep_mask: &mut KeepMask<'_>) -> Tensor<1> {
+        #[cfg(feature = "flex")]
+        if let Pixels::Sparse(images) = &self.pixels
+            && let Some(loss) = model.sparse_loss(images, rows, keep_mask)
+        {
+            return loss;
+        }
         let (images, targets) = self.batch(rows);
         let logits = model.forward(Tensor::from_inner(images), keep_mask);
         let loss = loss::cross_entropy(logits, Tensor::from_inner(targets));
         match model.penalty() {
             Some(penalty) => loss + penalty,
             None => loss,
+        }
+    }
+
+    /// The sum of a network's cross-entropy over all images, and how many it gets right, where both
+    /// can be had in one pass.
+    pub(crate) fn score(&self, model: &Mlp) -> Option<(f64, usize)> {
+        match &self.pixels {
+            #[cfg(feature = "flex")]
+            Pixels::Sparse(images) => model.sparse_score(images, 0..self.images),
+            _ => {
+                let _ = model;
+                None
+            }
         }
     }
 
@@ -95,6 +124,11 @@ impl DeviceSet {
     ) -> (Tensor<2>, Tensor<2>, Tensor<1, Int>) {
         let images = match &self.pixels {
             Pixels::Floats(pixels) => pixels.clone().slice([rows.clone()]),
+            #[cfg(feature = "flex")]
+            Pixels::Sparse(images) => {
+                let rows: Vec<usize> = rows.clone().collect();
+                dense(images, &rows, &self.targets.device())
+            }
             Pixels::Packed(words) => unpack(&words.clone().slice([rows.clone()])),
         };
         let targets = self.targets.clone().slice([rows.clone()]);
@@ -103,6 +137,18 @@ impl DeviceSet {
 }
 
 impl Pixels {
+    /// Where flex can have them.
+    #[cfg(feature = "flex")]
+    fn sparse(set: &ImageSet, backend: Backend) -> Option<Self> {
+        let images = || SparseImages::new(set.pixels(), set.image_size(), set.labels());
+        (backend == Backend::Flex).then(images)?.map(Self::Sparse)
+    }
+
+    #[cfg(not(feature = "flex"))]
+    fn sparse(_set: &ImageSet, _backend: Backend) -> Option<Self> {
+        None
+    }
+
     fn floats(bytes: &[u8], shape: [usize; 2], device: &Device) -> Self {
         let values: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect();
         Self::Floats(Tensor::from_data(TensorData::new(values, shape), device))
@@ -114,6 +160,13 @@ impl Pixels {
         let data = TensorData::new(words, [images, size / 4]);
         Self::Packed(Tensor::from_data(data, device))
     }
+}
+
+/// Pixels of some images, `[rows, pixels]`.
+#[cfg(feature = "flex")]
+fn dense(images: &SparseImages, rows: &[usize], device: &Device) -> Tensor<2> {
+    let data = TensorData::new(images.dense(rows), [rows.len(), images.size()]);
+    Tensor::from_data(data, device)
 }
 
 /// `[rows, words]` to `[rows, 4 * words]`.

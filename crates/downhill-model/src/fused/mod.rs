@@ -1,0 +1,137 @@
+//! The whole network as one operation, on the flex backend.
+//!
+//! ```text
+//! images.rs       pixels as bytes, those that are 0 left out
+//! network.rs      slices of the parameters; the layers forward
+//!   first_layer.rs  sums over the pixels that are not 0
+//!   product.rs      the other layers' matrix products
+//!   training.rs     loss and all gradients of a batch: softmax.rs, then the layers backward
+//!   evaluation.rs   loss and hits
+//! node.rs         what autodiff is told of it
+//! memory.rs, buffer.rs, transpose.rs, math.rs
+//! ```
+//!
+//! Within, a layer's numbers are `[units, images]`, so that a vector holds one unit of sixteen images:
+//! a batch of 128 fills its vectors, a layer of 100 units would not. Vector instructions are chosen at
+//! run time by `pulp`.
+
+mod buffer;
+mod evaluation;
+mod first_layer;
+mod images;
+mod math;
+mod memory;
+mod network;
+mod node;
+mod parameters;
+mod product;
+mod softmax;
+mod training;
+mod transpose;
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+use burn::tensor::Tensor;
+use pulp::Arch;
+
+pub use images::SparseImages;
+
+use crate::{KeepMask, Mlp};
+use evaluation::{AT_ONCE, Evaluate};
+use images::Pixels;
+use memory::with_workspace;
+use network::Batch;
+use parameters::Parameters;
+use training::Train;
+
+impl Mlp {
+    /// Training: the loss on some of the images, `[1]`, mean cross-entropy and penalty, with all that
+    /// its gradients need. The same as [`forward`](Self::forward), the [loss](crate::loss) and
+    /// [`penalty`](Self::penalty) to rounding, several times faster: the gradients are computed at
+    /// once, forward and backward, and autodiff sees a single operation.
+    ///
+    /// Nothing where it cannot be had so: where the network is not on the flex backend with autodiff,
+    /// its numbers are not `f32`, or its parameters do not lie row by row; then nothing has been done.
+    ///
+    /// # Panics
+    ///
+    /// Images of another size than the network's, rows or labels that are not there, no rows, a mask
+    /// of another length than asked for, or a single image where there is batch normalization.
+    pub fn sparse_loss(
+        &mut self,
+        images: &SparseImages,
+        rows: &[usize],
+        keep_mask: &mut KeepMask<'_>,
+    ) -> Option<Tensor<1>> {
+        let parameters = Parameters::tracked(self)?;
+        let network = parameters.network(self);
+        let pixels: Vec<Pixels<'_>> = rows.iter().map(|&row| images.pixels(row)).collect();
+        let labels: Vec<u8> = rows.iter().map(|&row| images.labels()[row]).collect();
+        let batch = Batch {
+            images: &pixels,
+            labels: &labels,
+            size: images.size(),
+        };
+        network.check(batch);
+        if network.layers.iter().any(|layer| layer.norm.is_some()) {
+            crate::batch_norm::check(rows.len());
+        }
+        let wanted = parameters.wanted();
+        let trained = with_workspace(network.layers.len(), |workspace| {
+            Arch::new().dispatch(Train {
+                network: &network,
+                wanted: &wanted,
+                batch,
+                keep_mask,
+                workspace,
+            })
+        });
+        drop(network);
+        let loss = node::loss(trained.loss, parameters.inputs(trained.gradients));
+        for (layer, statistics) in self.hidden.iter_mut().zip(trained.statistics) {
+            if let (Some(norm), Some(statistics)) = (&mut layer.norm, statistics) {
+                norm.see(&statistics.mean, &statistics.variance, rows.len());
+            }
+        }
+        Some(loss)
+    }
+
+    /// Evaluation: the sum of the cross-entropy over some of the images, and how many have the largest
+    /// logit at their label. Nothing changes.
+    ///
+    /// Nothing where it cannot be had so, as with [`sparse_loss`](Self::sparse_loss), here of a network
+    /// with or without autodiff.
+    ///
+    /// # Panics
+    ///
+    /// Images of another size than the network's, rows or labels that are not there.
+    pub fn sparse_score(&self, images: &SparseImages, rows: Range<usize>) -> Option<(f64, usize)> {
+        let parameters = Parameters::untracked(self)?;
+        let network = parameters.network(self);
+        let mut pixels: Vec<Pixels<'_>> = Vec::with_capacity(AT_ONCE);
+        let batches = |each: &mut dyn FnMut(Batch<'_>)| {
+            for first in rows.clone().step_by(AT_ONCE) {
+                let rows = first..rows.end.min(first + AT_ONCE);
+                pixels.clear();
+                pixels.extend(rows.clone().map(|row| images.pixels(row)));
+                let batch = Batch {
+                    images: &pixels,
+                    labels: &images.labels()[rows],
+                    size: images.size(),
+                };
+                network.check(batch);
+                each(batch);
+            }
+        };
+        Some(with_workspace(network.layers.len(), |workspace| {
+            Arch::new().dispatch(Evaluate {
+                network: &network,
+                workspace,
+                batches,
+            })
+        }))
+    }
+}

@@ -1,0 +1,175 @@
+//! What a network is to the fused path: slices of its parameters.
+
+use pulp::Simd;
+
+use super::images::Pixels;
+use super::memory::Workspace;
+use super::product::{Left, Product, Right, Start, panels};
+use super::transpose::transpose;
+use super::{buffer, first_layer, math};
+use crate::{Activation, DropoutConfig};
+
+/// A network, from the input on; the last layer gives the logits.
+#[derive(Debug)]
+pub(super) struct Network<'a> {
+    pub(super) layers: Vec<Layer<'a>>,
+    pub(super) activation: Activation,
+    pub(super) dropout: DropoutConfig,
+    pub(super) weight_decay: f64,
+}
+
+/// A linear layer, with its normalization.
+#[derive(Debug)]
+pub(super) struct Layer<'a> {
+    /// `[inputs, units]`.
+    pub(super) weight: &'a [f32],
+    /// `[units]`.
+    pub(super) bias: &'a [f32],
+    pub(super) inputs: usize,
+    pub(super) units: usize,
+    pub(super) norm: Option<Norm<'a>>,
+}
+
+/// A batch normalization, `[units]` each.
+#[derive(Debug)]
+pub(super) struct Norm<'a> {
+    pub(super) scale: &'a [f32],
+    pub(super) shift: &'a [f32],
+    pub(super) epsilon: f32,
+    pub(super) running_mean: &'a [f32],
+    pub(super) running_variance: &'a [f32],
+}
+
+/// Images of which most pixels are 0, with their labels.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Batch<'a> {
+    pub(super) images: &'a [Pixels<'a>],
+    pub(super) labels: &'a [u8],
+    /// Pixels of an image.
+    pub(super) size: usize,
+}
+
+impl Batch<'_> {
+    /// Columns of a layer's numbers, a column for each image.
+    pub(super) fn columns(&self) -> usize {
+        self.images.len().next_multiple_of(buffer::LINE)
+    }
+
+    /// From a unit's numbers to those of the next.
+    pub(super) fn row(&self) -> usize {
+        buffer::row_length(self.images.len())
+    }
+}
+
+impl Network<'_> {
+    /// The weights of the first layer as [`first_layer::Forward`] takes them.
+    pub(super) fn pack_first<S: Simd>(&self, simd: S, workspace: &mut Workspace) {
+        let layer = &self.layers[0];
+        let length = layer.inputs * first_layer::padded::<S>(layer.units);
+        let packed = workspace.first_weights.sized(length);
+        simd.vectorize(|| first_layer::pack::<S>(layer.weight, layer.units, packed));
+    }
+
+    /// Weights times input plus biases of the first layer, `[units, images]`, into `sums`. The weights
+    /// have been packed.
+    pub(super) fn first<S: Simd>(
+        &self,
+        simd: S,
+        batch: Batch<'_>,
+        brightness: &[f32; 256],
+        workspace: &mut Workspace,
+    ) {
+        let layer = &self.layers[0];
+        let (images, row) = (batch.images.len(), batch.row());
+        let width = first_layer::padded::<S>(layer.units);
+        let by_image = workspace.by_image.sized(images * width);
+        let forward = first_layer::Forward {
+            images: batch.images,
+            size: batch.size,
+            brightness,
+            weights: workspace.first_weights.get(),
+            units: layer.units,
+            out: by_image,
+        };
+        forward.run(simd);
+        let by_image = workspace.by_image.get();
+        let sums = workspace.layers[0].sums.sized(layer.units * row);
+        simd.vectorize(|| {
+            for (first, vectors) in panels(width / S::F32_LANES, first_layer::WIDEST) {
+                let (first, width) = (first * S::F32_LANES, vectors * S::F32_LANES);
+                let units = width.min(layer.units - first);
+                let panel = &by_image[first * images..];
+                transpose(panel, width, [images, units], &mut sums[first * row..], row);
+            }
+            for (sums, bias) in sums.chunks_exact_mut(row).zip(layer.bias) {
+                sums.iter_mut().for_each(|sum| *sum += bias);
+            }
+        });
+    }
+
+    /// The same of a later layer, from the outputs of the one below.
+    pub(super) fn later<S: Simd>(
+        &self,
+        simd: S,
+        number: usize,
+        batch: Batch<'_>,
+        workspace: &mut Workspace,
+    ) {
+        let layer = &self.layers[number];
+        let row = batch.row();
+        let (below, above) = workspace.layers.split_at_mut(number);
+        let product = Product {
+            rows: layer.units,
+            steps: layer.inputs,
+            columns: batch.columns(),
+            left: Left {
+                values: layer.weight,
+                row: 1,
+                step: layer.units,
+            },
+            right: Right::Rows(below[number - 1].output(self.drops()).get(), row),
+            start: Start::Rows(layer.bias),
+            out: above[0].sums.sized(layer.units * row),
+            out_row: row,
+        };
+        product.run(simd);
+    }
+
+    /// Whether units are dropped in training.
+    pub(super) fn drops(&self) -> bool {
+        self.dropout.probability > 0.0
+    }
+
+    /// `weight_decay / 2 * sum(w^2)` over all weights.
+    pub(super) fn penalty<S: Simd>(&self, simd: S) -> f64 {
+        if self.weight_decay == 0.0 {
+            return 0.0;
+        }
+        let squares = |layer: &Layer<'_>| {
+            let weight = layer.weight;
+            f64::from(simd.vectorize(|| math::dot(weight, weight)))
+        };
+        0.5 * self.weight_decay * self.layers.iter().map(squares).sum::<f64>()
+    }
+}
+
+/// Applies an activation to each number.
+#[inline(always)]
+pub(super) fn activate(activation: Activation, numbers: &mut [f32]) {
+    match activation {
+        Activation::Relu => numbers.iter_mut().for_each(|x| *x = math::relu(*x)),
+        Activation::Sigmoid => numbers.iter_mut().for_each(|x| *x = math::sigmoid(*x)),
+        Activation::Tanh => numbers.iter_mut().for_each(|x| *x = math::tanh(*x)),
+    }
+}
+
+/// Multiplies each number by the slope of the activation, told from the activation's output.
+#[inline(always)]
+pub(super) fn slope(activation: Activation, outputs: &[f32], numbers: &mut [f32]) {
+    let each = numbers.iter_mut().zip(outputs);
+    match activation {
+        Activation::Relu => each.for_each(|(g, y)| *g = if *y > 0.0 { *g } else { 0.0 }),
+        Activation::Sigmoid => each.for_each(|(g, y)| *g *= y * (1.0 - y)),
+        Activation::Tanh => each.for_each(|(g, y)| *g *= 1.0 - y * y),
+    }
+}

@@ -1,0 +1,199 @@
+//! The parameters of a network as the fused path needs them.
+
+use burn::backend::autodiff::ops::NodeGuard;
+use burn::backend::flex::FlexTensor;
+use burn::backend::{Autodiff, Flex};
+use burn::module::Param;
+use burn::nn::Linear;
+use burn::tensor::{DType, Tensor, TensorData};
+
+use super::network::{Batch, Layer, Network, Norm};
+use super::node::{Gradient, Input};
+use super::training::{Gradients, Wanted};
+use crate::{BatchNorm, Mlp};
+
+/// All parameters, layer by layer from the input on.
+pub(super) struct Parameters(Vec<LayerParameters>);
+
+struct LayerParameters {
+    weight: Parameter,
+    bias: Parameter,
+    norm: Option<NormParameters>,
+}
+
+struct NormParameters {
+    scale: Parameter,
+    shift: Parameter,
+    running_mean: Parameter,
+    running_variance: Parameter,
+    epsilon: f32,
+}
+
+/// Contiguous numbers of type `f32`.
+struct Parameter {
+    numbers: FlexTensor,
+    /// Where autodiff knows it.
+    guard: Option<NodeGuard>,
+    is_trained: bool,
+}
+
+impl Parameters {
+    /// Of a network with autodiff.
+    pub(super) fn tracked(mlp: &Mlp) -> Option<Self> {
+        Self::of(mlp, true)
+    }
+
+    /// Of a network with or without autodiff, which is not to know.
+    pub(super) fn untracked(mlp: &Mlp) -> Option<Self> {
+        Self::of(mlp, false)
+    }
+
+    fn of(mlp: &Mlp, tracked: bool) -> Option<Self> {
+        let hidden = mlp.hidden.iter();
+        let hidden =
+            hidden.map(|layer| LayerParameters::of(&layer.linear, layer.norm.as_ref(), tracked));
+        let output = LayerParameters::of(&mlp.output, None, tracked);
+        hidden.chain([output]).collect::<Option<_>>().map(Self)
+    }
+
+    /// The network that they make.
+    pub(super) fn network(&self, mlp: &Mlp) -> Network<'_> {
+        let (activation, dropout, weight_decay) = mlp.settings();
+        Network {
+            layers: self.0.iter().map(LayerParameters::layer).collect(),
+            activation,
+            dropout,
+            weight_decay,
+        }
+    }
+
+    /// Which gradients are wanted.
+    pub(super) fn wanted(&self) -> Vec<Wanted> {
+        let wanted = |layer: &LayerParameters| Wanted {
+            weight: layer.weight.is_trained,
+            bias: layer.bias.is_trained,
+            scale: layer
+                .norm
+                .as_ref()
+                .is_some_and(|norm| norm.scale.is_trained),
+            shift: layer
+                .norm
+                .as_ref()
+                .is_some_and(|norm| norm.shift.is_trained),
+        };
+        self.0.iter().map(wanted).collect()
+    }
+
+    /// The trained parameters with their gradients.
+    pub(super) fn inputs(self, gradients: Vec<Gradients>) -> Vec<Input> {
+        let mut inputs = Vec::with_capacity(4 * self.0.len());
+        for (layer, gradients) in self.0.into_iter().zip(gradients) {
+            inputs.extend(layer.weight.input(gradients.weight));
+            inputs.extend(layer.bias.input(gradients.bias));
+            if let Some(norm) = layer.norm {
+                inputs.extend(norm.scale.input(gradients.scale));
+                inputs.extend(norm.shift.input(gradients.shift));
+            }
+        }
+        inputs
+    }
+}
+
+impl LayerParameters {
+    fn of(linear: &Linear, norm: Option<&BatchNorm>, tracked: bool) -> Option<Self> {
+        let norm = match norm {
+            None => None,
+            Some(norm) => Some(NormParameters {
+                scale: Parameter::of(&norm.scale, tracked)?,
+                shift: Parameter::of(&norm.shift, tracked)?,
+                running_mean: Parameter::of(&norm.running_mean, tracked)?,
+                running_variance: Parameter::of(&norm.running_variance, tracked)?,
+                epsilon: norm.epsilon() as f32,
+            }),
+        };
+        Some(Self {
+            weight: Parameter::of(&linear.weight, tracked)?,
+            bias: Parameter::of(linear.bias.as_ref()?, tracked)?,
+            norm,
+        })
+    }
+
+    fn layer(&self) -> Layer<'_> {
+        let shape = self.weight.numbers.layout().shape();
+        Layer {
+            weight: self.weight.numbers(),
+            bias: self.bias.numbers(),
+            inputs: shape[0],
+            units: shape[1],
+            norm: self.norm.as_ref().map(|norm| Norm {
+                scale: norm.scale.numbers(),
+                shift: norm.shift.numbers(),
+                epsilon: norm.epsilon,
+                running_mean: norm.running_mean.numbers(),
+                running_variance: norm.running_variance.numbers(),
+            }),
+        }
+    }
+}
+
+impl Parameter {
+    fn of<const D: usize>(param: &Param<Tensor<D>>, tracked: bool) -> Option<Self> {
+        let tensor = param.val();
+        let is_trained = tensor.is_require_grad();
+        let (numbers, guard) = if tracked {
+            let tensor = tensor.try_into_primitive::<Autodiff<Flex>>().ok()?;
+            let (numbers, guard) = tensor.into_parts();
+            (numbers, Some(guard))
+        } else {
+            let tensor = match tensor.is_autodiff() {
+                true => tensor.inner(),
+                false => tensor,
+            };
+            (tensor.try_into_primitive::<Flex>().ok()?, None)
+        };
+        let fits = numbers.dtype() == DType::F32 && numbers.is_contiguous();
+        fits.then_some(Self {
+            numbers,
+            guard,
+            is_trained,
+        })
+    }
+
+    fn numbers(&self) -> &[f32] {
+        let numbers = self.numbers.as_slice();
+        numbers.expect("contiguous numbers of this type")
+    }
+
+    fn input(self, gradient: Option<Vec<f32>>) -> Option<Input> {
+        let shape = self.numbers.layout().shape().clone();
+        let gradient =
+            gradient.map(|gradient| FlexTensor::from_data(TensorData::new(gradient, shape)));
+        Some(Input {
+            guard: self.guard?,
+            gradient: Gradient::Known(gradient?),
+        })
+    }
+}
+
+impl Network<'_> {
+    /// Looks whether a batch suits it.
+    ///
+    /// # Panics
+    ///
+    /// It does not.
+    pub(super) fn check(&self, batch: Batch<'_>) {
+        let (size, images) = (batch.size, batch.images.len());
+        let inputs = self.layers[0].inputs;
+        assert_eq!(
+            size, inputs,
+            "images of {size} pixels for a network of {inputs}"
+        );
+        assert!(images > 0, "a batch needs at least one image");
+        let classes = self.layers[self.layers.len() - 1].units;
+        let greatest = batch.labels.iter().max();
+        assert!(
+            greatest.is_none_or(|label| usize::from(*label) < classes),
+            "label {greatest:?} for a network of {classes} classes"
+        );
+    }
+}

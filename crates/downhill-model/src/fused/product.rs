@@ -1,0 +1,417 @@
+//! Products of matrices, made for a batch of a hundred columns or so.
+//!
+//! ```text
+//! out[row][column] = start[row] + sum over steps of left[row][step] * right[step][column]
+//! ```
+//!
+//! A tile of a few rows and vectors of columns stays in registers over all steps; of the left matrix
+//! a number is spread over a vector, so that any layout will do, and the right one is read in whole
+//! vectors. Each sum is taken in the order of the steps, whatever the tile and the thread.
+
+use std::ops::Range;
+
+use pulp::{Simd, WithSimd};
+
+/// The left matrix: from a number to that of the next row, and to that of the next step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Left<'a> {
+    pub(super) values: &'a [f32],
+    pub(super) row: usize,
+    pub(super) step: usize,
+}
+
+/// The right matrix, in whole vectors.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Right<'a> {
+    /// Row by row, rows so far apart.
+    Rows(&'a [f32], usize),
+    /// As [`panels`] cuts it: all rows of the first columns, then all of the next.
+    Panels(&'a [f32]),
+}
+
+/// What sums begin with.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Start<'a> {
+    Zero,
+    /// A number for each row.
+    Rows(&'a [f32]),
+}
+
+/// A product.
+#[derive(Debug)]
+pub(super) struct Product<'a> {
+    pub(super) rows: usize,
+    pub(super) steps: usize,
+    pub(super) columns: usize,
+    pub(super) left: Left<'a>,
+    pub(super) right: Right<'a>,
+    pub(super) start: Start<'a>,
+    pub(super) out: &'a mut [f32],
+    /// From a row of `out` to the next.
+    pub(super) out_row: usize,
+}
+
+/// Steps that are taken at a time: so many rows of the right matrix stay in the caches.
+const STEPS_AT_ONCE: usize = 256;
+/// Products of fewer multiplications are not worth a second thread.
+const WORTH_A_THREAD: usize = 1 << 21;
+/// Left matrices whose columns are further apart than this, in numbers, are copied tile by tile.
+const FAR_APART: usize = 512;
+
+/// Vectors of columns in a tile.
+pub(super) fn widest_panel<S: Simd>() -> usize {
+    // 16 lanes come with 32 registers, fewer lanes with 16.
+    if S::F32_LANES >= 16 { 4 } else { 2 }
+}
+
+/// Cuts so many vectors into panels of at most so many, as even as can be: first vector and number.
+pub(super) fn panels(
+    vectors: usize,
+    widest: usize,
+) -> impl Iterator<Item = (usize, usize)> + Clone {
+    let number = vectors.div_ceil(widest);
+    (0..number).map(move |panel| {
+        let begin = vectors * panel / number;
+        (begin, vectors * (panel + 1) / number - begin)
+    })
+}
+
+impl Product<'_> {
+    /// Computes it, on the threads of the pool around where it is large.
+    pub(super) fn run<S: Simd>(self, simd: S) {
+        self.check::<S>();
+        let work = self.rows * self.steps * self.columns;
+        let threads = rayon::current_num_threads();
+        let parts = threads.min(work / WORTH_A_THREAD).max(1);
+        let rows = self.rows;
+        let tiles = Tiles {
+            simd,
+            rows: 0..rows,
+            steps: self.steps,
+            columns: self.columns,
+            left: self.left.values.as_ptr(),
+            left_row: self.left.row,
+            left_step: self.left.step,
+            right: self.right,
+            start: self.start,
+            out: self.out.as_mut_ptr(),
+            out_row: self.out_row,
+        };
+        if parts == 1 {
+            simd.vectorize(tiles);
+            return;
+        }
+        rayon::scope(|scope| {
+            for part in 0..parts {
+                let rows = rows * part / parts..rows * (part + 1) / parts;
+                let tiles = Tiles {
+                    rows,
+                    ..tiles.clone()
+                };
+                scope.spawn(move |_| simd.vectorize(tiles));
+            }
+        });
+    }
+
+    /// Every place that the tiles touch is inside its slice.
+    fn check<S: Simd>(&self) {
+        let &Self {
+            rows,
+            steps,
+            columns,
+            out_row,
+            ..
+        } = self;
+        if rows == 0 || steps == 0 || columns == 0 {
+            return;
+        }
+        let vectors = columns.div_ceil(S::F32_LANES);
+        let padded = vectors * S::F32_LANES;
+        let last_left = (rows - 1) * self.left.row + (steps - 1) * self.left.step;
+        assert!(last_left < self.left.values.len(), "left is too short");
+        let right_fits = match self.right {
+            Right::Rows(values, row) => (steps - 1) * row + padded <= values.len(),
+            Right::Panels(values) => steps * padded <= values.len(),
+        };
+        assert!(right_fits, "right is too short");
+        assert!(
+            (rows - 1) * out_row + columns <= self.out.len(),
+            "out is too short"
+        );
+        assert!(columns <= out_row, "rows of out overlap");
+        if let Start::Rows(values) = self.start {
+            assert!(rows <= values.len(), "start is too short");
+        }
+    }
+}
+
+/// Some rows of a product, by pointers that [`Product::check`] has looked at.
+#[derive(Clone)]
+struct Tiles<'a, S> {
+    simd: S,
+    rows: Range<usize>,
+    steps: usize,
+    columns: usize,
+    left: *const f32,
+    left_row: usize,
+    left_step: usize,
+    right: Right<'a>,
+    start: Start<'a>,
+    out: *mut f32,
+    out_row: usize,
+}
+
+// SAFETY: parts of a product write other rows each, and what they read nobody writes.
+#[allow(unsafe_code)]
+unsafe impl<S: Send> Send for Tiles<'_, S> {}
+// SAFETY: the same; a shared one is only cloned.
+#[allow(unsafe_code)]
+unsafe impl<S: Sync> Sync for Tiles<'_, S> {}
+
+/// A panel of the product: its place in the right matrix and in `out`.
+#[derive(Clone, Copy)]
+struct Panel {
+    right: *const f32,
+    right_step: usize,
+    column: usize,
+    vectors: usize,
+    /// Lanes of its last vector that exist.
+    last: usize,
+}
+
+/// What a tile reads and writes.
+#[derive(Clone, Copy)]
+struct Tile {
+    steps: usize,
+    left: *const f32,
+    left_row: usize,
+    left_step: usize,
+    right: *const f32,
+    right_step: usize,
+    out: *mut f32,
+    out_row: usize,
+    last: usize,
+}
+
+/// Rows of the highest tile.
+const HIGHEST: usize = 8;
+
+impl<S: Simd> WithSimd for Tiles<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S2: Simd>(self, _simd: S2) {
+        let lanes = S::F32_LANES;
+        let vectors = self.columns.div_ceil(lanes);
+        let last = self.columns - (vectors.max(1) - 1) * lanes;
+        let highest = match panels(vectors, widest_panel::<S>())
+            .map(|(_, count)| count)
+            .max()
+        {
+            Some(4) => 6,
+            Some(2) if lanes < 16 => 6,
+            _ => HIGHEST,
+        };
+        let far_apart = self.left_row == 1 && self.left_step > FAR_APART;
+        let mut copy = [0.0_f32; STEPS_AT_ONCE * HIGHEST];
+        let tiles = self.rows.len().div_ceil(highest);
+        for first_step in (0..self.steps.max(1)).step_by(STEPS_AT_ONCE) {
+            let steps = STEPS_AT_ONCE.min(self.steps - first_step);
+            for tile in 0..tiles {
+                let begin = self.rows.start + self.rows.len() * tile / tiles;
+                let rows = self.rows.start + self.rows.len() * (tile + 1) / tiles - begin;
+                // SAFETY: `Product::check` has made sure that all rows, steps and columns are there.
+                #[allow(unsafe_code)]
+                unsafe {
+                    let mut left = self
+                        .left
+                        .add(begin * self.left_row + first_step * self.left_step);
+                    let (mut left_row, mut left_step) = (self.left_row, self.left_step);
+                    if far_apart {
+                        for step in 0..steps {
+                            for row in 0..rows {
+                                copy[step * HIGHEST + row] = *left.add(step * left_step + row);
+                            }
+                        }
+                        (left, left_row, left_step) = (copy.as_ptr(), 1, HIGHEST);
+                    }
+                    for (first, count) in panels(vectors, widest_panel::<S>()) {
+                        let column = first * lanes;
+                        let panel =
+                            self.panel(first_step, column, count, first + count == vectors, last);
+                        let tile = Tile {
+                            steps,
+                            left,
+                            left_row,
+                            left_step,
+                            right: panel.right,
+                            right_step: panel.right_step,
+                            out: self.out.add(begin * self.out_row + panel.column),
+                            out_row: self.out_row,
+                            last: panel.last,
+                        };
+                        let start = match self.start {
+                            _ if first_step > 0 => TileStart::Out,
+                            Start::Zero => TileStart::Zero,
+                            Start::Rows(values) => TileStart::Rows(values.as_ptr().add(begin)),
+                        };
+                        tile.run(self.simd, rows, panel.vectors, start);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<S: Simd> Tiles<'_, S> {
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn panel(
+        &self,
+        step: usize,
+        column: usize,
+        vectors: usize,
+        is_last: bool,
+        last: usize,
+    ) -> Panel {
+        let width = vectors * S::F32_LANES;
+        let (right, right_step) = match self.right {
+            // SAFETY: within the matrix, as `Product::check` has made sure.
+            Right::Rows(values, row) => (unsafe { values.as_ptr().add(step * row + column) }, row),
+            Right::Panels(values) => (
+                // SAFETY: the same.
+                unsafe { values.as_ptr().add(column * self.steps + step * width) },
+                width,
+            ),
+        };
+        let last = if is_last { last } else { S::F32_LANES };
+        Panel {
+            right,
+            right_step,
+            column,
+            vectors,
+            last,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum TileStart {
+    Zero,
+    Rows(*const f32),
+    /// What is there.
+    Out,
+}
+
+impl Tile {
+    /// # Safety
+    ///
+    /// All places of so many rows and vectors exist.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn run<S: Simd>(self, simd: S, rows: usize, vectors: usize, start: TileStart) {
+        macro_rules! of_size {
+            ($($rows:literal x $vectors:literal),* $(,)?) => {
+                match (rows, vectors) {
+                    // SAFETY: as the caller says.
+                    $(($rows, $vectors) => unsafe { self.sized::<S, $rows, $vectors>(simd, start) },)*
+                    _ => unreachable!("no tile of {rows} rows and {vectors} vectors"),
+                }
+            };
+        }
+        of_size!(
+            1 x 1, 2 x 1, 3 x 1, 4 x 1, 5 x 1, 6 x 1, 7 x 1, 8 x 1,
+            1 x 2, 2 x 2, 3 x 2, 4 x 2, 5 x 2, 6 x 2, 7 x 2, 8 x 2,
+            1 x 3, 2 x 3, 3 x 3, 4 x 3, 5 x 3, 6 x 3, 7 x 3, 8 x 3,
+            1 x 4, 2 x 4, 3 x 4, 4 x 4, 5 x 4, 6 x 4,
+        );
+    }
+
+    /// # Safety
+    ///
+    /// All places of so many rows and vectors exist.
+    #[inline(always)]
+    #[allow(unsafe_code, clippy::needless_range_loop)]
+    unsafe fn sized<S: Simd, const ROWS: usize, const VECTORS: usize>(
+        self,
+        simd: S,
+        start: TileStart,
+    ) {
+        let lanes = S::F32_LANES;
+        // The columns of a last vector that is not whole.
+        let part = simd.mask_between_m32s(0, self.last as u32);
+        let whole = self.last == lanes;
+        let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
+        // SAFETY: as the caller says.
+        unsafe {
+            match start {
+                TileStart::Zero => {}
+                TileStart::Rows(values) => {
+                    for row in 0..ROWS {
+                        sums[row] = [simd.splat_f32s(*values.add(row)); VECTORS];
+                    }
+                }
+                TileStart::Out => {
+                    for row in 0..ROWS {
+                        for vector in 0..VECTORS {
+                            let place = self.out.add(row * self.out_row + vector * lanes);
+                            sums[row][vector] = if vector + 1 < VECTORS || whole {
+                                load::<S>(place)
+                            } else {
+                                simd.mask_load_ptr_f32s(part, place)
+                            };
+                        }
+                    }
+                }
+            }
+            let (mut left, mut right) = (self.left, self.right);
+            for _ in 0..self.steps {
+                let mut vectors = [simd.splat_f32s(0.0); VECTORS];
+                for vector in 0..VECTORS {
+                    vectors[vector] = load::<S>(right.add(vector * lanes));
+                }
+                for row in 0..ROWS {
+                    let number = simd.splat_f32s(*left.add(row * self.left_row));
+                    for vector in 0..VECTORS {
+                        sums[row][vector] =
+                            simd.mul_add_f32s(number, vectors[vector], sums[row][vector]);
+                    }
+                }
+                left = left.add(self.left_step);
+                right = right.add(self.right_step);
+            }
+            for row in 0..ROWS {
+                for vector in 0..VECTORS {
+                    let place = self.out.add(row * self.out_row + vector * lanes);
+                    if vector + 1 < VECTORS || whole {
+                        store::<S>(place, sums[row][vector]);
+                    } else {
+                        simd.mask_store_ptr_f32s(part, place, sums[row][vector]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A vector at any place.
+///
+/// # Safety
+///
+/// All its floats exist.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub(super) unsafe fn load<S: Simd>(place: *const f32) -> S::f32s {
+    // SAFETY: as the caller says.
+    unsafe { place.cast::<S::f32s>().read_unaligned() }
+}
+
+/// # Safety
+///
+/// All its floats exist.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub(super) unsafe fn store<S: Simd>(place: *mut f32, vector: S::f32s) {
+    // SAFETY: as the caller says.
+    unsafe { place.cast::<S::f32s>().write_unaligned(vector) }
+}
