@@ -17,6 +17,7 @@ pub enum EpsilonPlace {
 
 impl EpsilonPlace {
     /// The divisor for `v`.
+    #[inline(always)]
     pub(crate) fn root<R: Real>(self, v: R, epsilon: f64) -> R {
         match self {
             Self::Outside => v.sqrt().shift(epsilon),

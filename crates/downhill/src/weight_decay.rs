@@ -64,6 +64,7 @@ impl WeightDecay {
     }
 
     /// The parameter and the gradient that the step itself then begins with.
+    #[inline(always)]
     pub(crate) fn around<R: Real>(self, learning_rate: f64, x: R, g: R) -> (R, R) {
         match self {
             Self::L2(lambda) if lambda != 0.0 => {
@@ -77,6 +78,7 @@ impl WeightDecay {
     }
 
     /// The parameter after the step.
+    #[inline(always)]
     pub(crate) fn after<R: Real>(self, learning_rate: f64, x: R) -> R {
         match self {
             Self::Proximal(lambda) => x.scale(1.0 / (1.0 + learning_rate * lambda)),

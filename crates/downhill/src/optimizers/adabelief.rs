@@ -83,6 +83,7 @@ memory!(Belief {
 });
 optimizer!(AdaBelief, elementwise);
 
+#[derive(Clone, Copy)]
 pub(crate) struct Scalars {
     of_mean: f64,
     of_gradient: f64,
@@ -110,10 +111,12 @@ impl Elementwise for AdaBelief {
         }
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, _scalars: &Scalars, _x: &R, g: &R) -> Belief<R> {
         Belief::new(g.zero(), g.zero())
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, s: &Scalars, x: R, g: R, past: Belief<R>) -> (R, Belief<R>) {
         let config = &self.config;
         let m = past.mean.mix(config.beta_1, g.clone());

@@ -103,10 +103,12 @@ impl Elementwise for AdaDelta {
         learning_rate
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, _rate: &f64, _x: &R, g: &R) -> Averages<R> {
         Averages::new(g.zero(), g.zero())
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, rate: &f64, x: R, g: R, past: Averages<R>) -> (R, Averages<R>) {
         let AdaDeltaConfig { rho, epsilon, .. } = self.config;
         let s = past.mean_square_gradient.mix(rho, g.clone().square());

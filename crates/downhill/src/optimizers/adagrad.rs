@@ -134,10 +134,12 @@ impl Elementwise for AdaGrad {
         learning_rate / (1.0 + past * self.config.rate_decay)
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, _rate: &f64, _x: &R, g: &R) -> Squares<R> {
         Squares::new(g.fill(self.config.initial_accumulator))
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, rate: &f64, x: R, g: R, past: Squares<R>) -> (R, Squares<R>) {
         let h = past.accumulator + g.clone().square();
         let divisor = (self.config.epsilon_place).root(h.clone(), self.config.epsilon);

@@ -200,6 +200,7 @@ memory!(Moments { first_moment, second_moment; largest });
 optimizer!(Adam, elementwise);
 
 /// What all numbers of a step have in common.
+#[derive(Clone, Copy)]
 pub(crate) struct Scalars {
     beta_1: f64,
     /// Of the mean.
@@ -250,6 +251,7 @@ impl Elementwise for Adam {
         }
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, _scalars: &Scalars, _x: &R, g: &R) -> Moments<R> {
         let largest = match self.config.amsgrad {
             Amsgrad::None => None,
@@ -258,6 +260,7 @@ impl Elementwise for Adam {
         Moments::new(g.zero(), g.zero(), largest)
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, s: &Scalars, x: R, g: R, past: Moments<R>) -> (R, Moments<R>) {
         let m = past.first_moment.mix(s.beta_1, g.clone());
         let v = (past.second_moment).mix(self.config.beta_2, g.clone().square());

@@ -119,10 +119,12 @@ impl Elementwise for Adamax {
         learning_rate / bias_correction(self.config.beta_1, memory.time)
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, _rate: &f64, _x: &R, g: &R) -> Moments<R> {
         Moments::new(g.zero(), g.zero())
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, rate: &f64, x: R, g: R, past: Moments<R>) -> (R, Moments<R>) {
         let config = &self.config;
         let m = past.first_moment.mix(config.beta_1, g.clone());

@@ -121,6 +121,7 @@ memory!(Averages {
 });
 optimizer!(Adan, elementwise);
 
+#[derive(Clone, Copy)]
 pub(crate) struct Scalars {
     weight: f64,
     of_mean: f64,
@@ -146,10 +147,12 @@ impl Elementwise for Adan {
         }
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, _scalars: &Scalars, _x: &R, g: &R) -> Averages<R> {
         Averages::new(g.zero(), g.zero(), g.zero(), g.clone())
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, s: &Scalars, x: R, g: R, past: Averages<R>) -> (R, Averages<R>) {
         let config = &self.config;
         let y = g.clone() - past.past_gradient;

@@ -123,6 +123,7 @@ memory!(Moments {
 });
 optimizer!(AdEmaMix, elementwise);
 
+#[derive(Clone, Copy)]
 pub(crate) struct Scalars {
     beta_3: f64,
     of_fast: f64,
@@ -149,10 +150,12 @@ impl Elementwise for AdEmaMix {
         }
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, _scalars: &Scalars, _x: &R, g: &R) -> Moments<R> {
         Moments::new(g.zero(), g.zero(), g.zero())
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, s: &Scalars, x: R, g: R, past: Moments<R>) -> (R, Moments<R>) {
         let config = &self.config;
         let fast = past.fast_mean.mix(config.beta_1, g.clone());

@@ -89,6 +89,7 @@ memory!(Moments {
 });
 optimizer!(Adopt, elementwise);
 
+#[derive(Clone, Copy)]
 pub(crate) struct Scalars {
     rate: f64,
     first: bool,
@@ -108,10 +109,12 @@ impl Elementwise for Adopt {
         }
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, _scalars: &Scalars, _x: &R, g: &R) -> Moments<R> {
         Moments::new(g.zero(), g.clone().square())
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, s: &Scalars, x: R, g: R, past: Moments<R>) -> (R, Moments<R>) {
         if s.first {
             return (x, past);

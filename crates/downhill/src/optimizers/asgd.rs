@@ -88,10 +88,12 @@ impl Elementwise for Asgd {
         (rate, 1.0 - 1.0 / f64::max(1.0, past - averages_from))
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, _scalars: &(f64, f64), _x: &R, g: &R) -> Mean<R> {
         Mean::new(g.zero())
     }
 
+    #[inline(always)]
     fn update<R: Real>(
         &self,
         (rate, kept): &(f64, f64),

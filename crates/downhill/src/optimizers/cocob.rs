@@ -85,11 +85,13 @@ impl Elementwise for Cocob {
         learning_rate
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, _factor: &f64, x: &R, g: &R) -> Bets<R> {
         let largest = g.fill(self.config.epsilon);
         Bets::new(x.clone(), largest, g.zero(), g.zero(), g.zero())
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, factor: &f64, x: R, g: R, past: Bets<R>) -> (R, Bets<R>) {
         let g = g.scale(*factor);
         let beginning = past.beginning;

@@ -82,6 +82,7 @@ impl FtrlConfig {
         })
     }
 
+    #[inline(always)]
     fn raised<R: Real>(&self, accumulator: R) -> R {
         match self.rate_power {
             // A root is exact, and quicker.
@@ -106,10 +107,12 @@ impl Elementwise for Ftrl {
         learning_rate
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, _rate: &f64, _x: &R, g: &R) -> Sums<R> {
         Sums::new(g.fill(self.config.initial_accumulator), g.zero())
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, rate: &f64, x: R, g: R, past: Sums<R>) -> (R, Sums<R>) {
         let config = &self.config;
         let n = past.accumulator.clone() + g.clone().square();

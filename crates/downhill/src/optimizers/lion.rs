@@ -96,10 +96,12 @@ impl Elementwise for Lion {
         learning_rate
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, _rate: &f64, _x: &R, g: &R) -> Mean<R> {
         Mean::new(g.zero())
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, rate: &f64, x: R, g: R, past: Mean<R>) -> (R, Mean<R>) {
         let direction = past.mean.clone().mix(self.config.beta_1, g.clone()).sign();
         let mean = past.mean.mix(self.config.beta_2, g);

@@ -82,10 +82,12 @@ impl Elementwise for Madgrad {
         (learning_rate + self.config.epsilon) * libm::sqrt(memory.time as f64)
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, _weight: &f64, x: &R, g: &R) -> Sums<R> {
         Sums::new(g.zero(), g.zero(), x.clone())
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, weight: &f64, x: R, g: R, past: Sums<R>) -> (R, Sums<R>) {
         let config = &self.config;
         let q = past.squares + g.clone().square().scale(*weight);

@@ -155,10 +155,12 @@ impl Elementwise for Momentum {
         }
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, _scalars: &Scalars, _x: &R, g: &R) -> Velocity<R> {
         Velocity::new(g.zero())
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, s: &Scalars, x: R, g: R, past: Velocity<R>) -> (R, Velocity<R>) {
         let v = past.velocity.scale(self.config.momentum) + g.scale(s.share);
         (x - v.clone().scale(s.rate), Velocity::new(v))
@@ -170,6 +172,7 @@ impl Elementwise for Momentum {
 }
 
 /// What the memory takes in of the gradient, and the parameter of the memory.
+#[derive(Clone, Copy)]
 pub(crate) struct Scalars {
     share: f64,
     rate: f64,

@@ -136,6 +136,7 @@ memory!(Moments {
 });
 optimizer!(NAdam, elementwise);
 
+#[derive(Clone, Copy)]
 pub(crate) struct Scalars {
     of_mean: f64,
     of_gradient: f64,
@@ -165,10 +166,12 @@ impl Elementwise for NAdam {
         }
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, _scalars: &Scalars, _x: &R, g: &R) -> Moments<R> {
         Moments::new(g.zero(), g.zero())
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, s: &Scalars, x: R, g: R, past: Moments<R>) -> (R, Moments<R>) {
         let config = &self.config;
         let m = past.first_moment.mix(config.beta_1, g.clone());

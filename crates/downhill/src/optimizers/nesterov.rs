@@ -114,10 +114,12 @@ impl Elementwise for Nesterov {
         }
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, _scalars: &(f64, f64), _x: &R, g: &R) -> Velocity<R> {
         Velocity::new(g.zero())
     }
 
+    #[inline(always)]
     fn update<R: Real>(
         &self,
         (share, rate): &(f64, f64),

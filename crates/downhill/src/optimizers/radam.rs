@@ -108,6 +108,7 @@ memory!(Moments {
 });
 optimizer!(RAdam, elementwise);
 
+#[derive(Clone, Copy)]
 pub(crate) struct Scalars {
     of_mean: f64,
     of_gradient: f64,
@@ -154,10 +155,12 @@ impl Elementwise for RAdam {
         }
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, _scalars: &Scalars, _x: &R, g: &R) -> Moments<R> {
         Moments::new(g.zero(), g.zero())
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, s: &Scalars, x: R, g: R, past: Moments<R>) -> (R, Moments<R>) {
         let config = &self.config;
         let m = past.first_moment.mix(config.beta_1, g.clone());

@@ -167,6 +167,7 @@ impl RmsPropConfig {
 memory!(Averages { mean_square; mean, momentum });
 optimizer!(RmsProp, elementwise);
 
+#[derive(Clone, Copy)]
 pub(crate) struct Scalars {
     rate: f64,
     /// `1 / c_t`
@@ -188,6 +189,7 @@ impl Elementwise for RmsProp {
         }
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, _scalars: &Scalars, _x: &R, g: &R) -> Averages<R> {
         Averages::new(
             g.fill(self.config.initial_mean_square),
@@ -196,6 +198,7 @@ impl Elementwise for RmsProp {
         )
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, s: &Scalars, x: R, g: R, past: Averages<R>) -> (R, Averages<R>) {
         let config = &self.config;
         let v = past.mean_square.mix(config.rho, g.clone().square());

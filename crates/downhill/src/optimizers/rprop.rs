@@ -121,10 +121,12 @@ impl Elementwise for Rprop {
         learning_rate
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, rate: &f64, _x: &R, g: &R) -> Steps<R> {
         Steps::new(g.fill(*rate), g.zero())
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, _rate: &f64, x: R, g: R, past: Steps<R>) -> (R, Steps<R>) {
         let config = &self.config;
         let stays = g.clone() * past.past_gradient.clone();

@@ -130,6 +130,7 @@ impl ScheduleFreeConfig {
 memory!(Points { descending; mean_square });
 optimizer!(ScheduleFree, elementwise);
 
+#[derive(Clone, Copy)]
 pub(crate) struct Scalars {
     rate: f64,
     correction: f64,
@@ -139,6 +140,7 @@ pub(crate) struct Scalars {
 
 impl ScheduleFree {
     /// The mean `x` of a parameter `y` and what is remembered of it: where to evaluate.
+    #[inline(always)]
     pub(crate) fn evaluation<R: Real>(beta_1: f64, y: R, descending: R) -> R {
         (y - descending.scale(1.0 - beta_1)).scale(1.0 / beta_1)
     }
@@ -165,6 +167,7 @@ impl Elementwise for ScheduleFree {
         }
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, _scalars: &Scalars, y: &R, g: &R) -> Points<R> {
         let mean_square = match self.config.step {
             ScheduleFreeStep::Sgd => None,
@@ -173,6 +176,7 @@ impl Elementwise for ScheduleFree {
         Points::new(y.clone(), mean_square)
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, s: &Scalars, y: R, g: R, past: Points<R>) -> (R, Points<R>) {
         let config = &self.config;
         let z = past.descending;

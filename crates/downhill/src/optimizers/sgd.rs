@@ -107,10 +107,12 @@ impl Elementwise for Sgd {
         learning_rate
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, _rate: &f64, _x: &R, _g: &R) -> Nothing<R> {
         Nothing::new()
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, rate: &f64, x: R, g: R, nothing: Nothing<R>) -> (R, Nothing<R>) {
         (x - g.scale(*rate), nothing)
     }

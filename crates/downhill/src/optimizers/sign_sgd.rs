@@ -80,10 +80,12 @@ impl Elementwise for SignSgd {
         learning_rate
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, _rate: &f64, _x: &R, g: &R) -> Mean<R> {
         Mean::new((self.config.momentum > 0.0).then(|| g.zero()))
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, rate: &f64, x: R, g: R, past: Mean<R>) -> (R, Mean<R>) {
         match past.mean {
             Some(mean) => {

@@ -95,6 +95,7 @@ impl Elementwise for Yogi {
         (learning_rate / first, 1.0 / second)
     }
 
+    #[inline(always)]
     fn start<R: Real>(&self, _scalars: &(f64, f64), _x: &R, g: &R) -> Moments<R> {
         Moments::new(
             g.fill(self.config.initial_first_moment),
@@ -102,6 +103,7 @@ impl Elementwise for Yogi {
         )
     }
 
+    #[inline(always)]
     fn update<R: Real>(
         &self,
         (rate, correction): &(f64, f64),

@@ -2,6 +2,8 @@
 
 use burn::tensor::Tensor;
 
+#[cfg(feature = "flex")]
+use super::fused;
 use super::{Memory, Parameter, Real};
 use crate::WeightDecay;
 
@@ -10,7 +12,7 @@ pub(crate) trait Elementwise: Clone + Send + Sync + 'static {
     /// What is remembered of each number.
     type Remembers<R: Real>: Remembered<R>;
     /// What is the same for all numbers at one step, computed in `f64`.
-    type Scalars;
+    type Scalars: Copy + Sync;
     /// Every number that [`scalars`](Self::scalars) remembers from step to step.
     const NUMBERS: &'static [&'static str] = &[];
 
@@ -21,7 +23,10 @@ pub(crate) trait Elementwise: Clone + Send + Sync + 'static {
     /// What is remembered before the first step at `x`, not yet decayed, with gradient `g`.
     fn start<R: Real>(&self, scalars: &Self::Scalars, x: &R, g: &R) -> Self::Remembers<R>;
 
-    /// The step itself.
+    /// The step itself. It remembers the same things as before.
+    ///
+    /// Like all that it calls, it is to be inlined always, so that it is compiled for whatever
+    /// instructions its caller is compiled for.
     fn update<R: Real>(
         &self,
         scalars: &Self::Scalars,
@@ -36,15 +41,18 @@ pub(crate) trait Elementwise: Clone + Send + Sync + 'static {
     }
 }
 
-/// The numbers that a rule remembers, by name; made by [`memory!`].
+/// The numbers that a rule remembers; made by [`memory!`].
 pub(crate) trait Remembered<R>: Sized {
+    /// Their names.
     const NAMES: &'static [&'static str];
+    /// How many of them are always there; they come first.
+    const ALWAYS: usize;
 
-    /// Fills itself by name, unless one that must be there is absent.
-    fn gather(take: impl FnMut(&'static str) -> Option<R>) -> Option<Self>;
+    /// Fills itself, each by its place among the names, unless one that must be there is absent.
+    fn gather(take: impl FnMut(usize) -> Option<R>) -> Option<Self>;
 
-    /// Gives all away by name.
-    fn scatter(self, put: impl FnMut(&'static str, R));
+    /// Gives all away, each by its place among the names.
+    fn scatter(self, put: impl FnMut(usize, R));
 }
 
 /// A struct of what a rule remembers of each number: those always there, then those that only some
@@ -57,8 +65,17 @@ macro_rules! memory {
             _kind: core::marker::PhantomData<R>,
         }
 
+        /// The places of the names.
+        #[allow(non_camel_case_types, reason = "as the fields are called")]
+        #[allow(dead_code, reason = "a rule may remember nothing")]
+        enum Field {
+            $($always,)*
+            $($($sometimes,)+)?
+        }
+
         impl<R> $name<R> {
             #[allow(clippy::too_many_arguments, reason = "one for each field")]
+            #[inline(always)]
             fn new($($always: R,)* $($($sometimes: Option<R>,)+)?) -> Self {
                 Self { $($always,)* $($($sometimes,)+)? _kind: core::marker::PhantomData }
             }
@@ -67,20 +84,23 @@ macro_rules! memory {
         impl<R> $crate::rule::Remembered<R> for $name<R> {
             const NAMES: &'static [&'static str] =
                 &[$(stringify!($always),)* $($(stringify!($sometimes),)+)?];
+            const ALWAYS: usize = <[&str]>::len(&[$(stringify!($always)),*]);
 
+            #[inline(always)]
             #[allow(unused_mut, unused_variables)]
-            fn gather(mut take: impl FnMut(&'static str) -> Option<R>) -> Option<Self> {
+            fn gather(mut take: impl FnMut(usize) -> Option<R>) -> Option<Self> {
                 Some(Self::new(
-                    $(take(stringify!($always))?,)*
-                    $($(take(stringify!($sometimes)),)+)?
+                    $(take(Field::$always as usize)?,)*
+                    $($(take(Field::$sometimes as usize),)+)?
                 ))
             }
 
+            #[inline(always)]
             #[allow(unused_mut, unused_variables)]
-            fn scatter(self, mut put: impl FnMut(&'static str, R)) {
-                $(put(stringify!($always), self.$always);)*
+            fn scatter(self, mut put: impl FnMut(usize, R)) {
+                $(put(Field::$always as usize, self.$always);)*
                 $($(if let Some(value) = self.$sometimes {
-                    put(stringify!($sometimes), value);
+                    put(Field::$sometimes as usize, value);
                 })+)?
             }
         }
@@ -102,15 +122,34 @@ pub(crate) fn step<E: Elementwise>(
         ..
     } = parameter;
     let scalars = rule.scalars(learning_rate, &mut memory);
+    #[cfg(feature = "flex")]
+    let (x, g) = match fused::step(rule, learning_rate, scalars, x, g, &mut memory) {
+        Ok(x) => return (x, memory),
+        Err(both) => both,
+    };
+    let x = step_tensors(rule, learning_rate, scalars, x, g, &mut memory);
+    (x, memory)
+}
+
+/// The same by operations on whole tensors.
+pub(super) fn step_tensors<E: Elementwise>(
+    rule: &E,
+    learning_rate: f64,
+    scalars: E::Scalars,
+    x: Tensor<1>,
+    g: Tensor<1>,
+    memory: &mut Memory,
+) -> Tensor<1> {
+    let names = E::Remembers::<Tensor<1>>::NAMES;
     let remembered = match memory.time {
         1 => None,
-        _ => E::Remembers::gather(|name| memory.take(name)),
+        _ => E::Remembers::gather(|field| memory.take(names[field])),
     };
     let remembered = remembered.unwrap_or_else(|| rule.start(&scalars, &x, &g));
     let (x, g) = rule.weight_decay().around(learning_rate, x, g);
     let (x, remembered) = rule.update(&scalars, x, g, remembered);
-    remembered.scatter(|name, tensor| memory.put(name, tensor));
-    (rule.weight_decay().after(learning_rate, x), memory)
+    remembered.scatter(|field, tensor| memory.put(names[field], tensor));
+    rule.weight_decay().after(learning_rate, x)
 }
 
 #[cfg(test)]

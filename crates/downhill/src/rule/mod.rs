@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Elementwise   a rule for one number, written over Real; most optimizers
+//!                 (over tensors in elementwise.rs, over a CPU's memory in fused/)
 //!   -> Rule     a rule for one parameter, flattened, its shape beside it
 //!     -> burn::optim::Optimizer   what Burn takes          (optimizer! in burn_optimizer.rs)
 //!     -> DynRule                  what a whole module takes
@@ -9,6 +10,8 @@
 
 mod burn_optimizer;
 mod elementwise;
+#[cfg(feature = "flex")]
+mod fused;
 mod memory;
 mod norm;
 mod real;

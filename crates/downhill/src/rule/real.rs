@@ -45,11 +45,13 @@ pub trait Real:
     fn positive_or(self, yes: Self, no: Self) -> Self;
 
     /// 0 everywhere.
+    #[inline(always)]
     fn zero(&self) -> Self {
         self.fill(0.0)
     }
 
     /// `share * self + (1 - share) * new`: a running mean takes in `new`.
+    #[inline(always)]
     fn mix(self, share: f64, new: Self) -> Self {
         self.scale(share) + new.scale(1.0 - share)
     }

@@ -1,0 +1,85 @@
+//! One pass over a parameter, its gradient and what is remembered of it.
+
+use super::instructions::{Instructions, Work};
+use super::lanes::{LANES, Lanes, Number};
+use super::slices::{MOST_FIELDS, Slices};
+use crate::rule::{Elementwise, Remembered};
+
+/// Elements of which each thread has at least this many: below it, waking one costs more.
+const LEAST_OF_A_THREAD: usize = 1 << 18;
+
+/// What is done to each element.
+pub(super) struct Pass<'a, E: Elementwise> {
+    pub(super) rule: &'a E,
+    pub(super) scalars: E::Scalars,
+    pub(super) learning_rate: f64,
+    /// Whether it is the first step, so that nothing is remembered yet.
+    pub(super) starts: bool,
+    pub(super) instructions: Instructions,
+}
+
+impl<E: Elementwise> Pass<'_, E> {
+    /// Steps all elements.
+    pub(super) fn over<T: Number>(&self, slices: Slices<'_, T>) {
+        let whole = slices.len() / LANES * LANES;
+        let (blocks, rest) = slices.split_at(whole);
+        let threads = (whole / LEAST_OF_A_THREAD).min(rayon::current_num_threads());
+        self.over_blocks(blocks, threads);
+        if rest.len() > 0 {
+            rest.in_a_whole_block(|block| self.over_blocks(block, 1));
+        }
+    }
+
+    fn over_blocks<T: Number>(&self, slices: Slices<'_, T>, threads: usize) {
+        if threads <= 1 {
+            let pass = self;
+            return self.instructions.run(Blocks { pass, slices });
+        }
+        let first = slices.len() / LANES * (threads / 2) / threads * LANES;
+        let (first, second) = slices.split_at(first);
+        rayon::join(
+            || self.over_blocks(first, threads / 2),
+            || self.over_blocks(second, threads - threads / 2),
+        );
+    }
+}
+
+/// A pass over elements that fill blocks.
+struct Blocks<'a, E: Elementwise, T> {
+    pass: &'a Pass<'a, E>,
+    slices: Slices<'a, T>,
+}
+
+impl<E: Elementwise, T: Number> Work for Blocks<'_, E, T> {
+    #[inline(always)]
+    fn run(self) {
+        // Copies of its own, which the compiler can keep in registers: it knows that nothing is
+        // written over them.
+        let rule = self.pass.rule.clone();
+        let (scalars, rate, starts) =
+            (self.pass.scalars, self.pass.learning_rate, self.pass.starts);
+        let decay = rule.weight_decay();
+        let (x, _) = self.slices.x.as_chunks_mut::<LANES>();
+        let (g, _) = self.slices.g.as_chunks::<LANES>();
+        let mut fields = self.slices.fields.map(|field| field.as_chunks_mut().0);
+        let present: [bool; MOST_FIELDS] = fields.each_ref().map(|field| !field.is_empty());
+        for (index, (x, g)) in x.iter_mut().zip(g).enumerate() {
+            // All that belongs to a block is read before any of it is written: what lies at the same
+            // place of another page, as allocators lay out large tensors, looks to a processor like
+            // what it has just written, and reading it would wait for that.
+            let (at, gradient) = (Lanes(*x), Lanes(*g));
+            let remembered = match starts {
+                true => rule.start(&scalars, &at, &gradient),
+                false => E::Remembers::gather(|field| {
+                    let there = field < E::Remembers::<f64>::ALWAYS || present[field];
+                    there.then(|| Lanes(fields[field][index]))
+                })
+                .expect("all that is always remembered is there"),
+            };
+            let (at, gradient) = decay.around(rate, at, gradient);
+            let (at, remembered) = rule.update(&scalars, at, gradient, remembered);
+            *x = decay.after(rate, at).0;
+            remembered.scatter(|field, lanes| fields[field][index] = lanes.0);
+        }
+    }
+}
