@@ -82,8 +82,10 @@ impl Workshop<'_> {
                 }
             }
         };
-        let pools: Vec<_> = (0..self.workers.min(runs.len()).max(1))
-            .map(|_| one_thread())
+        let workers = self.workers.min(runs.len()).max(1);
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let pools: Vec<_> = (0..workers)
+            .map(|_| pool((cores / workers).max(1)))
             .collect::<Result<_, _>>()?;
         thread::scope(|scope| {
             for pool in &pools {
@@ -212,11 +214,11 @@ impl Observer for Recorder<'_> {
     }
 }
 
-/// Networks of this size train faster on one thread each than together on several, and so their
-/// sums never depend on the number of threads.
-fn one_thread() -> Result<rayon::ThreadPool, TrainError> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
-    pool.map_err(|error| TrainError::Backend(format!("a worker's thread does not start: {error}")))
+/// The threads of a worker. Small networks use one of them, and what a run computes does not depend
+/// on how many there are: a sum is never split.
+fn pool(threads: usize) -> Result<rayon::ThreadPool, TrainError> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map_err(|error| TrainError::Backend(format!("a worker's threads do not start: {error}")))
 }
 
 /// Raises a flag unless it is forgotten.

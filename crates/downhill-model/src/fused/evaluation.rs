@@ -30,7 +30,6 @@ impl<I: FnMut(&mut dyn FnMut(Batch<'_>))> WithSimd for Evaluate<'_, I> {
         } = self;
         let brightness = images::brightness();
         let hidden = network.layers.len() - 1;
-        network.pack_first(simd, workspace);
         let (mut loss, mut hits) = (0.0, 0);
         batches(&mut |batch| {
             for number in 0..=hidden {

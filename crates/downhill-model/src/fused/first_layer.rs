@@ -1,4 +1,9 @@
 //! The first layer, whose input is mostly 0.
+//!
+//! Only the pixels that are not 0 are gone through, image by image, and for each a row of the weights
+//! (or of their gradient) is taken, whose place in memory depends on the pixel. So that these rows come
+//! from the nearest cache, the pixels are taken in blocks: all images for the first few rows, then all
+//! for the next.
 
 use pulp::{Simd, WithSimd};
 
@@ -7,60 +12,75 @@ use super::product::{load, panels, store};
 
 /// Vectors of units that stay in registers while the pixels of an image go by.
 pub(super) const WIDEST: usize = 8;
+/// Bytes of the rows of a block.
+const BLOCK: usize = 28 << 10;
+/// Bytes of the widest block's rows, and a vector more.
+const SCRATCH: usize = BLOCK / size_of::<f32>() + 128;
 
 /// So many units in whole vectors.
 pub(super) fn padded<S: Simd>(units: usize) -> usize {
     units.next_multiple_of(S::F32_LANES)
 }
 
-/// Weights `[pixels, units]` cut into panels of units, each padded to whole vectors with 0.
-pub(super) fn pack<S: Simd>(weights: &[f32], units: usize, packed: &mut [f32]) {
-    let pixels = weights.len() / units;
-    for (first, count) in panels(padded::<S>(units) / S::F32_LANES, WIDEST) {
-        let (first, width) = (first * S::F32_LANES, count * S::F32_LANES);
-        let there = width.min(units - first);
-        let panel = &mut packed[first * pixels..][..width * pixels];
-        for (to, from) in panel
-            .chunks_exact_mut(width)
-            .zip(weights.chunks_exact(units))
-        {
-            to[..there].copy_from_slice(&from[first..][..there]);
-            to[there..].fill(0.0);
-        }
-    }
-}
-
-/// Weights times images: `out` in panels of units, `[images, width]` each.
+/// Images times weights, with a row for each image: `out` in panels of units, `[images, width]` each.
 pub(super) struct Forward<'a> {
     pub(super) images: &'a [Pixels<'a>],
-    /// Pixels of an image.
-    pub(super) size: usize,
     pub(super) brightness: &'a [f32; 256],
-    /// As [`pack`] leaves them.
+    /// `[pixels, units]`.
     pub(super) weights: &'a [f32],
+    pub(super) units: usize,
+    pub(super) out: &'a mut [f32],
+}
+
+/// The gradient of the weights, `[pixels, units]`, from that of the units.
+pub(super) struct Backward<'a> {
+    pub(super) images: &'a [Pixels<'a>],
+    pub(super) brightness: &'a [f32; 256],
+    /// In panels of units, `[images, width]` each.
+    pub(super) gradient: &'a [f32],
     pub(super) units: usize,
     pub(super) out: &'a mut [f32],
 }
 
 impl Forward<'_> {
     pub(super) fn run<S: Simd>(self, simd: S) {
-        let vectors = padded::<S>(self.units) / S::F32_LANES;
         let mut out = self.out;
-        let mut panel_jobs = Vec::new();
-        for (first, vectors) in panels(vectors, WIDEST) {
-            let (first, width) = (first * S::F32_LANES, vectors * S::F32_LANES);
+        let mut jobs = Vec::new();
+        for (first, vectors) in panels(padded::<S>(self.units) / S::F32_LANES, WIDEST) {
+            let panel = Panel::new::<S>(self.images, self.brightness, self.units, first, vectors);
             let here;
-            (here, out) = out.split_at_mut(self.images.len() * width);
-            panel_jobs.push(ForwardPanel {
-                images: self.images,
-                size: self.size,
-                brightness: self.brightness,
-                weights: &self.weights[first * self.size..][..width * self.size],
-                vectors,
-                out: here,
-            });
+            (here, out) = out.split_at_mut(panel.images.len() * panel.width);
+            jobs.push((panel, here));
         }
-        on_threads(panel_jobs, |job| simd.vectorize(job));
+        let weights = self.weights;
+        on_threads(jobs, |(panel, out)| {
+            simd.vectorize(PanelForward {
+                panel,
+                weights,
+                out,
+            });
+        });
+    }
+}
+
+impl Backward<'_> {
+    pub(super) fn run<S: Simd>(self, simd: S) {
+        let mut gradient = self.gradient;
+        let mut jobs = Vec::new();
+        for (first, vectors) in panels(padded::<S>(self.units) / S::F32_LANES, WIDEST) {
+            let panel = Panel::new::<S>(self.images, self.brightness, self.units, first, vectors);
+            let here;
+            (here, gradient) = gradient.split_at(panel.images.len() * panel.width);
+            jobs.push((panel, here));
+        }
+        let out = Columns::of(self.out, self.units);
+        on_threads(jobs, |(panel, gradient)| {
+            simd.vectorize(PanelBackward {
+                panel,
+                gradient,
+                out,
+            });
+        });
     }
 }
 
@@ -78,15 +98,49 @@ fn on_threads<J: Send>(jobs: Vec<J>, work: impl Fn(J) + Sync) {
     });
 }
 
-struct ForwardPanel<'a> {
+/// Some columns of the units.
+#[derive(Clone, Copy)]
+struct Panel<'a> {
     images: &'a [Pixels<'a>],
-    size: usize,
     brightness: &'a [f32; 256],
-    weights: &'a [f32],
+    units: usize,
+    /// Its first unit.
+    first: usize,
     vectors: usize,
-    out: &'a mut [f32],
+    /// Units in whole vectors.
+    width: usize,
+    /// Units that there are.
+    there: usize,
 }
 
+impl<'a> Panel<'a> {
+    fn new<S: Simd>(
+        images: &'a [Pixels<'a>],
+        brightness: &'a [f32; 256],
+        units: usize,
+        first: usize,
+        vectors: usize,
+    ) -> Self {
+        let (first, width) = (first * S::F32_LANES, vectors * S::F32_LANES);
+        let there = width.min(units - first);
+        Self {
+            images,
+            brightness,
+            units,
+            first,
+            vectors,
+            width,
+            there,
+        }
+    }
+
+    /// Rows of a block.
+    fn rows(&self) -> usize {
+        BLOCK / (size_of::<f32>() * self.width)
+    }
+}
+
+/// Calls a function with the number of vectors as a constant.
 macro_rules! of_width {
     ($vectors:expr, $call:ident $arguments:tt) => {
         match $vectors {
@@ -102,221 +156,227 @@ macro_rules! of_width {
         }
     };
     (@ $number:literal, $call:ident ($($argument:expr),*)) => {
-        $call::<_, $number>($($argument),*)
+        $call::<S, $number>($($argument),*)
     };
 }
 
-impl WithSimd for ForwardPanel<'_> {
+struct PanelForward<'a> {
+    panel: Panel<'a>,
+    weights: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl WithSimd for PanelForward<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let width = self.vectors * S::F32_LANES;
-        assert_eq!(self.weights.len(), self.size * width);
-        for (image, out) in self.images.iter().zip(self.out.chunks_exact_mut(width)) {
-            assert!(
-                image
-                    .places
-                    .last()
-                    .is_none_or(|last| usize::from(*last) < self.size)
-            );
-            of_width!(
-                self.vectors,
-                image_forward(simd, *image, self.brightness, self.weights, out)
-            );
-        }
+        of_width!(
+            self.panel.vectors,
+            forward(simd, self.panel, self.weights, self.out)
+        );
     }
 }
 
-/// The sum over the pixels of an image of brightness times weights. Places rise, and the last is
-/// inside.
 #[inline(always)]
-fn image_forward<S: Simd, const VECTORS: usize>(
+fn forward<S: Simd, const VECTORS: usize>(
     simd: S,
-    image: Pixels<'_>,
-    brightness: &[f32; 256],
+    panel: Panel<'_>,
     weights: &[f32],
     out: &mut [f32],
 ) {
     let width = VECTORS * S::F32_LANES;
-    assert_eq!(out.len(), width);
-    let mut sums = [simd.splat_f32s(0.0); VECTORS];
-    for (&place, &value) in image.places.iter().zip(image.values) {
-        let number = simd.splat_f32s(brightness[usize::from(value)]);
-        // SAFETY: the caller has looked at the last place, and no other is greater.
-        #[allow(unsafe_code)]
-        let row = unsafe { weights.as_ptr().add(usize::from(place) * width) };
-        for (vector, sum) in sums.iter_mut().enumerate() {
-            // SAFETY: a row has so many vectors.
-            #[allow(unsafe_code)]
-            let weights = unsafe { load::<S>(row.add(vector * S::F32_LANES)) };
-            *sum = simd.mul_add_f32s(number, weights, *sum);
+    let mut scratch = [0.0_f32; SCRATCH];
+    let skip = scratch.as_ptr().align_offset(64).min(16);
+    let scratch = &mut scratch[skip..];
+    let mut cursors = vec![0_usize; panel.images.len()];
+    out.fill(0.0);
+    for (block, weights) in weights.chunks(panel.rows() * panel.units).enumerate() {
+        let rows = weights.len() / panel.units;
+        for row in 0..rows {
+            let row_weights = &weights[row * panel.units + panel.first..][..panel.there];
+            copy_row::<S, VECTORS>(simd, row_weights, &mut scratch[row * width..][..width]);
         }
-    }
-    for (vector, sum) in sums.into_iter().enumerate() {
-        // SAFETY: `out` has so many vectors.
-        #[allow(unsafe_code)]
-        unsafe {
-            store::<S>(out.as_mut_ptr().add(vector * S::F32_LANES), sum);
-        }
-    }
-}
-
-/// The pixels of a batch sorted by their place: of each place the images that are not black there.
-#[derive(Debug, Default)]
-pub(super) struct ByPlace {
-    /// Where the images of each place begin, and at last the end.
-    starts: Vec<u32>,
-    cursors: Vec<u32>,
-    /// Image and value.
-    entries: Vec<(u32, f32)>,
-}
-
-impl ByPlace {
-    /// Of these images of so many pixels.
-    pub(super) fn sort(&mut self, images: &[Pixels<'_>], size: usize, brightness: &[f32; 256]) {
-        self.cursors.clear();
-        self.cursors.resize(size, 0);
-        for image in images {
-            for &place in image.places {
-                self.cursors[usize::from(place)] += 1;
-            }
-        }
-        self.starts.clear();
-        let mut end = 0;
-        for count in &mut self.cursors {
-            self.starts.push(end);
-            let begin = end;
-            end += *count;
-            *count = begin;
-        }
-        self.starts.push(end);
-        if self.entries.len() < end as usize {
-            self.entries.resize(end as usize, (0, 0.0));
-        }
-        for (number, image) in images.iter().enumerate() {
-            for (&place, &value) in image.places.iter().zip(image.values) {
-                let cursor = &mut self.cursors[usize::from(place)];
-                self.entries[*cursor as usize] = (number as u32, brightness[usize::from(value)]);
+        let begin = block * panel.rows();
+        for ((image, cursor), out) in panel
+            .images
+            .iter()
+            .zip(&mut cursors)
+            .zip(out.chunks_exact_mut(width))
+        {
+            let mut sums = read::<S, VECTORS>(out);
+            while let Some(&place) = image.places.get(*cursor) {
+                let row = usize::from(place) - begin;
+                if row >= rows {
+                    break;
+                }
+                let number = panel.brightness[usize::from(image.values[*cursor])];
+                let number = simd.splat_f32s(number);
+                let weights = read::<S, VECTORS>(&scratch[row * width..][..width]);
+                for (sum, weights) in sums.iter_mut().zip(weights) {
+                    *sum = simd.mul_add_f32s(number, weights, *sum);
+                }
                 *cursor += 1;
             }
+            write::<S, VECTORS>(sums, out);
         }
     }
 }
 
-/// The gradient of the weights, `[pixels, units]`: images times the gradient of the units.
-pub(super) struct Backward<'a> {
-    pub(super) pixels: &'a ByPlace,
-    pub(super) images: usize,
-    /// Of the units, in panels, `[images, width]` each.
-    pub(super) gradient: &'a [f32],
-    pub(super) units: usize,
-    pub(super) out: &'a mut [f32],
-}
-
-/// Places that a thread takes at a time.
-const PLACES_AT_ONCE: usize = 112;
-/// Gradients of fewer weights are not worth a second thread.
-const WORTH_A_THREAD: usize = 1 << 18;
-
-impl Backward<'_> {
-    pub(super) fn run<S: Simd>(self, simd: S) {
-        let vectors = padded::<S>(self.units) / S::F32_LANES;
-        assert_eq!(self.gradient.len(), self.images * vectors * S::F32_LANES);
-        let size = self.pixels.starts.len() - 1;
-        assert_eq!(self.out.len(), size * self.units);
-        let at_once = match self.out.len() < WORTH_A_THREAD {
-            true => size,
-            false => PLACES_AT_ONCE,
-        };
-        let parts = self.out.chunks_mut(at_once * self.units).enumerate();
-        let jobs: Vec<_> = parts
-            .map(|(part, out)| BackwardPart {
-                pixels: self.pixels,
-                images: self.images,
-                gradient: self.gradient,
-                units: self.units,
-                first: part * at_once,
-                out,
-            })
-            .collect();
-        on_threads(jobs, |job| simd.vectorize(job));
-    }
-}
-
-struct BackwardPart<'a> {
-    pixels: &'a ByPlace,
-    images: usize,
+struct PanelBackward<'a> {
+    panel: Panel<'a>,
     gradient: &'a [f32],
-    units: usize,
-    first: usize,
-    out: &'a mut [f32],
+    out: Columns<'a>,
 }
 
-impl WithSimd for BackwardPart<'_> {
+impl WithSimd for PanelBackward<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let lanes = S::F32_LANES;
-        for (first, vectors) in panels(padded::<S>(self.units) / lanes, WIDEST) {
-            let (first, width) = (first * lanes, vectors * lanes);
-            let there = width.min(self.units - first);
-            let gradient = &self.gradient[first * self.images..][..width * self.images];
-            for (place, out) in self.out.chunks_exact_mut(self.units).enumerate() {
-                let place = self.first + place;
-                let range =
-                    self.pixels.starts[place] as usize..self.pixels.starts[place + 1] as usize;
-                let entries = &self.pixels.entries[range];
-                // They are in the order of the images.
-                assert!(
-                    entries
-                        .last()
-                        .is_none_or(|(image, _)| (*image as usize) < self.images)
-                );
-                let out = &mut out[first..][..there];
-                of_width!(vectors, place_backward(simd, entries, gradient, out));
+        of_width!(
+            self.panel.vectors,
+            backward(simd, self.panel, self.gradient, self.out)
+        );
+    }
+}
+
+#[inline(always)]
+fn backward<S: Simd, const VECTORS: usize>(
+    simd: S,
+    panel: Panel<'_>,
+    gradient: &[f32],
+    out: Columns<'_>,
+) {
+    let width = VECTORS * S::F32_LANES;
+    let mut scratch = [0.0_f32; SCRATCH];
+    let skip = scratch.as_ptr().align_offset(64).min(16);
+    let scratch = &mut scratch[skip..];
+    let mut cursors = vec![0_usize; panel.images.len()];
+    for begin in (0..out.rows()).step_by(panel.rows()) {
+        let rows = panel.rows().min(out.rows() - begin);
+        scratch[..rows * width].fill(0.0);
+        for ((image, cursor), gradient) in panel
+            .images
+            .iter()
+            .zip(&mut cursors)
+            .zip(gradient.chunks_exact(width))
+        {
+            let gradient = read::<S, VECTORS>(gradient);
+            while let Some(&place) = image.places.get(*cursor) {
+                let row = usize::from(place) - begin;
+                if row >= rows {
+                    break;
+                }
+                let number = panel.brightness[usize::from(image.values[*cursor])];
+                let number = simd.splat_f32s(number);
+                let row = &mut scratch[row * width..][..width];
+                let mut sums = read::<S, VECTORS>(row);
+                for (sum, gradient) in sums.iter_mut().zip(gradient) {
+                    *sum = simd.mul_add_f32s(number, gradient, *sum);
+                }
+                write::<S, VECTORS>(sums, row);
+                *cursor += 1;
             }
+        }
+        for row in 0..rows {
+            // SAFETY: each panel has columns of its own.
+            #[allow(unsafe_code)]
+            let out = unsafe { out.part(begin + row, panel.first, panel.there) };
+            out.copy_from_slice(&scratch[row * width..][..panel.there]);
         }
     }
 }
 
-/// The sum over the images at one place of brightness times the gradient of the units. Images rise,
-/// and the last is inside.
-#[inline(always)]
-fn place_backward<S: Simd, const VECTORS: usize>(
-    simd: S,
-    entries: &[(u32, f32)],
-    gradient: &[f32],
-    out: &mut [f32],
-) {
-    let lanes = S::F32_LANES;
-    let width = VECTORS * lanes;
-    let mut sums = [simd.splat_f32s(0.0); VECTORS];
-    for &(image, value) in entries {
-        let number = simd.splat_f32s(value);
-        // SAFETY: the caller has looked at the last image, and no other is greater.
-        #[allow(unsafe_code)]
-        let row = unsafe { gradient.as_ptr().add(image as usize * width) };
-        for (vector, sum) in sums.iter_mut().enumerate() {
-            // SAFETY: a row has so many vectors.
-            #[allow(unsafe_code)]
-            let gradient = unsafe { load::<S>(row.add(vector * lanes)) };
-            *sum = simd.mul_add_f32s(number, gradient, *sum);
+/// A matrix of which several threads write other columns each.
+#[derive(Clone, Copy)]
+struct Columns<'a> {
+    begin: *mut f32,
+    length: usize,
+    row: usize,
+    lives: core::marker::PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: who takes a part of it promises that no other has it.
+#[allow(unsafe_code)]
+unsafe impl Send for Columns<'_> {}
+// SAFETY: the same.
+#[allow(unsafe_code)]
+unsafe impl Sync for Columns<'_> {}
+
+impl<'a> Columns<'a> {
+    fn of(numbers: &'a mut [f32], row: usize) -> Self {
+        Self {
+            begin: numbers.as_mut_ptr(),
+            length: numbers.len(),
+            row,
+            lives: core::marker::PhantomData,
         }
     }
-    let last = out.len() - (VECTORS - 1) * lanes;
-    let part = simd.mask_between_m32s(0, last as u32);
-    for (vector, sum) in sums.into_iter().enumerate() {
-        // SAFETY: `out` has so many vectors, the last of them not whole.
+
+    fn rows(&self) -> usize {
+        self.length / self.row
+    }
+
+    /// So many numbers of a row.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else has any of them.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn part(&self, row: usize, column: usize, length: usize) -> &'a mut [f32] {
+        let begin = row * self.row + column;
+        assert!(column + length <= self.row && begin + length <= self.length);
+        // SAFETY: inside, as just looked at, and only ours, as the caller says.
+        unsafe { core::slice::from_raw_parts_mut(self.begin.add(begin), length) }
+    }
+}
+
+/// So many vectors.
+#[inline(always)]
+fn read<S: Simd, const VECTORS: usize>(numbers: &[f32]) -> [S::f32s; VECTORS] {
+    assert!(numbers.len() >= VECTORS * S::F32_LANES);
+    core::array::from_fn(|vector| {
+        // SAFETY: it has so many vectors.
         #[allow(unsafe_code)]
         unsafe {
-            let place = out.as_mut_ptr().add(vector * lanes);
-            if vector + 1 < VECTORS || last == lanes {
-                store::<S>(place, sum);
+            load::<S>(numbers.as_ptr().add(vector * S::F32_LANES))
+        }
+    })
+}
+
+#[inline(always)]
+fn write<S: Simd, const VECTORS: usize>(vectors: [S::f32s; VECTORS], numbers: &mut [f32]) {
+    assert!(numbers.len() >= VECTORS * S::F32_LANES);
+    for (place, vector) in vectors.into_iter().enumerate() {
+        // SAFETY: it has so many vectors.
+        #[allow(unsafe_code)]
+        unsafe {
+            store::<S>(numbers.as_mut_ptr().add(place * S::F32_LANES), vector);
+        }
+    }
+}
+
+/// Copies a row and fills its last vector with 0.
+#[inline(always)]
+fn copy_row<S: Simd, const VECTORS: usize>(simd: S, from: &[f32], to: &mut [f32]) {
+    let lanes = S::F32_LANES;
+    assert!(from.len() > (VECTORS - 1) * lanes && from.len() <= VECTORS * lanes);
+    assert!(to.len() >= VECTORS * lanes);
+    let last = (VECTORS - 1) * lanes;
+    let part = simd.mask_between_m32s(0, (from.len() - last) as u32);
+    for vector in 0..VECTORS {
+        let place = vector * lanes;
+        // SAFETY: `from` has all vectors but for a part of the last, `to` all of them.
+        #[allow(unsafe_code)]
+        unsafe {
+            let numbers = if vector + 1 < VECTORS || from.len() == VECTORS * lanes {
+                load::<S>(from.as_ptr().add(place))
             } else {
-                simd.mask_store_ptr_f32s(part, place, sum);
-            }
+                simd.mask_load_ptr_f32s(part, from.as_ptr().add(place))
+            };
+            store::<S>(to.as_mut_ptr().add(place), numbers);
         }
     }
 }

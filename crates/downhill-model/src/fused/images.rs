@@ -114,6 +114,29 @@ impl SparseImages {
     }
 }
 
+impl Pixels<'_> {
+    /// Asks the memory for them without waiting.
+    pub(super) fn fetch(&self) {
+        fetch(self.places);
+        fetch(self.values);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn fetch<T>(numbers: &[T]) {
+    use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    for line in numbers.chunks((64 / size_of::<T>()).max(1)) {
+        // SAFETY: a hint that reads nothing.
+        #[allow(unsafe_code)]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast());
+        }
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn fetch<T>(_numbers: &[T]) {}
+
 /// What a byte stands for, from 0 to 1.
 pub(super) fn brightness() -> [f32; 256] {
     core::array::from_fn(|byte| byte as f32 / 255.0)

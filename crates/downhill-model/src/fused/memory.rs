@@ -2,24 +2,44 @@
 
 use std::cell::RefCell;
 
+use burn::backend::flex::FlexTensor;
+use burn::tensor::{DType, Shape};
+
 use super::buffer::Buffer;
-use super::first_layer::ByPlace;
 
 /// Everything that a step writes but gives to nobody.
 #[derive(Debug, Default)]
 pub(super) struct Workspace {
-    /// The weights of the first layer, packed.
-    pub(super) first_weights: Buffer,
     /// The sums of the first layer, image by image.
     pub(super) by_image: Buffer,
     pub(super) layers: Vec<LayerMemory>,
-    pub(super) by_place: ByPlace,
     /// The gradient of a layer's sums.
     pub(super) gradient: Buffer,
     /// That of the layer below.
     pub(super) gradient_below: Buffer,
     /// The gradient of a layer's sums, image by image.
     pub(super) gradient_by_image: Buffer,
+    pub(super) weight_gradients: Vec<Lent>,
+}
+
+/// A tensor that is given away at each step, and its memory taken again when nobody else has it any
+/// more: in new memory all would first have to be brought into the caches.
+#[derive(Debug, Default)]
+pub(super) struct Lent(Option<FlexTensor>);
+
+impl Lent {
+    /// A tensor of any numbers that is nobody else's.
+    pub(super) fn take(&mut self, shape: [usize; 2]) -> FlexTensor {
+        let shape = Shape::new(shape);
+        let back = self.0.take();
+        let back = back.filter(|tensor| tensor.is_unique() && *tensor.layout().shape() == shape);
+        back.unwrap_or_else(|| FlexTensor::zeros(shape, DType::F32))
+    }
+
+    /// Remembers what is given away.
+    pub(super) fn lend(&mut self, tensor: &FlexTensor) {
+        self.0 = Some(tensor.clone());
+    }
 }
 
 /// Numbers of one layer, `[units, images]`.
@@ -53,6 +73,9 @@ pub(super) fn with_workspace<T>(layers: usize, work: impl FnOnce(&mut Workspace)
     let mut workspace = MEMORY.take();
     if workspace.layers.len() < layers {
         workspace.layers.resize_with(layers, LayerMemory::default);
+        workspace
+            .weight_gradients
+            .resize_with(layers, Lent::default);
     }
     let result = work(&mut workspace);
     MEMORY.set(workspace);

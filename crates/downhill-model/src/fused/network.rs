@@ -55,6 +55,13 @@ impl Batch<'_> {
         self.images.len().next_multiple_of(buffer::LINE)
     }
 
+    /// Asks for the pixels ahead of their use: images lie anywhere, and each would be waited for.
+    pub(super) fn fetch(&self) {
+        for image in self.images {
+            image.fetch();
+        }
+    }
+
     /// From a unit's numbers to those of the next.
     pub(super) fn row(&self) -> usize {
         buffer::row_length(self.images.len())
@@ -62,16 +69,7 @@ impl Batch<'_> {
 }
 
 impl Network<'_> {
-    /// The weights of the first layer as [`first_layer::Forward`] takes them.
-    pub(super) fn pack_first<S: Simd>(&self, simd: S, workspace: &mut Workspace) {
-        let layer = &self.layers[0];
-        let length = layer.inputs * first_layer::padded::<S>(layer.units);
-        let packed = workspace.first_weights.sized(length);
-        simd.vectorize(|| first_layer::pack::<S>(layer.weight, layer.units, packed));
-    }
-
-    /// Weights times input plus biases of the first layer, `[units, images]`, into `sums`. The weights
-    /// have been packed.
+    /// Weights times input plus biases of the first layer, `[units, images]`, into `sums`.
     pub(super) fn first<S: Simd>(
         &self,
         simd: S,
@@ -85,9 +83,8 @@ impl Network<'_> {
         let by_image = workspace.by_image.sized(images * width);
         let forward = first_layer::Forward {
             images: batch.images,
-            size: batch.size,
             brightness,
-            weights: workspace.first_weights.get(),
+            weights: layer.weight,
             units: layer.units,
             out: by_image,
         };

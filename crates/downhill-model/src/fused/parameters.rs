@@ -88,7 +88,7 @@ impl Parameters {
     pub(super) fn inputs(self, gradients: Vec<Gradients>) -> Vec<Input> {
         let mut inputs = Vec::with_capacity(4 * self.0.len());
         for (layer, gradients) in self.0.into_iter().zip(gradients) {
-            inputs.extend(layer.weight.input(gradients.weight));
+            inputs.extend(layer.weight.tensor_input(gradients.weight));
             inputs.extend(layer.bias.input(gradients.bias));
             if let Some(norm) = layer.norm {
                 inputs.extend(norm.scale.input(gradients.scale));
@@ -165,9 +165,14 @@ impl Parameter {
     }
 
     fn input(self, gradient: Option<Vec<f32>>) -> Option<Input> {
-        let shape = self.numbers.layout().shape().clone();
-        let gradient =
-            gradient.map(|gradient| FlexTensor::from_data(TensorData::new(gradient, shape)));
+        let tensor = |gradient: Vec<f32>| {
+            let length = gradient.len();
+            FlexTensor::from_data(TensorData::new(gradient, [length]))
+        };
+        self.tensor_input(gradient.map(tensor))
+    }
+
+    fn tensor_input(self, gradient: Option<FlexTensor>) -> Option<Input> {
         Some(Input {
             guard: self.guard?,
             gradient: Gradient::Known(gradient?),

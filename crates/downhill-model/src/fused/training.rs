@@ -1,5 +1,6 @@
 //! A network's loss on a batch, and its gradients.
 
+use burn::backend::flex::FlexTensor;
 use pulp::{Simd, WithSimd};
 
 use super::first_layer::{self, Backward};
@@ -29,7 +30,7 @@ impl Wanted {
 /// The gradients of a layer, as far as they are wanted.
 #[derive(Debug, Default)]
 pub(super) struct Gradients {
-    pub(super) weight: Option<Vec<f32>>,
+    pub(super) weight: Option<FlexTensor>,
     pub(super) bias: Option<Vec<f32>>,
     pub(super) scale: Option<Vec<f32>>,
     pub(super) shift: Option<Vec<f32>>,
@@ -76,7 +77,7 @@ impl WithSimd for Train<'_, '_> {
         let brightness = images::brightness();
         let hidden = network.layers.len() - 1;
         let mut statistics = Vec::with_capacity(hidden);
-        network.pack_first(simd, workspace);
+        batch.fetch();
         for number in 0..=hidden {
             match number {
                 0 => network.first(simd, batch, &brightness, workspace),
@@ -191,7 +192,9 @@ impl Network<'_> {
         if !wanted.weight {
             return;
         }
-        let mut out = vec![0.0; layer.weight.len()];
+        let shape = [layer.inputs, layer.units];
+        let mut tensor = workspace.weight_gradients[number].take(shape);
+        let out = tensor.storage_mut::<f32>();
         let widest = match number {
             0 => first_layer::WIDEST,
             _ => widest_panel::<S>(),
@@ -199,15 +202,12 @@ impl Network<'_> {
         by_image(simd, layer, batch, widest, workspace);
         let gradient = workspace.gradient_by_image.get();
         if number == 0 {
-            workspace
-                .by_place
-                .sort(batch.images, batch.size, brightness);
             let backward = Backward {
-                pixels: &workspace.by_place,
-                images,
+                images: batch.images,
+                brightness,
                 gradient,
                 units: layer.units,
-                out: &mut out,
+                out,
             };
             backward.run(simd);
         } else {
@@ -222,7 +222,7 @@ impl Network<'_> {
                 },
                 right: Right::Panels(gradient),
                 start: Start::Zero,
-                out: &mut out,
+                out,
                 out_row: layer.units,
             };
             product.run(simd);
@@ -235,7 +235,8 @@ impl Network<'_> {
                 }
             });
         }
-        gradients.weight = Some(out);
+        workspace.weight_gradients[number].lend(&tensor);
+        gradients.weight = Some(tensor);
     }
 
     /// The gradient of the layer's input, in place of that of its sums.
