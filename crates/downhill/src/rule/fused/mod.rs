@@ -16,6 +16,8 @@ mod instructions;
 mod lanes;
 mod pass;
 mod slices;
+#[cfg(test)]
+mod tests;
 
 use alloc::vec::Vec;
 
