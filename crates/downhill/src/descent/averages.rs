@@ -113,8 +113,19 @@ impl WeightStage {
         }
     }
 
-    /// After step `memory.time` brought a parameter from `before` to `x`: where it goes on from.
-    pub(crate) fn after(&self, before: &Tensor<1>, x: Tensor<1>, memory: &mut Memory) -> Tensor<1> {
+    /// Whether it needs what a parameter was before a step.
+    pub(crate) fn looks_back(&self) -> bool {
+        matches!(self, Self::Lookahead(_))
+    }
+
+    /// After step `memory.time` brought a parameter to `x`, from `before` if this
+    /// [looks back](Self::looks_back): where it goes on from.
+    pub(crate) fn after(
+        &self,
+        before: Option<&Tensor<1>>,
+        x: Tensor<1>,
+        memory: &mut Memory,
+    ) -> Tensor<1> {
         let time = memory.time;
         match self {
             Self::Ema(ema) => {
@@ -144,7 +155,8 @@ impl WeightStage {
                 x
             }
             Self::Lookahead(lookahead) => {
-                let slow = memory.take(KEPT).unwrap_or_else(|| before.clone());
+                let start = || before.cloned().expect("it looks back");
+                let slow = memory.take(KEPT).unwrap_or_else(start);
                 if !time.is_multiple_of(lookahead.every) {
                     memory.put(KEPT, slow);
                     return x;

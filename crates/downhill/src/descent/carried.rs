@@ -1,7 +1,5 @@
 //! What a `Learner`'s optimizer carries of a descent.
 
-use alloc::string::ToString;
-
 use super::{Descent, Kept};
 
 impl Descent {
@@ -23,7 +21,7 @@ impl Descent {
 
     /// Takes over what another descent remembered of a parameter.
     pub(crate) fn adopt(&mut self, path: &str, kept: Kept) {
-        self.kept.insert(path.to_string(), kept);
+        self.kept.insert(path, kept);
     }
 
     /// Goes on from another descent's steps, calls since the last step, calls skipped.

@@ -247,4 +247,11 @@ impl DescentConfig {
     pub fn build(&self) -> Result<Descent, InvalidDescent> {
         Descent::new(self.clone())
     }
+
+    /// The group of a parameter: 0 for none, else 1 and more, in the order of the groups.
+    pub(super) fn group_of(&self, path: &str, rank: usize) -> usize {
+        let mut groups = self.groups.iter();
+        let found = groups.rposition(|group| group.parameters.include(path, rank));
+        found.map_or(0, |index| index + 1)
+    }
 }

@@ -1,6 +1,9 @@
-//! What a descent remembers of one parameter.
+//! What a descent remembers of its parameters.
 
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::ops::{Index, IndexMut};
 
 use burn::optim::{StateSink, StateSource, join_index, join_path};
 use burn::tensor::{Device, Tensor};
@@ -8,6 +11,63 @@ use burn::tensor::{Device, Tensor};
 use super::averages::{KEPT, TAKEN};
 use crate::rule::{DynRule, Memory, take_tensor};
 
+/// What is remembered of all parameters, by their paths and by their places among them, which stay.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeptOfAll {
+    kept: Vec<Kept>,
+    places: BTreeMap<String, usize>,
+}
+
+impl KeptOfAll {
+    pub(crate) fn get(&self, path: &str) -> Option<&Kept> {
+        self.places.get(path).map(|place| &self.kept[*place])
+    }
+
+    /// The place of the parameter at a path, which is given one if it has none.
+    pub(crate) fn place_of(&mut self, path: &str, new: impl FnOnce() -> Kept) -> usize {
+        if let Some(place) = self.places.get(path) {
+            return *place;
+        }
+        self.insert(path, new())
+    }
+
+    /// Remembers this of the parameter at a path.
+    pub(crate) fn insert(&mut self, path: &str, kept: Kept) -> usize {
+        match self.places.get(path) {
+            Some(&place) => {
+                self.kept[place] = kept;
+                place
+            }
+            None => {
+                self.kept.push(kept);
+                self.places.insert(path.to_string(), self.kept.len() - 1);
+                self.kept.len() - 1
+            }
+        }
+    }
+
+    /// Ordered by path.
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Kept)> {
+        let places = self.places.iter();
+        places.map(|(path, place)| (path.as_str(), &self.kept[*place]))
+    }
+}
+
+impl Index<usize> for KeptOfAll {
+    type Output = Kept;
+
+    fn index(&self, place: usize) -> &Kept {
+        &self.kept[place]
+    }
+}
+
+impl IndexMut<usize> for KeptOfAll {
+    fn index_mut(&mut self, place: usize) -> &mut Kept {
+        &mut self.kept[place]
+    }
+}
+
+/// What is remembered of one parameter.
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
     /// The parameter's group, 0 for none.

@@ -1,10 +1,11 @@
 //! The optimization of a whole module: an optimizer, and what stands around it.
 //!
 //! ```text
-//! module, gradients -> slots.rs      parameters side by side, by path
-//!   accumulate, skip, gradients.rs   what is done to the gradients
-//!   -> rules                         each group's, at its settings of the step
-//!   -> mask, averages.rs             what is done with the new weights
+//! module, gradients
+//!   -> slots.rs, accumulate, skip, gradients.rs   where something is done to the gradients
+//!   -> stepping.rs                                each parameter in turn:
+//!        rules                                    its group's, at its settings of the step
+//!        mask, averages.rs                        what is done with the new weights
 //!   -> module
 //! ```
 
@@ -14,11 +15,12 @@ mod carried;
 mod config;
 mod gradients;
 mod kept;
+mod order;
 mod record;
 mod select;
 mod slots;
+mod stepping;
 
-use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -34,11 +36,13 @@ pub use record::DescentRecordError;
 pub use select::Parameters;
 
 pub(crate) use gradients::global_norm;
-pub(crate) use kept::Kept;
+pub(crate) use kept::{Kept, KeptOfAll};
+use order::Order;
 pub(crate) use slots::{Slot, collect, map_values};
-use slots::{add_pending, sum, write_back};
+use slots::{add_pending, sum};
+use stepping::Gradients;
 
-use crate::rule::{DynRule, Parameter, Real};
+use crate::rule::{DynRule, Parameter};
 use crate::{InvalidHyperparameter, OptimizerConfig, ScheduleFree};
 
 /// Optimizes a whole module: one or several optimizers over groups of its parameters, with
@@ -85,7 +89,8 @@ pub struct Descent {
     accumulated: u64,
     /// Calls skipped so far.
     skipped: u64,
-    kept: BTreeMap<String, Kept>,
+    kept: KeptOfAll,
+    order: Order,
 }
 
 /// A group with what it is stepped by.
@@ -164,7 +169,8 @@ impl Descent {
             steps: 0,
             accumulated: 0,
             skipped: 0,
-            kept: BTreeMap::new(),
+            kept: KeptOfAll::default(),
+            order: Order::default(),
         })
     }
 
@@ -182,6 +188,19 @@ impl Descent {
         mut gradients: GradientsParams,
         rate: Option<f64>,
     ) -> (M, Outcome) {
+        if self.takes_gradients_one_by_one() {
+            return match self.follow_schedules() {
+                Ok(()) => {
+                    let rates = self.rates(rate);
+                    let gradients = Gradients::AsGiven(gradients);
+                    (
+                        self.update(module, gradients, &rates, &[]),
+                        Outcome::Stepped,
+                    )
+                }
+                Err(error) => (module, Outcome::Refused(error)),
+            };
+        }
         if self.is_due() {
             add_pending(&module, &mut gradients, |path| {
                 (self.kept.get(path)).is_some_and(|kept| kept.gradient.is_some())
@@ -205,8 +224,13 @@ impl Descent {
         for stage in &self.config.gradients {
             stage.apply(&mut slots);
         }
-        self.update(&mut slots, rate);
-        (write_back(module, slots), Outcome::Stepped)
+        let rates = self.rates(rate);
+        let sums = self.measure(&slots, &rates);
+        // The values go, so that the module alone holds them.
+        let gradients = slots.into_iter().map(|slot| (slot.id, slot.gradient));
+        let gradients = Gradients::prepared(gradients.collect());
+        let module = self.update(module, gradients, &rates, &sums);
+        (module, Outcome::Stepped)
     }
 
     /// Steps taken.
@@ -286,10 +310,7 @@ impl Descent {
     }
 
     fn group_of(&self, slot: &Slot) -> usize {
-        let mut groups = self.config.groups.iter();
-        let found =
-            groups.rposition(|group| group.parameters.include(&slot.path, slot.shape.len()));
-        found.map_or(0, |index| index + 1)
+        self.config.group_of(&slot.path, slot.shape.len())
     }
 
     /// A setting at the next step.
@@ -336,6 +357,18 @@ impl Descent {
         Ok(())
     }
 
+    /// Whether a parameter is stepped without a look at the gradients of the others.
+    fn takes_gradients_one_by_one(&self) -> bool {
+        let config = &self.config;
+        let nothing_waits =
+            || self.accumulated == 0 && self.kept.iter().all(|(_, kept)| kept.gradient.is_none());
+        config.non_finite == NonFinite::Spread
+            && config.gradients.is_empty()
+            && config.accumulate.calls == 1
+            && self.groups.iter().all(|group| !group.rule.measures())
+            && nothing_waits()
+    }
+
     /// Whether this call's gradients are the last before a step. More calls than are wanted may have
     /// been loaded.
     fn is_due(&self) -> bool {
@@ -374,65 +407,31 @@ impl Descent {
 
     fn kept_of(&mut self, slot: &Slot, group: usize) -> &mut Kept {
         let stages = self.config.weights.len();
-        let kept = self.kept.entry(slot.path.clone());
-        let kept = kept.or_insert_with(|| Kept::new(group, stages));
+        let place = (self.kept).place_of(&slot.path, || Kept::new(group, stages));
+        let kept = &mut self.kept[place];
         // A checkpoint may have brought it before its first step, without its group.
         kept.group = group;
         kept
     }
 
-    /// Steps the parameters.
-    fn update(&mut self, slots: &mut [Slot], rate: Option<f64>) {
-        let rates: Vec<f64> = (self.groups.iter())
-            .map(|group| match rate {
-                Some(rate) => {
-                    rate * group.base.learning_rate() / self.groups[0].base.learning_rate()
-                }
-                None => self.rate_of(&group.base),
-            })
-            .collect();
-        let belongs: Vec<usize> = slots.iter().map(|slot| self.group_of(slot)).collect();
-        let sums = self.measure(slots, &belongs, &rates);
-        let mask = self.config.mask;
-        let weights = core::mem::take(&mut self.config.weights);
-        for (slot, &group) in slots.iter_mut().zip(&belongs) {
-            let rule = Arc::clone(&self.groups[group].rule);
-            if slot.is_empty() {
-                continue;
-            }
-            let kept = self.kept.get_mut(&slot.path);
-            let kept = kept.expect("what is stepped has been measured");
-            let before = slot.value.clone();
-            let gradient = slot.gradient.clone();
-            let parameter = Parameter {
-                value: before.clone(),
-                gradient: gradient.clone(),
-                shape: &slot.shape,
-            };
-            let memory = core::mem::take(&mut kept.rule);
-            let rate = rates[group];
-            let (mut x, memory) = rule.step(rate, parameter, memory, &sums[group]);
-            kept.rule = memory;
-            if mask == StepMask::Cautious {
-                let (decay, rate) = rule.weight_decay_of(&slot.shape, rate);
-                let (decayed, _) = decay.around(rate, before.clone(), gradient);
-                x = cautiously(decayed, x, slot.gradient.clone());
-            }
-            for (stage, memory) in weights.iter().zip(&mut kept.weights) {
-                memory.time += 1;
-                x = stage.after(&before, x, memory);
-            }
-            slot.value = x;
-        }
-        self.config.weights = weights;
-        self.steps += 1;
+    /// The learning rate of each group.
+    fn rates(&self, rate: Option<f64>) -> Vec<f64> {
+        let rate_of = |group: &Member| match rate {
+            Some(rate) => rate * group.base.learning_rate() / self.groups[0].base.learning_rate(),
+            None => self.rate_of(&group.base),
+        };
+        self.groups.iter().map(rate_of).collect()
     }
 
     /// What each group's rule needs to know of all its parameters.
-    fn measure(&mut self, slots: &[Slot], belongs: &[usize], rates: &[f64]) -> Vec<Vec<f64>> {
+    fn measure(&mut self, slots: &[Slot], rates: &[f64]) -> Vec<Vec<f64>> {
         let mut measured: Vec<Vec<Vec<Tensor<1>>>> = alloc::vec![Vec::new(); rates.len()];
-        for (slot, &group) in slots.iter().zip(belongs) {
+        for slot in slots {
+            let group = self.group_of(slot);
             let rule = Arc::clone(&self.groups[group].rule);
+            if !rule.measures() {
+                continue;
+            }
             let kept = self.kept_of(slot, group);
             kept.rule.time += 1;
             if slot.is_empty() {
@@ -494,13 +493,4 @@ fn not_finite(slots: &[Slot]) -> Vec<String> {
         .filter(bad)
         .map(|slot| slot.path.clone())
         .collect()
-}
-
-/// The step from `from` to `to` where it goes against the gradient.
-fn cautiously(from: Tensor<1>, to: Tensor<1>, gradient: Tensor<1>) -> Tensor<1> {
-    let step = to - from.clone();
-    let along = -(step.clone() * gradient);
-    let mask = along.clone().positive_or(along.fill(1.0), along.zero());
-    let share = mask.clone().mean().clamp_min(1e-3);
-    from + step * mask / share
 }

@@ -1,6 +1,5 @@
 //! How a descent is saved and loaded.
 
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -9,7 +8,8 @@ use burn::optim::{StateSink, StateSource};
 use burn::tensor::{Bytes, Device, TensorData};
 use burn_pack::{Reader, Scalar, Writer};
 
-use super::Descent;
+use super::order::Order;
+use super::{Descent, KeptOfAll};
 
 /// Saved bytes that a descent cannot go on from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,15 +56,15 @@ impl Descent {
         sink.push_scalar(COUNTS, "accumulated", Scalar::from(self.accumulated));
         sink.push_scalar(COUNTS, "skipped", Scalar::from(self.skipped));
         // The path of a module that is a parameter itself is empty, too.
-        sink.push_scalar(COUNTS, PATHS, Scalar::from(self.kept.len() as u64));
-        for (path, kept) in &self.kept {
+        sink.push_scalar(COUNTS, PATHS, Scalar::from(self.kept.iter().len() as u64));
+        for (path, kept) in self.kept.iter() {
             kept.flatten(path, &mut sink);
         }
         let tensors = sink.tensors.into_iter().map(|(name, data)| {
             let (bytes, shape, dtype) = data.into_parts();
             burn_pack::Tensor::new(name, dtype, shape, None, bytes)
         });
-        let paths: Vec<&str> = self.kept.keys().map(String::as_str).collect();
+        let paths: Vec<&str> = self.kept.iter().map(|(path, _)| path).collect();
         let mut writer = Writer::new(tensors.collect())
             .with_metadata(PARTS, &self.parts())
             .with_metadata(PATHS, &paths.join("\n"));
@@ -108,18 +108,19 @@ impl Descent {
         let (steps, accumulated, skipped) =
             (count("steps")?, count("accumulated")?, count("skipped")?);
         let number = count(PATHS)? as usize;
-        let mut all = BTreeMap::new();
+        let mut all = KeptOfAll::default();
         for path in paths.split('\n').take(number) {
             let kept = self.read_kept(path, &mut source, device);
             let kept = kept.ok_or_else(|| DescentRecordError::Incomplete {
                 path: path.to_string(),
             })?;
-            all.insert(path.to_string(), kept);
+            all.insert(path, kept);
         }
         self.steps = steps;
         self.accumulated = accumulated;
         self.skipped = skipped;
         self.kept = all;
+        self.order = Order::default();
         Ok(())
     }
 

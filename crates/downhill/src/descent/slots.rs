@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
-use burn::tensor::Tensor;
+use burn::tensor::{GradientCheckpointingStrategy, Tensor};
+
+use super::order::Path;
 
 /// A parameter that is to be stepped.
 #[derive(Clone, Debug)]
@@ -47,30 +49,30 @@ pub(crate) fn add_pending<M: Module>(
     chosen: impl Fn(&str) -> bool,
 ) {
     module.visit(&mut Pending {
-        path: Vec::new(),
+        path: Path::default(),
         gradients,
         chosen,
     });
 }
 
 struct Pending<'a, F> {
-    path: Vec<String>,
+    path: Path,
     gradients: &'a mut GradientsParams,
     chosen: F,
 }
 
 impl<F: Fn(&str) -> bool> ModuleVisitor for Pending<'_, F> {
     fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_string());
+        self.path.enter(name);
     }
 
     fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+        self.path.exit();
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let missing = || self.gradients.get::<D>(param.id).is_none();
-        if param.is_require_grad() && (self.chosen)(&self.path.join(".")) && missing() {
+        if param.is_require_grad() && (self.chosen)(self.path.as_str()) && missing() {
             let nothing = param.base().inner().zeros_like();
             self.gradients.register::<D>(param.id, nothing);
         }
@@ -81,7 +83,7 @@ impl<F: Fn(&str) -> bool> ModuleVisitor for Pending<'_, F> {
 /// taken out.
 pub(crate) fn collect<M: Module>(module: &M, gradients: &mut GradientsParams) -> Vec<Slot> {
     let mut collector = Collector {
-        path: Vec::new(),
+        path: Path::default(),
         gradients,
         slots: Vec::new(),
     };
@@ -90,18 +92,18 @@ pub(crate) fn collect<M: Module>(module: &M, gradients: &mut GradientsParams) ->
 }
 
 struct Collector<'a> {
-    path: Vec<String>,
+    path: Path,
     gradients: &'a mut GradientsParams,
     slots: Vec<Slot>,
 }
 
 impl ModuleVisitor for Collector<'_> {
     fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_string());
+        self.path.enter(name);
     }
 
     fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+        self.path.exit();
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -116,7 +118,7 @@ impl ModuleVisitor for Collector<'_> {
         let shape = value.shape();
         let elements = [shape.num_elements()];
         self.slots.push(Slot {
-            path: self.path.join("."),
+            path: self.path.as_str().to_string(),
             id: param.id,
             gradient: gradient.to_device(&value.device()).reshape(elements),
             value: value.reshape(elements),
@@ -125,50 +127,42 @@ impl ModuleVisitor for Collector<'_> {
     }
 }
 
-/// The module with the values of these slots, which are in its order.
-pub(crate) fn write_back<M: Module>(module: M, slots: Vec<Slot>) -> M {
-    let mut slots = slots.into_iter();
-    let next = slots.next();
-    module.map(&mut Writer { slots, next })
-}
-
-struct Writer {
-    slots: alloc::vec::IntoIter<Slot>,
-    next: Option<Slot>,
-}
-
-impl ModuleMapper for Writer {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let Some(slot) = self.next.take_if(|slot| slot.id == param.id) else {
-            return param;
-        };
-        self.next = self.slots.next();
-        let (id, old, mapper) = param.consume();
-        let value: Tensor<D> = slot.value.reshape(old.shape());
-        Param::from_mapped_value(id, lifted(value, &old, id), mapper)
-    }
-}
-
-/// A new value with what autodiff knew of the old one, as Burn's own optimizers put it back
-/// (`burn-optim` 0.22.1, `parameter_context.rs`).
-fn lifted<const D: usize>(value: Tensor<D>, old: &Tensor<D>, id: ParamId) -> Tensor<D> {
-    if !old.is_autodiff() {
-        return value;
-    }
-    let mut new = Tensor::from_inner(value);
-    if let Some(strategy) = old.gradient_checkpointing_strategy() {
-        new = new.with_gradient_checkpointing_strategy(strategy);
-    }
-    if old.is_require_grad() {
-        new = new.require_grad();
-    }
+/// What autodiff knows of a parameter, to be put back onto its next value as Burn's own optimizers
+/// do it (`burn-optim` 0.22.1, `parameter_context.rs`).
+pub(super) struct Context {
+    /// How it is checkpointed; none off the tape.
+    strategy: Option<GradientCheckpointingStrategy>,
+    is_trained: bool,
     #[cfg(feature = "std")]
-    if old.is_distributed() {
-        new = new.set_distributed(id);
+    is_distributed: bool,
+}
+
+impl Context {
+    pub(super) fn of<const D: usize>(value: &Tensor<D>) -> Self {
+        Self {
+            strategy: value.gradient_checkpointing_strategy(),
+            is_trained: value.is_require_grad(),
+            #[cfg(feature = "std")]
+            is_distributed: value.is_distributed(),
+        }
     }
-    #[cfg(not(feature = "std"))]
-    let _ = id;
-    new
+
+    pub(super) fn lift<const D: usize>(&self, value: Tensor<D>, id: ParamId) -> Tensor<D> {
+        let Some(strategy) = self.strategy else {
+            return value;
+        };
+        let mut new = Tensor::from_inner(value).with_gradient_checkpointing_strategy(strategy);
+        if self.is_trained {
+            new = new.require_grad();
+        }
+        #[cfg(feature = "std")]
+        if self.is_distributed {
+            new = new.set_distributed(id);
+        }
+        #[cfg(not(feature = "std"))]
+        let _ = id;
+        new
+    }
 }
 
 /// The module with the parameters that `change` gives another value, by path and flattened value.
@@ -177,34 +171,31 @@ pub(crate) fn map_values<M: Module>(
     change: impl FnMut(&str, Tensor<1>) -> Tensor<1>,
 ) -> M {
     module.map(&mut Changer {
-        path: Vec::new(),
+        path: Path::default(),
         change,
     })
 }
 
 struct Changer<F> {
-    path: Vec<String>,
+    path: Path,
     change: F,
 }
 
 impl<F: FnMut(&str, Tensor<1>) -> Tensor<1>> ModuleMapper for Changer<F> {
     fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_string());
+        self.path.enter(name);
     }
 
     fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+        self.path.exit();
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let (id, old, mapper) = param.consume();
-        let inner = match old.is_autodiff() {
-            true => old.clone().inner(),
-            false => old.clone(),
-        };
-        let shape = inner.shape();
-        let flat = inner.reshape([shape.num_elements()]);
-        let value: Tensor<D> = (self.change)(&self.path.join("."), flat).reshape(shape);
-        Param::from_mapped_value(id, lifted(value, &old, id), mapper)
+        let context = Context::of(&old);
+        let shape = old.shape();
+        let flat = old.inner().reshape([shape.num_elements()]);
+        let value: Tensor<D> = (self.change)(self.path.as_str(), flat).reshape(shape);
+        Param::from_mapped_value(id, context.lift(value, id), mapper)
     }
 }

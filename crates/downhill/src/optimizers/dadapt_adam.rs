@@ -99,6 +99,7 @@ optimizer!(DAdaptAdam);
 impl Rule for DAdaptAdam {
     const TENSORS: &'static [&'static str] = &["first_moment", "second_moment", "sum"];
     const NUMBERS: &'static [&'static str] = &["rate", "numerator"];
+    const MEASURES: bool = true;
 
     fn measure(
         &self,

@@ -113,6 +113,7 @@ optimizer!(Dog);
 impl Rule for Dog {
     const TENSORS: &'static [&'static str] = &["beginning"];
     const NUMBERS: &'static [&'static str] = &["distance", "square_gradients"];
+    const MEASURES: bool = true;
 
     fn measure(
         &self,

@@ -75,6 +75,7 @@ optimizer!(Dowg);
 impl Rule for Dowg {
     const TENSORS: &'static [&'static str] = &["beginning"];
     const NUMBERS: &'static [&'static str] = &["square_distance", "square_gradients"];
+    const MEASURES: bool = true;
 
     fn measure(
         &self,

@@ -124,6 +124,7 @@ optimizer!(Prodigy);
 impl Rule for Prodigy {
     const TENSORS: &'static [&'static str] = &["beginning", "first_moment", "second_moment", "sum"];
     const NUMBERS: &'static [&'static str] = &["rate", "numerator"];
+    const MEASURES: bool = true;
 
     fn measure(
         &self,

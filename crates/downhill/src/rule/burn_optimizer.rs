@@ -21,6 +21,23 @@ macro_rules! optimizer {
                 $crate::rule::step_elementwise(self, learning_rate, parameter, memory)
             }
 
+            #[cfg(feature = "flex")]
+            fn step_in_place(
+                &self,
+                learning_rate: f64,
+                value: burn::backend::flex::FlexTensor,
+                gradient: burn::backend::flex::FlexTensor,
+                memory: &mut $crate::rule::Memory,
+            ) -> Result<
+                burn::backend::flex::FlexTensor,
+                (
+                    burn::backend::flex::FlexTensor,
+                    burn::backend::flex::FlexTensor,
+                ),
+            > {
+                $crate::rule::step_fused(self, learning_rate, value, gradient, memory)
+            }
+
             fn weight_decay(&self) -> $crate::WeightDecay {
                 $crate::rule::Elementwise::weight_decay(self)
             }
@@ -39,17 +56,9 @@ macro_rules! optimizer {
                 g: burn::tensor::Tensor<D>,
                 state: Option<$crate::rule::State<$rule>>,
             ) -> (burn::tensor::Tensor<D>, Option<$crate::rule::State<$rule>>) {
-                let shape = x.shape();
-                let elements = [shape.num_elements()];
-                let parameter = $crate::rule::Parameter {
-                    value: x.reshape(elements),
-                    gradient: g.reshape(elements),
-                    shape: &shape,
-                };
                 let memory = state.map(|state| state.memory);
-                let (x, memory) =
-                    $crate::rule::step_alone(self, learning_rate, parameter, memory);
-                (x.reshape(shape.clone()), Some(memory.into()))
+                let (x, memory) = $crate::rule::step_alone(self, learning_rate, x, g, memory);
+                (x, Some(memory.into()))
             }
 
             fn to_device<const D: usize>(

@@ -121,13 +121,14 @@ pub(crate) fn step<E: Elementwise>(
         gradient: g,
         ..
     } = parameter;
-    let scalars = rule.scalars(learning_rate, &mut memory);
     #[cfg(feature = "flex")]
-    let (x, g) = match fused::step(rule, learning_rate, scalars, x, g, &mut memory) {
+    let (x, g) = match fused::on_flex(x, g, |x, g| {
+        fused::step(rule, learning_rate, x, g, &mut memory)
+    }) {
         Ok(x) => return (x, memory),
         Err(both) => both,
     };
-    let x = step_tensors(rule, learning_rate, scalars, x, g, &mut memory);
+    let x = step_tensors(rule, learning_rate, x, g, &mut memory);
     (x, memory)
 }
 
@@ -135,11 +136,11 @@ pub(crate) fn step<E: Elementwise>(
 pub(super) fn step_tensors<E: Elementwise>(
     rule: &E,
     learning_rate: f64,
-    scalars: E::Scalars,
     x: Tensor<1>,
     g: Tensor<1>,
     memory: &mut Memory,
 ) -> Tensor<1> {
+    let scalars = rule.scalars(learning_rate, memory);
     let names = E::Remembers::<Tensor<1>>::NAMES;
     let remembered = match memory.time {
         1 => None,

@@ -18,6 +18,8 @@ mod real;
 
 use alloc::vec::Vec;
 
+#[cfg(feature = "flex")]
+use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 
 use crate::WeightDecay;
@@ -26,6 +28,8 @@ pub(crate) use burn_optimizer::optimizer;
 #[cfg(test)]
 pub(crate) use elementwise::tests::assert_steps;
 pub(crate) use elementwise::{Elementwise, Remembered, memory, step as step_elementwise};
+#[cfg(feature = "flex")]
+pub(crate) use fused::{on_flex, step as step_fused};
 pub(crate) use memory::take_tensor;
 pub use memory::{Memory, State};
 pub(crate) use norm::{norm, root_mean_square, trust_ratio};
@@ -48,6 +52,8 @@ pub trait Rule: Clone + Send + Sync + 'static {
     const TENSORS: &'static [&'static str];
     /// Every number that the memory may hold, beside the count of steps.
     const NUMBERS: &'static [&'static str];
+    /// Whether it has something to [`measure`](Self::measure).
+    const MEASURES: bool = false;
 
     /// What must be summed over all parameters before any of them is stepped, `[1]` each; most rules
     /// need nothing of the kind. `memory` is empty before the first step, and its time is that of
@@ -71,6 +77,24 @@ pub trait Rule: Clone + Send + Sync + 'static {
         sums: &[f64],
     ) -> (Tensor<1>, Memory);
 
+    /// The same step of a parameter and a gradient of any shape, as many numbers each, done where
+    /// they lie. Both come back where the rule or the kind of numbers does not allow that.
+    ///
+    /// # Errors
+    ///
+    /// The parameter and the gradient, and then `memory` is as it was.
+    #[cfg(feature = "flex")]
+    #[doc(hidden)]
+    fn step_in_place(
+        &self,
+        _learning_rate: f64,
+        value: FlexTensor,
+        gradient: FlexTensor,
+        _memory: &mut Memory,
+    ) -> Result<FlexTensor, (FlexTensor, FlexTensor)> {
+        Err((value, gradient))
+    }
+
     /// The decay that acts beside the step.
     fn weight_decay(&self) -> WeightDecay {
         WeightDecay::None
@@ -84,20 +108,36 @@ pub trait Rule: Clone + Send + Sync + 'static {
 }
 
 /// A step of a parameter that shares its sums with no other.
-pub(crate) fn step_alone<R: Rule>(
+pub(crate) fn step_alone<R: Rule, const D: usize>(
     rule: &R,
     learning_rate: f64,
-    parameter: Parameter<'_>,
+    x: Tensor<D>,
+    g: Tensor<D>,
     memory: Option<Memory>,
-) -> (Tensor<1>, Memory) {
+) -> (Tensor<D>, Memory) {
     let mut memory = memory.unwrap_or_default();
     memory.time += 1;
-    if parameter.value.dims() == [0] {
-        return (parameter.value, memory);
+    #[cfg(feature = "flex")]
+    let (x, g) = match on_flex(x, g, |x, g| {
+        rule.step_in_place(learning_rate, x, g, &mut memory)
+    }) {
+        Ok(x) => return (x, memory),
+        Err(both) => both,
+    };
+    let shape = x.shape();
+    let elements = shape.num_elements();
+    if elements == 0 {
+        return (x, memory);
     }
+    let parameter = Parameter {
+        value: x.reshape([elements]),
+        gradient: g.reshape([elements]),
+        shape: &shape,
+    };
     let sums = rule.measure(learning_rate, &parameter, &mut memory);
     let sums: Vec<f64> = sums.into_iter().map(Tensor::into_scalar).collect();
-    rule.step(learning_rate, parameter, memory, &sums)
+    let (x, memory) = rule.step(learning_rate, parameter, memory, &sums);
+    (x.reshape(shape), memory)
 }
 
 /// `1 - beta^t`: what a running mean that began at 0 has taken in of `t` values, in all.
@@ -109,6 +149,7 @@ pub(crate) fn bias_correction(beta: f64, time: u64) -> f64 {
 pub(crate) trait DynRule: Send + Sync {
     fn tensors(&self) -> &'static [&'static str];
     fn numbers(&self) -> &'static [&'static str];
+    fn measures(&self) -> bool;
     fn measure(
         &self,
         learning_rate: f64,
@@ -122,6 +163,14 @@ pub(crate) trait DynRule: Send + Sync {
         memory: Memory,
         sums: &[f64],
     ) -> (Tensor<1>, Memory);
+    #[cfg(feature = "flex")]
+    fn step_in_place(
+        &self,
+        learning_rate: f64,
+        value: FlexTensor,
+        gradient: FlexTensor,
+        memory: &mut Memory,
+    ) -> Result<FlexTensor, (FlexTensor, FlexTensor)>;
     fn weight_decay_of(&self, shape: &[usize], learning_rate: f64) -> (WeightDecay, f64);
 }
 
@@ -132,6 +181,10 @@ impl<R: Rule> DynRule for R {
 
     fn numbers(&self) -> &'static [&'static str] {
         R::NUMBERS
+    }
+
+    fn measures(&self) -> bool {
+        R::MEASURES
     }
 
     fn measure(
@@ -151,6 +204,17 @@ impl<R: Rule> DynRule for R {
         sums: &[f64],
     ) -> (Tensor<1>, Memory) {
         Rule::step(self, learning_rate, parameter, memory, sums)
+    }
+
+    #[cfg(feature = "flex")]
+    fn step_in_place(
+        &self,
+        learning_rate: f64,
+        value: FlexTensor,
+        gradient: FlexTensor,
+        memory: &mut Memory,
+    ) -> Result<FlexTensor, (FlexTensor, FlexTensor)> {
+        Rule::step_in_place(self, learning_rate, value, gradient, memory)
     }
 
     fn weight_decay_of(&self, shape: &[usize], learning_rate: f64) -> (WeightDecay, f64) {

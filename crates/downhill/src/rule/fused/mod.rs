@@ -16,6 +16,8 @@ mod instructions;
 mod lanes;
 mod pass;
 mod slices;
+#[cfg(test)]
+mod tests;
 
 use alloc::vec::Vec;
 
@@ -30,56 +32,63 @@ use slices::{MOST_FIELDS, Slices};
 
 use super::{Elementwise, Memory, Remembered};
 
-/// The parameter after a step, if it can be done so; then `memory` is that after it, too. Else the
-/// parameter and its gradient as they came.
-pub(super) fn step<E: Elementwise>(
+/// A step that could not be done so, with the parameter and the gradient as they came.
+type Declined<T> = (T, T);
+
+/// Leads tensors of any rank to a step of flex's, if both are flex's and off the tape.
+pub(crate) fn on_flex<const D: usize, const G: usize>(
+    x: Tensor<D>,
+    g: Tensor<G>,
+    step: impl FnOnce(FlexTensor, FlexTensor) -> Result<FlexTensor, Declined<FlexTensor>>,
+) -> Result<Tensor<D>, (Tensor<D>, Tensor<G>)> {
+    match (flex(x), flex(g)) {
+        (Ok(x), Ok(g)) => match step(x, g) {
+            Ok(x) => Ok(tensor(x)),
+            Err((x, g)) => Err((tensor(x), tensor(g))),
+        },
+        (x, g) => Err((x.map_or_else(|x| x, tensor), g.map_or_else(|g| g, tensor))),
+    }
+}
+
+/// The parameter after a step, if its numbers are of a kind that can be stepped so; then `memory`
+/// is that after it, too.
+pub(crate) fn step<E: Elementwise>(
     rule: &E,
     learning_rate: f64,
-    scalars: E::Scalars,
-    x: Tensor<1>,
-    g: Tensor<1>,
+    x: FlexTensor,
+    g: FlexTensor,
     memory: &mut Memory,
-) -> Result<Tensor<1>, (Tensor<1>, Tensor<1>)> {
-    let instructions = Instructions::widest();
-    step_by(instructions, rule, learning_rate, scalars, x, g, memory)
+) -> Result<FlexTensor, Declined<FlexTensor>> {
+    step_by(Instructions::widest(), rule, learning_rate, x, g, memory)
 }
 
 fn step_by<E: Elementwise>(
     instructions: Instructions,
     rule: &E,
     learning_rate: f64,
-    scalars: E::Scalars,
-    x: Tensor<1>,
-    g: Tensor<1>,
+    x: FlexTensor,
+    g: FlexTensor,
     memory: &mut Memory,
-) -> Result<Tensor<1>, (Tensor<1>, Tensor<1>)> {
-    let x = match flex(x) {
-        Ok(x) => x,
-        Err(x) => return Err((x, g)),
-    };
-    let g = match flex(g) {
-        Ok(g) => g,
-        Err(g) => return Err((tensor(x), g)),
-    };
-    let step = match x.dtype() {
+) -> Result<FlexTensor, Declined<FlexTensor>> {
+    let pass_over = match x.dtype() {
         DType::F32 => pass_over::<E, f32>,
         DType::F64 => pass_over::<E, f64>,
-        _ => return Err((tensor(x), tensor(g))),
+        _ => return Err((x, g)),
     };
     let elements = x.layout().num_elements();
     if elements == 0 || !alike(&x, &g) {
-        return Err((tensor(x), tensor(g)));
+        return Err((x, g));
     }
     let names = <E::Remembers<f64> as Remembered<f64>>::NAMES;
-    let mut fields = match taken(memory, names, &x) {
-        Some(fields) => fields,
-        None => return Err((tensor(x), tensor(g))),
-    };
     let always = <E::Remembers<f64> as Remembered<f64>>::ALWAYS;
-    let starts = fields[..always].iter().any(Option::is_none) || memory.time == 1;
+    let Some(mut fields) = taken(memory, names, &x) else {
+        return Err((x, g));
+    };
+    let scalars = rule.scalars(learning_rate, memory);
+    let starts = memory.time == 1 || fields[..always].iter().any(Option::is_none);
     if starts {
-        fields = Default::default();
         // Which fields these settings have, a number tells as well as a tensor.
+        fields = Fields::default();
         let remembered = rule.start(&scalars, &0.0, &0.0);
         remembered.scatter(|field, _: f64| {
             let shape = Shape::new([elements]);
@@ -93,13 +102,13 @@ fn step_by<E: Elementwise>(
         starts,
         instructions,
     };
-    let x = step(&pass, x, g, &mut fields);
+    let x = pass_over(&pass, x, g, &mut fields);
     for (name, field) in names.iter().zip(fields) {
         if let Some(field) = field {
             memory.put(name, tensor(field));
         }
     }
-    Ok(tensor(x))
+    Ok(x)
 }
 
 type Fields = [Option<FlexTensor>; MOST_FIELDS];
@@ -167,7 +176,7 @@ fn laid_out(tensor: FlexTensor) -> FlexTensor {
 }
 
 /// The tensor as flex has it, if it is one of flex's, off the tape.
-fn flex(tensor: Tensor<1>) -> Result<FlexTensor, Tensor<1>> {
+fn flex<const D: usize>(tensor: Tensor<D>) -> Result<FlexTensor, Tensor<D>> {
     match tensor.into_dispatch() {
         DispatchTensor {
             kind: DispatchTensorKind::Flex(BackendTensor::Float(tensor)),
@@ -177,7 +186,7 @@ fn flex(tensor: Tensor<1>) -> Result<FlexTensor, Tensor<1>> {
     }
 }
 
-fn tensor(tensor: FlexTensor) -> Tensor<1> {
+fn tensor<const D: usize>(tensor: FlexTensor) -> Tensor<D> {
     Tensor::from_dispatch(DispatchTensor {
         kind: DispatchTensorKind::Flex(BackendTensor::Float(tensor)),
         autodiff: DispatchAutodiffContext::Disabled,

@@ -6,7 +6,7 @@ use super::slices::{MOST_FIELDS, Slices};
 use crate::rule::{Elementwise, Remembered};
 
 /// Elements of which each thread has at least this many: below it, waking one costs more.
-const LEAST_OF_A_THREAD: usize = 1 << 18;
+pub(super) const LEAST_OF_A_THREAD: usize = 1 << 18;
 
 /// What is done to each element.
 pub(super) struct Pass<'a, E: Elementwise> {

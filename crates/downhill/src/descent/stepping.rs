@@ -1,0 +1,229 @@
+//! The step of each parameter of a module.
+
+use alloc::vec::Vec;
+use core::iter::Peekable;
+
+#[cfg(feature = "flex")]
+use burn::backend::flex::FlexTensor;
+use burn::module::{Module, ModuleMapper, Param, ParamId};
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+
+use super::order::Path;
+use super::slots::Context;
+use super::{Descent, Kept, StepMask, WeightStage};
+#[cfg(feature = "flex")]
+use crate::rule::on_flex;
+use crate::rule::{Parameter, Real};
+
+/// The gradients of a step.
+pub(super) enum Gradients {
+    /// As they were given: each is taken when its parameter is stepped.
+    AsGiven(GradientsParams),
+    /// Flattened, of those parameters that are to be stepped, in the order of the module.
+    Prepared(Peekable<alloc::vec::IntoIter<(ParamId, Tensor<1>)>>),
+}
+
+/// A gradient in its parameter's shape, or row by row.
+enum Gradient<const D: usize> {
+    Shaped(Tensor<D>),
+    Flat(Tensor<1>),
+}
+
+impl<const D: usize> Gradient<D> {
+    /// Row by row, where the parameter is.
+    fn flat(self, value: &Tensor<1>) -> Tensor<1> {
+        match self {
+            Self::Shaped(gradient) => (gradient.to_device(&value.device())).reshape(value.dims()),
+            Self::Flat(gradient) => gradient,
+        }
+    }
+
+    /// Leads the parameter and this to a step of flex's, see [`on_flex`].
+    #[cfg(feature = "flex")]
+    fn on_flex(
+        self,
+        value: Tensor<D>,
+        step: impl FnOnce(FlexTensor, FlexTensor) -> Result<FlexTensor, (FlexTensor, FlexTensor)>,
+    ) -> Result<Tensor<D>, (Tensor<D>, Self)> {
+        match self {
+            Self::Shaped(gradient) => on_flex(value, gradient, step)
+                .map_err(|(value, gradient)| (value, Self::Shaped(gradient))),
+            Self::Flat(gradient) => on_flex(value, gradient, step)
+                .map_err(|(value, gradient)| (value, Self::Flat(gradient))),
+        }
+    }
+}
+
+impl Gradients {
+    pub(super) fn prepared(gradients: Vec<(ParamId, Tensor<1>)>) -> Self {
+        Self::Prepared(gradients.into_iter().peekable())
+    }
+
+    fn take<const D: usize>(&mut self, id: ParamId) -> Option<Gradient<D>> {
+        match self {
+            Self::AsGiven(gradients) => gradients.remove(id).map(Gradient::Shaped),
+            Self::Prepared(gradients) => {
+                let next = gradients.next_if(|(its, _)| *its == id)?;
+                Some(Gradient::Flat(next.1))
+            }
+        }
+    }
+}
+
+impl Descent {
+    /// Steps the parameters that have a gradient, at each group's rate and with what its rule has
+    /// measured.
+    pub(super) fn update<M: Module>(
+        &mut self,
+        module: M,
+        gradients: Gradients,
+        rates: &[f64],
+        sums: &[Vec<f64>],
+    ) -> M {
+        let module = module.map(&mut Stepper {
+            descent: self,
+            path: Path::default(),
+            met: 0,
+            gradients,
+            rates,
+            sums,
+        });
+        self.steps += 1;
+        module
+    }
+}
+
+struct Stepper<'a> {
+    descent: &'a mut Descent,
+    path: Path,
+    /// The trained parameters met so far.
+    met: usize,
+    gradients: Gradients,
+    rates: &'a [f64],
+    sums: &'a [Vec<f64>],
+}
+
+impl ModuleMapper for Stepper<'_> {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.enter(name);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.exit();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if !param.is_require_grad() {
+            return param;
+        }
+        let group = self.group_of_next(D);
+        if self.descent.groups[group].frozen {
+            return param;
+        }
+        let Some(gradient) = self.gradients.take(param.id) else {
+            return param;
+        };
+        // The raw value: a reparameterization is mapped by itself. It is taken out of the module, so
+        // that nobody else holds it and it can be changed where it lies.
+        let (id, old, mapper) = param.consume();
+        let context = Context::of(&old);
+        let value = self.step(group, old.inner(), gradient);
+        Param::from_mapped_value(id, context.lift(value, id), mapper)
+    }
+}
+
+impl Stepper<'_> {
+    /// The group of the parameter that is met now.
+    fn group_of_next(&mut self, rank: usize) -> usize {
+        let Descent { order, config, .. } = &mut *self.descent;
+        let path = self.path.as_str();
+        let known = order.meet(self.met, path, rank, || config.group_of(path, rank));
+        self.met += 1;
+        known.group
+    }
+
+    /// Where what is kept of the parameter that was met last lies.
+    fn place_of_last(&mut self, group: usize) -> usize {
+        let Descent {
+            order,
+            kept,
+            config,
+            ..
+        } = &mut *self.descent;
+        let stages = config.weights.len();
+        let place = order.place_of(self.met - 1, || {
+            kept.place_of(self.path.as_str(), || Kept::new(group, stages))
+        });
+        // A checkpoint may have brought it before its first step, without its group.
+        kept[place].group = group;
+        place
+    }
+
+    /// The new value of the parameter that was met last.
+    fn step<const D: usize>(
+        &mut self,
+        group: usize,
+        value: Tensor<D>,
+        gradient: Gradient<D>,
+    ) -> Tensor<D> {
+        let place = self.place_of_last(group);
+        let rate = self.rates[group];
+        let config = &self.descent.config;
+        let rule = &*self.descent.groups[group].rule;
+        let kept = &mut self.descent.kept[place];
+        // A rule that measures has done so at this time already.
+        if !rule.measures() {
+            kept.rule.time += 1;
+        }
+        let is_masked = config.mask == StepMask::Cautious;
+        #[cfg(feature = "flex")]
+        let (value, gradient) = if is_masked || !config.weights.is_empty() {
+            (value, gradient)
+        } else {
+            let memory = &mut kept.rule;
+            match gradient.on_flex(value, |x, g| rule.step_in_place(rate, x, g, memory)) {
+                Ok(value) => return value,
+                Err(both) => both,
+            }
+        };
+        let shape = value.shape();
+        let elements = shape.num_elements();
+        if elements == 0 {
+            return value;
+        }
+        let value = value.reshape([elements]);
+        let gradient = gradient.flat(&value);
+        let looks_back = is_masked || config.weights.iter().any(WeightStage::looks_back);
+        let before = looks_back.then(|| value.clone());
+        let masked_by = is_masked.then(|| gradient.clone());
+        let parameter = Parameter {
+            value,
+            gradient,
+            shape: &shape,
+        };
+        let memory = core::mem::take(&mut kept.rule);
+        let sums = self.sums.get(group).map_or(&[][..], Vec::as_slice);
+        let (mut x, memory) = rule.step(rate, parameter, memory, sums);
+        kept.rule = memory;
+        if let (Some(gradient), Some(before)) = (masked_by, &before) {
+            let (decay, rate) = rule.weight_decay_of(&shape, rate);
+            let (decayed, _) = decay.around(rate, before.clone(), gradient.clone());
+            x = cautiously(decayed, x, gradient);
+        }
+        for (stage, memory) in config.weights.iter().zip(&mut kept.weights) {
+            memory.time += 1;
+            x = stage.after(before.as_ref(), x, memory);
+        }
+        x.reshape(shape)
+    }
+}
+
+/// The step from `from` to `to` where it goes against the gradient.
+fn cautiously(from: Tensor<1>, to: Tensor<1>, gradient: Tensor<1>) -> Tensor<1> {
+    let step = to - from.clone();
+    let along = -(step.clone() * gradient);
+    let mask = along.clone().positive_or(along.fill(1.0), along.zero());
+    let share = mask.clone().mean().clamp_min(1e-3);
+    from + step * mask / share
+}
