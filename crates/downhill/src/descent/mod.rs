@@ -14,6 +14,7 @@ mod carried;
 mod config;
 mod gradients;
 mod kept;
+mod members;
 mod record;
 mod select;
 mod slots;
@@ -35,6 +36,7 @@ pub use select::Parameters;
 
 pub(crate) use gradients::global_norm;
 pub(crate) use kept::Kept;
+use members::OwnRates;
 pub(crate) use slots::{Slot, collect, map_values};
 use slots::{add_pending, sum, write_back};
 
@@ -107,7 +109,8 @@ pub enum Outcome {
     Accumulated,
     /// Nothing: the gradients of the parameters at these paths were infinite or not numbers.
     Skipped(Vec<String>),
-    /// Nothing: a schedule led this setting out of its bounds.
+    /// Nothing: a schedule led this setting out of its bounds, or the module has not the members
+    /// that the config names.
     Refused(InvalidHyperparameter),
 }
 
@@ -125,6 +128,24 @@ pub enum InvalidDescent {
         optimizer: &'static str,
         /// The setting named.
         setting: String,
+    },
+    /// A part of the step would look at several members of an ensemble at once.
+    #[error(
+        "members must have no part in each other's steps, but {part} looks at several at once; \
+         leave it out, or train them one by one"
+    )]
+    MixedMembers {
+        /// The optimizer, or what stands around it.
+        part: &'static str,
+    },
+    /// Members are to have rates of their own, and the steps are not proportional to the rate.
+    #[error(
+        "members cannot have learning rates of their own with {optimizer} as it is set, whose steps \
+         are not proportional to the rate; give all the factor 1, or train them one by one"
+    )]
+    RatesOfMembers {
+        /// The optimizer.
+        optimizer: &'static str,
     },
 }
 
@@ -158,6 +179,7 @@ impl Descent {
                 return Err(unknown(&config.optimizer, setting));
             }
         }
+        members::check(&config, &groups)?;
         Ok(Self {
             config,
             groups,
@@ -189,6 +211,9 @@ impl Descent {
         }
         let mut slots = collect(&module, &mut gradients);
         slots.retain(|slot| !self.groups[self.group_of(slot)].frozen);
+        if let Err(error) = members::check_slots(&self.config.members, &slots) {
+            return (module, Outcome::Refused(error));
+        }
         if self.config.non_finite == NonFinite::Skip {
             let bad = not_finite(&slots);
             if !bad.is_empty() {
@@ -287,8 +312,8 @@ impl Descent {
 
     fn group_of(&self, slot: &Slot) -> usize {
         let mut groups = self.config.groups.iter();
-        let found =
-            groups.rposition(|group| group.parameters.include(&slot.path, slot.shape.len()));
+        let rank = members::rank(&self.config.members, &slot.shape);
+        let found = groups.rposition(|group| group.parameters.include(&slot.path, rank));
         found.map_or(0, |index| index + 1)
     }
 
@@ -395,6 +420,7 @@ impl Descent {
         let sums = self.measure(slots, &belongs, &rates);
         let mask = self.config.mask;
         let weights = core::mem::take(&mut self.config.weights);
+        let mut own_rates = OwnRates::new(&self.config.members);
         for (slot, &group) in slots.iter_mut().zip(&belongs) {
             let rule = Arc::clone(&self.groups[group].rule);
             if slot.is_empty() {
@@ -413,6 +439,7 @@ impl Descent {
             let rate = rates[group];
             let (mut x, memory) = rule.step(rate, parameter, memory, &sums[group]);
             kept.rule = memory;
+            x = own_rates.apply(&before, x);
             if mask == StepMask::Cautious {
                 let (decay, rate) = rule.weight_decay_of(&slot.shape, rate);
                 let (decayed, _) = decay.around(rate, before.clone(), gradient);
