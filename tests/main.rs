@@ -10,6 +10,7 @@ mod contract;
 #[cfg(feature = "flex")]
 mod descent;
 mod ensemble;
+mod ensemble_training;
 mod lbfgs;
 #[cfg(feature = "flex")]
 mod learner;
@@ -56,6 +57,7 @@ on_each_backend! {
         a_copy_keeps_its_running_statistics, a_decay_tells_weights_from_the_rest;
     ensemble: an_ensemble_trains_as_its_members_alone, a_diverging_member_leaves_the_others_alone,
         an_ensemble_answers_as_its_members;
+    ensemble_training: runs_of_an_ensemble_are_as_alone;
     training: the_first_loss_is_the_same_everywhere, a_training_repeats,
         a_few_updates_agree_everywhere, divergence_is_an_outcome, sixty_thousand_images_fit;
     command: an_experiment_from_config_to_report;
