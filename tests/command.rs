@@ -502,6 +502,13 @@ mod on_flex {
             assert!(plan.contains(expected), "{expected}: {plan}");
         }
         assert!(!plan.contains("weight_decay = 0.5"), "{plan}");
+        assert!(!plan.contains("ensemble"), "{plan}");
+        bench.arguments.ensemble = Some(3);
+        let (_, plan) = bench.train().expect("a plan");
+        assert!(
+            plan.contains("on flex, up to 3 alike as one ensemble"),
+            "{plan}"
+        );
     }
 
     #[test]
