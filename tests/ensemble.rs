@@ -9,8 +9,8 @@ use downhill::{
 };
 use downhill_data::{Purpose, Stream};
 use downhill_model::{
-    BatchNormConvention, DropoutConfig, DropoutKind, Ensemble, Initialization, Mlp, MlpConfig,
-    NoEnsemble, loss,
+    BatchNormConvention, DecaySplit, DropoutConfig, DropoutKind, Ensemble, Initialization, Mlp,
+    MlpConfig, NoEnsemble, loss,
 };
 use downhill_trainer::Backend;
 
@@ -400,6 +400,21 @@ mod on_flex {
         ensemble.visit(&mut of_all);
         let one_more = of_one.1.into_iter().map(|(path, rank)| (path, rank + 1));
         assert_eq!(of_all.1, one_more.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_decay_tells_the_weights_of_members_from_the_rest() {
+        let device = Device::flex().autodiff();
+        let (model, _) = cases().swap_remove(1);
+        let ensemble = Ensemble::of(&[network(&model, 1, &device)]).expect("it is alike");
+        let split = DecaySplit::of_ensemble(&ensemble);
+        let layers = ensemble.hidden.iter().map(|layer| &layer.linear);
+        let weights = layers
+            .chain([&ensemble.output])
+            .map(|layer| layer.weight.id);
+        assert_eq!(split.decayed, weights.collect::<Vec<_>>());
+        // Biases of all layers, scale and shift of the hidden ones.
+        assert_eq!(split.exempt.len(), 3 + 2 * 2);
     }
 
     #[test]
