@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use downhill_report::record::Outcome;
+use downhill_report::{RunRecord, read_record};
 use downhill_trainer::{Backend, Done, TrainArguments, TrainError, train};
 use tempfile::TempDir;
 
@@ -58,6 +60,7 @@ impl Bench {
             data_dir: None,
             runs_dir: directory.path().join("runs"),
             workers: None,
+            ensemble: None,
         };
         Self {
             directory,
@@ -156,6 +159,127 @@ mod on_flex {
         bench.arguments.workers = Some(4);
         bench.train().expect("it trains");
         assert_eq!(bench.records(), one_by_one);
+    }
+
+    /// Settings, evaluations and ends are those of single runs, but for the last digits and the
+    /// mark of an ensemble.
+    #[test]
+    fn an_ensemble_gives_the_records_of_single_runs() {
+        let config = format!("{CONFIG}optimizer.sgd.learning_rate = 0.3\n")
+            .replace("seeds = 2", "seeds = 3");
+        let mut bench = Bench::new(Backend::Flex, &config);
+        let records = |bench: &Bench| -> Vec<RunRecord> {
+            let records = bench.records().into_iter();
+            let read = |(_, text): (_, String)| read_record(text.as_bytes()).expect("a record");
+            let mut records: Vec<_> = records.map(read).collect();
+            records.sort_by_key(|record| (record.header.method.clone(), record.header.seed));
+            records
+        };
+        bench.train().expect("it trains");
+        let alone = records(&bench);
+        fs::remove_dir_all(&bench.arguments.runs_dir).expect("removed");
+
+        // Three runs of either method, by two and one.
+        bench.arguments.ensemble = Some(2);
+        let (done, said) = bench.train().expect("it trains");
+        assert_eq!(done, Done::Finished);
+        assert!(said.contains("6 of 6 runs trained"), "{said}");
+        let html = files(&bench.arguments.runs_dir, "reports");
+        assert!(html.is_empty());
+        let together = records(&bench);
+        assert_eq!(together.len(), alone.len());
+        for (mut found, mut expected) in together.into_iter().zip(alone) {
+            assert_ne!(found.header.run, expected.header.run);
+            assert!(found.header.ensemble && !expected.header.ensemble);
+            found.header.ensemble = false;
+            found.header.run.clone_from(&expected.header.run);
+            assert_eq!(found.header, expected.header);
+            assert_eq!(found.end, expected.end);
+            for (found, expected) in found.evaluations.iter_mut().zip(&mut expected.evaluations) {
+                for (found, expected) in [
+                    (&mut found.train, &expected.train),
+                    (&mut found.test, &expected.test),
+                ] {
+                    assert!((found.loss - expected.loss).abs() < 1e-5, "{found:?}");
+                    found.loss = expected.loss;
+                }
+            }
+            assert_eq!(found.evaluations, expected.evaluations);
+        }
+
+        // The same again is there, with or without others; and alone it is another matter.
+        let (_, said) = bench.train().expect("there is nothing to do");
+        assert!(said.contains("nothing to train: all 6 runs"), "{said}");
+        bench.arguments.seeds = Some(4);
+        bench.arguments.ensemble = Some(50);
+        let (_, said) = bench.train().expect("it trains");
+        assert!(said.contains("2 of 2 runs trained"), "{said}");
+        bench.arguments.ensemble = None;
+        let (_, said) = bench.train().expect("it trains");
+        assert!(said.contains("8 of 8 runs trained"), "{said}");
+    }
+
+    #[test]
+    fn a_run_that_diverges_in_an_ensemble_ends_there() {
+        let mut bench = Bench::new(
+            Backend::Flex,
+            "# Which rate?\n
+             seeds = 2
+             data = { train_images = 100, test_images = 50 }
+             training = { batch = 20, updates = 12, evaluate_every = 5 }
+             [methods.good.optimizer.sgd]
+             learning_rate = 0.1
+             [methods.bad.optimizer.sgd]
+             learning_rate = 1e30",
+        );
+        bench.arguments.ensemble = Some(4);
+        let (done, said) = bench.train().expect("it trains");
+        assert_eq!(done, Done::Diverged { runs: 2 });
+        assert!(said.contains("4 of 4 runs trained"), "{said}");
+        let records = bench.records().into_iter();
+        for record in records.map(|(_, text)| read_record(text.as_bytes()).expect("a record")) {
+            let (outcome, evaluations) = match record.header.method.as_str() {
+                "bad" => (Outcome::Diverged { update: 1 }, 1),
+                _ => (Outcome::Finished, 5),
+            };
+            assert_eq!(record.end.outcome, outcome);
+            assert_eq!(record.evaluations.len(), evaluations);
+        }
+        for (_, timing) in files(&bench.arguments.runs_dir.join("trainings"), "timing.json") {
+            assert!(timing.contains("\"members\":4"), "{timing}");
+        }
+    }
+
+    #[test]
+    fn an_interrupted_ensemble_trains_anew() {
+        let mut bench = bench();
+        bench.arguments.ensemble = Some(8);
+        bench.arguments.workers = Some(1);
+        bench.arguments.overrides = vec!["training.updates=100000".into()];
+        let stop = AtomicBool::new(false);
+        let mut out = Vec::new();
+        let done = std::thread::scope(|scope| {
+            // Ctrl-C as soon as something is written.
+            scope.spawn(|| {
+                let trainings = bench.arguments.runs_dir.join("trainings");
+                while files(&trainings, "record.jsonl.partial").is_empty() {
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                }
+                stop.store(true, Ordering::Relaxed);
+            });
+            train(&bench.arguments, &mut out, &stop).expect("stopping is no failure")
+        });
+        assert_eq!(done, Done::Interrupted);
+        let said = String::from_utf8(out).expect("text");
+        assert!(said.contains("stopped: 0 of 4 runs are finished"), "{said}");
+        assert!(bench.records().is_empty());
+
+        bench.arguments.overrides = vec!["training.updates=12".into()];
+        bench.train().expect("it trains");
+        let records = bench.records();
+        bench.arguments.again = true;
+        bench.train().expect("it trains again");
+        assert_eq!(bench.records(), records);
     }
 
     #[test]
@@ -378,6 +502,13 @@ mod on_flex {
             assert!(plan.contains(expected), "{expected}: {plan}");
         }
         assert!(!plan.contains("weight_decay = 0.5"), "{plan}");
+        assert!(!plan.contains("ensemble"), "{plan}");
+        bench.arguments.ensemble = Some(3);
+        let (_, plan) = bench.train().expect("a plan");
+        assert!(
+            plan.contains("on flex, up to 3 alike as one ensemble"),
+            "{plan}"
+        );
     }
 
     #[test]

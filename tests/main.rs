@@ -9,6 +9,8 @@ mod command;
 mod contract;
 #[cfg(feature = "flex")]
 mod descent;
+mod ensemble;
+mod ensemble_training;
 mod lbfgs;
 #[cfg(feature = "flex")]
 mod learner;
@@ -53,6 +55,9 @@ on_each_backend! {
     model: loss_and_gradients_are_those_of_the_formulas, evaluation_is_that_of_the_formulas,
         batch_norm_is_that_of_pytorch, batch_norm_of_the_book,
         a_copy_keeps_its_running_statistics, a_decay_tells_weights_from_the_rest;
+    ensemble: an_ensemble_trains_as_its_members_alone, a_diverging_member_leaves_the_others_alone,
+        an_ensemble_answers_as_its_members;
+    ensemble_training: runs_of_an_ensemble_are_as_alone;
     training: the_first_loss_is_the_same_everywhere, a_training_repeats,
         a_few_updates_agree_everywhere, divergence_is_an_outcome, sixty_thousand_images_fit;
     command: an_experiment_from_config_to_report;

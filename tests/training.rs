@@ -13,7 +13,8 @@ use downhill_trainer::{Backend, TrainError};
 use crate::backend::open;
 use crate::plain_network::PlainNetwork;
 
-static MNIST: LazyLock<ImagePair> = LazyLock::new(|| load_mnist().expect("MNIST is inside"));
+pub(crate) static MNIST: LazyLock<ImagePair> =
+    LazyLock::new(|| load_mnist().expect("MNIST is inside"));
 
 /// Every kind of randomness and every regularizer, on 200 images.
 const CONFIG: &str = "
@@ -27,11 +28,11 @@ const CONFIG: &str = "
     weight_decay = 0.001
 ";
 
-fn config(text: &str) -> TrainingConfig {
+pub(crate) fn config(text: &str) -> TrainingConfig {
     toml::from_str(text).expect("the config is right")
 }
 
-fn first(set: &ImageSet, images: usize) -> ImageSet {
+pub(crate) fn first(set: &ImageSet, images: usize) -> ImageSet {
     let indices = split::first(images, set.len()).expect("so many there are");
     set.select(&indices).expect("they are there")
 }
@@ -51,7 +52,11 @@ impl Observer for Notes {
     }
 }
 
-fn train(config: &TrainingConfig, seed: u64, backend: Backend) -> (Vec<Evaluation>, RunEnd) {
+pub(crate) fn train(
+    config: &TrainingConfig,
+    seed: u64,
+    backend: Backend,
+) -> (Vec<Evaluation>, RunEnd) {
     let device = open(backend);
     let train = first(&MNIST.train, config.data.train_images.of(MNIST.train.len()));
     let test = first(&MNIST.test, config.data.test_images.of(MNIST.test.len()));

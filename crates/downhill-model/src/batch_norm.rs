@@ -44,7 +44,7 @@ pub struct BatchNorm {
     /// Running variance of each unit, `[units]`; not trained.
     pub running_variance: Param<Tensor<1>>,
     #[module(skip)]
-    convention: BatchNormConvention,
+    pub(crate) convention: BatchNormConvention,
 }
 
 impl BatchNorm {
@@ -52,11 +52,10 @@ impl BatchNorm {
     pub fn new(convention: BatchNormConvention, units: usize, device: &Device) -> Option<Self> {
         let zeros = || Tensor::zeros([units], device);
         let ones = || Tensor::ones([units], device);
-        let start = match convention {
-            BatchNormConvention::None => return None,
-            BatchNormConvention::Book => zeros(),
-            BatchNormConvention::Torch => ones(),
-        };
+        if convention == BatchNormConvention::None {
+            return None;
+        }
+        let start = Tensor::full([units], convention.first_variance(), device);
         Some(Self {
             scale: Param::from_tensor(ones()),
             shift: Param::from_tensor(zeros()),
@@ -64,13 +63,6 @@ impl BatchNorm {
             running_variance: Param::from_tensor(start).set_require_grad(false),
             convention,
         })
-    }
-
-    pub(crate) fn epsilon(&self) -> f64 {
-        match self.convention {
-            BatchNormConvention::Torch => 1e-5,
-            BatchNormConvention::Book | BatchNormConvention::None => 1e-6,
-        }
     }
 
     /// Training: normalizes `x`, `[batch, units]`, by its own statistics and takes them into the
@@ -82,41 +74,25 @@ impl BatchNorm {
     pub fn train(&mut self, x: Tensor<2>) -> Tensor<2> {
         let batch = x.dims()[0];
         check(batch);
-        let mean = x.clone().mean_dim(0);
-        let centred = x - mean.clone();
-        let variance = centred.clone().square().mean_dim(0);
-
-        take_in(&mut self.running_mean, mean);
-        let seen_variance = variance.clone().mul_scalar(self.correction(batch));
-        take_in(&mut self.running_variance, seen_variance);
-
-        let normalized = centred / variance.add_scalar(self.epsilon()).sqrt();
+        let [normalized, mean, variance] = self.convention.by_batch(x);
+        take_in(&mut self.running_mean, mean.squeeze_dim(0));
+        take_in(&mut self.running_variance, variance.squeeze_dim(0));
         self.scale_and_shift(normalized)
     }
 
     /// Takes the mean and the biased variance of a batch, `[units]` each, into the running ones.
     #[cfg(feature = "flex")]
     pub(crate) fn see(&mut self, mean: &[f32], variance: &[f32], batch: usize) {
-        let correction = self.correction(batch) as f32;
+        let correction = self.convention.correction(batch) as f32;
         take_in_numbers(&mut self.running_mean, mean, 1.0);
         take_in_numbers(&mut self.running_variance, variance, correction);
     }
 
-    /// What the biased variance of a batch is multiplied by before it is taken in.
-    fn correction(&self, batch: usize) -> f64 {
-        match self.convention {
-            BatchNormConvention::Torch => batch as f64 / (batch as f64 - 1.0),
-            BatchNormConvention::Book | BatchNormConvention::None => 1.0,
-        }
-    }
-
     /// Evaluation: normalizes `x`, `[batch, units]`, by the running statistics.
     pub fn evaluate(&self, x: Tensor<2>) -> Tensor<2> {
-        let deviation = (self.running_variance.val())
-            .add_scalar(self.epsilon())
-            .sqrt();
-        let centred = x - self.running_mean.val().unsqueeze();
-        self.scale_and_shift(centred / deviation.unsqueeze())
+        let mean = self.running_mean.val().unsqueeze();
+        let variance = self.running_variance.val().unsqueeze();
+        self.scale_and_shift(self.convention.by_running(x, mean, variance))
     }
 
     fn scale_and_shift(&self, normalized: Tensor<2>) -> Tensor<2> {
@@ -124,9 +100,56 @@ impl BatchNorm {
     }
 }
 
-/// Moves a running statistic, `[units]`, towards that of a batch, `[1, units]`.
-fn take_in(running: &mut Param<Tensor<1>>, seen: Tensor<2>) {
-    let seen = seen.squeeze_dim(0).mul_scalar(1.0 - KEPT);
+impl BatchNormConvention {
+    /// What the running variance is before the first batch.
+    pub(crate) fn first_variance(self) -> f64 {
+        match self {
+            Self::Torch => 1.0,
+            Self::Book | Self::None => 0.0,
+        }
+    }
+
+    pub(crate) fn epsilon(self) -> f64 {
+        match self {
+            Self::Torch => 1e-5,
+            Self::Book | Self::None => 1e-6,
+        }
+    }
+
+    /// What the biased variance of a batch is multiplied by before it is taken in.
+    fn correction(self, batch: usize) -> f64 {
+        match self {
+            Self::Torch => batch as f64 / (batch as f64 - 1.0),
+            Self::Book | Self::None => 1.0,
+        }
+    }
+
+    /// `[.., batch, units]` normalized by its own statistics; with the mean and the variance that
+    /// the running ones take in, `[.., 1, units]`.
+    pub(crate) fn by_batch<const D: usize>(self, x: Tensor<D>) -> [Tensor<D>; 3] {
+        let batch = x.dims()[D - 2];
+        let mean = x.clone().mean_dim(D - 2);
+        let centred = x - mean.clone();
+        let variance = centred.clone().square().mean_dim(D - 2);
+        let seen_variance = variance.clone().mul_scalar(self.correction(batch));
+        let normalized = centred / variance.add_scalar(self.epsilon()).sqrt();
+        [normalized, mean, seen_variance]
+    }
+
+    /// `[.., batch, units]` normalized by running statistics, `[.., 1, units]`.
+    pub(crate) fn by_running<const D: usize>(
+        self,
+        x: Tensor<D>,
+        mean: Tensor<D>,
+        variance: Tensor<D>,
+    ) -> Tensor<D> {
+        (x - mean) / variance.add_scalar(self.epsilon()).sqrt()
+    }
+}
+
+/// Moves a running statistic towards that of a batch.
+pub(crate) fn take_in<const D: usize>(running: &mut Param<Tensor<D>>, seen: Tensor<D>) {
+    let seen = seen.mul_scalar(1.0 - KEPT);
     // Detached, or the history of all batches would hang on it.
     *running = (running.clone()).map(|kept| (kept.mul_scalar(KEPT) + seen).detach());
 }

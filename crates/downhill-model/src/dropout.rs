@@ -55,19 +55,28 @@ impl DropoutConfig {
             return x;
         }
         let [batch, units] = x.dims();
-        let keep = 1.0 - self.probability;
-        let mask = keep_mask(batch * units, keep);
-        let mask = Tensor::from_data(TensorData::new(mask, [batch, units]), &x.device());
+        let mask = keep_mask(batch * units, self.keep());
+        self.masked(x, mask)
+    }
+
+    /// Probability that a unit is kept.
+    pub(crate) fn keep(&self) -> f64 {
+        1.0 - self.probability
+    }
+
+    /// Training: each unit kept where the mask, in the order of `x`, holds a 1.
+    pub(crate) fn masked<const D: usize>(&self, x: Tensor<D>, mask: Vec<f32>) -> Tensor<D> {
+        let mask = Tensor::from_data(TensorData::new(mask, x.dims()), &x.device());
         match self.kind {
             DropoutKind::Classic => x * mask,
-            DropoutKind::Inverted => x * mask.mul_scalar(1.0 / keep),
+            DropoutKind::Inverted => x * mask.mul_scalar(1.0 / self.keep()),
         }
     }
 
     /// Evaluation: nothing is dropped.
-    pub(crate) fn evaluate(&self, x: Tensor<2>) -> Tensor<2> {
+    pub(crate) fn evaluate<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         match self.kind {
-            DropoutKind::Classic if self.probability > 0.0 => x.mul_scalar(1.0 - self.probability),
+            DropoutKind::Classic if self.probability > 0.0 => x.mul_scalar(self.keep()),
             _ => x,
         }
     }

@@ -3,7 +3,7 @@
 //! [`Mlp`] is a multilayer perceptron for classification, made from an [`MlpConfig`]: widths,
 //! [`Activation`], [`Initialization`], [`BatchNormConvention`], [`DropoutConfig`] and an L2 penalty
 //! on the weights. [`loss`] holds the softmax cross-entropy, [`DecaySplit`] the two groups of
-//! parameters that a decay tells apart.
+//! parameters that a decay tells apart. An [`Ensemble`] is several of these networks as one.
 //!
 //! The crate knows Burn and nothing else. It draws no random number: who makes a network hands in
 //! the source of its initial weights, who trains it the source of its dropout masks. With the same
@@ -33,6 +33,7 @@ mod batch_norm;
 mod config;
 mod decay;
 mod dropout;
+mod ensemble;
 #[cfg(feature = "flex")]
 mod fused;
 mod initialization;
@@ -44,6 +45,7 @@ pub use batch_norm::{BatchNorm, BatchNormConvention};
 pub use config::{InvalidModel, MlpConfig};
 pub use decay::DecaySplit;
 pub use dropout::{DropoutConfig, DropoutKind, KeepMask};
+pub use ensemble::{Ensemble, EnsembleLayer, EnsembleLinear, EnsembleNorm, MemberMask, NoEnsemble};
 #[cfg(feature = "flex")]
 pub use fused::SparseImages;
 pub use initialization::Initialization;

@@ -23,6 +23,31 @@ pub fn sum_of_cross_entropy(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> 
     (activation::log_softmax(logits, 1) * targets).sum().neg()
 }
 
+/// [`cross_entropy`] for each member of an ensemble, `[members]`.
+///
+/// `logits` and `targets` are `[members, batch, classes]`; `targets` may also be `[1, batch,
+/// classes]`, the same for all.
+///
+/// # Panics
+///
+/// Where the shapes differ otherwise.
+pub fn cross_entropy_of_members(logits: Tensor<3>, targets: Tensor<3>) -> Tensor<1> {
+    let batch = logits.dims()[1];
+    sum_of_cross_entropy_of_members(logits, targets).div_scalar(batch as f64)
+}
+
+/// [`sum_of_cross_entropy`] for each member of an ensemble, `[members]`, of the same shapes.
+///
+/// # Panics
+///
+/// Where the shapes differ otherwise.
+pub fn sum_of_cross_entropy_of_members(logits: Tensor<3>, targets: Tensor<3>) -> Tensor<1> {
+    let [members, batch, classes] = logits.dims();
+    let terms = activation::log_softmax(logits, 2) * targets;
+    let sums = terms.reshape([members, batch * classes]).sum_dim(1);
+    sums.squeeze_dim::<1>(1).neg()
+}
+
 /// Labels as rows of a single 1, `[labels, classes]`.
 ///
 /// # Panics

@@ -20,11 +20,11 @@ pub struct Mlp {
     /// The last layer, to the logits.
     pub output: Linear,
     #[module(skip)]
-    activation: Activation,
+    pub(crate) activation: Activation,
     #[module(skip)]
-    dropout: DropoutConfig,
+    pub(crate) dropout: DropoutConfig,
     #[module(skip)]
-    weight_decay: f64,
+    pub(crate) weight_decay: f64,
 }
 
 /// One hidden layer, without what has no parameters.

@@ -39,6 +39,10 @@ pub struct RunHeader {
     pub backend: String,
     /// The resolved config of this method.
     pub config: serde_json::Value,
+    /// Whether it was to train beside others as one ensemble of networks. Its numbers are then those
+    /// that it has alone but for rounding, which may depend on how many the others were.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ensemble: bool,
     /// The data that the run saw.
     pub data: DataIdentity,
     /// The versions that made the numbers.

@@ -41,6 +41,7 @@ pub fn run(
             seed,
             backend: "flex".into(),
             config: serde_json::json!({"learning_rate": 0.01}),
+            ensemble: false,
             data: data(),
             versions: versions(),
         },

@@ -13,7 +13,7 @@ use crate::Backend;
 pub(crate) const CLASSES: usize = 10;
 
 /// What a buffer may hold by WebGPU's default limits; software Vulkan has no more.
-const WGPU_BUFFER: usize = 128 << 20;
+pub(crate) const WGPU_BUFFER: usize = 128 << 20;
 
 /// A set of images with their labels on a device.
 #[derive(Clone, Debug)]

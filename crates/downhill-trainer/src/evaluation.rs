@@ -1,7 +1,7 @@
 //! How good a network is on a set of images.
 
 use burn::tensor::Tensor;
-use downhill_model::{Mlp, loss};
+use downhill_model::{Ensemble, Mlp, loss};
 use downhill_report::record::Score;
 
 use crate::device_data::DeviceSet;
@@ -33,4 +33,43 @@ pub(crate) fn score(model: &Mlp, set: &DeviceSet) -> Score {
         loss: losses.iter::<f64>().sum::<f64>() / images,
         accuracy: hits.iter::<i64>().sum::<i64>() as f64 / images,
     }
+}
+
+/// Most numbers of a layer that an ensemble is evaluated with at a time: 64 MiB.
+const LARGEST: usize = 1 << 24;
+
+/// The same of each network of an ensemble.
+pub(crate) fn scores(ensemble: &Ensemble, set: &DeviceSet) -> Vec<Score> {
+    let layers = ensemble.hidden.iter().map(|layer| &layer.linear);
+    let widths = layers.chain([&ensemble.output]);
+    let widest = widths.map(|layer| layer.weight.dims()[2]).max();
+    let of_one_image = ensemble.len() * widest.unwrap_or(1);
+    let part = (LARGEST / of_one_image.max(1)).clamp(1, PART);
+    let mut losses = Vec::new();
+    let mut hits = Vec::new();
+    for start in (0..set.len()).step_by(part) {
+        let (images, targets, labels) = set.part(start..set.len().min(start + part));
+        let logits = ensemble.evaluate(images.unsqueeze_dim(0));
+        let answers = logits.clone().argmax(2).squeeze_dim::<2>(2);
+        let right = answers.equal(labels.unsqueeze_dim(0));
+        hits.push(right.int().sum_dim(1));
+        let targets = targets.unsqueeze_dim(0);
+        losses.push(loss::sum_of_cross_entropy_of_members(logits, targets).unsqueeze_dim::<2>(1));
+    }
+    // `[networks, parts]`.
+    let losses = Tensor::cat(losses, 1).into_data().convert::<f64>();
+    let hits = Tensor::cat(hits, 1).into_data().convert::<i64>();
+    let losses: Vec<f64> = losses.iter().collect();
+    let hits: Vec<i64> = hits.iter().collect();
+    let parts = losses.len() / ensemble.len();
+    let images = set.len() as f64;
+    let score = |(losses, hits): (&[f64], &[i64])| Score {
+        loss: losses.iter().sum::<f64>() / images,
+        accuracy: hits.iter().sum::<i64>() as f64 / images,
+    };
+    losses
+        .chunks(parts)
+        .zip(hits.chunks(parts))
+        .map(score)
+        .collect()
 }

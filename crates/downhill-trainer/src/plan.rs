@@ -7,6 +7,7 @@ use toml::{Table, Value};
 use crate::arguments::TrainArguments;
 use crate::config::TrainingConfig;
 use crate::device_data::CLASSES;
+use crate::ensembles::default_members;
 use crate::experiment_file::ExperimentFile;
 use crate::known_keys::{as_table, did_you_mean};
 use crate::layers::{Layers, leaves};
@@ -34,6 +35,8 @@ pub struct Plan {
     pub baseline: Option<String>,
     /// Each method is trained with each of these.
     pub seeds: Vec<u64>,
+    /// So many runs at most train as one ensemble of networks.
+    pub ensemble: usize,
     /// What is compared, in the order of the file.
     pub methods: Vec<MethodPlan>,
     /// What all methods share, unless they change it.
@@ -100,6 +103,9 @@ impl Plan {
             backend: arguments.backend,
             baseline,
             seeds: seeds(&experiment, arguments)?,
+            ensemble: (arguments.ensemble).map_or(default_members(arguments.backend), |members| {
+                members as usize
+            }),
             methods,
             base,
         })

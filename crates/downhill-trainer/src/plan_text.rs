@@ -75,13 +75,21 @@ pub fn dry_run(plan: &Plan) -> String {
         .sum();
     let _ = write!(
         text,
-        "\n{} methods x {} seeds = {} runs, {updates} updates in all, on {}\n",
+        "\n{} methods x {} seeds = {} runs, {updates} updates in all, on {}{}\n",
         plan.methods.len(),
         plan.seeds.len(),
         plan.runs(),
-        plan.backend.name()
+        plan.backend.name(),
+        ensembles(plan.ensemble)
     );
     text
+}
+
+fn ensembles(members: usize) -> String {
+    match members {
+        1 => String::new(),
+        _ => format!(", up to {members} alike as one ensemble"),
+    }
 }
 
 fn write_rows(text: &mut String, indent: &str, rows: &[(String, &str)]) {

@@ -4,6 +4,7 @@ use downhill_report::RunRecord;
 use downhill_report::record::{DataIdentity, RECORD_FORMAT, RunHeader, Versions};
 use sha2::{Digest, Sha256};
 
+use crate::ensembles::may_share;
 use crate::plan::{MethodPlan, Plan};
 
 /// Changes when the same settings would give other numbers than before, so that old runs do not
@@ -54,6 +55,7 @@ fn header(
             train_images: wanted.train_images.of(data.train.len()),
             test_images: wanted.test_images.of(data.test.len()),
         },
+        ensemble: may_share(&method.config, plan.ensemble),
         versions: Versions {
             downhill: env!("CARGO_PKG_VERSION").to_owned(),
             burn: BURN_VERSION.to_owned(),

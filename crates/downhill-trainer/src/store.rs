@@ -29,12 +29,19 @@ pub struct Store {
 /// How long a run took, and on what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Timing {
-    /// Seconds from the run's start to its end.
+    /// Seconds from the run's start to its end; in an ensemble, its part of the seconds of all.
     pub seconds: f64,
     /// Processor or GPU.
     pub device: String,
-    /// How many runs trained at the same time.
+    /// How many runs, or ensembles of them, trained at the same time.
     pub workers: usize,
+    /// How many runs the ensemble had; 1 for a run by itself.
+    #[serde(default = "one")]
+    pub members: usize,
+}
+
+fn one() -> usize {
+    1
 }
 
 impl Store {

@@ -120,6 +120,7 @@ fn train_missing(
         progress: &progress,
         stop,
         workers: workers(arguments, plan.backend),
+        ensemble: plan.ensemble,
         again: arguments.again,
     };
     workshop.train(missing)
@@ -259,6 +260,7 @@ fn command(arguments: &TrainArguments) -> String {
             .iter()
             .map(|name| format!("--method {}", quoted(name))),
     );
+    words.extend((arguments.ensemble).map(|members| format!("--ensemble {members}")));
     if let Some(directory) = &arguments.data_dir {
         words.push(format!(
             "--data-dir {}",

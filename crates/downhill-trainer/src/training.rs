@@ -1,7 +1,7 @@
 //! One run: a network trained from its first to its last update.
 
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use downhill::DescentConfig;
 use downhill_data::{Batches, DataError, Purpose, Stream};
 use downhill_model::Mlp;
@@ -11,6 +11,7 @@ use crate::TrainError;
 use crate::config::TrainingConfig;
 use crate::device_data::{CLASSES, DeviceSet};
 use crate::evaluation::score;
+use crate::losses::Losses;
 
 /// What a run is made of.
 #[derive(Clone, Debug)]
@@ -90,7 +91,7 @@ impl Training<'_> {
             }
             let due = training.evaluates_after(update);
             let diverged = match due || losses.are_many() {
-                true => losses.first_not_finite(),
+                true => losses.first_not_finite().into_iter().flatten().next(),
                 false => None,
             };
             if let Some(update) = diverged {
@@ -130,38 +131,4 @@ impl Training<'_> {
 
 fn end(outcome: Outcome, updates: u64) -> RunEnd {
     RunEnd { outcome, updates }
-}
-
-/// The losses of the updates since the last look at them. They stay on the device until then, so
-/// that a GPU is not waited for at every update.
-#[derive(Default)]
-struct Losses {
-    waiting: Vec<Tensor<1>>,
-    seen: u64,
-}
-
-impl Losses {
-    fn push(&mut self, loss: Tensor<1>) {
-        self.waiting.push(loss);
-    }
-
-    /// Whether it is time to look at them, lest they pile up between rare evaluations.
-    fn are_many(&self) -> bool {
-        self.waiting.len() >= 1000
-    }
-
-    /// The number of updates after which the loss was not finite for the first time, among those
-    /// since the last call: each loss is that before its own update.
-    fn first_not_finite(&mut self) -> Option<u64> {
-        let waiting = std::mem::take(&mut self.waiting);
-        let before = self.seen;
-        self.seen += waiting.len() as u64;
-        if waiting.is_empty() {
-            return None;
-        }
-        let losses = Tensor::cat(waiting, 0).into_data().convert::<f32>();
-        let losses = losses.as_slice::<f32>().unwrap_or_default();
-        let bad = losses.iter().position(|loss| !loss.is_finite())?;
-        Some(before + bad as u64)
-    }
 }

@@ -1,4 +1,4 @@
-//! Runs side by side, one network per worker. What a run computes does not depend on how many run
+//! Runs side by side, one network or ensemble of networks per worker. What a run computes does not depend on how many run
 //! at once.
 
 use std::sync::Mutex;
@@ -8,11 +8,13 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use downhill_data::{ImagePair, ImageSet, split};
-use downhill_report::record::{Evaluation, Line, Outcome};
+use downhill_report::record::{Evaluation, Line, Outcome, RunEnd};
 
 use crate::arguments::Backend;
 use crate::config::{Subset, TrainingConfig};
 use crate::device_data::DeviceSet;
+use crate::ensemble_training::{EnsembleObserver, EnsembleTraining};
+use crate::ensembles::together;
 use crate::progress::Progress;
 use crate::runs::RunPlan;
 use crate::store::{RecordWriter, Store, Timing};
@@ -36,6 +38,8 @@ pub struct Workshop<'a> {
     pub stop: &'a AtomicBool,
     /// How many runs train at the same time.
     pub workers: usize,
+    /// How many of them at most train as one ensemble of networks.
+    pub ensemble: usize,
     /// Whether runs that are finished are trained once more.
     pub again: bool,
 }
@@ -57,23 +61,32 @@ impl Workshop<'_> {
     ///
     /// The first failure; runs that were finished before it are kept.
     pub fn train(&self, runs: &[RunPlan<'_>]) -> Result<usize, TrainError> {
-        let next = Mutex::new(runs.iter());
+        let pixels = self.data.train.image_size();
+        let groups = together(runs, self.ensemble, self.backend, pixels);
+        let next = Mutex::new(groups.iter());
         let done = Mutex::new(0);
         let failure = Mutex::new(None);
         let failed = AtomicBool::new(false);
         let shared = Shared::default();
         let work = || {
             while !self.stopped() && !failed.load(Ordering::Relaxed) {
-                let Some(run) = lock(&next).next() else {
+                let Some(group) = lock(&next).next() else {
                     return;
                 };
                 // A panic in here is a failure, too: the others should not go on for hours first.
                 let guard = RaiseOnDrop(&failed);
-                let result = self.train_one(run, &shared, &failed);
+                let finished = match group.as_slice() {
+                    [run] => self.train_one(run, &shared, &failed).map(usize::from),
+                    runs => self.train_ensemble(runs, &shared, &failed),
+                };
                 std::mem::forget(guard);
-                match result {
-                    Ok(true) => *lock(&done) += 1,
-                    Ok(false) => return,
+                match finished {
+                    Ok(finished) => {
+                        *lock(&done) += finished;
+                        if finished < group.len() {
+                            return;
+                        }
+                    }
                     Err(error) => {
                         failed.store(true, Ordering::Relaxed);
                         lock(&failure).get_or_insert(error);
@@ -82,7 +95,7 @@ impl Workshop<'_> {
                 }
             }
         };
-        let workers = self.workers.min(runs.len()).max(1);
+        let workers = self.workers.min(groups.len()).max(1);
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let pools: Vec<_> = (0..workers)
             .map(|_| pool((cores / workers).max(1)))
@@ -132,16 +145,61 @@ impl Workshop<'_> {
         let Some(end) = training.run(&mut recorder)? else {
             return Ok(false);
         };
-        let left = config.training.updates - recorder.updates;
-        self.progress.ended(&run.header, left, &end);
-        let mut writer = recorder.writer;
-        writer.write(&Line::End(end))?;
-        writer.finish(&Timing {
-            seconds: start.elapsed().as_secs_f64(),
-            device: device::describe(self.backend, self.device),
-            workers: self.workers,
-        })?;
+        recorder.end(end, start.elapsed().as_secs_f64(), 1)?;
         Ok(true)
+    }
+
+    /// How many were finished: all, unless they were given up.
+    fn train_ensemble(
+        &self,
+        runs: &[&RunPlan<'_>],
+        shared: &Shared,
+        failed: &AtomicBool,
+    ) -> Result<usize, TrainError> {
+        let start = Instant::now();
+        let mut recorders = Vec::with_capacity(runs.len());
+        let mut chosen = Vec::with_capacity(runs.len());
+        let mut finished = 0;
+        for &run in runs {
+            let config = &run.method.config;
+            let Some(writer) = self.store.begin(&run.header.run, self.again)? else {
+                self.progress.skipped(config.training.updates);
+                finished += 1;
+                continue;
+            };
+            let mut recorder = Recorder {
+                workshop: self,
+                run,
+                writer,
+                failed,
+                updates: 0,
+            };
+            recorder.writer.write(&Line::Run(run.header.clone()))?;
+            recorders.push(Some(recorder));
+            chosen.push((config, run.header.seed));
+        }
+        let Some((config, seed)) = chosen.first() else {
+            return Ok(finished);
+        };
+        // They share the images, or they would be no ensemble.
+        let (train, test) = self.images(config, *seed, shared)?;
+        let training = EnsembleTraining {
+            runs: &chosen,
+            train: &train,
+            test: &test,
+            image_size: self.data.train.image_size(),
+            device: self.device,
+        };
+        let members = recorders.len();
+        let mut recorders = EnsembleRecorder {
+            start,
+            members,
+            recorders,
+        };
+        // Some may have ended before the others were given up.
+        training.run(&mut recorders)?;
+        let left = recorders.recorders.iter().flatten().count();
+        Ok(finished + members - left)
     }
 
     /// The images of a run on the device: training and test.
@@ -219,6 +277,52 @@ impl Observer for Recorder<'_> {
 fn pool(threads: usize) -> Result<rayon::ThreadPool, TrainError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     pool.map_err(|error| TrainError::Backend(format!("a worker's threads do not start: {error}")))
+}
+
+impl Recorder<'_> {
+    /// Completes the record, after so many seconds of an ensemble of so many.
+    fn end(mut self, end: RunEnd, seconds: f64, members: usize) -> Result<(), TrainError> {
+        let workshop = self.workshop;
+        let left = self.run.method.config.training.updates - self.updates;
+        workshop.progress.ended(&self.run.header, left, &end);
+        self.writer.write(&Line::End(end))?;
+        self.writer.finish(&Timing {
+            seconds: seconds / members as f64,
+            device: device::describe(workshop.backend, workshop.device),
+            workers: workshop.workers,
+            members,
+        })
+    }
+}
+
+/// Writes the records of an ensemble's runs as they go.
+struct EnsembleRecorder<'a> {
+    start: Instant,
+    members: usize,
+    /// Those that have not ended.
+    recorders: Vec<Option<Recorder<'a>>>,
+}
+
+impl EnsembleObserver for EnsembleRecorder<'_> {
+    fn evaluated(&mut self, run: usize, evaluation: &Evaluation) -> Result<(), TrainError> {
+        match &mut self.recorders[run] {
+            Some(recorder) => recorder.evaluated(evaluation),
+            None => Ok(()),
+        }
+    }
+
+    fn ended(&mut self, run: usize, end: &RunEnd) -> Result<(), TrainError> {
+        let seconds = self.start.elapsed().as_secs_f64();
+        match self.recorders[run].take() {
+            Some(recorder) => recorder.end(end.clone(), seconds, self.members),
+            None => Ok(()),
+        }
+    }
+
+    fn updated(&mut self) -> bool {
+        let mut recorders = self.recorders.iter_mut().flatten();
+        recorders.all(|recorder| recorder.updated())
+    }
 }
 
 /// Raises a flag unless it is forgotten.

@@ -108,7 +108,7 @@ impl LayerParameters {
                 shift: Parameter::of(&norm.shift, tracked)?,
                 running_mean: Parameter::of(&norm.running_mean, tracked)?,
                 running_variance: Parameter::of(&norm.running_variance, tracked)?,
-                epsilon: norm.epsilon() as f32,
+                epsilon: norm.convention.epsilon() as f32,
             }),
         };
         Some(Self {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::averages::{Ema, EmaStart, WeightStage};
 use super::gradients::{GlobalNorm, GlobalNormForm, GradientStage};
 use super::select::Parameters;
-use super::{Descent, InvalidDescent};
+use super::{Descent, InvalidDescent, members};
 use crate::{OptimizerConfig, Schedule};
 
 /// The settings of a [`Descent`]: an optimizer, and what stands around it.
@@ -56,6 +56,10 @@ pub struct DescentConfig {
     /// What is kept of the weights, in this order, after the step.
     #[serde(default)]
     pub weights: Vec<WeightStage>,
+    /// Where each parameter holds those of several networks along its first axis: each one's factor
+    /// on the learning rate, greater than 0. Empty for a single network.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<f64>,
 }
 
 /// Parameters with settings of their own.
@@ -142,6 +146,7 @@ impl DescentConfig {
             gradients: Vec::new(),
             mask: StepMask::None,
             weights: Vec::new(),
+            members: Vec::new(),
         }
     }
 
@@ -239,6 +244,27 @@ impl DescentConfig {
         }))
     }
 
+    /// For a module whose every parameter holds those of several networks along its first axis, each
+    /// trained at the learning rate times its own factor.
+    ///
+    /// ```text
+    /// x_t = x_{t-1} + factor * (what the rule adds at the learning rate of the config)
+    /// ```
+    ///
+    /// That is, to rounding, each network's own step at its own rate, under schedules, too: for a
+    /// rule whose steps are proportional to the rate, with a decay that is none, `l2` or `decoupled`.
+    /// A memory that holds past steps, such as the velocity of [`Momentum`](crate::Momentum), then
+    /// holds those at the config's rate. Factors of at most 1 lose no digits: let the config have the
+    /// largest rate. Other elementwise rules can have factors of 1 alone; where a rule or a stage
+    /// looks at a whole parameter, the members would have a part in each other's steps, and
+    /// [`build`](Self::build) refuses.
+    ///
+    /// Groups see the rank of a single network's parameter: biases, `[members, units]`, have 1.
+    pub fn with_members(mut self, factors: Vec<f64>) -> Self {
+        self.members = factors;
+        self
+    }
+
     /// The descent, before its first step.
     ///
     /// # Errors
@@ -250,6 +276,7 @@ impl DescentConfig {
 
     /// The group of a parameter: 0 for none, else 1 and more, in the order of the groups.
     pub(super) fn group_of(&self, path: &str, rank: usize) -> usize {
+        let rank = members::rank(&self.members, rank);
         let mut groups = self.groups.iter();
         let found = groups.rposition(|group| group.parameters.include(path, rank));
         found.map_or(0, |index| index + 1)

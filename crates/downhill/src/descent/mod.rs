@@ -15,6 +15,7 @@ mod carried;
 mod config;
 mod gradients;
 mod kept;
+mod members;
 mod order;
 mod record;
 mod select;
@@ -112,7 +113,8 @@ pub enum Outcome {
     Accumulated,
     /// Nothing: the gradients of the parameters at these paths were infinite or not numbers.
     Skipped(Vec<String>),
-    /// Nothing: a schedule led this setting out of its bounds.
+    /// Nothing: a schedule led this setting out of its bounds, or the module has not the members
+    /// that the config names.
     Refused(InvalidHyperparameter),
 }
 
@@ -130,6 +132,24 @@ pub enum InvalidDescent {
         optimizer: &'static str,
         /// The setting named.
         setting: String,
+    },
+    /// A part of the step would look at several members of an ensemble at once.
+    #[error(
+        "members must have no part in each other's steps, but {part} looks at several at once; \
+         leave it out, or train them one by one"
+    )]
+    MixedMembers {
+        /// The optimizer, or what stands around it.
+        part: &'static str,
+    },
+    /// Members are to have rates of their own, and the steps are not proportional to the rate.
+    #[error(
+        "members cannot have learning rates of their own with {optimizer} as it is set, whose steps \
+         are not proportional to the rate; give all the factor 1, or train them one by one"
+    )]
+    RatesOfMembers {
+        /// The optimizer.
+        optimizer: &'static str,
     },
 }
 
@@ -163,6 +183,7 @@ impl Descent {
                 return Err(unknown(&config.optimizer, setting));
             }
         }
+        members::check(&config, &groups)?;
         Ok(Self {
             config,
             groups,
@@ -208,6 +229,9 @@ impl Descent {
         }
         let mut slots = collect(&module, &mut gradients);
         slots.retain(|slot| !self.groups[self.group_of(slot)].frozen);
+        if let Err(error) = members::check_slots(&self.config.members, &slots) {
+            return (module, Outcome::Refused(error));
+        }
         if self.config.non_finite == NonFinite::Skip {
             let bad = not_finite(&slots);
             if !bad.is_empty() {
@@ -365,6 +389,7 @@ impl Descent {
         config.non_finite == NonFinite::Spread
             && config.gradients.is_empty()
             && config.accumulate.calls == 1
+            && config.members.is_empty()
             && self.groups.iter().all(|group| !group.rule.measures())
             && nothing_waits()
     }

@@ -9,6 +9,7 @@ use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
+use super::members::{OwnRates, are_alike};
 use super::order::Path;
 use super::slots::Context;
 use super::{Descent, Kept, StepMask, WeightStage};
@@ -81,8 +82,10 @@ impl Descent {
         rates: &[f64],
         sums: &[Vec<f64>],
     ) -> M {
+        let own_rates = OwnRates::new(&self.config.members);
         let module = module.map(&mut Stepper {
             descent: self,
+            own_rates,
             path: Path::default(),
             met: 0,
             gradients,
@@ -96,6 +99,7 @@ impl Descent {
 
 struct Stepper<'a> {
     descent: &'a mut Descent,
+    own_rates: OwnRates,
     path: Path,
     /// The trained parameters met so far.
     met: usize,
@@ -177,8 +181,9 @@ impl Stepper<'_> {
             kept.rule.time += 1;
         }
         let is_masked = config.mask == StepMask::Cautious;
+        let has_own_rates = !are_alike(&config.members);
         #[cfg(feature = "flex")]
-        let (value, gradient) = if is_masked || !config.weights.is_empty() {
+        let (value, gradient) = if is_masked || has_own_rates || !config.weights.is_empty() {
             (value, gradient)
         } else {
             let memory = &mut kept.rule;
@@ -194,7 +199,8 @@ impl Stepper<'_> {
         }
         let value = value.reshape([elements]);
         let gradient = gradient.flat(&value);
-        let looks_back = is_masked || config.weights.iter().any(WeightStage::looks_back);
+        let looks_back =
+            is_masked || has_own_rates || config.weights.iter().any(WeightStage::looks_back);
         let before = looks_back.then(|| value.clone());
         let masked_by = is_masked.then(|| gradient.clone());
         let parameter = Parameter {
@@ -206,6 +212,9 @@ impl Stepper<'_> {
         let sums = self.sums.get(group).map_or(&[][..], Vec::as_slice);
         let (mut x, memory) = rule.step(rate, parameter, memory, sums);
         kept.rule = memory;
+        if let (true, Some(before)) = (has_own_rates, &before) {
+            x = self.own_rates.apply(before, x);
+        }
         if let (Some(gradient), Some(before)) = (masked_by, &before) {
             let (decay, rate) = rule.weight_decay_of(&shape, rate);
             let (decayed, _) = decay.around(rate, before.clone(), gradient.clone());

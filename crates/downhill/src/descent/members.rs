@@ -1,0 +1,178 @@
+//! Several networks side by side in one module, each at a learning rate of its own.
+
+use alloc::vec::Vec;
+
+use burn::tensor::{Tensor, TensorData};
+
+use super::config::{DescentConfig, NonFinite, StepMask};
+use super::gradients::GradientStage;
+use super::slots::Slot;
+use super::{InvalidDescent, Member};
+use crate::{InvalidHyperparameter, OptimizerConfig, WeightDecay};
+
+/// What a step makes of numbers side by side.
+enum Reach {
+    /// Each is stepped by itself, in proportion to the learning rate.
+    Proportional,
+    /// Each is stepped by itself.
+    Itself,
+    /// Others have a part in its step.
+    Others,
+}
+
+impl Reach {
+    fn of(optimizer: &OptimizerConfig) -> Self {
+        use OptimizerConfig as Of;
+        match optimizer {
+            Of::Sgd(_)
+            | Of::Momentum(_)
+            | Of::Nesterov(_)
+            | Of::AdaGrad(_)
+            | Of::RmsProp(_)
+            | Of::AdaDelta(_)
+            | Of::Adam(_)
+            | Of::AdamW(_)
+            | Of::Adamax(_)
+            | Of::NAdam(_)
+            | Of::RAdam(_)
+            | Of::AdaBelief(_)
+            | Of::Yogi(_)
+            | Of::Adan(_)
+            | Of::Adopt(_)
+            | Of::AdEmaMix(_)
+            | Of::Lion(_)
+            | Of::SignSgd(_) => Self::Proportional,
+            // Their memory holds places or lengths that the rate decides.
+            Of::Rprop(_)
+            | Of::Asgd(_)
+            | Of::Ftrl(_)
+            | Of::Madgrad(_)
+            | Of::ScheduleFree(_)
+            | Of::Cocob(_) => Self::Itself,
+            Of::NovoGrad(_)
+            | Of::Lars(_)
+            | Of::Lamb(_)
+            | Of::Sm3(_)
+            | Of::Adafactor(_)
+            | Of::Muon(_)
+            | Of::Dog(_)
+            | Of::Dowg(_)
+            | Of::DAdaptAdam(_)
+            | Of::Prodigy(_) => Self::Others,
+        }
+    }
+}
+
+/// Whether the members, if there are any, have no part in each other's steps, and rates of their
+/// own where they want them.
+pub(super) fn check(config: &DescentConfig, groups: &[Member]) -> Result<(), InvalidDescent> {
+    if config.members.is_empty() {
+        return Ok(());
+    }
+    for factor in &config.members {
+        crate::hyperparameter::positive("members", *factor)?;
+    }
+    if let Some(part) = mixing_part(config) {
+        return Err(InvalidDescent::MixedMembers { part });
+    }
+    for group in groups.iter().filter(|group| !group.frozen) {
+        let optimizer = group.base.name();
+        let proportional = match Reach::of(&group.base) {
+            Reach::Others => return Err(InvalidDescent::MixedMembers { part: optimizer }),
+            Reach::Itself => false,
+            Reach::Proportional => decays_in_proportion(config, group),
+        };
+        if !proportional && !are_alike(&config.members) {
+            return Err(InvalidDescent::RatesOfMembers { optimizer });
+        }
+    }
+    Ok(())
+}
+
+/// What stands around the optimizers and would look at several members at once.
+fn mixing_part(config: &DescentConfig) -> Option<&'static str> {
+    let stages = config.gradients.iter().find_map(|stage| match stage {
+        GradientStage::Maximize | GradientStage::ClipValue(_) => None,
+        GradientStage::ClipNorm(_) => Some("clip-norm"),
+        GradientStage::ClipRms(_) => Some("clip-rms"),
+        GradientStage::ClipGlobalNorm(_) => Some("clip-global-norm"),
+        GradientStage::ClipAdaptive(_) => Some("clip-adaptive"),
+        GradientStage::Centralize(_) => Some("centralize"),
+    });
+    let skips = (config.non_finite == NonFinite::Skip).then_some("non_finite = skip");
+    let masks = (config.mask == StepMask::Cautious).then_some("mask = cautious");
+    stages.or(skips).or(masks)
+}
+
+fn decays_in_proportion(config: &DescentConfig, group: &Member) -> bool {
+    let (decay, _) = group.rule.weight_decay_of(&[], 1.0);
+    match decay {
+        WeightDecay::None | WeightDecay::L2(_) | WeightDecay::Decoupled(_) => true,
+        WeightDecay::Independent(lambda) | WeightDecay::Proximal(lambda) => {
+            lambda == 0.0 && !config.schedules.contains_key("weight_decay")
+        }
+    }
+}
+
+pub(super) fn are_alike(factors: &[f64]) -> bool {
+    factors.iter().all(|factor| *factor == 1.0)
+}
+
+/// Whether every parameter holds so many members.
+pub(super) fn check_slots(members: &[f64], slots: &[Slot]) -> Result<(), InvalidHyperparameter> {
+    let fits = |slot: &Slot| slot.shape.first() == Some(&members.len());
+    if members.is_empty() || slots.iter().all(fits) {
+        return Ok(());
+    }
+    Err(InvalidHyperparameter {
+        name: "members",
+        requirement: "be as many as the first axis of each parameter is long",
+        value: members.len() as f64,
+    })
+}
+
+/// The axes of one member's part of a parameter.
+pub(super) fn rank(members: &[f64], rank: usize) -> usize {
+    match members.is_empty() {
+        true => rank,
+        false => rank.saturating_sub(1),
+    }
+}
+
+/// The members' factors on the device, put there once a step.
+pub(super) struct OwnRates {
+    members: Vec<f64>,
+    factors: Option<Tensor<2>>,
+}
+
+impl OwnRates {
+    pub(super) fn new(members: &[f64]) -> Self {
+        Self {
+            members: members.to_vec(),
+            factors: None,
+        }
+    }
+
+    /// The step from `before` to `x` as each member would have taken it at its own learning rate:
+    /// `before + factor * (x - before)`.
+    pub(super) fn apply(&mut self, before: &Tensor<1>, x: Tensor<1>) -> Tensor<1> {
+        if are_alike(&self.members) {
+            return x;
+        }
+        let elements = x.dims();
+        let rows = [self.members.len(), elements[0] / self.members.len()];
+        let factors = self.on_the_device_of(&x);
+        let step = (x - before.clone()).reshape(rows) * factors;
+        before.clone() + step.reshape(elements)
+    }
+
+    fn on_the_device_of(&mut self, x: &Tensor<1>) -> Tensor<2> {
+        let fits = |there: &Tensor<2>| there.device() == x.device() && there.dtype() == x.dtype();
+        let there = self.factors.take().filter(fits);
+        let factors = there.unwrap_or_else(|| {
+            let factors = TensorData::new(self.members.clone(), [self.members.len(), 1]);
+            Tensor::from_data(factors, (&x.device(), x.dtype()))
+        });
+        self.factors.insert(factors).clone()
+    }
+}
