@@ -143,7 +143,8 @@ impl Context {
             strategy: value.gradient_checkpointing_strategy(),
             is_trained: value.is_require_grad(),
             #[cfg(feature = "std")]
-            is_distributed: value.is_distributed(),
+            // Only what is on the tape can be asked.
+            is_distributed: value.is_autodiff() && value.is_distributed(),
         }
     }
 
