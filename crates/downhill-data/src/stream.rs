@@ -124,13 +124,20 @@ impl Stream {
             "keep_probability must lie in [0, 1], got {keep_probability}"
         );
         let threshold = (keep_probability * 2_f64.powi(32)).round() as u64;
+        // None of 32 bits is above the last: what is always kept is not a matter of drawing, but the
+        // numbers are drawn all the same.
+        let (threshold, all) = match u32::try_from(threshold) {
+            Ok(threshold) => (threshold, false),
+            Err(_) => (u32::MAX, true),
+        };
         let mut mask = vec![0.0; length];
         let mut bytes = [0; 1024];
         for entries in mask.chunks_mut(bytes.len() / 4) {
             let words = &mut bytes[..4 * entries.len()];
             self.generator.fill_bytes(words);
             for (entry, &word) in entries.iter_mut().zip(words.as_chunks().0) {
-                *entry = f32::from(u64::from(u32::from_le_bytes(word)) < threshold);
+                let keeps = (u32::from_le_bytes(word) < threshold) | all;
+                *entry = if keeps { 1.0 } else { 0.0 };
             }
         }
         mask
