@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
-use crate::bench_arguments::{BenchArguments, PACKAGES};
+use crate::bench_arguments::BenchArguments;
 use crate::cargo::{become_command, cargo, target_directory};
 use crate::interpreters::with_package;
 
@@ -108,6 +108,9 @@ fn pythons(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
     }
     Ok(pythons)
 }
+
+/// Of the peers, by the names under which Python imports them.
+const PACKAGES: [&str; 3] = ["torch", "jax", "numpy"];
 
 /// A name alone is looked for on the search path, and so stays one.
 fn absolute_unless_name(program: &Path) -> Result<PathBuf> {

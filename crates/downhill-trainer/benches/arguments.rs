@@ -50,6 +50,3 @@ pub(crate) enum Suite {
     /// From the start of the process to the first update, and memory at the peak
     Start,
 }
-
-/// The packages of the peers, by the name under which Python imports them.
-pub(crate) const PACKAGES: [&str; 3] = ["torch", "jax", "numpy"];
