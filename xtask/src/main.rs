@@ -1,8 +1,9 @@
-//! The project's commands: `cargo xtask train`, `test`, `check` and `data`.
+//! The project's commands: `cargo xtask train`, `test`, `bench`, `check` and `data`.
 //!
 //! It starts cargo and never links Burn: so it is built in seconds, and refuses what cannot work
 //! before anything large is built.
 
+mod bench;
 mod cargo;
 mod check;
 mod data;
@@ -19,6 +20,14 @@ mod vulkan;
 )]
 #[path = "../../crates/downhill-trainer/src/arguments.rs"]
 mod arguments;
+
+/// The command line of `bench`: the benchmarks' own.
+#[path = "../../crates/downhill-trainer/benches/arguments.rs"]
+mod bench_arguments;
+
+/// As the benchmarks look for Python.
+#[path = "../../crates/downhill-trainer/benches/interpreters.rs"]
+mod interpreters;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -40,6 +49,7 @@ struct Arguments {
 enum Command {
     Train(train::Arguments),
     Test(test::Arguments),
+    Bench(bench::Arguments),
     /// Check format, lints, package, build without std and documentation, then run the tests on flex;
     /// stop at the first failure
     ///
@@ -52,6 +62,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Train(arguments) => train::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Check => check::run(),
         Command::Data(arguments) => data::run(&arguments),
     };

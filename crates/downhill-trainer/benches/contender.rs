@@ -1,0 +1,117 @@
+//! Contenders, and the rounds in which they take turns.
+
+use std::io::{IsTerminal, Write};
+
+use serde::Serialize;
+
+use crate::failure::Failure;
+
+/// Who does the same work as the others.
+pub(crate) trait Contender: Send {
+    /// What the table calls it.
+    fn name(&self) -> String;
+
+    /// Does so many steps.
+    fn turn(&mut self, steps: usize) -> Result<Turn, Failure>;
+}
+
+/// What a turn gave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turn {
+    /// That the steps took.
+    pub(crate) seconds: f64,
+    /// Mean loss over the steps, each before its own update; `None` where nothing is trained.
+    pub(crate) loss: Option<f64>,
+    /// Bytes at the peak, where that was looked at.
+    pub(crate) memory: Option<u64>,
+}
+
+impl Turn {
+    /// Without a loss.
+    pub(crate) fn of(seconds: f64) -> Self {
+        Self {
+            seconds,
+            loss: None,
+            memory: None,
+        }
+    }
+
+    pub(crate) fn with_loss(self, loss: Option<f64>) -> Self {
+        Self { loss, ..self }
+    }
+
+    pub(crate) fn with_memory(self, memory: Option<u64>) -> Self {
+        Self { memory, ..self }
+    }
+}
+
+/// A contender's figures.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Record {
+    /// Contenders of one group are compared with its first.
+    pub(crate) group: String,
+    pub(crate) name: String,
+    /// Per turn, one entry for each round.
+    pub(crate) seconds: Vec<f64>,
+    /// Mean losses of the first turn, which is not timed, and of the last.
+    pub(crate) losses: Option<[f64; 2]>,
+    /// Most bytes of any turn.
+    pub(crate) memory: Option<u64>,
+}
+
+impl Record {
+    /// `first to last`, or nothing.
+    pub(crate) fn losses_text(&self) -> String {
+        let text = |[first, last]: [f64; 2]| format!("{first:.3} to {last:.3}");
+        self.losses.map_or(String::new(), text)
+    }
+}
+
+/// The contenders of a table, each with its group.
+pub(crate) type Field = Vec<(String, Box<dyn Contender>)>;
+
+/// Turns that are not counted: caches, allocators and branch predictors settle.
+const WARM_UP: usize = 2;
+
+/// Lets the contenders take turns of `steps` each, one at a time. Each round begins with another,
+/// so that nobody always follows the same neighbour.
+pub(crate) fn play(mut field: Field, rounds: usize, steps: usize) -> Result<Vec<Record>, Failure> {
+    let mut records: Vec<Record> = (field.iter())
+        .map(|(group, contender)| Record {
+            group: group.clone(),
+            name: contender.name(),
+            seconds: Vec::with_capacity(rounds),
+            losses: None,
+            memory: None,
+        })
+        .collect();
+    for round in 0..WARM_UP + rounds {
+        progress(round, WARM_UP + rounds);
+        for place in 0..field.len() {
+            let index = (round + place) % field.len();
+            let turn = field[index].1.turn(steps)?;
+            let record = &mut records[index];
+            if let Some(loss) = turn.loss {
+                record.losses = Some([record.losses.map_or(loss, |[first, _]| first), loss]);
+            }
+            record.memory = record.memory.max(turn.memory);
+            if round >= WARM_UP {
+                record.seconds.push(turn.seconds);
+            }
+        }
+    }
+    Ok(records)
+}
+
+/// A line that the next one replaces; none is left after the last round.
+fn progress(round: usize, rounds: usize) {
+    let mut error = std::io::stderr();
+    if !error.is_terminal() {
+        return;
+    }
+    let _ = match round + 1 == rounds {
+        true => write!(error, "\r\x1b[K"),
+        false => write!(error, "\r\x1b[Kround {} of {rounds}", round + 1),
+    };
+    let _ = error.flush();
+}

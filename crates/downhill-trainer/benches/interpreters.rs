@@ -1,0 +1,49 @@
+//! Finding the Python interpreter that has a peer's package. Shared with `xtask`, which looks before
+//! anything is built.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The first of the interpreters that can import the package.
+///
+/// # Errors
+///
+/// One that does not run, or that none of them has it; says how to get it.
+pub(crate) fn with_package<'a>(package: &str, pythons: &'a [PathBuf]) -> Result<&'a Path, String> {
+    for python in pythons {
+        if has(python, package)? {
+            return Ok(python);
+        }
+    }
+    let asked: Vec<_> = pythons
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    Err(format!(
+        "no Python interpreter with the package `{package}` (asked: {}); get it by `{} -m pip \
+         install -r crates/downhill-trainer/benches/peers/requirements.txt`",
+        asked.join(", "),
+        asked.first().map_or("python3", String::as_str),
+    ))
+}
+
+/// Looks for the package without importing it, which for PyTorch takes seconds.
+fn has(python: &Path, package: &str) -> Result<bool, String> {
+    let script =
+        "import importlib.util, sys; sys.exit(3 * (not importlib.util.find_spec(sys.argv[1])))";
+    let mut command = Command::new(python);
+    command.args(["-c", script, package]).stdin(Stdio::null());
+    let shown = python.display();
+    match command.status() {
+        Ok(status) => match status.code() {
+            Some(0) => Ok(true),
+            Some(3) => Ok(false),
+            _ => Err(format!(
+                "the Python interpreter {shown} does not work: {status}"
+            )),
+        },
+        Err(error) => Err(format!(
+            "cannot run the Python interpreter {shown}: {error}"
+        )),
+    }
+}

@@ -1,0 +1,117 @@
+//! The project's benchmarks. `cargo xtask bench --help` says how they are called, BENCHMARKS.md what
+//! they gave.
+//!
+//! Contenders take turns of a few steps, one at a time, round by round in one run, so that whatever
+//! slows the machine slows them all. Ours, Burn's and the floor run in this process, with the
+//! profile and the allocator of the trainer; peers are processes that wait for their turn. A figure
+//! is the median of the rounds with its quartiles; a ratio is the median of the rounds' ratios.
+
+mod arguments;
+mod contender;
+mod data;
+mod failure;
+mod floor;
+mod instructions;
+mod interpreters;
+mod machine;
+mod optimizers;
+mod peer;
+mod report;
+mod serve;
+mod statistics;
+mod suites;
+mod table;
+mod training;
+mod workload;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+
+use arguments::{BenchArguments, Suite};
+use data::Data;
+use failure::Failure;
+use instructions::Work;
+use report::Report;
+use suites::Wanted;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The project's benchmarks; to be run by `cargo xtask bench`
+#[derive(Parser)]
+#[command(name = "bench")]
+struct Arguments {
+    #[command(flatten)]
+    bench: BenchArguments,
+
+    /// Given by `cargo bench`, and not by `cargo test --benches`, which only wants to know that it
+    /// runs
+    #[arg(long = "bench", hide = true)]
+    by_cargo_bench: bool,
+
+    /// Waits for its turns at training this workload, as peers do
+    #[arg(long, hide = true, value_name = "JSON")]
+    serve: Option<String>,
+
+    /// Only does this work, for its instructions to be counted
+    #[arg(long, hide = true, value_name = "WORK")]
+    perform: Option<Work>,
+
+    /// How often
+    #[arg(long, hide = true, value_name = "N", default_value_t = 1)]
+    times: u64,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if !arguments.by_cargo_bench {
+        return ExitCode::SUCCESS;
+    }
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if let Some(task) = &arguments.serve {
+        serve::serve(task)?;
+    } else if let Some(work) = arguments.perform {
+        instructions::perform(work, arguments.times)?;
+    } else if arguments.bench.instructions {
+        instructions::run(arguments.bench.write)?;
+    } else {
+        take_turns(&arguments.bench)?;
+    }
+    Ok(())
+}
+
+fn take_turns(arguments: &BenchArguments) -> Result<(), Failure> {
+    let wanted = Wanted {
+        rounds: arguments.rounds.map(usize::try_from).transpose()?,
+        pythons: arguments.pythons.clone(),
+    };
+    let suites = match arguments.suites.is_empty() {
+        true => Suite::value_variants(),
+        false => &arguments.suites,
+    };
+    let mut report = Report::new()?;
+    let data = Data::load()?;
+    for suite in suites {
+        match suite {
+            Suite::Update => suites::update::run(&wanted, &mut report)?,
+            Suite::Step => suites::step::run(&wanted, &data, &mut report)?,
+            Suite::Many => suites::many::run(&wanted, &data, &mut report)?,
+            Suite::Start => suites::start::run(&wanted, &data, &mut report)?,
+        }
+        if let Some(file) = &arguments.json {
+            report.write(file)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! Our elementwise optimizers, each with Burn's own where it has one.
+
+use burn::optim::{self, ModuleOptimizer, momentum::MomentumConfig};
+use downhill::{OptimizerConfig, Preset};
+
+/// An optimizer of ours and its equal in Burn.
+pub(crate) struct Pair {
+    pub(crate) ours: OptimizerConfig,
+    pub(crate) burns: Option<ModuleOptimizer>,
+}
+
+/// Those whose update of a number looks at no other number.
+pub(crate) fn elementwise() -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    for default in OptimizerConfig::all() {
+        let name = default.name();
+        if ACROSS.contains(&name) {
+            continue;
+        }
+        // As PyTorch has it, for the peers'; the rest as the first who had it.
+        let ours = match OptimizerConfig::preset(name, Preset::Torch) {
+            Some(Ok(torch)) => torch,
+            _ => default,
+        };
+        let burns = burns(name);
+        pairs.push(Pair { ours, burns });
+    }
+    // The best known first.
+    pairs.sort_by_key(|pair| pair.ours.name() != "adam");
+    pairs
+}
+
+/// Those that look at whole tensors, or at all of them.
+const ACROSS: [&str; 10] = [
+    "adafactor",
+    "dadaptadam",
+    "dog",
+    "dowg",
+    "lamb",
+    "lars",
+    "muon",
+    "novograd",
+    "prodigy",
+    "sm3",
+];
+
+/// Burn's own under our name.
+fn burns(name: &str) -> Option<ModuleOptimizer> {
+    let momentum = |nesterov| {
+        let momentum = MomentumConfig::new()
+            .with_dampening(0.0)
+            .with_nesterov(nesterov);
+        optim::SgdConfig::new().with_momentum(Some(momentum)).init()
+    };
+    Some(match name {
+        "adam" => optim::AdamConfig::new().with_epsilon(1e-8).init(),
+        "adamw" => optim::AdamWConfig::new().with_epsilon(1e-8).init(),
+        "adan" => optim::AdanConfig::new().init(),
+        "adagrad" => optim::AdaGradConfig::new().init(),
+        "lion" => optim::LionConfig::new().init(),
+        "momentum" => momentum(false),
+        "nesterov" => momentum(true),
+        "rmsprop" => optim::RmsPropConfig::new().with_momentum(0.0).init(),
+        "sgd" => optim::SgdConfig::new().init(),
+        _ => return None,
+    })
+}

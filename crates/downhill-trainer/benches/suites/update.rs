@@ -1,0 +1,71 @@
+//! The optimizer's update alone: gradients are written afresh before each, untimed, as a backward
+//! pass would.
+
+mod by_hand;
+mod parameters;
+
+use serde_json::json;
+
+use super::{Wanted, enter};
+use crate::contender::{Field, play};
+use crate::failure::Failure;
+use crate::optimizers::{Pair, elementwise};
+use crate::peer::TORCH;
+use crate::report::Report;
+use crate::table::Table;
+use crate::workload::LEARNING_RATE;
+use by_hand::ByHand;
+pub(crate) use parameters::Updating;
+
+pub(crate) fn run(wanted: &Wanted, report: &mut Report) -> Result<(), Failure> {
+    let squares = vec![vec![512, 512]; 4];
+    report.add(&table(wanted, "four tensors of 512 x 512", &squares)?)?;
+    report.add(&table(
+        wanted,
+        "the parameters of 784-100x4-10",
+        &network(),
+    )?)
+}
+
+/// Weights and biases, layer by layer.
+pub(crate) fn network() -> Vec<Vec<usize>> {
+    let layers = [784, 100, 100, 100, 100, 10];
+    let shapes = layers
+        .windows(2)
+        .map(|widths| [widths.to_vec(), vec![widths[1]]]);
+    shapes.flatten().collect()
+}
+
+fn table(wanted: &Wanted, name: &str, shapes: &[Vec<usize>]) -> Result<Table, Failure> {
+    let mut field = Field::new();
+    for Pair { ours, burns } in elementwise() {
+        let group = ours.name();
+        enter(&mut field, group, Updating::ours(ours, shapes)?);
+        if let Some(burns) = burns {
+            enter(&mut field, group, Updating::burns(burns, shapes)?);
+        }
+        if group == "adam" {
+            enter(&mut field, group, ByHand::new(shapes));
+        }
+        if wanted.peers() && ["adam", "sgd", "momentum"].contains(&group) {
+            for kind in ["fused", "foreach"] {
+                let task = json!({
+                    "optimizer": group,
+                    "kind": kind,
+                    "shapes": shapes,
+                    "learning_rate": LEARNING_RATE,
+                    "threads": 1,
+                });
+                enter(&mut field, group, TORCH.start(&wanted.pythons, &task)?);
+            }
+        }
+    }
+    Ok(Table {
+        title: "An update".to_owned(),
+        note: format!("{name} of f32, one thread"),
+        steps: STEPS,
+        records: play(field, wanted.rounds(), STEPS)?,
+    })
+}
+
+const STEPS: usize = 10;
