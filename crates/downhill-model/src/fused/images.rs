@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::fetch::fetch_all;
+
 /// Images with their labels, of which only the pixels that are not 0 are kept: 81 % of those of MNIST
 /// are 0, and a third of the memory of the bytes is saved, and four fifths of the arithmetic of the
 /// first layer. Cheap to clone.
@@ -117,25 +119,10 @@ impl SparseImages {
 impl Pixels<'_> {
     /// Asks the memory for them without waiting.
     pub(super) fn fetch(&self) {
-        fetch(self.places);
-        fetch(self.values);
+        fetch_all(self.places);
+        fetch_all(self.values);
     }
 }
-
-#[cfg(target_arch = "x86_64")]
-fn fetch<T>(numbers: &[T]) {
-    use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-    for line in numbers.chunks((64 / size_of::<T>()).max(1)) {
-        // SAFETY: a hint that reads nothing.
-        #[allow(unsafe_code)]
-        unsafe {
-            _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast());
-        }
-    }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn fetch<T>(_numbers: &[T]) {}
 
 /// What a byte stands for, from 0 to 1.
 pub(super) fn brightness() -> [f32; 256] {

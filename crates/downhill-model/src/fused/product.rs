@@ -12,6 +12,9 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
+use super::buffer::LINE;
+use super::fetch::fetch;
+
 /// The left matrix: from a number to that of the next row, and to that of the next step.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Left<'a> {
@@ -213,7 +216,7 @@ impl<S: Simd> WithSimd for Tiles<'_, S> {
             _ => HIGHEST,
         };
         let far_apart = self.left_row == 1 && self.left_step > FAR_APART;
-        let mut copy = [0.0_f32; STEPS_AT_ONCE * HIGHEST];
+        let mut copy = [[0.0_f32; HIGHEST]; STEPS_AT_ONCE];
         let tiles = self.rows.len().div_ceil(highest);
         for first_step in (0..self.steps.max(1)).step_by(STEPS_AT_ONCE) {
             let steps = STEPS_AT_ONCE.min(self.steps - first_step);
@@ -228,12 +231,24 @@ impl<S: Simd> WithSimd for Tiles<'_, S> {
                         .add(begin * self.left_row + first_step * self.left_step);
                     let (mut left_row, mut left_step) = (self.left_row, self.left_step);
                     if far_apart {
-                        for step in 0..steps {
-                            for row in 0..rows {
-                                copy[step * HIGHEST + row] = *left.add(step * left_step + row);
+                        // Rows of 8 while there are so many: the whole of it is one instruction.
+                        let width = if begin + HIGHEST <= self.rows.end {
+                            HIGHEST
+                        } else {
+                            rows
+                        };
+                        for (step, copy) in copy.iter_mut().enumerate().take(steps) {
+                            let from = left.add(step * left_step);
+                            if width == HIGHEST {
+                                *copy = from.cast::<[f32; HIGHEST]>().read_unaligned();
+                            } else {
+                                for (row, number) in copy.iter_mut().enumerate().take(width) {
+                                    *number = *from.add(row);
+                                }
                             }
+                            fetch(from.wrapping_add(LINE));
                         }
-                        (left, left_row, left_step) = (copy.as_ptr(), 1, HIGHEST);
+                        (left, left_row, left_step) = (copy.as_ptr().cast(), 1, HIGHEST);
                     }
                     for (first, count) in panels(vectors, widest_panel::<S>()) {
                         let column = first * lanes;
