@@ -5,14 +5,21 @@ use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Tensor};
 use downhill::schedule::{Exponential, Polynomial};
 use downhill::{
-    Descent, DescentConfig, InvalidDescent, MuonConfig, Outcome, Parameters, Schedule, SgdConfig,
-    WeightDecay,
+    Descent, DescentConfig, InvalidDescent, MomentumConfig, MuonConfig, Outcome, Parameters,
+    Schedule, SgdConfig, WeightDecay,
 };
 
 #[derive(Module, Debug)]
 struct Net {
     matrix: Param<Tensor<2>>,
     vector: Param<Tensor<1>>,
+}
+
+/// The same parameters in another order.
+#[derive(Module, Debug)]
+struct Turned {
+    vector: Param<Tensor<1>>,
+    matrix: Param<Tensor<2>>,
 }
 
 fn net() -> Net {
@@ -224,4 +231,45 @@ fn a_rate_that_climbs_is_refused() {
         panic!("{outcomes:?}");
     };
     assert_eq!(error.name, "learning_rate");
+}
+
+#[test]
+fn a_parameter_keeps_its_memory_whatever_comes_before_it() {
+    let momentum = || {
+        let config = DescentConfig::new(MomentumConfig::torch());
+        config
+            .without_decay_of_vectors()
+            .build()
+            .expect("it is right")
+    };
+    let step = |descent: &mut Descent, net: Net, gradients: GradientsParams| {
+        let (net, outcome) = descent.step(net, gradients);
+        assert_eq!(outcome, Outcome::Stepped);
+        net
+    };
+    let (mut together, mut net) = (momentum(), net());
+    let (mut of_the_matrix, mut of_the_vector) = (momentum(), momentum());
+    let mut apart = net.clone();
+    for gradient in 1..4 {
+        let gradient = f64::from(gradient);
+        // Both, one alone, the other alone, both in another order.
+        let gradients = of_both(&net, gradient);
+        net = step(&mut together, net, gradients);
+        let gradients = of_matrix(&net, gradient);
+        net = step(&mut together, net, gradients);
+        let gradients = of_vector(&net, gradient);
+        net = step(&mut together, net, gradients);
+        let gradients = of_both(&net, gradient);
+        let Net { matrix, vector } = net;
+        let (turned, _) = together.step(Turned { vector, matrix }, gradients);
+        let Turned { vector, matrix } = turned;
+        net = Net { matrix, vector };
+        for _ in 0..3 {
+            let gradients = of_matrix(&apart, gradient);
+            apart = step(&mut of_the_matrix, apart, gradients);
+            let gradients = of_vector(&apart, gradient);
+            apart = step(&mut of_the_vector, apart, gradients);
+        }
+        assert_eq!(values(&net), values(&apart));
+    }
 }

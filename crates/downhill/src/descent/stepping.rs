@@ -236,3 +236,69 @@ fn cautiously(from: Tensor<1>, to: Tensor<1>, gradient: Tensor<1>) -> Tensor<1> 
     let share = mask.clone().mean().clamp_min(1e-3);
     from + step * mask / share
 }
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use burn::backend::Flex;
+    use burn::nn::{Initializer, Linear, LinearConfig};
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::{AdamConfig, DescentConfig, Outcome};
+
+    fn model() -> Linear {
+        let device = Device::flex().autodiff();
+        let start = Initializer::Ones;
+        LinearConfig::new(5, 7)
+            .with_initializer(start)
+            .init(&device)
+    }
+
+    fn step(descent: &mut Descent, model: Linear) -> Linear {
+        let input = Tensor::<2>::ones([3, 5], &Device::flex().autodiff());
+        let loss = model.forward(input).square().mean();
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        let (model, outcome) = descent.step(model, gradients);
+        assert_eq!(outcome, Outcome::Stepped);
+        model
+    }
+
+    fn addresses(model: &Linear) -> [usize; 2] {
+        let bias = model.bias.as_ref().unwrap();
+        let weight = model.weight.base().inner().try_into_primitive::<Flex>();
+        let bias = bias.base().inner().try_into_primitive::<Flex>();
+        [weight, bias].map(|value| value.unwrap().bytes().as_ptr() as usize)
+    }
+
+    #[test]
+    fn a_step_is_made_where_the_parameter_lies() {
+        let plain = DescentConfig::new(AdamConfig::torch());
+        let clipped = plain.clone().clipping_global_norm(0.1);
+        let averaged = plain.clone().with_ema(0.9);
+        for config in [plain, clipped, averaged] {
+            let mut descent = config.build().unwrap();
+            let mut model = model();
+            // An average begins as the weights after the first step, and shares their memory with
+            // them until the second.
+            for _ in 0..2 {
+                model = step(&mut descent, model);
+            }
+            let before = addresses(&model);
+            model = step(&mut descent, model);
+            assert_eq!(addresses(&model), before, "{config:?}");
+        }
+    }
+
+    #[test]
+    fn a_step_leaves_a_clone_as_it_was() {
+        let mut descent = DescentConfig::new(AdamConfig::torch()).build().unwrap();
+        let mut model = model();
+        for _ in 0..3 {
+            let clone = model.clone();
+            let before = clone.weight.val().into_data();
+            model = step(&mut descent, model);
+            assert_eq!(clone.weight.val().into_data(), before);
+            assert_ne!(model.weight.val().into_data(), before);
+        }
+    }
+}
