@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::bench_arguments::BenchArguments;
-use crate::cargo::{become_command, cargo, target_directory};
+use crate::cargo::{become_command, cargo, line, target_directory};
 use crate::interpreters::with_package;
 
 /// Measure: updates, training steps, many networks at once, start
@@ -46,15 +46,36 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         true => pythons(&bench.pythons)?,
         false => Vec::new(),
     };
-    become_command(&mut command(bench, &pythons)?)
+    let mut command = command(bench, &pythons)?;
+    if bench.burn_defaults {
+        command.arg("--burn-with-defaults").arg(second_build()?);
+    }
+    become_command(&mut command)
+}
+
+/// Builds the benchmarks with what Burn's default features turn on for flex; where they lie.
+fn second_build() -> Result<PathBuf> {
+    let mut build = benchmarks("flex,burn/rayon,burn/simd");
+    let output = build.arg("--where").stderr(Stdio::inherit()).output()?;
+    let path = String::from_utf8(output.stdout)?;
+    match output.status.success() {
+        true => Ok(path.trim().into()),
+        false => bail!("{} failed ({})", line(&build), output.status),
+    }
+}
+
+/// The benchmarks, to be followed by their own arguments.
+fn benchmarks(features: &str) -> Command {
+    let mut command = cargo("bench");
+    command
+        .args(["-p", "downhill-trainer", "--bench", "bench"])
+        .args(["--no-default-features", "--features", features, "--"]);
+    command
 }
 
 /// Paths are made absolute, for cargo runs benchmarks in the directory of their package.
 fn command(arguments: &BenchArguments, pythons: &[PathBuf]) -> Result<Command> {
-    let mut command = cargo("bench");
-    command
-        .args(["-p", "downhill-trainer", "--bench", "bench"])
-        .args(["--no-default-features", "--features", "flex", "--"]);
+    let mut command = benchmarks("flex");
     for suite in &arguments.suites {
         let name = suite.to_possible_value();
         command.args(name.map(|name| name.get_name().to_owned()));

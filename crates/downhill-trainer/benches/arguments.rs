@@ -20,6 +20,10 @@ pub(crate) struct BenchArguments {
     #[arg(long)]
     pub(crate) peers: bool,
 
+    /// Build Burn a second time, with its default features, and take that in turns, too (minutes)
+    #[arg(long)]
+    pub(crate) burn_defaults: bool,
+
     /// A Python interpreter for the peers; may come several times, each peer takes the first that
     /// has its package [default: peers/bin/python under the target directory]
     #[arg(long = "python", value_name = "PATH", requires = "peers")]
@@ -30,7 +34,7 @@ pub(crate) struct BenchArguments {
     pub(crate) json: Option<PathBuf>,
 
     /// Instead, count instructions under valgrind and compare them with those on record
-    #[arg(long, conflicts_with_all = ["suites", "rounds", "peers", "json"])]
+    #[arg(long, conflicts_with_all = ["suites", "rounds", "peers", "burn_defaults", "json"])]
     pub(crate) instructions: bool,
 
     /// Put the counts on record instead of comparing them

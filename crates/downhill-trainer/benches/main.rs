@@ -25,6 +25,7 @@ mod training;
 mod workload;
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
@@ -55,6 +56,14 @@ struct Arguments {
     #[arg(long, hide = true, value_name = "JSON")]
     serve: Option<String>,
 
+    /// This program, built with Burn's default features
+    #[arg(long, hide = true, value_name = "PROGRAM")]
+    burn_with_defaults: Option<PathBuf>,
+
+    /// Only print where this program is
+    #[arg(long = "where", hide = true)]
+    where_it_is: bool,
+
     /// Only does this work, for its instructions to be counted
     #[arg(long, hide = true, value_name = "WORK")]
     perform: Option<Work>,
@@ -79,22 +88,29 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
-    if let Some(task) = &arguments.serve {
+    if arguments.where_it_is {
+        writeln!(std::io::stdout(), "{}", std::env::current_exe()?.display())?;
+    } else if let Some(task) = &arguments.serve {
         serve::serve(task)?;
     } else if let Some(work) = arguments.perform {
         instructions::perform(work, arguments.times)?;
     } else if arguments.bench.instructions {
         instructions::run(arguments.bench.write)?;
     } else {
-        take_turns(&arguments.bench)?;
+        take_turns(arguments)?;
     }
     Ok(())
 }
 
-fn take_turns(arguments: &BenchArguments) -> Result<(), Failure> {
+fn take_turns(all: &Arguments) -> Result<(), Failure> {
+    let arguments = &all.bench;
+    if arguments.peers && arguments.pythons.is_empty() {
+        return Err("peers need --python, which `cargo xtask bench` finds by itself".into());
+    }
     let wanted = Wanted {
         rounds: arguments.rounds.map(usize::try_from).transpose()?,
         pythons: arguments.pythons.clone(),
+        burn_with_defaults: all.burn_with_defaults.clone(),
     };
     let suites = match arguments.suites.is_empty() {
         true => Suite::value_variants(),

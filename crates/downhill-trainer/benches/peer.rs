@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::contender::{Contender, Turn};
 use crate::failure::Failure;
 use crate::interpreters::with_package;
+use crate::serve::{Task, Who};
 use crate::workload::Workload;
 
 /// A process that does steps when told to. It ends with this.
@@ -78,9 +79,10 @@ impl Script {
 }
 
 impl Peer {
-    /// Ours, by this program: see `serve`.
-    pub(crate) fn serve(program: &Path, workload: &Workload) -> Result<Self, Failure> {
-        let task = serde_json::to_string(workload)?;
+    /// A training by this program or by one built of the same source: see `serve`.
+    pub(crate) fn serve(program: &Path, who: Who, workload: &Workload) -> Result<Self, Failure> {
+        let workload = workload.clone();
+        let task = serde_json::to_string(&Task { who, workload })?;
         Self::start(Command::new(program).args(["--bench", "--serve", &task]))
     }
 

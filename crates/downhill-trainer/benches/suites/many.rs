@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::floor::Floor;
 use crate::peer::{JAX, Peer, TORCH};
 use crate::report::Report;
+use crate::serve::Who;
 use crate::training::Training;
 use crate::workload::Workload;
 use crew::Crew;
@@ -33,12 +34,17 @@ pub(crate) fn run(wanted: &Wanted, data: &Data, report: &mut Report) -> Result<(
         );
         add(
             "ours, processes",
-            Crew::of(workers, |_| Peer::serve(&ours, &workload))?,
+            Crew::of(workers, |_| Peer::serve(&ours, Who::Ours, &workload))?,
         );
         add(
             "Burn as shipped, threads",
             Crew::of(workers, |_| Training::as_shipped(data, &workload))?,
         );
+        if let Some(program) = &wanted.burn_with_defaults {
+            let burn = |_| Peer::serve(program, Who::BurnWithDefaults, &workload);
+            let name = "Burn, its default features, processes";
+            add(name, Crew::of(workers, burn)?);
+        }
         add(
             "floor, threads",
             Crew::of(workers, |_| Floor::new(data, &workload))?,

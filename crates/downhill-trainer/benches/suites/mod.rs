@@ -15,6 +15,8 @@ pub(crate) struct Wanted {
     pub(crate) rounds: Option<usize>,
     /// Interpreters of the peers, none where they do not take part.
     pub(crate) pythons: Vec<PathBuf>,
+    /// This program, built with Burn's default features, where it takes part.
+    pub(crate) burn_with_defaults: Option<PathBuf>,
 }
 
 impl Wanted {

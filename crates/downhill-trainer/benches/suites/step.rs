@@ -8,8 +8,9 @@ use crate::data::Data;
 use crate::failure::Failure;
 use crate::floor::Floor;
 use crate::optimizers::{Pair, elementwise};
-use crate::peer::{JAX, NUMPY, TORCH};
+use crate::peer::{JAX, NUMPY, Peer, TORCH};
 use crate::report::Report;
+use crate::serve::Who;
 use crate::table::Table;
 use crate::training::Training;
 use crate::workload::Workload;
@@ -51,6 +52,10 @@ fn table(
     let mut field = Field::new();
     enter(&mut field, "", Training::ours(data, workload)?);
     enter(&mut field, "", Training::as_shipped(data, workload)?);
+    if let Some(program) = &wanted.burn_with_defaults {
+        let burn = Peer::serve(program, Who::BurnWithDefaults, workload)?;
+        enter(&mut field, "", burn);
+    }
     if !workload.regularized {
         enter(&mut field, "", Floor::new(data, workload)?);
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::memory::peak;
 use crate::contender::{Contender, Turn};
 use crate::failure::Failure;
-use crate::peer::Script;
+use crate::peer::{Peer, Script};
 
 /// From the start of the interpreter to the end of the first update.
 pub(crate) struct FromStart {
@@ -35,10 +35,10 @@ impl Contender for FromStart {
     fn turn(&mut self, steps: usize) -> Result<Turn, Failure> {
         let mut command = self.script.command(&self.pythons, &self.task)?;
         let start = Instant::now();
-        let mut peer = crate::peer::Peer::start(&mut command)?;
-        let turn = peer.turn(steps)?;
+        let mut peer = Peer::start(&mut command)?;
+        peer.turn(steps)?;
         let seconds = start.elapsed().as_secs_f64();
         let memory = peak(peer.id());
-        Ok(Turn::of(seconds).with_memory(memory).with_loss(turn.loss))
+        Ok(Turn::of(seconds).with_memory(memory))
     }
 }
