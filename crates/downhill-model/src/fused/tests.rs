@@ -96,17 +96,17 @@ fn ordinary(mlp: &mut Mlp, images: &SparseImages, rows: &[usize], seed: u64) -> 
     if let Some(penalty) = mlp.penalty() {
         loss = loss + penalty;
     }
-    outcome(mlp, loss)
+    outcome(mlp, &loss)
 }
 
 fn fused(mlp: &mut Mlp, images: &SparseImages, rows: &[usize], seed: u64) -> Step {
     let mut numbers = Numbers(seed);
     let loss = mlp.sparse_loss(images, rows, &mut |length, keep| numbers.mask(length, keep));
     let loss = loss.expect("it is on flex");
-    outcome(mlp, loss)
+    outcome(mlp, &loss)
 }
 
-fn outcome(mlp: &Mlp, loss: Tensor<1>) -> Step {
+fn outcome(mlp: &Mlp, loss: &Tensor<1>) -> Step {
     let value = loss.clone().into_scalar();
     let gradients = GradientsParams::from_grads(loss.backward(), mlp);
     let mut reader = Reader {
@@ -370,8 +370,8 @@ fn gradients_scale_with_what_is_made_of_the_loss() {
     };
     let (once, other, alone) = (loss(), loss(), loss());
     let combined = once.mul_scalar(3.0) + other;
-    let (value, four_times) = outcome(&mlp, combined);
-    let (one, gradients) = outcome(&mlp, alone);
+    let (value, four_times) = outcome(&mlp, &combined);
+    let (one, gradients) = outcome(&mlp, &alone);
     assert!((value - 4.0 * one).abs() < 1e-6);
     for ((name, four_times), (_, once)) in four_times.iter().zip(&gradients) {
         let size = once

@@ -18,6 +18,7 @@ use crate::rule::on_flex;
 use crate::rule::{Parameter, Real};
 
 /// The gradients of a step.
+#[allow(clippy::large_enum_variant, reason = "there is one a step")]
 pub(super) enum Gradients {
     /// As they were given: each is taken when its parameter is stepped.
     AsGiven(GradientsParams),
@@ -264,10 +265,10 @@ mod tests {
     }
 
     fn addresses(model: &Linear) -> [usize; 2] {
-        let bias = model.bias.as_ref().unwrap();
+        let bias = model.bias.as_ref().expect("it has a bias");
         let weight = model.weight.base().inner().try_into_primitive::<Flex>();
         let bias = bias.base().inner().try_into_primitive::<Flex>();
-        [weight, bias].map(|value| value.unwrap().bytes().as_ptr() as usize)
+        [weight, bias].map(|value| value.expect("it is on flex").bytes().as_ptr() as usize)
     }
 
     #[test]
