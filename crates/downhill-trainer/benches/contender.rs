@@ -1,6 +1,8 @@
 //! Contenders, and the rounds in which they take turns.
 
 use std::io::{IsTerminal, Write};
+use std::thread;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -13,6 +15,11 @@ pub(crate) trait Contender: Send {
 
     /// Does so many steps.
     fn turn(&mut self, steps: usize) -> Result<Turn, Failure>;
+
+    /// Whether its threads may go on turning for a while, in wait of more to do.
+    fn lingers(&self) -> bool {
+        false
+    }
 }
 
 /// What a turn gave.
@@ -72,6 +79,8 @@ pub(crate) type Field = Vec<(String, Box<dyn Contender>)>;
 
 /// Turns that are not counted: caches, allocators and branch predictors settle.
 const WARM_UP: usize = 2;
+/// Threads of OpenMP wait for 0.2 s on their core before they sleep; who comes next should have it.
+const LINGERS: Duration = Duration::from_millis(300);
 
 /// Lets the contenders take turns of `steps` each, one at a time. Each round begins with another,
 /// so that nobody always follows the same neighbour.
@@ -89,7 +98,11 @@ pub(crate) fn play(mut field: Field, rounds: usize, steps: usize) -> Result<Vec<
         progress(round, WARM_UP + rounds);
         for place in 0..field.len() {
             let index = (round + place) % field.len();
-            let turn = field[index].1.turn(steps)?;
+            let contender = &mut field[index].1;
+            let turn = contender.turn(steps)?;
+            if contender.lingers() {
+                thread::sleep(LINGERS);
+            }
             let record = &mut records[index];
             if let Some(loss) = turn.loss {
                 record.losses = Some([record.losses.map_or(loss, |[first, _]| first), loss]);

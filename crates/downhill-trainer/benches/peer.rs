@@ -130,6 +130,10 @@ impl Contender for Peer {
         self.name.clone()
     }
 
+    fn lingers(&self) -> bool {
+        true
+    }
+
     fn turn(&mut self, steps: usize) -> Result<Turn, Failure> {
         writeln!(self.orders, "turn {steps}")?;
         self.orders.flush()?;

@@ -39,6 +39,10 @@ impl Contender for Crew {
         self.name.clone()
     }
 
+    fn lingers(&self) -> bool {
+        self.members.iter().any(|member| member.lingers())
+    }
+
     fn turn(&mut self, steps: usize) -> Result<Turn, Failure> {
         let start = Instant::now();
         let turns: Result<Vec<Turn>, Failure> = thread::scope(|scope| {
