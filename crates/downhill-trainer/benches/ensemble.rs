@@ -382,6 +382,7 @@ mod launches {
     }
 
     /// How a network's step is updated.
+    #[allow(clippy::large_enum_variant, reason = "there is one")]
     enum Update {
         Descent(Descent),
         Flattened(Flattened),
