@@ -46,6 +46,10 @@ pub(crate) trait Remembered<R>: Sized {
     /// Their names.
     const NAMES: &'static [&'static str];
     /// How many of them are always there; they come first.
+    #[cfg_attr(
+        not(feature = "flex"),
+        allow(dead_code, reason = "what steps in one pass asks")
+    )]
     const ALWAYS: usize;
 
     /// Fills itself, each by its place among the names, unless one that must be there is absent.
