@@ -98,8 +98,13 @@ impl Observer for Nobody {
 }
 
 /// Images of 28 by 28 with a pattern.
+/// Four fifths of their pixels are black, as of those of MNIST: the first layer passes them over.
 fn made_up(images: usize) -> Result<ImageSet, Failure> {
-    let pixels = (0..images * 784).map(|index| (index * 7919 % 251) as u8);
+    let pixel = |index: usize| match index * 7919 % 251 {
+        bright @ ..50 => 5 * bright as u8,
+        _ => 0,
+    };
+    let pixels = (0..images * 784).map(pixel);
     let labels = (0..images).map(|index| (index % 10) as u8);
     Ok(ImageSet::new(pixels.collect(), labels.collect(), 28, 28)?)
 }
