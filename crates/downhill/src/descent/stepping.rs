@@ -46,7 +46,7 @@ impl<const D: usize> Gradient<D> {
     fn on_flex(
         self,
         value: Tensor<D>,
-        step: impl FnOnce(FlexTensor, FlexTensor) -> Result<FlexTensor, (FlexTensor, FlexTensor)>,
+        step: impl FnOnce(&mut FlexTensor, &FlexTensor) -> bool,
     ) -> Result<Tensor<D>, (Tensor<D>, Self)> {
         match self {
             Self::Shaped(gradient) => on_flex(value, gradient, step)

@@ -25,16 +25,10 @@ macro_rules! optimizer {
             fn step_in_place(
                 &self,
                 learning_rate: f64,
-                value: burn::backend::flex::FlexTensor,
-                gradient: burn::backend::flex::FlexTensor,
+                value: &mut burn::backend::flex::FlexTensor,
+                gradient: &burn::backend::flex::FlexTensor,
                 memory: &mut $crate::rule::Memory,
-            ) -> Result<
-                burn::backend::flex::FlexTensor,
-                (
-                    burn::backend::flex::FlexTensor,
-                    burn::backend::flex::FlexTensor,
-                ),
-            > {
+            ) -> bool {
                 $crate::rule::step_fused(self, learning_rate, value, gradient, memory)
             }
 

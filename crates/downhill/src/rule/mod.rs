@@ -78,21 +78,18 @@ pub trait Rule: Clone + Send + Sync + 'static {
     ) -> (Tensor<1>, Memory);
 
     /// The same step of a parameter and a gradient of any shape, as many numbers each, done where
-    /// they lie. Both come back where the rule or the kind of numbers does not allow that.
-    ///
-    /// # Errors
-    ///
-    /// The parameter and the gradient, and then `memory` is as it was.
+    /// they lie. Whether it was done: where the rule or the kind of numbers does not allow it,
+    /// nothing is changed.
     #[cfg(feature = "flex")]
     #[doc(hidden)]
     fn step_in_place(
         &self,
         _learning_rate: f64,
-        value: FlexTensor,
-        gradient: FlexTensor,
+        _value: &mut FlexTensor,
+        _gradient: &FlexTensor,
         _memory: &mut Memory,
-    ) -> Result<FlexTensor, (FlexTensor, FlexTensor)> {
-        Err((value, gradient))
+    ) -> bool {
+        false
     }
 
     /// The decay that acts beside the step.
@@ -167,10 +164,10 @@ pub(crate) trait DynRule: Send + Sync {
     fn step_in_place(
         &self,
         learning_rate: f64,
-        value: FlexTensor,
-        gradient: FlexTensor,
+        value: &mut FlexTensor,
+        gradient: &FlexTensor,
         memory: &mut Memory,
-    ) -> Result<FlexTensor, (FlexTensor, FlexTensor)>;
+    ) -> bool;
     fn weight_decay_of(&self, shape: &[usize], learning_rate: f64) -> (WeightDecay, f64);
 }
 
@@ -210,10 +207,10 @@ impl<R: Rule> DynRule for R {
     fn step_in_place(
         &self,
         learning_rate: f64,
-        value: FlexTensor,
-        gradient: FlexTensor,
+        value: &mut FlexTensor,
+        gradient: &FlexTensor,
         memory: &mut Memory,
-    ) -> Result<FlexTensor, (FlexTensor, FlexTensor)> {
+    ) -> bool {
         Rule::step_in_place(self, learning_rate, value, gradient, memory)
     }
 

@@ -32,33 +32,31 @@ use slices::{MOST_FIELDS, Slices};
 
 use super::{Elementwise, Memory, Remembered};
 
-/// A step that could not be done so, with the parameter and the gradient as they came.
-type Declined<T> = (T, T);
-
-/// Leads tensors of any rank to a step of flex's, if both are flex's and off the tape.
+/// Leads tensors of any rank to a step of flex's, if both are flex's and off the tape. Both come back
+/// where they are not, or where the step says that it was not done.
 pub(crate) fn on_flex<const D: usize, const G: usize>(
     x: Tensor<D>,
     g: Tensor<G>,
-    step: impl FnOnce(FlexTensor, FlexTensor) -> Result<FlexTensor, Declined<FlexTensor>>,
+    step: impl FnOnce(&mut FlexTensor, &FlexTensor) -> bool,
 ) -> Result<Tensor<D>, (Tensor<D>, Tensor<G>)> {
     match (flex(x), flex(g)) {
-        (Ok(x), Ok(g)) => match step(x, g) {
-            Ok(x) => Ok(tensor(x)),
-            Err((x, g)) => Err((tensor(x), tensor(g))),
+        (Ok(mut x), Ok(g)) => match step(&mut x, &g) {
+            true => Ok(tensor(x)),
+            false => Err((tensor(x), tensor(g))),
         },
         (x, g) => Err((x.map_or_else(|x| x, tensor), g.map_or_else(|g| g, tensor))),
     }
 }
 
-/// The parameter after a step, if its numbers are of a kind that can be stepped so; then `memory`
-/// is that after it, too.
+/// Steps a parameter, if its numbers are of a kind that can be stepped so; then `memory` is that
+/// after the step, too. Whether it was done.
 pub(crate) fn step<E: Elementwise>(
     rule: &E,
     learning_rate: f64,
-    x: FlexTensor,
-    g: FlexTensor,
+    x: &mut FlexTensor,
+    g: &FlexTensor,
     memory: &mut Memory,
-) -> Result<FlexTensor, Declined<FlexTensor>> {
+) -> bool {
     step_by(Instructions::widest(), rule, learning_rate, x, g, memory)
 }
 
@@ -66,24 +64,25 @@ fn step_by<E: Elementwise>(
     instructions: Instructions,
     rule: &E,
     learning_rate: f64,
-    x: FlexTensor,
-    g: FlexTensor,
+    x: &mut FlexTensor,
+    g: &FlexTensor,
     memory: &mut Memory,
-) -> Result<FlexTensor, Declined<FlexTensor>> {
+) -> bool {
     let pass_over = match x.dtype() {
         DType::F32 => pass_over::<E, f32>,
         DType::F64 => pass_over::<E, f64>,
-        _ => return Err((x, g)),
+        _ => return false,
     };
     let elements = x.layout().num_elements();
-    if elements == 0 || !alike(&x, &g) {
-        return Err((x, g));
+    if elements == 0 || !alike(x, g) {
+        return false;
     }
     let names = <E::Remembers<f64> as Remembered<f64>>::NAMES;
     let always = <E::Remembers<f64> as Remembered<f64>>::ALWAYS;
-    let Some(mut fields) = taken(memory, names, &x) else {
-        return Err((x, g));
-    };
+    let mut fields = Fields::default();
+    if !take(memory, names, x, &mut fields) {
+        return false;
+    }
     let scalars = rule.scalars(learning_rate, memory);
     let starts = memory.time == 1 || fields[..always].iter().any(Option::is_none);
     if starts {
@@ -102,20 +101,15 @@ fn step_by<E: Elementwise>(
         starts,
         instructions,
     };
-    let x = pass_over(&pass, x, g, &mut fields);
-    for (name, field) in names.iter().zip(fields) {
-        if let Some(field) = field {
-            memory.put(name, tensor(field));
-        }
-    }
-    Ok(x)
+    pass_over(&pass, x, g, &mut fields);
+    put_back(memory, names, &mut fields);
+    true
 }
 
 type Fields = [Option<FlexTensor>; MOST_FIELDS];
 
-/// Takes what is remembered out of the memory, if all of it is like the parameter.
-fn taken(memory: &mut Memory, names: &[&'static str], x: &FlexTensor) -> Option<Fields> {
-    let mut fields = Fields::default();
+/// Takes what is remembered out of the memory, if all of it is like the parameter; whether it is.
+fn take(memory: &mut Memory, names: &[&'static str], x: &FlexTensor, fields: &mut Fields) -> bool {
     let mut others = Vec::new();
     for (field, name) in fields.iter_mut().zip(names) {
         let Some(remembered) = memory.take(name) else {
@@ -127,18 +121,22 @@ fn taken(memory: &mut Memory, names: &[&'static str], x: &FlexTensor) -> Option<
             Err(other) => others.push((name, other)),
         }
     }
-    if others.is_empty() {
-        return Some(fields);
-    }
+    let all_alike = others.is_empty();
     for (name, other) in others {
         memory.put(name, other);
     }
-    for (field, name) in fields.into_iter().zip(names) {
-        if let Some(field) = field {
+    if !all_alike {
+        put_back(memory, names, fields);
+    }
+    all_alike
+}
+
+fn put_back(memory: &mut Memory, names: &[&'static str], fields: &mut Fields) {
+    for (field, name) in fields.iter_mut().zip(names) {
+        if let Some(field) = field.take() {
             memory.put(name, tensor(field));
         }
     }
-    None
 }
 
 fn alike(one: &FlexTensor, other: &FlexTensor) -> bool {
@@ -148,31 +146,41 @@ fn alike(one: &FlexTensor, other: &FlexTensor) -> bool {
 /// Steps where the tensors lie. One that somebody else holds too is copied before it is written.
 fn pass_over<E: Elementwise, T: Number>(
     pass: &Pass<'_, E>,
-    x: FlexTensor,
-    g: FlexTensor,
+    x: &mut FlexTensor,
+    g: &FlexTensor,
     fields: &mut Fields,
-) -> FlexTensor {
-    let (mut x, g) = (laid_out(x), laid_out(g));
-    for field in fields.iter_mut() {
-        *field = field.take().map(laid_out);
+) {
+    let row_by_row;
+    let g = match is_laid_out(g) {
+        true => g,
+        false => {
+            row_by_row = g.to_contiguous();
+            &row_by_row
+        }
+    };
+    for tensor in fields.iter_mut().flatten().chain([&mut *x]) {
+        if !is_laid_out(tensor) {
+            *tensor = tensor.to_contiguous();
+        }
     }
-    let fields = fields.each_mut();
+    let mut slices = <[&mut [T]; MOST_FIELDS]>::default();
+    for (slice, field) in slices.iter_mut().zip(fields) {
+        if let Some(field) = field {
+            *slice = T::all_mut(field);
+        }
+    }
     pass.over(Slices {
-        x: T::all_mut(&mut x),
-        g: T::all(&g),
-        fields: fields.map(|field| field.as_mut().map_or(&mut [][..], T::all_mut)),
+        x: T::all_mut(x),
+        g: T::all(g),
+        fields: slices,
     });
-    x
 }
 
-/// The tensor with its elements one after another, and no others around them.
-fn laid_out(tensor: FlexTensor) -> FlexTensor {
+/// Whether the tensor's elements lie one after another, and no others around them.
+fn is_laid_out(tensor: &FlexTensor) -> bool {
     let layout = tensor.layout();
     let size = layout.num_elements() * tensor.dtype().size();
-    if layout.is_contiguous() && layout.start_offset() == 0 && size == tensor.bytes().len() {
-        return tensor;
-    }
-    tensor.to_contiguous()
+    layout.is_contiguous() && layout.start_offset() == 0 && size == tensor.bytes().len()
 }
 
 /// The tensor as flex has it, if it is one of flex's, off the tape.

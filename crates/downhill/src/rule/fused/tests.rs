@@ -100,7 +100,7 @@ fn what_others_hold_stays_as_it_is() {
             let held = (now.clone(), g.clone(), memory.clone());
             let before = [bits(&held.0), bits(&held.1)].concat();
             let remembered = contents(&held.2);
-            let step = |x, g| step_of(&config, x, g, &mut memory);
+            let step = |x: &mut FlexTensor, g: &FlexTensor| step_of(&config, x, g, &mut memory);
             now = on_flex(now, g.clone(), step).unwrap();
             assert_eq!([bits(&held.0), bits(&held.1)].concat(), before);
             assert_eq!(contents(&held.2), remembered, "{}", config.name());
@@ -113,11 +113,11 @@ fn what_nobody_else_holds_is_stepped_where_it_lies() {
     for config in presets() {
         let (mut x, g) = (numbers(DType::F32, 33, 0), numbers(DType::F32, 33, 1));
         let mut memory = after(1);
-        let step = |x, g| step_of(&config, x, g, &mut memory);
+        let step = |x: &mut FlexTensor, g: &FlexTensor| step_of(&config, x, g, &mut memory);
         x = on_flex(x, g.clone(), step).unwrap();
         let (at, before) = (address(&x), addresses(&memory));
         memory.time = 2;
-        let step = |x, g| step_of(&config, x, g, &mut memory);
+        let step = |x: &mut FlexTensor, g: &FlexTensor| step_of(&config, x, g, &mut memory);
         x = on_flex(x, g, step).unwrap();
         assert_eq!(address(&x), at, "{}", config.name());
         assert_eq!(addresses(&memory), before, "{}", config.name());
@@ -143,7 +143,10 @@ fn views_are_stepped_row_by_row() {
             |rule| step_tensors(rule, 0.1, flat.0, flat.1, &mut expected_memory),
             unreachable!()
         );
-        let stepped = on_flex(x, g, |x, g| step_of(&config, x, g, &mut memory)).unwrap();
+        let stepped = on_flex(x, g, |x: &mut FlexTensor, g: &FlexTensor| {
+            step_of(&config, x, g, &mut memory)
+        })
+        .unwrap();
         let elements = stepped.shape().num_elements();
         assert_eq!(bits(&stepped.reshape([elements])), bits(&expected));
         assert_eq!(contents(&memory), contents(&expected_memory));
@@ -156,7 +159,9 @@ fn what_does_not_fit_is_left_to_tensors() {
     let declines = |x: Tensor<1>, g: Tensor<1>, mut memory: Memory| {
         let remembered = contents(&memory);
         memory.time += 1;
-        let step = on_flex(x, g, |x, g| step_of(&config, x, g, &mut memory));
+        let step = on_flex(x, g, |x: &mut FlexTensor, g: &FlexTensor| {
+            step_of(&config, x, g, &mut memory)
+        });
         assert!(step.is_err());
         assert_eq!(contents(&memory), remembered);
     };
@@ -186,7 +191,9 @@ fn check(config: &OptimizerConfig, dtype: DType, elements: usize) {
                     memory.time += 1;
                     expected_memory.time += 1;
                     expected = step_tensors(rule, 0.1, expected, g.clone(), &mut expected_memory);
-                    let by = |x, g| step_by(instructions, rule, 0.1, x, g, &mut memory);
+                    let by = |x: &mut FlexTensor, g: &FlexTensor| {
+                        step_by(instructions, rule, 0.1, x, g, &mut memory)
+                    };
                     x = on_flex(x, g, by).unwrap();
                     let about = || format!("{instructions:?} {dtype:?} {elements} {config:?}");
                     assert_eq!(bits(&x), bits(&expected), "{}", about());
@@ -200,10 +207,10 @@ fn check(config: &OptimizerConfig, dtype: DType, elements: usize) {
 
 fn step_of(
     config: &OptimizerConfig,
-    x: FlexTensor,
-    g: FlexTensor,
+    x: &mut FlexTensor,
+    g: &FlexTensor,
     memory: &mut Memory,
-) -> Result<FlexTensor, Declined<FlexTensor>> {
+) -> bool {
     config.rule().unwrap().step_in_place(0.1, x, g, memory)
 }
 
