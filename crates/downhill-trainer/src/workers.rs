@@ -1,5 +1,5 @@
-//! Runs side by side, one network or ensemble of networks per worker. What a run computes does not depend on how many run
-//! at once.
+//! Runs side by side, one network or ensemble of networks per worker. What a run computes does not
+//! depend on how many run at once.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -268,6 +268,29 @@ fn large_layers_on_two_threads() {
 }
 
 #[test]
+fn threads_change_no_bit() {
+    let config = MlpConfig {
+        hidden: vec![700, 600],
+        batch_norm: BatchNormConvention::Torch,
+        ..MlpConfig::default()
+    };
+    let images = images(64, 784, 10);
+    let rows: Vec<usize> = (0..64).collect();
+    let step = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.unwrap().install(|| {
+            let mut mlp = network(&config, 784, 10);
+            let step = fused(&mut mlp, &images, &rows, 1);
+            (step, mlp.sparse_score(&images, 0..64))
+        })
+    };
+    let alone = step(1);
+    for threads in [2, 3, 5] {
+        assert_eq!(step(threads), alone, "{threads} threads");
+    }
+}
+
+#[test]
 fn all_regularizers_and_activations() {
     for activation in [Activation::Relu, Activation::Sigmoid, Activation::Tanh] {
         for batch_norm in [
