@@ -30,8 +30,52 @@ pub struct Experiment {
     pub training_seconds: Option<f64>,
     /// Name of the method that the others are compared with.
     pub baseline: Option<String>,
+    /// The setting that every method has several values of, where there is one.
+    pub grid: Option<Grid>,
+    /// What others got, to be shown beside these numbers.
+    pub published: Option<Published>,
     /// The methods in the order in which they are shown.
     pub methods: Vec<Method>,
+}
+
+/// A setting that every method of the config file has several values of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grid {
+    /// Its path, such as `model.initialization.std`.
+    pub setting: String,
+    /// What it is, in words, such as `initial standard deviation`.
+    pub name: String,
+}
+
+/// Which method of the config file this is at which value of the grid.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    /// The method's name in the file, which several methods of the experiment then share.
+    pub family: String,
+    /// The value.
+    pub value: f64,
+}
+
+/// What others got at the same settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Published {
+    /// Who, where.
+    pub source: String,
+    /// Figures, by the method's name.
+    pub figures: Vec<PublishedFigure>,
+}
+
+/// A figure that somebody published.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PublishedFigure {
+    /// The method.
+    pub method: String,
+    /// Training accuracy, 0 to 1.
+    pub train_accuracy: Option<f64>,
+    /// Test accuracy, 0 to 1.
+    pub test_accuracy: Option<f64>,
+    /// Losses of batches, as update and nats.
+    pub losses: Vec<(u64, f64)>,
 }
 
 /// One method of an experiment and its runs.
@@ -41,6 +85,8 @@ pub struct Method {
     pub name: String,
     /// Each setting by which it differs from the base config, such as `dropout = 0.2`.
     pub changes: Vec<String>,
+    /// Where it stands in the experiment's grid.
+    pub cell: Option<Cell>,
     /// Its runs, one per seed.
     pub runs: Vec<RunRecord>,
 }

@@ -31,7 +31,9 @@ mod summary;
 mod table;
 mod training_data;
 
-pub use experiment::{Experiment, InvalidExperiment, Method};
+pub use experiment::{
+    Cell, Experiment, Grid, InvalidExperiment, Method, Published, PublishedFigure,
+};
 pub use figures::{accuracy_figure, loss_figure};
 pub use findings::findings;
 pub use html::render_html;

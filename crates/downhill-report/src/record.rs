@@ -1,7 +1,7 @@
 //! What a run leaves behind: one JSON object per line.
 //!
 //! The first line is the [`RunHeader`], then comes an [`Evaluation`] each time the network was
-//! evaluated, and the last line is the [`RunEnd`]. Nothing in a record depends on the clock or on
+//! evaluated, with what else was asked for in between, and the last line is the [`RunEnd`]. Nothing in a record depends on the clock or on
 //! the machine's speed, so the same run gives the same bytes wherever its backend is
 //! deterministic.
 
@@ -18,6 +18,12 @@ pub enum Line {
     Run(RunHeader),
     /// One evaluation.
     Evaluation(Evaluation),
+    /// Losses of batches, where they were asked for.
+    Losses(BatchLosses),
+    /// What the hidden units do, where it was asked for.
+    Activations(Activations),
+    /// How a layer was doing in its pre-training.
+    Pretraining(Pretraining),
     /// The last line; a record without it was interrupted.
     End(RunEnd),
 }
@@ -83,6 +89,55 @@ pub struct Evaluation {
     pub train: Score,
     /// On the test images.
     pub test: Score,
+    /// On the images held out of the training images to choose by, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Score>,
+}
+
+/// The losses of consecutive batches, one for each update.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BatchLosses {
+    /// The update that the first of them belongs to, counted from 1.
+    pub first_update: u64,
+    /// Mean cross-entropy in nats, with the penalty if there is one; NaN where it is not finite.
+    #[serde(deserialize_with = "nans_from_nulls")]
+    pub losses: Vec<f32>,
+}
+
+/// What the hidden units do for some images, layer by layer from the input on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Activations {
+    /// Number of updates made so far.
+    pub updates: u64,
+    /// Each layer, its units and images together.
+    pub layers: Vec<Histogram>,
+}
+
+/// How often numbers fall into ranges of equal width.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Histogram {
+    /// Where the first range begins.
+    pub lower: f64,
+    /// Where the last range ends.
+    pub upper: f64,
+    /// How many numbers are in each range; those outside are counted at the ends.
+    pub counts: Vec<u64>,
+    /// Mean of the numbers.
+    pub mean: f64,
+    /// Their standard deviation, with `n` in the denominator.
+    pub standard_deviation: f64,
+}
+
+/// How a layer was doing in its pre-training.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pretraining {
+    /// The layer, counted from 1 at the input.
+    pub layer: usize,
+    /// Updates made on it so far.
+    pub updates: u64,
+    /// Mean loss of reconstruction per image since the line before, in nats.
+    #[serde(deserialize_with = "nan_from_null")]
+    pub loss: f64,
 }
 
 /// Loss and accuracy in evaluation mode.
@@ -120,4 +175,11 @@ pub enum Outcome {
 
 fn nan_from_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
+}
+
+fn nans_from_nulls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f32>, D::Error> {
+    let losses: Vec<Option<f32>> = Deserialize::deserialize(deserializer)?;
+    Ok((losses.into_iter())
+        .map(|loss| loss.unwrap_or(f32::NAN))
+        .collect())
 }

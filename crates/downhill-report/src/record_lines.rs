@@ -7,7 +7,9 @@
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::record::{Evaluation, Line, Outcome, RECORD_FORMAT, RunEnd, RunHeader};
+use crate::record::{
+    Activations, Evaluation, Line, Outcome, Pretraining, RECORD_FORMAT, RunEnd, RunHeader,
+};
 
 const CHECKSUM_KEY: &str = ",\"checksum\":\"";
 const CHECKSUM_DIGITS: usize = 16;
@@ -19,6 +21,12 @@ pub struct RunRecord {
     pub header: RunHeader,
     /// The evaluations, in order of rising [`Evaluation::updates`].
     pub evaluations: Vec<Evaluation>,
+    /// The loss of each update's batch, from the first update on, where they were asked for.
+    pub losses: Vec<f32>,
+    /// What the hidden units do, in order of rising updates, where it was asked for.
+    pub activations: Vec<Activations>,
+    /// How the layers were doing in their pre-training, where there was one.
+    pub pretraining: Vec<Pretraining>,
     /// The last line.
     pub end: RunEnd,
 }
@@ -82,6 +90,16 @@ pub enum RecordError {
         /// Updates of this line.
         found: u64,
     },
+    /// Losses that do not follow those before them.
+    #[error("line {line}: losses must begin with update {expected}, got {found}")]
+    LossesNotConsecutive {
+        /// The line.
+        line: usize,
+        /// The update after the last loss so far.
+        expected: u64,
+        /// The first update of this line.
+        found: u64,
+    },
     /// The run's end counts fewer updates than its last evaluation.
     #[error(
         "line {line}: the end's updates must reach the {before} of the line before, got {found}"
@@ -141,6 +159,9 @@ pub fn read_record(text: &(impl AsRef<[u8]> + ?Sized)) -> Result<RunRecord, Reco
     let header = header_of(first)?;
 
     let mut evaluations: Vec<Evaluation> = Vec::new();
+    let mut losses: Vec<f32> = Vec::new();
+    let mut activations = Vec::new();
+    let mut pretraining = Vec::new();
     let mut next = 2;
     while let Some((line, bytes)) = lines.next() {
         let before = evaluations.last().map(|last| last.updates);
@@ -157,6 +178,19 @@ pub fn read_record(text: &(impl AsRef<[u8]> + ?Sized)) -> Result<RunRecord, Reco
                 }
                 evaluations.push(evaluation);
             }
+            Line::Losses(batch) => {
+                let (expected, found) = (losses.len() as u64 + 1, batch.first_update);
+                if expected != found {
+                    return Err(RecordError::LossesNotConsecutive {
+                        line,
+                        expected,
+                        found,
+                    });
+                }
+                losses.extend(batch.losses);
+            }
+            Line::Activations(seen) => activations.push(seen),
+            Line::Pretraining(seen) => pretraining.push(seen),
             Line::End(end) => {
                 check_end(&end, before, line)?;
                 if let Some((line, _)) = lines.next() {
@@ -165,6 +199,9 @@ pub fn read_record(text: &(impl AsRef<[u8]> + ?Sized)) -> Result<RunRecord, Reco
                 return Ok(RunRecord {
                     header,
                     evaluations,
+                    losses,
+                    activations,
+                    pretraining,
                     end,
                 });
             }
@@ -256,6 +293,7 @@ fn checksum_of(object: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::{BatchLosses, Histogram};
     use crate::sample;
 
     fn lines() -> Vec<Line> {
@@ -290,6 +328,51 @@ mod tests {
         let record = read_record(&text).unwrap();
         assert!(record.evaluations[1].train.loss.is_nan());
         assert!(record.evaluations[1].test.loss.is_finite());
+    }
+
+    #[test]
+    fn what_else_was_asked_for_is_read_in_its_place() {
+        let mut lines = lines();
+        let batches = |first_update, losses: &[f32]| {
+            let losses = losses.to_vec();
+            Line::Losses(BatchLosses {
+                first_update,
+                losses,
+            })
+        };
+        let histogram = Histogram {
+            lower: 0.0,
+            upper: 1.0,
+            counts: vec![3, 0, 1],
+            mean: 0.1,
+            standard_deviation: 0.3,
+        };
+        let layers = vec![histogram];
+        let activations = Activations { updates: 1, layers };
+        let pretraining = Pretraining {
+            layer: 1,
+            updates: 10,
+            loss: 99.5,
+        };
+        let end = lines.pop().unwrap();
+        lines.push(Line::Pretraining(pretraining));
+        lines.push(batches(1, &[2.3, f32::NAN]));
+        lines.push(Line::Activations(activations.clone()));
+        lines.push(batches(3, &[0.1]));
+        lines.push(end);
+        let text: String = lines.iter().map(encode).collect();
+        let record = read_record(&text).unwrap();
+        assert_eq!((record.losses[0], record.losses[2]), (2.3, 0.1));
+        assert!(record.losses[1].is_nan() && record.losses.len() == 3);
+        assert_eq!(record.activations, [activations]);
+        assert_eq!(record.pretraining, [pretraining]);
+
+        lines.remove(4);
+        let text: String = lines.iter().map(encode).collect();
+        assert_eq!(
+            read_record(&text).unwrap_err().to_string(),
+            "line 6: losses must begin with update 1, got 3"
+        );
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub fn run(
             updates: *updates,
             train: score(*train),
             test: score(*test),
+            validation: None,
         })
         .collect();
     RunRecord {
@@ -46,6 +47,9 @@ pub fn run(
             versions: versions(),
         },
         evaluations,
+        losses: Vec::new(),
+        activations: Vec::new(),
+        pretraining: Vec::new(),
         end: RunEnd { outcome, updates },
     }
 }
@@ -63,6 +67,7 @@ pub fn method(name: &str, updates: u64, finals: &[(f64, f64)]) -> Method {
     Method {
         name: name.into(),
         changes: vec![format!("regularization = {name}")],
+        cell: None,
         runs,
     }
 }
@@ -82,6 +87,8 @@ pub fn experiment(baseline: Option<&str>, methods: Vec<Method>) -> Experiment {
         config_toml: "learning_rate = 0.01\n".into(),
         training_seconds: Some(83.4),
         baseline: baseline.map(Into::into),
+        grid: None,
+        published: None,
         methods,
     }
 }
@@ -158,6 +165,7 @@ pub fn curves(methods: usize, seeds: u64) -> Experiment {
             } else {
                 vec![format!("regularization = {name:?}")]
             },
+            cell: None,
             runs: (0..seeds).map(run_of).collect(),
         }
     });

@@ -234,6 +234,7 @@ impl EnsembleTraining<'_> {
             updates,
             train,
             test,
+            validation: None,
         };
         train.into_iter().zip(test).map(evaluation).collect()
     }

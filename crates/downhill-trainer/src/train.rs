@@ -217,6 +217,7 @@ fn experiment(
     let methods = plan.methods.iter().map(|method| Method {
         name: method.name.clone(),
         changes: method.changes.clone(),
+        cell: None,
         runs: records
             .iter()
             .filter(|record| record.header.method == method.name)
@@ -238,6 +239,8 @@ fn experiment(
         training_seconds: (timings.len() == records.len())
             .then(|| timings.iter().map(|timing| timing.seconds).sum()),
         baseline: plan.baseline.clone(),
+        grid: None,
+        published: None,
         methods: methods.collect(),
     }
 }

@@ -125,6 +125,7 @@ impl Training<'_> {
             updates,
             train: score(&model, self.train),
             test: score(&model, self.test),
+            validation: None,
         }
     }
 }
