@@ -65,6 +65,7 @@ pub(crate) fn train(
         seed,
         train: &DeviceSet::new(&train, backend, &device),
         test: &DeviceSet::new(&test, backend, &device),
+        validation: None,
         image_size: train.image_size(),
         device: &device,
     };

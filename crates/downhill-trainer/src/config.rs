@@ -39,6 +39,13 @@ pub struct DataConfig {
     pub subset: Subset,
     /// How many of the test images, from the first on.
     pub test_images: Amount,
+    /// So many of the training images are held out to choose by: others for each seed. The network
+    /// trains on the rest.
+    pub validation_images: usize,
+    /// A pixel goes from 0 to 1. This is subtracted from it,
+    pub pixel_mean: f64,
+    /// and it is divided by this.
+    pub pixel_deviation: f64,
 }
 
 impl Default for DataConfig {
@@ -47,7 +54,18 @@ impl Default for DataConfig {
             train_images: Amount::All,
             subset: Subset::First,
             test_images: Amount::All,
+            validation_images: 0,
+            pixel_mean: 0.0,
+            pixel_deviation: 1.0,
         }
+    }
+}
+
+impl DataConfig {
+    /// How many of the training images available are trained on, not held out.
+    pub fn images_to_train_on(&self, available: usize) -> usize {
+        let images = self.train_images.of(available);
+        images.saturating_sub(self.validation_images)
     }
 }
 
@@ -137,6 +155,22 @@ pub struct LoopConfig {
     /// The network is evaluated before the first update, after it, then every so many updates, and
     /// after the last.
     pub evaluate_every: u64,
+    /// Whether the loss of each batch is recorded, and of which moment.
+    pub record_losses: RecordLosses,
+    /// Whether it is recorded what the hidden units do, before the first update and after the last.
+    pub record_activations: bool,
+}
+
+/// Which losses of batches are recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecordLosses {
+    /// None.
+    No,
+    /// Those that the updates go by: before each, with dropout and batch statistics.
+    BeforeUpdate,
+    /// Of the same batch after the update, in evaluation mode, as the book's scripts do.
+    AfterUpdate,
 }
 
 impl Default for LoopConfig {
@@ -146,6 +180,8 @@ impl Default for LoopConfig {
             batch_order: BatchOrder::ShuffledEpochs,
             updates: 1000,
             evaluate_every: 100,
+            record_losses: RecordLosses::No,
+            record_activations: false,
         }
     }
 }

@@ -26,6 +26,38 @@ pub struct DeviceSet {
     images: usize,
 }
 
+/// What pixels of 0 to 1 are turned into: `(pixel - mean) / deviation`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PixelScale {
+    /// Subtracted.
+    pub mean: f64,
+    /// Divided by.
+    pub deviation: f64,
+}
+
+impl PixelScale {
+    /// As they are.
+    pub const UNIT: Self = Self {
+        mean: 0.0,
+        deviation: 1.0,
+    };
+
+    fn of_byte(self, byte: u8) -> f32 {
+        let pixel = f32::from(byte) / 255.0;
+        match self == Self::UNIT {
+            true => pixel,
+            false => ((f64::from(pixel) - self.mean) / self.deviation) as f32,
+        }
+    }
+
+    fn of_units(self, pixels: Tensor<2>) -> Tensor<2> {
+        match self == Self::UNIT {
+            true => pixels,
+            false => pixels.sub_scalar(self.mean).div_scalar(self.deviation),
+        }
+    }
+}
+
 /// Pixels from 0 to 1, row by row.
 #[derive(Clone, Debug)]
 enum Pixels {
@@ -36,20 +68,26 @@ enum Pixels {
     Sparse(SparseImages),
     /// Four pixels of a byte each in one number, the first in the lowest bits: `[images, pixels /
     /// 4]`. A quarter of the memory, for sets that would not fit into one buffer of the GPU.
-    Packed(Tensor<2, Int>),
+    Packed(Tensor<2, Int>, PixelScale),
 }
 
 impl DeviceSet {
-    /// Puts a set on the device of a backend.
+    /// Puts a set on the device of a backend, pixels from 0 to 1.
     pub fn new(set: &ImageSet, backend: Backend, device: &Device) -> Self {
+        Self::scaled(set, PixelScale::UNIT, backend, device)
+    }
+
+    /// The same with pixels turned into others. Those that were 0 are then as dear as any.
+    pub fn scaled(set: &ImageSet, scale: PixelScale, backend: Backend, device: &Device) -> Self {
         let (images, size) = (set.len(), set.image_size());
         let too_large = size_of::<f32>() * images * size > WGPU_BUFFER;
-        let pixels = if let Some(sparse) = Pixels::sparse(set, backend) {
+        let sparse = || Pixels::sparse(set, backend).filter(|_| scale == PixelScale::UNIT);
+        let pixels = if let Some(sparse) = sparse() {
             sparse
         } else if backend == Backend::Wgpu && too_large && size.is_multiple_of(4) {
-            Pixels::packed(set.pixels(), [images, size], device)
+            Pixels::packed(set.pixels(), [images, size], scale, device)
         } else {
-            Pixels::floats(set.pixels(), [images, size], device)
+            Pixels::floats(set.pixels(), [images, size], scale, device)
         };
         let labels: Vec<i32> = set.labels().iter().copied().map(i32::from).collect();
         Self {
@@ -81,7 +119,9 @@ impl DeviceSet {
             Pixels::Floats(pixels) => pixels.clone().select(0, numbers.clone()),
             #[cfg(feature = "flex")]
             Pixels::Sparse(images) => dense(images, rows, &device),
-            Pixels::Packed(words) => unpack(&words.clone().select(0, numbers.clone())),
+            Pixels::Packed(words, scale) => {
+                scale.of_units(unpack(&words.clone().select(0, numbers.clone())))
+            }
         };
         (images, self.targets.clone().select(0, numbers))
     }
@@ -129,7 +169,9 @@ impl DeviceSet {
                 let rows: Vec<usize> = rows.clone().collect();
                 dense(images, &rows, &self.targets.device())
             }
-            Pixels::Packed(words) => unpack(&words.clone().slice([rows.clone()])),
+            Pixels::Packed(words, scale) => {
+                scale.of_units(unpack(&words.clone().slice([rows.clone()])))
+            }
         };
         let targets = self.targets.clone().slice([rows.clone()]);
         (images, targets, self.labels.clone().slice([rows]))
@@ -149,16 +191,25 @@ impl Pixels {
         None
     }
 
-    fn floats(bytes: &[u8], shape: [usize; 2], device: &Device) -> Self {
-        let values: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+    fn floats(bytes: &[u8], shape: [usize; 2], scale: PixelScale, device: &Device) -> Self {
+        let of_byte: Vec<f32> = (0..=u8::MAX).map(|byte| scale.of_byte(byte)).collect();
+        let values: Vec<f32> = bytes
+            .iter()
+            .map(|&byte| of_byte[usize::from(byte)])
+            .collect();
         Self::Floats(Tensor::from_data(TensorData::new(values, shape), device))
     }
 
-    fn packed(bytes: &[u8], [images, size]: [usize; 2], device: &Device) -> Self {
+    fn packed(
+        bytes: &[u8],
+        [images, size]: [usize; 2],
+        scale: PixelScale,
+        device: &Device,
+    ) -> Self {
         let (words, _) = bytes.as_chunks();
         let words: Vec<i32> = words.iter().map(|&word| i32::from_le_bytes(word)).collect();
         let data = TensorData::new(words, [images, size / 4]);
-        Self::Packed(Tensor::from_data(data, device))
+        Self::Packed(Tensor::from_data(data, device), scale)
     }
 }
 
@@ -188,20 +239,34 @@ fn unpack(words: &Tensor<2, Int>) -> Tensor<2> {
 mod tests {
     use super::*;
 
+    fn numbers(pixels: Tensor<2>) -> Vec<f32> {
+        pixels.into_data().iter::<f32>().collect()
+    }
+
     #[test]
     fn packed_pixels_are_the_same_numbers() {
         let device = Device::flex();
         let bytes: Vec<u8> = (0..=255).collect();
-        let Pixels::Floats(floats) = Pixels::floats(&bytes, [4, 64], &device) else {
-            panic!("floats");
+        let scaled = PixelScale {
+            mean: 0.1307,
+            deviation: 0.3081,
         };
-        let Pixels::Packed(words) = Pixels::packed(&bytes, [4, 64], &device) else {
-            panic!("packed");
-        };
-        assert_eq!(words.dims(), [4, 16]);
-        assert_eq!(
-            unpack(&words).into_data().iter::<f32>().collect::<Vec<_>>(),
-            floats.into_data().iter::<f32>().collect::<Vec<_>>()
-        );
+        for scale in [PixelScale::UNIT, scaled] {
+            let Pixels::Floats(floats) = Pixels::floats(&bytes, [4, 64], scale, &device) else {
+                panic!("floats");
+            };
+            let Pixels::Packed(words, scale) = Pixels::packed(&bytes, [4, 64], scale, &device)
+            else {
+                panic!("packed");
+            };
+            assert_eq!(words.dims(), [4, 16]);
+            let unpacked = numbers(scale.of_units(unpack(&words)));
+            let floats = numbers(floats);
+            // Scaled by 64 bits on one way and by 32 on the other.
+            let bound = if scale == PixelScale::UNIT { 0.0 } else { 2e-7 };
+            for (unpacked, float) in unpacked.iter().zip(floats) {
+                assert!((unpacked - float).abs() <= bound, "{unpacked}, {float}");
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ use downhill_model::{Ensemble, Mlp};
 use downhill_report::record::{Evaluation, Outcome, RunEnd};
 
 use crate::TrainError;
-use crate::config::{Subset, TrainingConfig};
+use crate::config::{RecordLosses, Subset, TrainingConfig};
 use crate::device_data::{CLASSES, DeviceSet};
 use crate::evaluation::scores;
 use crate::losses::Losses;
@@ -54,10 +54,13 @@ pub trait EnsembleObserver {
 }
 
 /// What runs of one ensemble have in common: the settings without the learning rate, where it may
-/// differ. Nothing where a run can't be in an ensemble: with images of its own, or an optimizer that
-/// would mix its members.
+/// differ. Nothing where a run can't be in an ensemble: with images of its own, more to record than
+/// evaluations, or an optimizer that would mix its members.
 pub(crate) fn common_settings(config: &TrainingConfig) -> Option<TrainingConfig> {
-    if config.data.subset == Subset::Random {
+    let TrainingConfig { data, training, .. } = config;
+    let own_images = data.subset == Subset::Random || data.validation_images > 0;
+    let recorded = training.record_losses != RecordLosses::No || training.record_activations;
+    if own_images || recorded {
         return None;
     }
     let members = |factors: [f64; 2]| {

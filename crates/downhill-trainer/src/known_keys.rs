@@ -11,7 +11,16 @@ use crate::layers::join;
 const SIMILAR: f64 = 0.7;
 
 /// Keys of an experiment beside those of a training.
-const EXPERIMENT_KEYS: [&str; 3] = ["seeds", "baseline", "methods"];
+const EXPERIMENT_KEYS: [&str; 8] = [
+    "seeds",
+    "baseline",
+    "methods",
+    "grid",
+    "published",
+    "valley",
+    "gradient-check",
+    "search",
+];
 
 /// The word of `known` that `word` was probably meant to be.
 pub(crate) fn did_you_mean<'a>(
@@ -146,7 +155,10 @@ mod tests {
     fn a_key_like_no_other_gets_the_list() {
         let message = error("training.zzz = 1");
         assert!(
-            message.ends_with("known here: batch, batch_order, updates, evaluate_every"),
+            message.ends_with(
+                "known here: batch, batch_order, updates, evaluate_every, record_losses, \
+                 record_activations"
+            ),
             "{message}"
         );
     }

@@ -15,6 +15,9 @@ pub mod ensemble_training;
 mod ensembles;
 mod error;
 pub mod experiment_file;
+mod gradient_check;
+mod grid;
+mod kind;
 mod known_keys;
 mod layers;
 mod losses;
@@ -22,17 +25,25 @@ mod overrides;
 pub mod plan;
 pub mod plan_text;
 pub mod progress;
+mod published;
 pub mod runs;
+mod search;
+mod shared_images;
 pub mod store;
 mod train;
 pub mod training;
+mod valley;
 pub mod workers;
 
 mod evaluation;
 
 pub use arguments::{Backend, TrainArguments};
 pub use error::TrainError;
+pub use gradient_check::GradientCheckConfig;
+pub use kind::Kind;
+pub use search::{Range, SearchConfig};
 pub use train::{Done, train};
+pub use valley::ValleyConfig;
 
 /// The project's README's code must compile.
 #[cfg(doctest)]

@@ -2,6 +2,8 @@
 
 use downhill_data::ImagePair;
 use downhill_model::BatchNormConvention;
+use downhill_report::{Cell, Grid, Published};
+use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use crate::arguments::TrainArguments;
@@ -9,9 +11,12 @@ use crate::config::TrainingConfig;
 use crate::device_data::CLASSES;
 use crate::ensembles::default_members;
 use crate::experiment_file::ExperimentFile;
-use crate::known_keys::{as_table, did_you_mean};
+use crate::grid::GridConfig;
+use crate::kind::Kind;
+use crate::known_keys::{as_table, check_experiment, did_you_mean};
 use crate::layers::{Layers, leaves};
 use crate::overrides::{Overrides, without_experiment_keys};
+use crate::published::published;
 use crate::{Backend, TrainError};
 
 const DEFAULT_SEEDS: u64 = 8;
@@ -39,6 +44,12 @@ pub struct Plan {
     pub ensemble: usize,
     /// What is compared, in the order of the file.
     pub methods: Vec<MethodPlan>,
+    /// What is done with them.
+    pub kind: Kind,
+    /// The setting that each method has several values of.
+    pub grid: Option<Grid>,
+    /// What others got.
+    pub published: Option<Published>,
     /// What all methods share, unless they change it.
     pub(crate) base: Layers,
 }
@@ -52,6 +63,8 @@ pub struct MethodPlan {
     pub config: TrainingConfig,
     /// What it sets otherwise than the experiment, e.g. `model.weight_decay = 0.1`.
     pub changes: Vec<String>,
+    /// Where it stands in the experiment's grid.
+    pub cell: Option<Cell>,
     layers: Layers,
 }
 
@@ -75,15 +88,35 @@ impl Plan {
             &without_experiment_keys(&file.table),
             &file.path.display().to_string(),
         );
+        let kind = Kind::of(&experiment)?;
+        let grid = GridConfig::of(&experiment)?;
         let mut methods = Vec::new();
         for (name, table) in method_tables(file, &overrides, &experiment.table)? {
             let mut layers = base.clone();
             layers.lay(&table, &format!("{}, method {name}", file.path.display()));
-            for (origin, over) in overrides.for_method(&name) {
-                refuse_other_optimizer(&name, &table, &over, origin)?;
-                layers.lay(&over, origin);
+            let lay_overrides = |layers: &mut Layers| {
+                for (origin, over) in overrides.for_method(&name) {
+                    refuse_other_optimizer(&name, &table, &over, origin)?;
+                    layers.lay(&over, origin);
+                }
+                Ok::<(), TrainError>(())
+            };
+            let Some(grid) = &grid else {
+                lay_overrides(&mut layers)?;
+                methods.push(MethodPlan::resolve(name, None, &layers)?);
+                continue;
+            };
+            let mut chosen = layers.clone();
+            lay_overrides(&mut chosen)?;
+            let optimizer = complete(&chosen)?.0.optimizer;
+            for (cell_name, cell, at) in grid.cells(&name, optimizer.name()) {
+                let origin = experiment.origin("grid.values").unwrap_or("default");
+                check_experiment(&at, &|_| format!("grid.setting of {origin}"))?;
+                let mut layers = layers.clone();
+                layers.lay(&at, &format!("{origin}, grid"));
+                lay_overrides(&mut layers)?;
+                methods.push(MethodPlan::resolve(cell_name, Some(cell), &layers)?);
             }
-            methods.push(MethodPlan::resolve(name, &layers)?);
         }
         for (origin, table) in &overrides.tables {
             base.lay(&without_experiment_keys(table), origin);
@@ -93,6 +126,8 @@ impl Plan {
             method.changes = changes(&base, &method.layers);
         }
 
+        let names = |name: &str| methods.iter().any(|method| method.goes_by(name));
+        let published = published(&experiment, &names)?;
         let baseline = baseline(&experiment, &methods)?;
         choose(&mut methods, &arguments.methods)?;
         let chosen = |name: &String| methods.iter().any(|method| method.name == *name);
@@ -107,6 +142,9 @@ impl Plan {
                 members as usize
             }),
             methods,
+            kind,
+            grid: grid.as_ref().map(GridConfig::report),
+            published,
             base,
         })
     }
@@ -130,12 +168,19 @@ impl Plan {
 }
 
 impl MethodPlan {
-    fn resolve(name: String, layers: &Layers) -> Result<Self, TrainError> {
+    /// Whether this is its name, or that which it shares with others of a grid.
+    fn goes_by(&self, name: &str) -> bool {
+        let family = self.cell.as_ref().map(|cell| cell.family.as_str());
+        self.name == name || family == Some(name)
+    }
+
+    fn resolve(name: String, cell: Option<Cell>, layers: &Layers) -> Result<Self, TrainError> {
         let (config, layers) = complete(layers)?;
         let method = Self {
             name,
             config,
             changes: Vec::new(),
+            cell,
             layers,
         };
         method.check()?;
@@ -145,10 +190,10 @@ impl MethodPlan {
     /// Bounds that no type can say.
     fn check(&self) -> Result<(), TrainError> {
         let TrainingConfig {
+            data,
             model,
             optimizer,
             training,
-            ..
         } = &self.config;
         model.check().map_err(|error| {
             (self.layers).blame(&format!("model.{}", error.key()), &format!("model.{error}"))
@@ -166,6 +211,20 @@ impl MethodPlan {
             if !(1..=MOST_UPDATES).contains(&value) {
                 let path = format!("training.{key}");
                 let message = format!("{path} must lie in 1 to {MOST_UPDATES}, got {value}");
+                return Err(self.layers.blame(&path, &message));
+            }
+        }
+        for (key, value, least) in [
+            ("pixel_mean", data.pixel_mean, f64::MIN),
+            ("pixel_deviation", data.pixel_deviation, f64::MIN_POSITIVE),
+        ] {
+            if !(value.is_finite() && value >= least) {
+                let path = format!("data.{key}");
+                let must = match key {
+                    "pixel_mean" => "be finite",
+                    _ => "be finite and greater than 0",
+                };
+                let message = format!("{path} must {must}, got {value}");
                 return Err(self.layers.blame(&path, &message));
             }
         }
@@ -202,9 +261,18 @@ impl MethodPlan {
                 format!("model.hidden must give a network of at most {MOST_PARAMETERS} parameters");
             return Err(self.layers.blame("model.hidden", &message));
         }
-        if training.batch > train {
+        if wanted.validation_images >= train {
             let message = format!(
-                "training.batch must be at most {train}, the training images used, got {}",
+                "data.validation_images must be less than {train}, the training images that they \
+                 are taken from, got {}",
+                wanted.validation_images
+            );
+            return Err(self.layers.blame("data.validation_images", &message));
+        }
+        let left = wanted.images_to_train_on(data.train.len());
+        if training.batch > left {
+            let message = format!(
+                "training.batch must be at most {left}, the training images used, got {}",
                 training.batch
             );
             return Err(self.layers.blame("training.batch", &message));
@@ -222,6 +290,23 @@ impl MethodPlan {
             inputs = units;
         }
         Some(sum)
+    }
+
+    /// The same under another name, with more settings laid over its own.
+    pub(crate) fn with(
+        &self,
+        name: String,
+        more: &[Table],
+        origin: &str,
+    ) -> Result<Self, TrainError> {
+        let mut layers = self.layers.clone();
+        for table in more {
+            check_experiment(table, &|_| origin.to_owned())?;
+            layers.lay(table, origin);
+        }
+        let mut method = Self::resolve(name, None, &layers)?;
+        method.changes = changes(&self.layers, &method.layers);
+        Ok(method)
     }
 
     /// Where the value at a path comes from.
@@ -306,8 +391,24 @@ fn at<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
 }
 
 impl Layers {
+    /// The value at a key of the experiment, such as `grid`, as what it is to be.
+    pub(crate) fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, TrainError> {
+        let Some(value) = self.table.get(key) else {
+            return Ok(None);
+        };
+        let value = serde_path_to_error::deserialize(value.clone()).map_err(|error| {
+            let path = match error.path().to_string() {
+                path if path == "." => key.to_owned(),
+                path => format!("{key}.{path}"),
+            };
+            let reason = error.inner().message().trim_end();
+            self.blame(&path, &format!("{path}: {reason}"))
+        })?;
+        Ok(Some(value))
+    }
+
     /// An error about the value at a path, which says where the value comes from.
-    fn blame(&self, path: &str, message: &str) -> TrainError {
+    pub(crate) fn blame(&self, path: &str, message: &str) -> TrainError {
         // Elements of a list come from where the list comes from.
         let leaf = path.split('[').next().unwrap_or(path);
         let origin = self.origin(leaf).unwrap_or("default");
@@ -376,12 +477,12 @@ fn unknown_method(name: &str, known: &[&str], origin: &str) -> TrainError {
 fn choose(methods: &mut Vec<MethodPlan>, wanted: &[String]) -> Result<(), TrainError> {
     let names: Vec<&str> = methods.iter().map(|method| method.name.as_str()).collect();
     for name in wanted {
-        if !names.contains(&name.as_str()) {
+        if !methods.iter().any(|method| method.goes_by(name)) {
             return Err(unknown_method(name, &names, &format!("--method {name}")));
         }
     }
     if !wanted.is_empty() {
-        methods.retain(|method| wanted.contains(&method.name));
+        methods.retain(|method| wanted.iter().any(|name| method.goes_by(name)));
     }
     Ok(())
 }

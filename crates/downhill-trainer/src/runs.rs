@@ -52,7 +52,7 @@ fn header(
         data: DataIdentity {
             name: data.identity.name.clone(),
             sha256: data.identity.sha256.clone(),
-            train_images: wanted.train_images.of(data.train.len()),
+            train_images: wanted.images_to_train_on(data.train.len()),
             test_images: wanted.test_images.of(data.test.len()),
         },
         ensemble: may_share(&method.config, plan.ensemble),

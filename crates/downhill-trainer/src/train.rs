@@ -217,7 +217,7 @@ fn experiment(
     let methods = plan.methods.iter().map(|method| Method {
         name: method.name.clone(),
         changes: method.changes.clone(),
-        cell: None,
+        cell: method.cell.clone(),
         runs: records
             .iter()
             .filter(|record| record.header.method == method.name)
@@ -239,8 +239,8 @@ fn experiment(
         training_seconds: (timings.len() == records.len())
             .then(|| timings.iter().map(|timing| timing.seconds).sum()),
         baseline: plan.baseline.clone(),
-        grid: None,
-        published: None,
+        grid: plan.grid.clone(),
+        published: plan.published.clone(),
         methods: methods.collect(),
     }
 }

@@ -1,17 +1,17 @@
 //! One run: a network trained from its first to its last update.
 
 use burn::optim::GradientsParams;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use downhill::DescentConfig;
 use downhill_data::{Batches, DataError, Purpose, Stream};
-use downhill_model::Mlp;
-use downhill_report::record::{Evaluation, Outcome, RunEnd};
+use downhill_model::{Mlp, loss};
+use downhill_report::record::{Evaluation, Line, Outcome, RunEnd};
 
 use crate::TrainError;
 use crate::config::TrainingConfig;
 use crate::device_data::{CLASSES, DeviceSet};
 use crate::evaluation::score;
-use crate::losses::Losses;
+use crate::losses::{Losses, Recorded};
 
 /// What a run is made of.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct Training<'a> {
     pub train: &'a DeviceSet,
     /// The images to test on.
     pub test: &'a DeviceSet,
+    /// The images held out to choose by.
+    pub validation: Option<&'a DeviceSet>,
     /// Pixels of an image.
     pub image_size: usize,
     /// Where it is computed, without autodiff.
@@ -38,6 +40,16 @@ pub trait Observer {
     ///
     /// End the run.
     fn evaluated(&mut self, evaluation: &Evaluation) -> Result<(), TrainError>;
+
+    /// Something else is to be recorded: losses of batches, activations.
+    ///
+    /// # Errors
+    ///
+    /// End the run.
+    fn seen(&mut self, line: &Line) -> Result<(), TrainError> {
+        let _ = line;
+        Ok(())
+    }
 
     /// An update was made. The run is given up where this says `false`.
     fn updated(&mut self) -> bool;
@@ -73,6 +85,7 @@ impl Training<'_> {
 
         observer.evaluated(&self.evaluate(&model, None, 0))?;
         let mut losses = Losses::default();
+        let mut recorded = Recorded::new(training.record_losses);
         for update in 1..=training.updates {
             // Batches and masks are counted from 0.
             let rows = batches.indices(update - 1);
@@ -86,14 +99,19 @@ impl Training<'_> {
             (model, outcome) = descent.step(model, gradients);
             debug_assert_eq!(outcome, downhill::Outcome::Stepped);
 
+            recorded.after_update(|| self.batch_loss(&model, &rows));
+
             if !observer.updated() {
                 return Ok(None);
             }
             let due = training.evaluates_after(update);
-            let diverged = match due || losses.are_many() {
-                true => losses.first_not_finite().into_iter().flatten().next(),
-                false => None,
-            };
+            let mut diverged = None;
+            if due || losses.are_many() {
+                diverged = losses.first_not_finite().into_iter().flatten().next();
+                if let Some(line) = recorded.look(losses.last_seen()) {
+                    observer.seen(&Line::Losses(line))?;
+                }
+            }
             if let Some(update) = diverged {
                 return Ok(Some(end(Outcome::Diverged { update }, update)));
             }
@@ -125,7 +143,18 @@ impl Training<'_> {
             updates,
             train: score(&model, self.train),
             test: score(&model, self.test),
-            validation: None,
+            validation: self.validation.map(|images| score(&model, images)),
+        }
+    }
+
+    /// Loss and penalty of a batch in evaluation mode, `[1]`.
+    fn batch_loss(&self, model: &Mlp, rows: &[usize]) -> Tensor<1> {
+        let model = burn::module::Module::valid(model);
+        let (images, targets) = self.train.batch(rows);
+        let loss = loss::cross_entropy(model.evaluate(images), targets);
+        match model.penalty() {
+            Some(penalty) => loss + penalty,
+            None => loss,
         }
     }
 }

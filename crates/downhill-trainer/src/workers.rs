@@ -7,16 +7,15 @@ use std::thread;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use downhill_data::{ImagePair, ImageSet, split};
+use downhill_data::ImagePair;
 use downhill_report::record::{Evaluation, Line, Outcome, RunEnd};
 
 use crate::arguments::Backend;
-use crate::config::{Subset, TrainingConfig};
-use crate::device_data::DeviceSet;
 use crate::ensemble_training::{EnsembleObserver, EnsembleTraining};
 use crate::ensembles::together;
 use crate::progress::Progress;
 use crate::runs::RunPlan;
+use crate::shared_images::SharedImages;
 use crate::store::{RecordWriter, Store, Timing};
 use crate::training::{Observer, Training};
 use crate::{TrainError, device};
@@ -44,15 +43,6 @@ pub struct Workshop<'a> {
     pub again: bool,
 }
 
-/// The images on the device that runs share, by part and number: the first so many of it.
-type Shared = Mutex<Vec<((Part, usize), DeviceSet)>>;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    Train,
-    Test,
-}
-
 impl Workshop<'_> {
     /// Trains the runs; each record is kept as it is done. Returns how many were finished, all of
     /// them unless the user stopped.
@@ -67,7 +57,7 @@ impl Workshop<'_> {
         let done = Mutex::new(0);
         let failure = Mutex::new(None);
         let failed = AtomicBool::new(false);
-        let shared = Shared::default();
+        let images = SharedImages::new(self.data, self.backend, self.device);
         let work = || {
             while !self.stopped() && !failed.load(Ordering::Relaxed) {
                 let Some(group) = lock(&next).next() else {
@@ -76,8 +66,8 @@ impl Workshop<'_> {
                 // A panic in here is a failure, too: the others should not go on for hours first.
                 let guard = RaiseOnDrop(&failed);
                 let finished = match group.as_slice() {
-                    [run] => self.train_one(run, &shared, &failed).map(usize::from),
-                    runs => self.train_ensemble(runs, &shared, &failed),
+                    [run] => self.train_one(run, &images, &failed).map(usize::from),
+                    runs => self.train_ensemble(runs, &images, &failed),
                 };
                 std::mem::forget(guard);
                 match finished {
@@ -116,7 +106,7 @@ impl Workshop<'_> {
     fn train_one(
         &self,
         run: &RunPlan<'_>,
-        shared: &Shared,
+        images: &SharedImages<'_>,
         failed: &AtomicBool,
     ) -> Result<bool, TrainError> {
         let start = Instant::now();
@@ -125,7 +115,7 @@ impl Workshop<'_> {
             self.progress.skipped(config.training.updates);
             return Ok(true);
         };
-        let (train, test) = self.images(config, run.header.seed, shared)?;
+        let images = images.of_run(&config.data, run.header.seed)?;
         let mut recorder = Recorder {
             workshop: self,
             run,
@@ -137,8 +127,9 @@ impl Workshop<'_> {
         let training = Training {
             config,
             seed: run.header.seed,
-            train: &train,
-            test: &test,
+            train: &images.train,
+            test: &images.test,
+            validation: images.validation.as_ref(),
             image_size: self.data.train.image_size(),
             device: self.device,
         };
@@ -153,7 +144,7 @@ impl Workshop<'_> {
     fn train_ensemble(
         &self,
         runs: &[&RunPlan<'_>],
-        shared: &Shared,
+        images: &SharedImages<'_>,
         failed: &AtomicBool,
     ) -> Result<usize, TrainError> {
         let start = Instant::now();
@@ -182,11 +173,11 @@ impl Workshop<'_> {
             return Ok(finished);
         };
         // They share the images, or they would be no ensemble.
-        let (train, test) = self.images(config, *seed, shared)?;
+        let images = images.of_run(&config.data, *seed)?;
         let training = EnsembleTraining {
             runs: &chosen,
-            train: &train,
-            test: &test,
+            train: &images.train,
+            test: &images.test,
             image_size: self.data.train.image_size(),
             device: self.device,
         };
@@ -200,47 +191,6 @@ impl Workshop<'_> {
         training.run(&mut recorders)?;
         let left = recorders.recorders.iter().flatten().count();
         Ok(finished + members - left)
-    }
-
-    /// The images of a run on the device: training and test.
-    fn images(
-        &self,
-        config: &TrainingConfig,
-        seed: u64,
-        shared: &Shared,
-    ) -> Result<(DeviceSet, DeviceSet), TrainError> {
-        let wanted = &config.data;
-        let ImagePair { train, test, .. } = self.data;
-        let test = self.first(Part::Test, wanted.test_images.of(test.len()), shared)?;
-        let images = wanted.train_images.of(train.len());
-        let train = match wanted.subset {
-            Subset::First => self.first(Part::Train, images, shared)?,
-            Subset::Random => {
-                let indices = split::random_subset(seed, images, train.len())?;
-                self.put(train, &indices)?
-            }
-        };
-        Ok((train, test))
-    }
-
-    /// The first images of a part, put on the device when first asked for.
-    fn first(&self, part: Part, images: usize, shared: &Shared) -> Result<DeviceSet, TrainError> {
-        let mut shared = lock(shared);
-        if let Some((_, set)) = shared.iter().find(|(key, _)| *key == (part, images)) {
-            return Ok(set.clone());
-        }
-        let whole = match part {
-            Part::Train => &self.data.train,
-            Part::Test => &self.data.test,
-        };
-        let set = self.put(whole, &split::first(images, whole.len())?)?;
-        shared.push(((part, images), set.clone()));
-        Ok(set)
-    }
-
-    fn put(&self, whole: &ImageSet, indices: &[usize]) -> Result<DeviceSet, TrainError> {
-        let chosen = whole.select(indices)?;
-        Ok(DeviceSet::new(&chosen, self.backend, self.device))
     }
 
     fn stopped(&self) -> bool {
@@ -258,6 +208,10 @@ struct Recorder<'a> {
 }
 
 impl Observer for Recorder<'_> {
+    fn seen(&mut self, line: &Line) -> Result<(), TrainError> {
+        self.writer.write(line)
+    }
+
     fn evaluated(&mut self, evaluation: &Evaluation) -> Result<(), TrainError> {
         self.writer.write(&Line::Evaluation(*evaluation))?;
         let updates = self.run.method.config.training.updates;

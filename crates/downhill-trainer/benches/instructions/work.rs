@@ -70,6 +70,7 @@ fn evaluate(workload: &Workload, times: u64) -> Result<(), Failure> {
             batch_order: BatchOrder::WithReplacement,
             updates: times,
             evaluate_every: 1,
+            ..LoopConfig::default()
         },
         ..TrainingConfig::default()
     };
@@ -78,6 +79,7 @@ fn evaluate(workload: &Workload, times: u64) -> Result<(), Failure> {
         seed: SEED,
         train: &on_device(&train),
         test: &on_device(&test),
+        validation: None,
         image_size: train.image_size(),
         device: &device,
     };

@@ -1,0 +1,52 @@
+//! What others got at the same settings, as a config file tells it.
+
+use std::collections::BTreeMap;
+
+use downhill_report::{Published, PublishedFigure};
+use serde::Deserialize;
+
+use crate::TrainError;
+use crate::layers::Layers;
+
+/// `[published]` of a config file.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PublishedConfig {
+    source: String,
+    #[serde(default)]
+    methods: BTreeMap<String, Figures>,
+}
+
+/// The figures of a method, of which some may not have been published.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Figures {
+    train_accuracy: Option<f64>,
+    test_accuracy: Option<f64>,
+    /// Update and nats.
+    losses: Vec<(u64, f64)>,
+}
+
+/// `[published]`, where there is one; `known` says whether there is a method of a name.
+pub(crate) fn published(
+    experiment: &Layers,
+    known: &dyn Fn(&str) -> bool,
+) -> Result<Option<Published>, TrainError> {
+    let Some(config) = experiment.read::<PublishedConfig>("published")? else {
+        return Ok(None);
+    };
+    if let Some(name) = config.methods.keys().find(|name| !known(name)) {
+        let message = format!("published.methods: the experiment has no method `{name}`");
+        return Err(experiment.blame(&format!("published.methods.{name}"), &message));
+    }
+    let figure = |(method, figures): (String, Figures)| PublishedFigure {
+        method,
+        train_accuracy: figures.train_accuracy,
+        test_accuracy: figures.test_accuracy,
+        losses: figures.losses,
+    };
+    Ok(Some(Published {
+        source: config.source,
+        figures: config.methods.into_iter().map(figure).collect(),
+    }))
+}
