@@ -39,6 +39,7 @@ mod fused;
 mod initialization;
 pub mod loss;
 mod mlp;
+mod pixel_scale;
 
 pub use activation::Activation;
 pub use batch_norm::{BatchNorm, BatchNormConvention};
@@ -50,3 +51,4 @@ pub use ensemble::{Ensemble, EnsembleLayer, EnsembleLinear, EnsembleNorm, Member
 pub use fused::SparseImages;
 pub use initialization::Initialization;
 pub use mlp::{HiddenLayer, Mlp};
+pub use pixel_scale::PixelScale;

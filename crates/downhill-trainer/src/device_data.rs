@@ -5,7 +5,7 @@ use downhill_data::ImageSet;
 #[cfg(feature = "flex")]
 use downhill_model::SparseImages;
 use downhill_model::loss::{self, one_hot};
-use downhill_model::{KeepMask, Mlp};
+use downhill_model::{KeepMask, Mlp, PixelScale};
 
 use crate::Backend;
 
@@ -26,39 +26,7 @@ pub struct DeviceSet {
     images: usize,
 }
 
-/// What pixels of 0 to 1 are turned into: `(pixel - mean) / deviation`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PixelScale {
-    /// Subtracted.
-    pub mean: f64,
-    /// Divided by.
-    pub deviation: f64,
-}
-
-impl PixelScale {
-    /// As they are.
-    pub const UNIT: Self = Self {
-        mean: 0.0,
-        deviation: 1.0,
-    };
-
-    fn of_byte(self, byte: u8) -> f32 {
-        let pixel = f32::from(byte) / 255.0;
-        match self == Self::UNIT {
-            true => pixel,
-            false => ((f64::from(pixel) - self.mean) / self.deviation) as f32,
-        }
-    }
-
-    fn of_units(self, pixels: Tensor<2>) -> Tensor<2> {
-        match self == Self::UNIT {
-            true => pixels,
-            false => pixels.sub_scalar(self.mean).div_scalar(self.deviation),
-        }
-    }
-}
-
-/// Pixels from 0 to 1, row by row.
+/// Pixels, row by row.
 #[derive(Clone, Debug)]
 enum Pixels {
     /// `[images, pixels]`.
@@ -77,12 +45,11 @@ impl DeviceSet {
         Self::scaled(set, PixelScale::UNIT, backend, device)
     }
 
-    /// The same with pixels turned into others. Those that were 0 are then as dear as any.
+    /// The same with pixels turned into others.
     pub fn scaled(set: &ImageSet, scale: PixelScale, backend: Backend, device: &Device) -> Self {
         let (images, size) = (set.len(), set.image_size());
         let too_large = size_of::<f32>() * images * size > WGPU_BUFFER;
-        let sparse = || Pixels::sparse(set, backend).filter(|_| scale == PixelScale::UNIT);
-        let pixels = if let Some(sparse) = sparse() {
+        let pixels = if let Some(sparse) = Pixels::sparse(set, scale, backend) {
             sparse
         } else if backend == Backend::Wgpu && too_large && size.is_multiple_of(4) {
             Pixels::packed(set.pixels(), [images, size], scale, device)
@@ -120,7 +87,7 @@ impl DeviceSet {
             #[cfg(feature = "flex")]
             Pixels::Sparse(images) => dense(images, rows, &device),
             Pixels::Packed(words, scale) => {
-                scale.of_units(unpack(&words.clone().select(0, numbers.clone())))
+                of_units(*scale, unpack(&words.clone().select(0, numbers.clone())))
             }
         };
         (images, self.targets.clone().select(0, numbers))
@@ -170,7 +137,7 @@ impl DeviceSet {
                 dense(images, &rows, &self.targets.device())
             }
             Pixels::Packed(words, scale) => {
-                scale.of_units(unpack(&words.clone().slice([rows.clone()])))
+                of_units(*scale, unpack(&words.clone().slice([rows.clone()])))
             }
         };
         let targets = self.targets.clone().slice([rows.clone()]);
@@ -181,13 +148,16 @@ impl DeviceSet {
 impl Pixels {
     /// Where flex can have them.
     #[cfg(feature = "flex")]
-    fn sparse(set: &ImageSet, backend: Backend) -> Option<Self> {
-        let images = || SparseImages::new(set.pixels(), set.image_size(), set.labels());
-        (backend == Backend::Flex).then(images)?.map(Self::Sparse)
+    fn sparse(set: &ImageSet, scale: PixelScale, backend: Backend) -> Option<Self> {
+        if backend != Backend::Flex {
+            return None;
+        }
+        let images = SparseImages::new(set.pixels(), set.image_size(), set.labels())?;
+        Some(Self::Sparse(images.scaled(scale)))
     }
 
     #[cfg(not(feature = "flex"))]
-    fn sparse(_set: &ImageSet, _backend: Backend) -> Option<Self> {
+    fn sparse(_set: &ImageSet, _scale: PixelScale, _backend: Backend) -> Option<Self> {
         None
     }
 
@@ -218,6 +188,14 @@ impl Pixels {
 fn dense(images: &SparseImages, rows: &[usize], device: &Device) -> Tensor<2> {
     let data = TensorData::new(images.dense(rows), [rows.len(), images.size()]);
     Tensor::from_data(data, device)
+}
+
+/// Pixels of 0 to 1 turned into others.
+fn of_units(scale: PixelScale, pixels: Tensor<2>) -> Tensor<2> {
+    match scale == PixelScale::UNIT {
+        true => pixels,
+        false => pixels.sub_scalar(scale.mean).div_scalar(scale.deviation),
+    }
 }
 
 /// `[rows, words]` to `[rows, 4 * words]`.
@@ -260,11 +238,12 @@ mod tests {
                 panic!("packed");
             };
             assert_eq!(words.dims(), [4, 16]);
-            let unpacked = numbers(scale.of_units(unpack(&words)));
+            let unpacked = numbers(of_units(scale, unpack(&words)));
             let floats = numbers(floats);
-            // Scaled by 64 bits on one way and by 32 on the other.
-            let bound = if scale == PixelScale::UNIT { 0.0 } else { 2e-7 };
+            // Scaled in 64 bits on one way, in 32 on the other.
+            let bits = if scale == PixelScale::UNIT { 0.0 } else { 4.0 };
             for (unpacked, float) in unpacked.iter().zip(floats) {
+                let bound = bits * f32::EPSILON * float.abs().max(1.0);
                 assert!((unpacked - float).abs() <= bound, "{unpacked}, {float}");
             }
         }

@@ -126,6 +126,10 @@ impl Plan {
             method.changes = changes(&base, &method.layers);
         }
 
+        if let (Kind::Search(_), [_, other, ..]) = (&kind, &methods[..]) {
+            let message = "an experiment with [search] has one method at most";
+            return Err(experiment.blame(&format!("methods.{}", other.name), message));
+        }
         let names = |name: &str| methods.iter().any(|method| method.goes_by(name));
         let published = published(&experiment, &names)?;
         let baseline = baseline(&experiment, &methods)?;
@@ -163,7 +167,16 @@ impl Plan {
 
     /// Number of runs.
     pub fn runs(&self) -> usize {
-        self.methods.len() * self.seeds.len()
+        match &self.kind {
+            Kind::Training => self.methods.len() * self.seeds.len(),
+            Kind::Search(search) => search.trials * search.rounds * self.seeds.len(),
+            Kind::Valley(_) | Kind::GradientCheck(_) => 0,
+        }
+    }
+
+    /// Whether images are trained on.
+    pub fn trains(&self) -> bool {
+        matches!(self.kind, Kind::Training | Kind::Search(_))
     }
 }
 

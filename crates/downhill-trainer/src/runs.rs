@@ -25,13 +25,23 @@ pub struct RunPlan<'a> {
 
 /// The runs of a plan: all methods of the first seed, then of the next.
 pub fn runs<'a>(plan: &'a Plan, data: &downhill_data::ImagePair) -> Vec<RunPlan<'a>> {
-    let run = |(seed, method): (u64, &'a MethodPlan)| RunPlan {
-        method,
-        header: header(plan, method, seed, data),
-    };
+    let run = |(seed, method): (u64, &'a MethodPlan)| run(plan, method, seed, data);
     let pairs =
         (plan.seeds.iter()).flat_map(|&seed| plan.methods.iter().map(move |method| (seed, method)));
     pairs.map(run).collect()
+}
+
+/// One run of a method, which may be one that the plan does not list.
+pub(crate) fn run<'a>(
+    plan: &Plan,
+    method: &'a MethodPlan,
+    seed: u64,
+    data: &downhill_data::ImagePair,
+) -> RunPlan<'a> {
+    RunPlan {
+        method,
+        header: header(plan, method, seed, data),
+    }
 }
 
 fn header(

@@ -4,9 +4,10 @@ use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::Device;
 use downhill_data::{ImagePair, ImageSet, Purpose, Stream, split};
+use downhill_model::PixelScale;
 
 use crate::config::{DataConfig, Subset};
-use crate::device_data::{DeviceSet, PixelScale};
+use crate::device_data::DeviceSet;
 use crate::{Backend, TrainError};
 
 /// The images of a run.

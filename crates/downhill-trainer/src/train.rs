@@ -12,10 +12,14 @@ use downhill_report::{
 
 use crate::arguments::{Backend, TrainArguments};
 use crate::experiment_file::ExperimentFile;
+use crate::kind::Kind;
+use crate::other_kinds::{check_gradients, descend, report_search};
 use crate::plan::Plan;
 use crate::plan_text::{config_toml, dry_run};
 use crate::progress::Progress;
 use crate::runs::{RunPlan, report_name, runs};
+use crate::search::SearchConfig;
+use crate::searching;
 use crate::store::Store;
 use crate::workers::{Workshop, diverged};
 use crate::{TrainError, device};
@@ -57,6 +61,16 @@ pub fn train(
 ) -> Result<Done, TrainError> {
     let file = ExperimentFile::find(&arguments.config)?;
     let plan = Plan::resolve(&file, arguments)?;
+    let store = Store::new(&arguments.runs_dir);
+    match &plan.kind {
+        Kind::Training | Kind::Search(_) => {}
+        Kind::Valley(_) | Kind::GradientCheck(_) if arguments.dry_run => {
+            say(out, &dry_run(&plan));
+            return Ok(Done::Finished);
+        }
+        Kind::Valley(valley) => return descend(arguments, &plan, valley, &store, out),
+        Kind::GradientCheck(check) => return check_gradients(arguments, &plan, check, &store, out),
+    }
     let data = match &arguments.data_dir {
         Some(directory) => load_directory(directory)?,
         None => load_mnist()?,
@@ -66,21 +80,71 @@ pub fn train(
         say(out, &dry_run(&plan));
         return Ok(Done::Finished);
     }
+    let laboratory = Laboratory {
+        arguments,
+        plan: &plan,
+        data: &data,
+        store: &store,
+        stop,
+    };
+    match &plan.kind {
+        Kind::Search(search) => laboratory.search(search, out),
+        _ => laboratory.compare(out),
+    }
+}
 
-    let store = Store::new(&arguments.runs_dir);
-    let all = runs(&plan, &data);
-    let missing = missing(&all, &store, arguments.again)?;
-    let start = Instant::now();
-    if missing.is_empty() {
-        say(
-            out,
-            &format!(
+/// What trainings need.
+struct Laboratory<'a> {
+    arguments: &'a TrainArguments,
+    plan: &'a Plan,
+    data: &'a ImagePair,
+    store: &'a Store,
+    stop: &'a AtomicBool,
+}
+
+impl Laboratory<'_> {
+    /// Trains all methods with all seeds and reports.
+    fn compare(&self, out: &mut dyn Write) -> Result<Done, TrainError> {
+        let all = runs(self.plan, self.data);
+        if !self.train_all(&all, out)? {
+            return Ok(Done::Interrupted);
+        }
+        report(self.arguments, self.plan, self.store, &all, out)
+    }
+
+    /// Searches and reports.
+    fn search(&self, search: &SearchConfig, out: &mut dyn Write) -> Result<Done, TrainError> {
+        let mut train = |runs: &[RunPlan<'_>]| match self.train_all(runs, out)? {
+            true => Ok(Some(records(runs, self.store)?)),
+            false => Ok(None),
+        };
+        let found = searching::search(self.plan, search, self.data, &mut train)?;
+        let Some(found) = found else {
+            return Ok(Done::Interrupted);
+        };
+        report_search(self.arguments, self.plan, search, self.store, &found, out)
+    }
+
+    /// Trains those that are missing and says so; `false` where the user stopped it.
+    fn train_all(&self, all: &[RunPlan<'_>], out: &mut dyn Write) -> Result<bool, TrainError> {
+        let Self {
+            arguments,
+            plan,
+            data,
+            store,
+            stop,
+        } = *self;
+        let missing = missing(all, store, arguments.again)?;
+        if missing.is_empty() {
+            let text = format!(
                 "nothing to train: all {} runs are there (--again trains them anew)\n",
                 all.len()
-            ),
-        );
-    } else {
-        let finished = train_missing(arguments, &plan, &data, &store, &missing, stop)?;
+            );
+            say(out, &text);
+            return Ok(true);
+        }
+        let start = Instant::now();
+        let finished = train_missing(arguments, plan, data, store, &missing, stop)?;
         let seconds = start.elapsed().as_secs_f64();
         let text = format!(
             "{finished} of {} runs trained in {seconds:.1} s\n",
@@ -88,14 +152,11 @@ pub fn train(
         );
         say(out, &text);
         if finished < missing.len() {
-            say(
-                out,
-                &stopped(arguments.again, all.len(), missing.len(), finished),
-            );
-            return Ok(Done::Interrupted);
+            let text = stopped(arguments.again, all.len(), missing.len(), finished);
+            say(out, &text);
         }
+        Ok(finished == missing.len())
     }
-    report(arguments, &plan, &store, &all, out)
 }
 
 fn train_missing(
@@ -296,6 +357,6 @@ fn workers(arguments: &TrainArguments, backend: Backend) -> usize {
 }
 
 /// A reader that is gone is no reason to fail.
-fn say(out: &mut dyn Write, text: &str) {
+pub(crate) fn say(out: &mut dyn Write, text: &str) {
     let _ = out.write_all(text.as_bytes());
 }

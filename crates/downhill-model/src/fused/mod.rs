@@ -75,6 +75,7 @@ impl Mlp {
             images: &pixels,
             labels: &labels,
             size: images.size(),
+            scale: images.scale(),
         };
         network.check(batch);
         if network.layers.iter().any(|layer| layer.norm.is_some()) {
@@ -122,6 +123,7 @@ impl Mlp {
                     images: &pixels,
                     labels: &images.labels()[rows],
                     size: images.size(),
+                    scale: images.scale(),
                 };
                 network.check(batch);
                 each(batch);

@@ -6,8 +6,8 @@ use super::images::Pixels;
 use super::memory::Workspace;
 use super::product::{Left, Product, Right, Start, panels};
 use super::transpose::transpose;
-use super::{buffer, first_layer, math};
-use crate::{Activation, DropoutConfig};
+use super::{buffer, first_layer, images, math};
+use crate::{Activation, DropoutConfig, PixelScale};
 
 /// A network, from the input on; the last layer gives the logits.
 #[derive(Debug)]
@@ -47,6 +47,8 @@ pub(super) struct Batch<'a> {
     pub(super) labels: &'a [u8],
     /// Pixels of an image.
     pub(super) size: usize,
+    /// What they are turned into.
+    pub(super) scale: PixelScale,
 }
 
 impl Batch<'_> {
@@ -78,9 +80,9 @@ impl Network<'_> {
         workspace: &mut Workspace,
     ) {
         let layer = &self.layers[0];
-        let (images, row) = (batch.images.len(), batch.row());
+        let (count, row) = (batch.images.len(), batch.row());
         let width = first_layer::padded::<S>(layer.units);
-        let by_image = workspace.by_image.sized(images * width);
+        let by_image = workspace.by_image.sized(count * width);
         let forward = first_layer::Forward {
             images: batch.images,
             brightness,
@@ -95,10 +97,12 @@ impl Network<'_> {
             for (first, vectors) in panels(width / S::F32_LANES, first_layer::WIDEST) {
                 let (first, width) = (first * S::F32_LANES, vectors * S::F32_LANES);
                 let units = width.min(layer.units - first);
-                let panel = &by_image[first * images..];
-                transpose(panel, width, [images, units], &mut sums[first * row..], row);
+                let panel = &by_image[first * count..];
+                transpose(panel, width, [count, units], &mut sums[first * row..], row);
             }
-            for (sums, bias) in sums.chunks_exact_mut(row).zip(layer.bias) {
+            let bias = shifted(layer, images::darkness(batch.scale));
+            let bias = bias.as_deref().unwrap_or(layer.bias);
+            for (sums, bias) in sums.chunks_exact_mut(row).zip(bias) {
                 sums.iter_mut().for_each(|sum| *sum += bias);
             }
         });
@@ -148,6 +152,25 @@ impl Network<'_> {
         };
         0.5 * self.weight_decay * self.layers.iter().map(squares).sum::<f64>()
     }
+}
+
+/// The biases of the first layer with what pixels of 0 add to its sums, unless they add nothing: a
+/// pixel is that and what its byte adds.
+#[inline(always)]
+fn shifted(layer: &Layer<'_>, darkness: f32) -> Option<Vec<f32>> {
+    if darkness == 0.0 {
+        return None;
+    }
+    let mut sums = vec![0.0_f32; layer.units];
+    for row in layer.weight.chunks_exact(layer.units) {
+        for (sum, weight) in sums.iter_mut().zip(row) {
+            *sum += weight;
+        }
+    }
+    for (sum, bias) in sums.iter_mut().zip(layer.bias) {
+        *sum = darkness * *sum + bias;
+    }
+    Some(sums)
 }
 
 /// Applies an activation to each number.

@@ -7,7 +7,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use super::SparseImages;
 use crate::{
     Activation, BatchNormConvention, DropoutConfig, DropoutKind, Initialization, Mlp, MlpConfig,
-    loss,
+    PixelScale, loss,
 };
 
 /// Numbers that look drawn, from -1 to 1, or a mask.
@@ -175,6 +175,12 @@ fn assert_equal(name: &str, (loss, fused): &Step, (expected_loss, ordinary): &St
 #[track_caller]
 fn compare(name: &str, config: &MlpConfig, size: usize, classes: usize, batch: usize) {
     let images = images(2 * batch + 3, size, classes);
+    compare_on(name, config, &images, classes, batch);
+}
+
+#[track_caller]
+fn compare_on(name: &str, config: &MlpConfig, images: &SparseImages, classes: usize, batch: usize) {
+    let size = images.size();
     let rows: Vec<usize> = (0..batch).map(|row| 2 * row + row % 3).collect();
     let (mut a, mut b) = (
         network(config, size, classes),
@@ -183,12 +189,12 @@ fn compare(name: &str, config: &MlpConfig, size: usize, classes: usize, batch: u
     // Twice: the second step finds the memory of the first.
     for seed in [1, 2] {
         let (fused, ordinary) = (
-            fused(&mut a, &images, &rows, seed),
-            ordinary(&mut b, &images, &rows, seed),
+            fused(&mut a, images, &rows, seed),
+            ordinary(&mut b, images, &rows, seed),
         );
         assert_equal(name, &fused, &ordinary);
     }
-    let (sum, hits) = a.sparse_score(&images, 1..images.len()).unwrap();
+    let (sum, hits) = a.sparse_score(images, 1..images.len()).unwrap();
     let all: Vec<usize> = (1..images.len()).collect();
     let device = Device::flex();
     let pixels = TensorData::new(images.dense(&all), [all.len(), size]);
@@ -215,7 +221,7 @@ fn compare(name: &str, config: &MlpConfig, size: usize, classes: usize, batch: u
     assert_eq!(hits, expected, "{name}");
     // The network with autodiff and the one without are the same.
     assert_eq!(
-        a.valid().sparse_score(&images, 1..images.len()),
+        a.valid().sparse_score(images, 1..images.len()),
         Some((sum, hits))
     );
 }
@@ -252,6 +258,24 @@ fn any_widths_depths_and_batches() {
             );
         }
     }
+}
+
+#[test]
+fn pixels_that_are_turned_into_others() {
+    let unit = images(43, 37, 10);
+    for (mean, deviation) in [(0.1307, 0.3081), (0.1307, 1.0), (0.0, 0.3081), (-0.5, 2.0)] {
+        let scaled = unit.scaled(PixelScale { mean, deviation });
+        for (activation, weight_decay) in [(Activation::Tanh, 0.0), (Activation::Relu, 0.1)] {
+            let config = MlpConfig {
+                hidden: vec![21, 5],
+                activation,
+                weight_decay,
+                ..MlpConfig::default()
+            };
+            compare_on("scaled", &config, &scaled, 10, 20);
+        }
+    }
+    assert_eq!(unit.scaled(PixelScale::UNIT).dense(&[3]), unit.dense(&[3]));
 }
 
 #[test]
