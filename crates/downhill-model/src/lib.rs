@@ -31,6 +31,8 @@
 mod activation;
 mod batch_norm;
 mod config;
+mod convolution;
+mod convolutional_network;
 mod decay;
 mod dropout;
 mod ensemble;
@@ -39,10 +41,13 @@ mod fused;
 mod initialization;
 pub mod loss;
 mod mlp;
+mod network;
 
 pub use activation::Activation;
 pub use batch_norm::{BatchNorm, BatchNormConvention};
 pub use config::{InvalidModel, MlpConfig};
+pub use convolution::{ConvolutionConfig, ConvolutionLayer};
+pub use convolutional_network::ConvolutionalNetwork;
 pub use decay::DecaySplit;
 pub use dropout::{DropoutConfig, DropoutKind, KeepMask};
 pub use ensemble::{Ensemble, EnsembleLayer, EnsembleLinear, EnsembleNorm, MemberMask, NoEnsemble};
@@ -50,3 +55,4 @@ pub use ensemble::{Ensemble, EnsembleLayer, EnsembleLinear, EnsembleNorm, Member
 pub use fused::SparseImages;
 pub use initialization::Initialization;
 pub use mlp::{HiddenLayer, Mlp};
+pub use network::Network;
