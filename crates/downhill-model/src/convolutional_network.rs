@@ -122,6 +122,16 @@ impl ConvolutionalNetwork {
 
     /// What the convolutions make of `[batch, height * width]`, flattened.
     fn features(&self, images: Tensor<2>) -> Tensor<2> {
+        let ([_, found], [height, width]) = (images.dims(), self.image);
+        let pixels = height * width;
+        assert_eq!(
+            found, pixels,
+            "images of {found} pixels for a network of {pixels}"
+        );
+        #[cfg(feature = "flex")]
+        if let Some(features) = self.fused_features(&images) {
+            return features;
+        }
         self.features_by_tensors(images)
     }
 
