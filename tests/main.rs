@@ -7,6 +7,7 @@ mod backend;
 mod burn_presets;
 mod command;
 mod contract;
+mod convolution;
 #[cfg(feature = "flex")]
 mod descent;
 mod ensemble;
@@ -55,6 +56,8 @@ on_each_backend! {
     model: loss_and_gradients_are_those_of_the_formulas, evaluation_is_that_of_the_formulas,
         batch_norm_is_that_of_pytorch, batch_norm_of_the_book,
         a_copy_keeps_its_running_statistics, a_decay_tells_weights_from_the_rest;
+    convolution: a_convolutional_network_is_that_of_pytorch,
+        convolutions_answer_alike_in_training_and_evaluation;
     ensemble: an_ensemble_trains_as_its_members_alone, a_diverging_member_leaves_the_others_alone,
         an_ensemble_answers_as_its_members;
     ensemble_training: runs_of_an_ensemble_are_as_alone;

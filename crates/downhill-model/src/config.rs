@@ -1,14 +1,22 @@
 //! The settings of a network.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Activation, BatchNormConvention, DropoutConfig, Initialization};
+use crate::{
+    Activation, BatchNormConvention, ConvolutionConfig, DropoutConfig, Initialization, convolution,
+};
 
-/// The settings of an [`Mlp`](crate::Mlp); its inputs and outputs follow from the data.
+/// The settings of a [`Network`](crate::Network); its inputs and outputs follow from the data.
+/// Without convolutions it is an [`Mlp`](crate::Mlp).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MlpConfig {
+    /// Convolutions with their pooling, from the image on; the hidden layers follow. Not together
+    /// with batch normalization.
+    pub convolutions: Vec<ConvolutionConfig>,
     /// Units of each hidden layer, from the input on; none makes it a softmax regression.
     pub hidden: Vec<usize>,
     /// The function applied to each hidden unit.
@@ -28,6 +36,7 @@ impl Default for MlpConfig {
     /// One hidden layer of 50 ReLU units, He initialization, no regularization.
     fn default() -> Self {
         Self {
+            convolutions: Vec::new(),
             hidden: vec![50],
             activation: Activation::Relu,
             initialization: Initialization::He,
@@ -45,6 +54,17 @@ impl MlpConfig {
     ///
     /// Names the setting, its bound and its value.
     pub fn check(&self) -> Result<(), InvalidModel> {
+        for (number, convolution) in self.convolutions.iter().enumerate() {
+            convolution.check(number)?;
+        }
+        if !self.convolutions.is_empty() && self.batch_norm != BatchNormConvention::None {
+            let must = "be \"none\" beside convolutions";
+            let value = match self.batch_norm {
+                BatchNormConvention::Torch => "\"torch\"",
+                BatchNormConvention::Book | BatchNormConvention::None => "\"book\"",
+            };
+            return Err(InvalidModel::new("batch_norm", must, &value));
+        }
         if self.hidden.contains(&0) {
             return Err(InvalidModel::new("hidden", "hold widths of at least 1", &0));
         }
@@ -60,28 +80,42 @@ impl MlpConfig {
         }
         self.dropout.check()
     }
+
+    /// The same, and whether the convolutions fit into images of so many pixels, `[height, width]`.
+    ///
+    /// # Errors
+    ///
+    /// Names the setting, its bound and its value.
+    pub fn check_for(&self, image: [usize; 2]) -> Result<(), InvalidModel> {
+        self.check()?;
+        convolution::sizes(&self.convolutions, image).map(|_| ())
+    }
 }
 
 /// A setting of a network that is out of its bounds.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{key} must {must}, got {value}")]
 pub struct InvalidModel {
-    key: &'static str,
-    must: &'static str,
+    key: Cow<'static, str>,
+    must: Cow<'static, str>,
     value: String,
 }
 
 impl InvalidModel {
-    pub(crate) fn new(key: &'static str, must: &'static str, value: &impl ToString) -> Self {
+    pub(crate) fn new(
+        key: impl Into<Cow<'static, str>>,
+        must: impl Into<Cow<'static, str>>,
+        value: &impl ToString,
+    ) -> Self {
         Self {
-            key,
-            must,
+            key: key.into(),
+            must: must.into(),
             value: value.to_string(),
         }
     }
 
     /// The setting, in its place within [`MlpConfig`].
-    pub fn key(&self) -> &'static str {
-        self.key
+    pub fn key(&self) -> &str {
+        &self.key
     }
 }

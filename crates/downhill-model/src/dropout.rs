@@ -66,7 +66,8 @@ impl DropoutConfig {
 
     /// Training: each unit kept where the mask, in the order of `x`, holds a 1.
     pub(crate) fn masked<const D: usize>(&self, x: Tensor<D>, mask: Vec<f32>) -> Tensor<D> {
-        let mask = Tensor::from_data(TensorData::new(mask, x.dims()), &x.device());
+        // Of the type of `x`, which need not be the device's own.
+        let mask = Tensor::from_data(TensorData::new(mask, x.dims()), (&x.device(), x.dtype()));
         match self.kind {
             DropoutKind::Classic => x * mask,
             DropoutKind::Inverted => x * mask.mul_scalar(1.0 / self.keep()),

@@ -31,6 +31,8 @@
 mod activation;
 mod batch_norm;
 mod config;
+mod convolution;
+mod convolutional_network;
 mod decay;
 mod dropout;
 mod ensemble;
@@ -39,11 +41,14 @@ mod fused;
 mod initialization;
 pub mod loss;
 mod mlp;
+mod network;
 mod pixel_scale;
 
 pub use activation::Activation;
 pub use batch_norm::{BatchNorm, BatchNormConvention};
 pub use config::{InvalidModel, MlpConfig};
+pub use convolution::{ConvolutionConfig, ConvolutionLayer};
+pub use convolutional_network::ConvolutionalNetwork;
 pub use decay::DecaySplit;
 pub use dropout::{DropoutConfig, DropoutKind, KeepMask};
 pub use ensemble::{Ensemble, EnsembleLayer, EnsembleLinear, EnsembleNorm, MemberMask, NoEnsemble};
@@ -51,4 +56,5 @@ pub use ensemble::{Ensemble, EnsembleLayer, EnsembleLinear, EnsembleNorm, Member
 pub use fused::SparseImages;
 pub use initialization::Initialization;
 pub use mlp::{HiddenLayer, Mlp};
+pub use network::Network;
 pub use pixel_scale::PixelScale;

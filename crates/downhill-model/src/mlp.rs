@@ -54,6 +54,12 @@ impl Mlp {
         normal: &mut dyn FnMut() -> f64,
     ) -> Result<Self, InvalidModel> {
         config.check()?;
+        if !config.convolutions.is_empty() {
+            let must = "be empty in a multilayer perceptron";
+            let number = config.convolutions.len();
+            let value = format!("{number} of them");
+            return Err(InvalidModel::new("convolutions", must, &value));
+        }
         let mut width = inputs;
         let mut hidden = Vec::with_capacity(config.hidden.len());
         for &units in &config.hidden {
@@ -99,15 +105,46 @@ impl Mlp {
     ///
     /// Images of another width than the network's.
     pub fn evaluate(&self, images: Tensor<2>) -> Tensor<2> {
+        self.output
+            .forward(self.below(self.hidden.len(), images, |_| ()))
+    }
+
+    /// Evaluation: what each hidden layer gives for `images`, `[batch, inputs]`, from the input on,
+    /// `[batch, units]` each, after its activation. (Classic dropout scales it before the next
+    /// layer; that is not in it.)
+    ///
+    /// # Panics
+    ///
+    /// Images of another width than the network's.
+    pub fn activations(&self, images: Tensor<2>) -> Vec<Tensor<2>> {
+        let mut all = Vec::with_capacity(self.hidden.len());
+        let _ = self.below(self.hidden.len(), images, |x| all.push(x.clone()));
+        all
+    }
+
+    /// Evaluation: what reaches the hidden layer of this number, counted from 0, of `images`,
+    /// `[batch, inputs]`; of the number of all hidden layers, what reaches the output.
+    ///
+    /// # Panics
+    ///
+    /// Images of another width than the network's, or a layer that is not there.
+    pub fn input_of(&self, layer: usize, images: Tensor<2>) -> Tensor<2> {
+        self.below(layer, images, |_| ())
+    }
+
+    /// The same; `see` is shown what each layer below gives after its activation.
+    fn below(&self, layer: usize, images: Tensor<2>, mut see: impl FnMut(&Tensor<2>)) -> Tensor<2> {
         let mut x = images;
-        for layer in &self.hidden {
+        for layer in &self.hidden[..layer] {
             x = layer.linear.forward(x);
             if let Some(norm) = &layer.norm {
                 x = norm.evaluate(x);
             }
-            x = self.dropout.evaluate(self.activation.apply(x));
+            x = self.activation.apply(x);
+            see(&x);
+            x = self.dropout.evaluate(x);
         }
-        self.output.forward(x)
+        x
     }
 
     /// What is not in its parameters: activation, dropout, weight decay.

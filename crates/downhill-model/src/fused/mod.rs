@@ -8,6 +8,7 @@
 //!   training.rs     loss and all gradients of a batch: softmax.rs, then the layers backward
 //!   evaluation.rs   loss and hits
 //! node.rs         what autodiff is told of it
+//! convolution/    the same of convolutions and pooling, for any network behind them
 //! memory.rs, buffer.rs, fetch.rs, transpose.rs, math.rs
 //! ```
 //!
@@ -16,6 +17,7 @@
 //! run time by `pulp`.
 
 mod buffer;
+mod convolution;
 mod evaluation;
 mod fetch;
 mod first_layer;

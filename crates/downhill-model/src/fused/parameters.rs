@@ -30,10 +30,10 @@ struct NormParameters {
 }
 
 /// Contiguous numbers of type `f32`.
-struct Parameter {
-    numbers: FlexTensor,
+pub(super) struct Parameter {
+    pub(super) numbers: FlexTensor,
     /// Where autodiff knows it.
-    guard: Option<NodeGuard>,
+    pub(super) guard: Option<NodeGuard>,
     is_trained: bool,
 }
 
@@ -137,7 +137,7 @@ impl LayerParameters {
 }
 
 impl Parameter {
-    fn of<const D: usize>(param: &Param<Tensor<D>>, tracked: bool) -> Option<Self> {
+    pub(super) fn of<const D: usize>(param: &Param<Tensor<D>>, tracked: bool) -> Option<Self> {
         let tensor = param.val();
         let is_trained = tensor.is_require_grad();
         let (numbers, guard) = if tracked {

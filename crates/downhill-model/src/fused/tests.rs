@@ -329,6 +329,7 @@ fn all_regularizers_and_activations() {
             ] {
                 for weight_decay in [0.0, 0.1] {
                     let config = MlpConfig {
+                        convolutions: Vec::new(),
                         hidden: vec![30, 20],
                         activation,
                         batch_norm,
