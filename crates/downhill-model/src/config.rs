@@ -7,6 +7,7 @@ use crate::{Activation, BatchNormConvention, DropoutConfig, Initialization};
 
 /// The settings of an [`Mlp`](crate::Mlp); its inputs and outputs follow from the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct MlpConfig {
     /// Units of each hidden layer, from the input on; none makes it a softmax regression.
