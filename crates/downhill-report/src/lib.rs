@@ -39,5 +39,6 @@ pub use figures::{accuracy_figure, loss_figure};
 pub use findings::findings;
 pub use html::render_html;
 pub use limits::limits;
+pub use number_text::duration;
 pub use record_lines::{RecordError, RunRecord, encode, read_record};
 pub use table::{TABLE_WIDTH, text_table};

@@ -8,30 +8,41 @@
 //! without files.
 
 pub mod arguments;
+pub mod command_line;
 pub mod config;
 pub mod device;
 pub mod device_data;
 pub mod ensemble_training;
 mod ensembles;
 mod error;
+mod estimate;
+pub mod evaluate;
 pub mod experiment_file;
+mod exports;
 mod known_keys;
 mod layers;
 mod losses;
+mod output;
 mod overrides;
 pub mod plan;
 pub mod plan_text;
 pub mod progress;
 pub mod runs;
+pub mod runs_list;
+mod schema;
 pub mod store;
 mod train;
 pub mod training;
+pub mod weights;
 pub mod workers;
 
 mod evaluation;
 
-pub use arguments::{Backend, TrainArguments};
+pub use arguments::{Backend, OutputArguments, TrainArguments};
 pub use error::TrainError;
+pub use evaluate::evaluate;
+pub use runs_list::list_runs;
+pub use schema::schema;
 pub use train::{Done, train};
 
 /// The project's README's code must compile.

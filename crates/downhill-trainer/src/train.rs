@@ -12,13 +12,14 @@ use downhill_report::{
 
 use crate::arguments::{Backend, TrainArguments};
 use crate::experiment_file::ExperimentFile;
+use crate::output::Output;
 use crate::plan::Plan;
 use crate::plan_text::{config_toml, dry_run};
 use crate::progress::Progress;
 use crate::runs::{RunPlan, report_name, runs};
 use crate::store::Store;
 use crate::workers::{Workshop, diverged};
-use crate::{TrainError, device};
+use crate::{TrainError, device, estimate, exports};
 
 /// How a command ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +53,10 @@ impl Done {
 /// A config, data, backend or file that cannot be used. Finished runs are kept.
 pub fn train(
     arguments: &TrainArguments,
-    out: &mut dyn Write,
+    out: &mut (dyn Write + Send),
     stop: &AtomicBool,
 ) -> Result<Done, TrainError> {
+    let out = &mut Output::new(out, arguments.output.json);
     let file = ExperimentFile::find(&arguments.config)?;
     let plan = Plan::resolve(&file, arguments)?;
     let data = match &arguments.data_dir {
@@ -63,35 +65,40 @@ pub fn train(
     };
     plan.check_data(&data)?;
     if arguments.dry_run {
-        say(out, &dry_run(&plan));
+        out.say(&dry_run(&plan));
+        out.say(&estimate::text(&plan, arguments, &data)?);
         return Ok(Done::Finished);
     }
 
     let store = Store::new(&arguments.runs_dir);
     let all = runs(&plan, &data);
     let missing = missing(&all, &store, arguments.again)?;
+    if arguments.output.save_weights && !arguments.again {
+        exports::check_weights(&all, &store)?;
+    }
+    exports::tell_finished(&all, &missing, &store, out)?;
     let start = Instant::now();
     if missing.is_empty() {
-        say(
-            out,
-            &format!(
-                "nothing to train: all {} runs are there (--again trains them anew)\n",
-                all.len()
-            ),
-        );
+        out.say(&format!(
+            "nothing to train: all {} runs are there (--again trains them anew)\n",
+            all.len()
+        ));
     } else {
-        let finished = train_missing(arguments, &plan, &data, &store, &missing, stop)?;
+        let finished = train_missing(arguments, &plan, &data, &store, &missing, stop, out)?;
         let seconds = start.elapsed().as_secs_f64();
         let text = format!(
             "{finished} of {} runs trained in {seconds:.1} s\n",
             missing.len()
         );
-        say(out, &text);
+        out.say(&text);
         if finished < missing.len() {
-            say(
-                out,
-                &stopped(arguments.again, all.len(), missing.len(), finished),
-            );
+            out.say(&stopped(
+                arguments.again,
+                all.len(),
+                missing.len(),
+                finished,
+            ));
+            out.object(&exports::stopped_json(all.len(), missing.len(), finished));
             return Ok(Done::Interrupted);
         }
     }
@@ -105,25 +112,29 @@ fn train_missing(
     store: &Store,
     missing: &[RunPlan<'_>],
     stop: &AtomicBool,
+    out: &mut Output<'_>,
 ) -> Result<usize, TrainError> {
     let device = device::open(plan.backend)?;
     let updates = missing.iter().map(|run| run.method.config.training.updates);
     let progress = match arguments.quiet {
         true => Progress::silent(),
-        false => Progress::new(updates.sum()),
+        false => Progress::new(missing.len(), updates.sum()),
     };
-    let workshop = Workshop {
-        backend: plan.backend,
-        device: &device,
-        data,
-        store,
-        progress: &progress,
-        stop,
-        workers: workers(arguments, plan.backend),
-        ensemble: plan.ensemble,
-        again: arguments.again,
-    };
-    workshop.train(missing)
+    exports::telling(progress, out, |progress| {
+        let workshop = Workshop {
+            backend: plan.backend,
+            device: &device,
+            data,
+            store,
+            progress,
+            stop,
+            workers: workers(arguments, plan.backend),
+            ensemble: plan.ensemble,
+            again: arguments.again,
+            save_weights: arguments.output.save_weights,
+        };
+        workshop.train(missing)
+    })
 }
 
 /// What is there after the user stopped the command.
@@ -144,7 +155,7 @@ fn report(
     plan: &Plan,
     store: &Store,
     runs: &[RunPlan<'_>],
-    out: &mut dyn Write,
+    out: &mut Output<'_>,
 ) -> Result<Done, TrainError> {
     let records = records(runs, store)?;
     let name = report_name(plan, &records);
@@ -153,9 +164,9 @@ fn report(
         .count();
     let experiment = experiment(arguments, plan, store, &records);
 
-    say(out, &format!("\n{}\n", text_table(&experiment)));
+    out.say(&format!("\n{}\n", text_table(&experiment)));
     for finding in findings(&experiment) {
-        say(out, &format!("- {finding}\n"));
+        out.say(&format!("- {finding}\n"));
     }
     let page = format!("{name}.html");
     store.write_report(
@@ -164,10 +175,8 @@ fn report(
     )?;
     store.write_report(&format!("{name}-loss.svg"), &loss_figure(&experiment))?;
     store.write_report(&page, &render_html(&experiment))?;
-    say(
-        out,
-        &format!("\nreport: {}\n", store.report(&page).display()),
-    );
+    out.say(&format!("\nreport: {}\n", store.report(&page).display()));
+    exports::write(arguments, &experiment, store, &name, out)?;
     Ok(match diverged {
         0 => Done::Finished,
         runs => Done::Diverged { runs },
@@ -280,7 +289,7 @@ fn quoted(word: &str) -> String {
 }
 
 /// One network per core; a GPU takes one after the other.
-fn workers(arguments: &TrainArguments, backend: Backend) -> usize {
+pub(crate) fn workers(arguments: &TrainArguments, backend: Backend) -> usize {
     let default = match backend {
         Backend::Flex | Backend::Ndarray => {
             std::thread::available_parallelism().map_or(1, usize::from)
@@ -290,9 +299,4 @@ fn workers(arguments: &TrainArguments, backend: Backend) -> usize {
     arguments
         .workers
         .map_or(default, |workers| workers as usize)
-}
-
-/// A reader that is gone is no reason to fail.
-fn say(out: &mut dyn Write, text: &str) {
-    let _ = out.write_all(text.as_bytes());
 }

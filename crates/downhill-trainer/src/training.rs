@@ -41,6 +41,15 @@ pub trait Observer {
 
     /// An update was made. The run is given up where this says `false`.
     fn updated(&mut self) -> bool;
+
+    /// All updates were made; this is the network that was evaluated last.
+    ///
+    /// # Errors
+    ///
+    /// End the run.
+    fn trained(&mut self, _network: &Mlp) -> Result<(), TrainError> {
+        Ok(())
+    }
 }
 
 impl Training<'_> {
@@ -107,6 +116,9 @@ impl Training<'_> {
                     return Ok(Some(end(Outcome::Diverged { update }, update)));
                 }
                 observer.evaluated(&evaluation)?;
+                if update == training.updates {
+                    observer.trained(&network)?;
+                }
             }
         }
         Ok(Some(end(Outcome::Finished, training.updates)))
