@@ -229,8 +229,7 @@ fn weights_that_were_not_kept_are_asked_for_in_vain() {
     assert_eq!(
         error.to_string(),
         "--save-weights: 2 of 4 runs (none seed 0 and others) were trained without keeping their \
-         weights, which a record cannot give back; add --again, which trains all runs of this \
-         command anew and keeps them"
+         weights; add --again, which trains all runs of this command anew and keeps them"
     );
     bench.arguments.again = true;
     bench.train().expect("it trains");
@@ -262,7 +261,7 @@ fn a_dry_run_says_how_long_it_will_take_and_by_what() {
     bench.arguments.dry_run = true;
     bench.arguments.workers = Some(2);
     let (_, plan) = bench.train().expect("a plan");
-    let measured = "by an evaluation and some updates of each network, made now, alone";
+    let measured = "by an evaluation and some updates of each network, made now";
     for expected in ["time: about ", " for 4 runs with 2 at a time", measured] {
         assert!(plan.contains(expected), "{expected}: {plan}");
     }

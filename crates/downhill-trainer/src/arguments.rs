@@ -32,7 +32,8 @@ pub struct TrainArguments {
     #[arg(long = "method", value_name = "NAME")]
     pub methods: Vec<String>,
 
-    /// Print the resolved config, where each value comes from and the runs, and stop
+    /// Print the resolved config, where each value comes from, the runs and how long they will take,
+    /// and stop
     #[arg(long)]
     pub dry_run: bool,
 

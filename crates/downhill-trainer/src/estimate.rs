@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use downhill_data::{ImagePair, split};
+use downhill_data::{ImagePair, ImageSet, split};
 use downhill_report::duration;
 use downhill_report::record::Evaluation;
 
@@ -72,7 +72,7 @@ pub(crate) fn text(
     let judged = match (measured, missing.len()) {
         (0, _) => "by finished runs of the same settings".to_owned(),
         (all, of) if all == of => {
-            "by an evaluation and some updates of each network, made now, alone".to_owned()
+            "by an evaluation and some updates of each network, made now".to_owned()
         }
         (some, _) => format!(
             "by finished runs of the same settings; for {some} runs, whose methods have none, by an \
@@ -115,12 +115,13 @@ fn of_method(finished: &[(String, f64)], run: &RunPlan<'_>) -> Option<f64> {
     own.map(|(_, seconds)| *seconds)
 }
 
-/// Measures networks, each kind once.
+/// Measures networks, each kind once, with as many side by side as will train: they share caches and
+/// memory, and some cores are but half of one.
 struct Meter<'a> {
     backend: Backend,
     device: Device,
-    /// The threads that a run will have.
-    pool: rayon::ThreadPool,
+    /// The threads that each run will have.
+    pools: Vec<rayon::ThreadPool>,
     data: &'a ImagePair,
     known: Vec<(TrainingConfig, Speed)>,
 }
@@ -135,10 +136,13 @@ struct Speed {
 impl<'a> Meter<'a> {
     fn new(backend: Backend, workers: usize, data: &'a ImagePair) -> Result<Self, TrainError> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
+        let pool = |_| pool((cores / workers).max(1));
         Ok(Self {
             backend,
             device: device::open(backend)?,
-            pool: pool((cores / workers).max(1))?,
+            pools: (0..workers.min(cores))
+                .map(pool)
+                .collect::<Result<_, _>>()?,
             data,
             known: Vec::new(),
         })
@@ -166,21 +170,46 @@ impl<'a> Meter<'a> {
 
     fn measure(&self, config: &TrainingConfig) -> Result<Speed, TrainError> {
         let ImagePair { train, test, .. } = self.data;
-        let put = |set: &downhill_data::ImageSet, images: usize| {
+        let put = |set: &ImageSet, images: usize| {
             let chosen = set.select(&split::first(images, set.len())?)?;
             Ok::<_, TrainError>(DeviceSet::new(&chosen, self.backend, &self.device))
         };
-        let training = Training {
-            config,
-            seed: 0,
-            train: &put(train, config.data.train_images.of(train.len()))?,
-            test: &put(test, config.data.test_images.of(test.len()))?,
-            image_size: train.image_size(),
-            device: &self.device,
+        let sets = (
+            put(train, config.data.train_images.of(train.len()))?,
+            put(test, config.data.test_images.of(test.len()))?,
+        );
+        let image_size = train.image_size();
+        let measured = |(seed, (train, test)): (usize, (DeviceSet, DeviceSet))| {
+            let training = Training {
+                config,
+                seed: seed as u64,
+                train: &train,
+                test: &test,
+                image_size,
+                device: &self.device,
+            };
+            let mut watch = Watch::default();
+            training.run(&mut watch)?;
+            Ok(watch.speed())
         };
-        let mut watch = Watch::default();
-        self.pool.install(|| training.run(&mut watch))?;
-        Ok(watch.speed())
+        let speeds = thread::scope(|scope| {
+            let started: Vec<_> = (self.pools.iter().enumerate())
+                .map(|(seed, pool)| {
+                    let sets = sets.clone();
+                    scope.spawn(move || pool.install(|| measured((seed, sets))))
+                })
+                .collect();
+            let ended = started.into_iter().map(|thread| thread.join());
+            let speeds = ended.map(|speed| speed.expect("training does not panic"));
+            speeds.collect::<Result<Vec<Speed>, TrainError>>()
+        })?;
+        let mean = |seconds: fn(&Speed) -> f64| {
+            speeds.iter().map(seconds).sum::<f64>() / speeds.len() as f64
+        };
+        Ok(Speed {
+            update: mean(|speed| speed.update),
+            evaluation: mean(|speed| speed.evaluation),
+        })
     }
 }
 
@@ -220,13 +249,12 @@ impl Watch {
 
     /// The first update is left out where there are others, for much is done once in it.
     fn speed(&self) -> Speed {
-        let mut updates = match self.updates.as_slice() {
-            [_, others @ ..] if !others.is_empty() => others.to_vec(),
-            all => all.to_vec(),
+        let updates = match self.updates.as_slice() {
+            [_, others @ ..] if !others.is_empty() => others,
+            all => all,
         };
-        updates.sort_by(f64::total_cmp);
         Speed {
-            update: updates.get(updates.len() / 2).copied().unwrap_or(0.0),
+            update: updates.iter().sum::<f64>() / updates.len().max(1) as f64,
             evaluation: self.evaluations.last().copied().unwrap_or(0.0),
         }
     }

@@ -95,9 +95,8 @@ pub(crate) fn check_weights(all: &[RunPlan<'_>], store: &Store) -> Result<(), Tr
         return Ok(());
     };
     Err(TrainError::Config(format!(
-        "--save-weights: {} of {} runs ({first}{}) were trained without keeping their weights, \
-         which a record cannot give back; add --again, which trains all runs of this command anew \
-         and keeps them",
+        "--save-weights: {} of {} runs ({first}{}) were trained without keeping their weights; add \
+         --again, which trains all runs of this command anew and keeps them",
         without.len(),
         all.len(),
         if without.len() > 1 { " and others" } else { "" },

@@ -97,7 +97,8 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(TrainError::file("cannot read", &path))?,
         };
-        let mut directories: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        let paths = entries.flatten().map(|entry| entry.path());
+        let mut directories: Vec<_> = paths.filter(|path| path.is_dir()).collect();
         directories.sort();
         Ok(directories)
     }

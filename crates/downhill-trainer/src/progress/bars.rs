@@ -137,7 +137,7 @@ impl RunBar<'_> {
         let Some(last) = evaluations.last() else {
             return;
         };
-        let test = format!("test {:.1} %", 100.0 * last.test.accuracy);
+        let test = format!("{:.1} %", 100.0 * last.test.accuracy);
         if !self.bars.curve.is_empty() && self.bars.draws(self.number) {
             let points: Vec<_> = (evaluations.iter())
                 .map(|evaluation| (evaluation.updates, evaluation.test.accuracy))
@@ -149,7 +149,7 @@ impl RunBar<'_> {
             }
         }
         if let Some(bar) = &self.bar {
-            bar.set_message(test);
+            bar.set_message(format!("test {test}"));
         }
     }
 }
@@ -229,7 +229,7 @@ mod tests {
         bars.plan.force_draw();
         let text = terminal.contents();
         for expected in [
-            "none seed 3, accuracy on test images: test 80.0 %",
+            "none seed 3, accuracy on test images: 80.0 %",
             "50 %  none seed 3: ",
             "0 %  decay seed 3: ",
             "50 of 300 updates",

@@ -15,6 +15,8 @@ use downhill_report::record::{Evaluation, Outcome, RunEnd, RunHeader};
 
 use bars::{Bars, RunBar};
 
+use crate::workers::diverged;
+
 /// Shows how all runs of a command go; shared by those that train at the same time.
 #[derive(Debug)]
 pub struct Progress {
@@ -148,7 +150,9 @@ impl RunProgress<'_> {
         match &self.progress.show {
             Show::Nothing => {}
             Show::Lines => say(&line),
-            Show::Bars(bars) => bars.print(&line),
+            // Who watches has seen it; a divergence may have been too quick.
+            Show::Bars(bars) if diverged(&end.outcome) => bars.print(&line),
+            Show::Bars(_) => {}
         }
         let told = self.progress.told.lock();
         if let Some(told) = &*told.unwrap_or_else(PoisonError::into_inner) {

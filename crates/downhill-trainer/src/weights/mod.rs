@@ -32,8 +32,14 @@
 //!
 //! [safetensors]: https://github.com/huggingface/safetensors
 
-mod file;
+mod decode;
+mod encode;
+mod metadata;
 mod places;
 mod sequential;
+#[cfg(all(test, feature = "flex"))]
+mod tests;
 
-pub use file::{decode, encode, metadata};
+pub use decode::decode;
+pub use encode::encode;
+pub use metadata::{Metadata, metadata};
