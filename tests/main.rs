@@ -19,6 +19,8 @@ mod model;
 mod numbers;
 mod optimizer_settings;
 mod optimizer_table;
+#[cfg(feature = "flex")]
+mod outputs;
 mod peers;
 mod plain_network;
 mod reference;

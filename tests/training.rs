@@ -66,7 +66,7 @@ pub(crate) fn train(
         train: &DeviceSet::new(&train, backend, &device),
         test: &DeviceSet::new(&test, backend, &device),
         validation: None,
-        image_size: train.image_size(),
+        image: [train.rows(), train.columns()],
         device: &device,
     };
     let mut notes = Notes::default();

@@ -12,6 +12,7 @@ use crate::{
 /// The settings of a [`Network`](crate::Network); its inputs and outputs follow from the data.
 /// Without convolutions it is an [`Mlp`](crate::Mlp).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct MlpConfig {
     /// Convolutions with their pooling, from the image on; the hidden layers follow. Not together

@@ -10,6 +10,7 @@ use crate::{Activation, Initialization, InvalidModel};
 
 /// A convolution, the activation of its channels, and max pooling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ConvolutionConfig {
     /// Channels that it gives; at least 1.

@@ -10,6 +10,7 @@ pub type KeepMask<'a> = dyn FnMut(usize, f64) -> Vec<f32> + 'a;
 
 /// Dropout after the activation of every hidden layer (Srivastava et al. 2014, JMLR 15).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct DropoutConfig {
     /// Probability that a unit is dropped, in \[0, 1); 0 is no dropout.
@@ -20,6 +21,7 @@ pub struct DropoutConfig {
 
 /// When the activations are scaled, so that training and evaluation agree in the mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum DropoutKind {
     /// In evaluation, by `1 - probability` (the original, and the book's).

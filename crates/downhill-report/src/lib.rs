@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! record lines -> RunRecord -> Experiment -> statistics -> text table, findings, HTML page
+//!                                          -> CSV, JSON lines, TensorBoard's event files
 //! ```
 //!
 //! Two rules hold throughout. Runs that share a seed share initial weights and batches, so methods
@@ -15,6 +16,7 @@ mod colors;
 mod curves;
 mod effect;
 mod experiment;
+mod export;
 mod figures;
 mod findings;
 mod html;
@@ -34,9 +36,11 @@ mod training_data;
 pub use experiment::{
     Cell, Experiment, Grid, InvalidExperiment, Method, Published, PublishedFigure,
 };
+pub use export::{event_file, event_tags, run_json, runs_csv, runs_json_lines, summary_json};
 pub use figures::{accuracy_figure, loss_figure};
 pub use findings::findings;
 pub use html::render_html;
 pub use limits::limits;
+pub use number_text::duration;
 pub use record_lines::{RecordError, RunRecord, encode, read_record};
 pub use table::{TABLE_WIDTH, text_table};

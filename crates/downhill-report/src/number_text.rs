@@ -143,7 +143,7 @@ pub(crate) fn listed(words: &[String]) -> String {
 }
 
 /// A duration: `41 s`, `1 min 23 s`, `2 h 5 min`.
-pub(crate) fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     if seconds < 10.0 {
         return format!("{} s", fixed(seconds, 1));
     }

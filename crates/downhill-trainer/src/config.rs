@@ -5,7 +5,7 @@ use downhill_model::MlpConfig;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Everything that decides a training, but for its seed and backend.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainingConfig {
     /// Which images.
@@ -30,7 +30,7 @@ impl Default for TrainingConfig {
 }
 
 /// Which images are used.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
     /// How many of the training images.
@@ -133,7 +133,7 @@ impl<'de> Deserialize<'de> for Amount {
 }
 
 /// Which images make up a part of the training set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Subset {
     /// The first ones, the same for every seed.
@@ -143,7 +143,7 @@ pub enum Subset {
 }
 
 /// The training loop.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LoopConfig {
     /// Images per update.
@@ -162,7 +162,7 @@ pub struct LoopConfig {
 }
 
 /// Which losses of batches are recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecordLosses {
     /// None.
@@ -194,7 +194,7 @@ impl LoopConfig {
 }
 
 /// How batches are drawn: [`downhill_data::BatchOrder`] under its name in a config.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BatchOrder {
     /// Each image anew from all images, as in the book.

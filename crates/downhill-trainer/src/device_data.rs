@@ -5,7 +5,7 @@ use downhill_data::ImageSet;
 #[cfg(feature = "flex")]
 use downhill_model::SparseImages;
 use downhill_model::loss::{self, one_hot};
-use downhill_model::{KeepMask, Mlp, PixelScale};
+use downhill_model::{KeepMask, Network, PixelScale};
 
 use crate::Backend;
 
@@ -95,17 +95,23 @@ impl DeviceSet {
 
     /// The loss of an update on these rows, `[1]`: the mean cross-entropy with the penalty on the
     /// weights. Units are dropped as `keep_mask` says, running statistics take the batch in.
-    pub fn loss(&self, model: &mut Mlp, rows: &[usize], keep_mask: &mut KeepMask<'_>) -> Tensor<1> {
+    pub fn loss(
+        &self,
+        network: &mut Network,
+        rows: &[usize],
+        keep_mask: &mut KeepMask<'_>,
+    ) -> Tensor<1> {
         #[cfg(feature = "flex")]
         if let Pixels::Sparse(images) = &self.pixels
-            && let Some(loss) = model.sparse_loss(images, rows, keep_mask)
+            && let Some(mlp) = network.as_mlp_mut()
+            && let Some(loss) = mlp.sparse_loss(images, rows, keep_mask)
         {
             return loss;
         }
         let (images, targets) = self.batch(rows);
-        let logits = model.forward(Tensor::from_inner(images), keep_mask);
+        let logits = network.forward(Tensor::from_inner(images), keep_mask);
         let loss = loss::cross_entropy(logits, Tensor::from_inner(targets));
-        match model.penalty() {
+        match network.penalty() {
             Some(penalty) => loss + penalty,
             None => loss,
         }
@@ -113,12 +119,12 @@ impl DeviceSet {
 
     /// The sum of a network's cross-entropy over all images, and how many it gets right, where both
     /// can be had in one pass.
-    pub(crate) fn score(&self, model: &Mlp) -> Option<(f64, usize)> {
+    pub(crate) fn score(&self, network: &Network) -> Option<(f64, usize)> {
         match &self.pixels {
             #[cfg(feature = "flex")]
-            Pixels::Sparse(images) => model.sparse_score(images, 0..self.images),
+            Pixels::Sparse(images) => network.as_mlp()?.sparse_score(images, 0..self.images),
             _ => {
-                let _ = model;
+                let _ = network;
                 None
             }
         }

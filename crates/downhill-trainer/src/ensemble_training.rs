@@ -51,6 +51,16 @@ pub trait EnsembleObserver {
     /// An update was made of all runs that have not ended. They are given up where this says
     /// `false`.
     fn updated(&mut self) -> bool;
+
+    /// All updates were made; these are the networks that were evaluated last, those that diverged
+    /// among them.
+    ///
+    /// # Errors
+    ///
+    /// End all runs.
+    fn trained(&mut self, _networks: &Ensemble) -> Result<(), TrainError> {
+        Ok(())
+    }
 }
 
 /// What runs of one ensemble have in common: the settings without the learning rate, where it may
@@ -129,6 +139,9 @@ impl EnsembleTraining<'_> {
                     } else {
                         members[run].end(Outcome::Diverged { update }, update, run, observer)?;
                     }
+                }
+                if update == config.training.updates {
+                    observer.trained(&networks)?;
                 }
             }
             if members.iter().all(|member| member.ended) {

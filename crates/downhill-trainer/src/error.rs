@@ -28,6 +28,14 @@ pub enum TrainError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// A file of weights that does not hold the network asked for.
+    #[error("cannot use the weights in {}: {reason}", path.display())]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Another process trains the same run.
     #[error("the run in {} is being trained by another process; wait for it, or use another --runs-dir", .0.display())]
     Locked(PathBuf),
@@ -38,7 +46,7 @@ impl TrainError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) => 2,
-            Self::Data(_) => 3,
+            Self::Data(_) | Self::Weights { .. } => 3,
             Self::Backend(_) | Self::File { .. } | Self::Locked(_) => 5,
         }
     }

@@ -6,7 +6,7 @@ use crate::TrainError;
 use crate::layers::Layers;
 
 /// `[gradient-check]` of a config file.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GradientCheckConfig {
     /// The largest absolute difference that is allowed.

@@ -11,7 +11,7 @@ use crate::layers::Layers;
 const MOST_VALUES: usize = 1000;
 
 /// `[grid]` of a config file.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GridConfig {
     /// The setting's path; a `*` in it is the method's optimizer.
@@ -22,7 +22,7 @@ pub(crate) struct GridConfig {
     values: Values,
 }
 
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(
     untagged,
     expecting = "a list of numbers, or { from = 1.0, to = 1e-4, count = 16 }"
@@ -33,7 +33,7 @@ enum Values {
 }
 
 /// So many values at equal ratios, both ends among them.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Logarithmic {
     from: f64,

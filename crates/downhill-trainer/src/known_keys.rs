@@ -11,7 +11,7 @@ use crate::layers::join;
 const SIMILAR: f64 = 0.7;
 
 /// Keys of an experiment beside those of a training.
-const EXPERIMENT_KEYS: [&str; 8] = [
+pub(crate) const EXPERIMENT_KEYS: [&str; 8] = [
     "seeds",
     "baseline",
     "methods",
@@ -37,7 +37,7 @@ pub(crate) fn did_you_mean<'a>(
 }
 
 /// Every key of a training, as a table of defaults with all optimizers side by side.
-fn training_keys() -> Table {
+pub(crate) fn training_keys() -> Table {
     let mut keys = as_table(&TrainingConfig::default());
     let mut all: Table = OptimizerConfig::all().iter().flat_map(as_table).collect();
     for (_, settings) in &mut all {

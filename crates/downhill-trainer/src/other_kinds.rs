@@ -1,16 +1,15 @@
 //! What is told of experiments that compare no trainings.
 
-use std::io::Write;
-
 use crate::TrainError;
 use crate::arguments::TrainArguments;
 use crate::device;
 use crate::gradient_check::GradientCheckConfig;
+use crate::output::Output;
 use crate::plan::Plan;
 use crate::search::SearchConfig;
 use crate::searching::Round;
 use crate::store::Store;
-use crate::train::{Done, say};
+use crate::train::Done;
 use crate::valley::ValleyConfig;
 
 /// Lets each method's optimizer descend a valley.
@@ -19,16 +18,13 @@ pub(crate) fn descend(
     plan: &Plan,
     valley: &ValleyConfig,
     _store: &Store,
-    out: &mut dyn Write,
+    out: &mut Output<'_>,
 ) -> Result<Done, TrainError> {
     let device = device::open(plan.backend)?;
     for method in &plan.methods {
         let places = valley.descend(&method.config.optimizer, plan.backend, &device)?;
         let end = places.last().copied().unwrap_or(valley.start);
-        say(
-            out,
-            &format!("{} {end:?} {}\n", method.name, valley.value(end)),
-        );
+        out.say(&format!("{} {end:?} {}\n", method.name, valley.value(end)));
     }
     Ok(Done::Finished)
 }
@@ -38,7 +34,7 @@ pub(crate) fn check_gradients(
     _plan: &Plan,
     _check: &GradientCheckConfig,
     _store: &Store,
-    _out: &mut dyn Write,
+    _out: &mut Output<'_>,
 ) -> Result<Done, TrainError> {
     Ok(Done::Finished)
 }
@@ -49,21 +45,19 @@ pub(crate) fn report_search(
     search: &SearchConfig,
     _store: &Store,
     found: &[Vec<Round>],
-    out: &mut dyn Write,
+    out: &mut Output<'_>,
 ) -> Result<Done, TrainError> {
     for rounds in found {
         for round in rounds {
             let ranked = crate::search::ranked(&round.accuracies());
-            say(
-                out,
-                &format!("{:?} {:?}\n", search.ranges.keys(), round.ranges),
-            );
+            out.say(&format!("{:?} {:?}\n", search.ranges.keys(), round.ranges));
             for &at in ranked.iter().take(5) {
                 let trial = &round.trials[at];
-                say(
-                    out,
-                    &format!("  {at} {:?} {:?}\n", trial.values, trial.validation()),
-                );
+                out.say(&format!(
+                    "  {at} {:?} {:?}\n",
+                    trial.values,
+                    trial.validation()
+                ));
             }
         }
     }

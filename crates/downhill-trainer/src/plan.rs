@@ -19,7 +19,7 @@ use crate::overrides::{Overrides, without_experiment_keys};
 use crate::published::published;
 use crate::{Backend, TrainError};
 
-const DEFAULT_SEEDS: u64 = 8;
+pub(crate) const DEFAULT_SEEDS: u64 = 8;
 
 /// More updates than any machine makes in a lifetime.
 const MOST_UPDATES: u64 = 1_000_000_000_000;

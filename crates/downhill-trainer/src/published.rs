@@ -9,16 +9,16 @@ use crate::TrainError;
 use crate::layers::Layers;
 
 /// `[published]` of a config file.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct PublishedConfig {
+pub(crate) struct PublishedConfig {
     source: String,
     #[serde(default)]
     methods: BTreeMap<String, Figures>,
 }
 
 /// The figures of a method, of which some may not have been published.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Figures {
     train_accuracy: Option<f64>,

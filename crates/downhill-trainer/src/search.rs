@@ -10,7 +10,7 @@ use crate::TrainError;
 use crate::layers::Layers;
 
 /// `[search]` of a config file.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchConfig {
     /// Trials of each round.
@@ -35,7 +35,7 @@ fn ten() -> usize {
 }
 
 /// Numbers greater than 0, both ends included.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Range {
     /// The least.

@@ -14,6 +14,7 @@ use crate::arguments::{Backend, TrainArguments};
 use crate::experiment_file::ExperimentFile;
 use crate::kind::Kind;
 use crate::other_kinds::{check_gradients, descend, report_search};
+use crate::output::Output;
 use crate::plan::Plan;
 use crate::plan_text::{config_toml, dry_run};
 use crate::progress::Progress;
@@ -22,7 +23,7 @@ use crate::search::SearchConfig;
 use crate::searching;
 use crate::store::Store;
 use crate::workers::{Workshop, diverged};
-use crate::{TrainError, device};
+use crate::{TrainError, device, estimate, exports};
 
 /// How a command ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,16 +57,17 @@ impl Done {
 /// A config, data, backend or file that cannot be used. Finished runs are kept.
 pub fn train(
     arguments: &TrainArguments,
-    out: &mut dyn Write,
+    out: &mut (dyn Write + Send),
     stop: &AtomicBool,
 ) -> Result<Done, TrainError> {
+    let out = &mut Output::new(out, arguments.output.json);
     let file = ExperimentFile::find(&arguments.config)?;
     let plan = Plan::resolve(&file, arguments)?;
     let store = Store::new(&arguments.runs_dir);
     match &plan.kind {
         Kind::Training | Kind::Search(_) => {}
         Kind::Valley(_) | Kind::GradientCheck(_) if arguments.dry_run => {
-            say(out, &dry_run(&plan));
+            out.say(&dry_run(&plan));
             return Ok(Done::Finished);
         }
         Kind::Valley(valley) => return descend(arguments, &plan, valley, &store, out),
@@ -77,7 +79,8 @@ pub fn train(
     };
     plan.check_data(&data)?;
     if arguments.dry_run {
-        say(out, &dry_run(&plan));
+        out.say(&dry_run(&plan));
+        out.say(&estimate::text(&plan, arguments, &data)?);
         return Ok(Done::Finished);
     }
     let laboratory = Laboratory {
@@ -104,7 +107,7 @@ struct Laboratory<'a> {
 
 impl Laboratory<'_> {
     /// Trains all methods with all seeds and reports.
-    fn compare(&self, out: &mut dyn Write) -> Result<Done, TrainError> {
+    fn compare(&self, out: &mut Output<'_>) -> Result<Done, TrainError> {
         let all = runs(self.plan, self.data);
         if !self.train_all(&all, out)? {
             return Ok(Done::Interrupted);
@@ -113,7 +116,7 @@ impl Laboratory<'_> {
     }
 
     /// Searches and reports.
-    fn search(&self, search: &SearchConfig, out: &mut dyn Write) -> Result<Done, TrainError> {
+    fn search(&self, search: &SearchConfig, out: &mut Output<'_>) -> Result<Done, TrainError> {
         let mut train = |runs: &[RunPlan<'_>]| match self.train_all(runs, out)? {
             true => Ok(Some(records(runs, self.store)?)),
             false => Ok(None),
@@ -126,7 +129,7 @@ impl Laboratory<'_> {
     }
 
     /// Trains those that are missing and says so; `false` where the user stopped it.
-    fn train_all(&self, all: &[RunPlan<'_>], out: &mut dyn Write) -> Result<bool, TrainError> {
+    fn train_all(&self, all: &[RunPlan<'_>], out: &mut Output<'_>) -> Result<bool, TrainError> {
         let Self {
             arguments,
             plan,
@@ -135,25 +138,32 @@ impl Laboratory<'_> {
             stop,
         } = *self;
         let missing = missing(all, store, arguments.again)?;
+        if arguments.output.save_weights && !arguments.again {
+            exports::check_weights(all, store)?;
+        }
+        exports::tell_finished(all, &missing, store, out)?;
         if missing.is_empty() {
-            let text = format!(
+            out.say(&format!(
                 "nothing to train: all {} runs are there (--again trains them anew)\n",
                 all.len()
-            );
-            say(out, &text);
+            ));
             return Ok(true);
         }
         let start = Instant::now();
-        let finished = train_missing(arguments, plan, data, store, &missing, stop)?;
+        let finished = train_missing(arguments, plan, data, store, &missing, stop, out)?;
         let seconds = start.elapsed().as_secs_f64();
-        let text = format!(
+        out.say(&format!(
             "{finished} of {} runs trained in {seconds:.1} s\n",
             missing.len()
-        );
-        say(out, &text);
+        ));
         if finished < missing.len() {
-            let text = stopped(arguments.again, all.len(), missing.len(), finished);
-            say(out, &text);
+            out.say(&stopped(
+                arguments.again,
+                all.len(),
+                missing.len(),
+                finished,
+            ));
+            out.object(&exports::stopped_json(all.len(), missing.len(), finished));
         }
         Ok(finished == missing.len())
     }
@@ -166,25 +176,29 @@ fn train_missing(
     store: &Store,
     missing: &[RunPlan<'_>],
     stop: &AtomicBool,
+    out: &mut Output<'_>,
 ) -> Result<usize, TrainError> {
     let device = device::open(plan.backend)?;
     let updates = missing.iter().map(|run| run.method.config.training.updates);
     let progress = match arguments.quiet {
         true => Progress::silent(),
-        false => Progress::new(updates.sum()),
+        false => Progress::new(missing.len(), updates.sum()),
     };
-    let workshop = Workshop {
-        backend: plan.backend,
-        device: &device,
-        data,
-        store,
-        progress: &progress,
-        stop,
-        workers: workers(arguments, plan.backend),
-        ensemble: plan.ensemble,
-        again: arguments.again,
-    };
-    workshop.train(missing)
+    exports::telling(progress, out, |progress| {
+        let workshop = Workshop {
+            backend: plan.backend,
+            device: &device,
+            data,
+            store,
+            progress,
+            stop,
+            workers: workers(arguments, plan.backend),
+            ensemble: plan.ensemble,
+            again: arguments.again,
+            save_weights: arguments.output.save_weights,
+        };
+        workshop.train(missing)
+    })
 }
 
 /// What is there after the user stopped the command.
@@ -205,7 +219,7 @@ fn report(
     plan: &Plan,
     store: &Store,
     runs: &[RunPlan<'_>],
-    out: &mut dyn Write,
+    out: &mut Output<'_>,
 ) -> Result<Done, TrainError> {
     let records = records(runs, store)?;
     let name = report_name(plan, &records);
@@ -214,9 +228,9 @@ fn report(
         .count();
     let experiment = experiment(arguments, plan, store, &records);
 
-    say(out, &format!("\n{}\n", text_table(&experiment)));
+    out.say(&format!("\n{}\n", text_table(&experiment)));
     for finding in findings(&experiment) {
-        say(out, &format!("- {finding}\n"));
+        out.say(&format!("- {finding}\n"));
     }
     let page = format!("{name}.html");
     store.write_report(
@@ -225,10 +239,8 @@ fn report(
     )?;
     store.write_report(&format!("{name}-loss.svg"), &loss_figure(&experiment))?;
     store.write_report(&page, &render_html(&experiment))?;
-    say(
-        out,
-        &format!("\nreport: {}\n", store.report(&page).display()),
-    );
+    out.say(&format!("\nreport: {}\n", store.report(&page).display()));
+    exports::write(arguments, &experiment, store, &name, out)?;
     Ok(match diverged {
         0 => Done::Finished,
         runs => Done::Diverged { runs },
@@ -344,7 +356,7 @@ fn quoted(word: &str) -> String {
 }
 
 /// One network per core; a GPU takes one after the other.
-fn workers(arguments: &TrainArguments, backend: Backend) -> usize {
+pub(crate) fn workers(arguments: &TrainArguments, backend: Backend) -> usize {
     let default = match backend {
         Backend::Flex | Backend::Ndarray => {
             std::thread::available_parallelism().map_or(1, usize::from)
@@ -354,9 +366,4 @@ fn workers(arguments: &TrainArguments, backend: Backend) -> usize {
     arguments
         .workers
         .map_or(default, |workers| workers as usize)
-}
-
-/// A reader that is gone is no reason to fail.
-pub(crate) fn say(out: &mut dyn Write, text: &str) {
-    let _ = out.write_all(text.as_bytes());
 }

@@ -4,7 +4,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use downhill::DescentConfig;
 use downhill_data::{Batches, DataError, Purpose, Stream};
-use downhill_model::{Mlp, loss};
+use downhill_model::{Network, loss};
 use downhill_report::record::{Evaluation, Line, Outcome, RunEnd};
 
 use crate::TrainError;
@@ -26,8 +26,8 @@ pub struct Training<'a> {
     pub test: &'a DeviceSet,
     /// The images held out to choose by.
     pub validation: Option<&'a DeviceSet>,
-    /// Pixels of an image.
-    pub image_size: usize,
+    /// Height and width of an image in pixels.
+    pub image: [usize; 2],
     /// Where it is computed, without autodiff.
     pub device: &'a Device,
 }
@@ -53,6 +53,15 @@ pub trait Observer {
 
     /// An update was made. The run is given up where this says `false`.
     fn updated(&mut self) -> bool;
+
+    /// All updates were made; this is the network that was evaluated last.
+    ///
+    /// # Errors
+    ///
+    /// End the run.
+    fn trained(&mut self, _network: &Network) -> Result<(), TrainError> {
+        Ok(())
+    }
 }
 
 impl Training<'_> {
@@ -71,9 +80,9 @@ impl Training<'_> {
         let mut batches = self.batches()?;
         let updates_per_epoch = batches.updates_per_epoch();
         let mut weights = Stream::new(self.seed, Purpose::InitialWeights, 0);
-        let mut model = Mlp::new(
+        let mut model = Network::new(
             model,
-            self.image_size,
+            self.image,
             CLASSES,
             &self.device.clone().autodiff(),
             &mut || weights.normal(),
@@ -125,6 +134,9 @@ impl Training<'_> {
                     return Ok(Some(end(Outcome::Diverged { update }, update)));
                 }
                 observer.evaluated(&evaluation)?;
+                if update == training.updates {
+                    observer.trained(&network)?;
+                }
             }
         }
         Ok(Some(end(Outcome::Finished, training.updates)))
@@ -136,7 +148,7 @@ impl Training<'_> {
         Batches::new(order, self.seed, training.batch, self.train.len())
     }
 
-    fn evaluate(&self, model: &Mlp, epoch: Option<u64>, updates: u64) -> Evaluation {
+    fn evaluate(&self, model: &Network, epoch: Option<u64>, updates: u64) -> Evaluation {
         let model = burn::module::Module::valid(model);
         Evaluation {
             epoch,
@@ -148,7 +160,7 @@ impl Training<'_> {
     }
 
     /// Loss and penalty of a batch in evaluation mode, `[1]`.
-    fn batch_loss(&self, model: &Mlp, rows: &[usize]) -> Tensor<1> {
+    fn batch_loss(&self, model: &Network, rows: &[usize]) -> Tensor<1> {
         let model = burn::module::Module::valid(model);
         let (images, targets) = self.train.batch(rows);
         let loss = loss::cross_entropy(model.evaluate(images), targets);

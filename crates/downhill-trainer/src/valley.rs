@@ -10,7 +10,7 @@ use crate::layers::Layers;
 use crate::{Backend, TrainError};
 
 /// `[valley]` of a config file: the function `a x^2 + b y^2`, and where and how long it is descended.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ValleyConfig {
     /// `a` and `b`.

@@ -8,17 +8,18 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use downhill_data::ImagePair;
+use downhill_model::{Ensemble, Network};
 use downhill_report::record::{Evaluation, Line, Outcome, RunEnd};
 
 use crate::arguments::Backend;
 use crate::ensemble_training::{EnsembleObserver, EnsembleTraining};
 use crate::ensembles::together;
-use crate::progress::Progress;
+use crate::progress::{Progress, RunProgress};
 use crate::runs::RunPlan;
 use crate::shared_images::SharedImages;
 use crate::store::{RecordWriter, Store, Timing};
 use crate::training::{Observer, Training};
-use crate::{TrainError, device};
+use crate::{TrainError, device, weights};
 
 /// What all runs of a command share.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub struct Workshop<'a> {
     pub ensemble: usize,
     /// Whether runs that are finished are trained once more.
     pub again: bool,
+    /// Whether trained networks are kept.
+    pub save_weights: bool,
 }
 
 impl Workshop<'_> {
@@ -116,13 +119,7 @@ impl Workshop<'_> {
             return Ok(true);
         };
         let images = images.of_run(&config.data, run.header.seed)?;
-        let mut recorder = Recorder {
-            workshop: self,
-            run,
-            writer,
-            failed,
-            updates: 0,
-        };
+        let mut recorder = Recorder::new(self, run, writer, failed);
         recorder.writer.write(&Line::Run(run.header.clone()))?;
         let training = Training {
             config,
@@ -130,7 +127,7 @@ impl Workshop<'_> {
             train: &images.train,
             test: &images.test,
             validation: images.validation.as_ref(),
-            image_size: self.data.train.image_size(),
+            image: [self.data.train.rows(), self.data.train.columns()],
             device: self.device,
         };
         let Some(end) = training.run(&mut recorder)? else {
@@ -158,13 +155,7 @@ impl Workshop<'_> {
                 finished += 1;
                 continue;
             };
-            let mut recorder = Recorder {
-                workshop: self,
-                run,
-                writer,
-                failed,
-                updates: 0,
-            };
+            let mut recorder = Recorder::new(self, run, writer, failed);
             recorder.writer.write(&Line::Run(run.header.clone()))?;
             recorders.push(Some(recorder));
             chosen.push((config, run.header.seed));
@@ -204,7 +195,7 @@ struct Recorder<'a> {
     run: &'a RunPlan<'a>,
     writer: RecordWriter,
     failed: &'a AtomicBool,
-    updates: u64,
+    progress: RunProgress<'a>,
 }
 
 impl Observer for Recorder<'_> {
@@ -214,38 +205,66 @@ impl Observer for Recorder<'_> {
 
     fn evaluated(&mut self, evaluation: &Evaluation) -> Result<(), TrainError> {
         self.writer.write(&Line::Evaluation(*evaluation))?;
-        let updates = self.run.method.config.training.updates;
-        (self.workshop.progress).evaluated(&self.run.header, updates, evaluation);
+        self.progress.evaluated(evaluation);
         Ok(())
     }
 
+    fn trained(&mut self, network: &Network) -> Result<(), TrainError> {
+        if !self.workshop.save_weights {
+            return Ok(());
+        }
+        let config = &self.run.method.config;
+        let bytes = weights::encode(
+            &self.run.header,
+            config,
+            network,
+            self.workshop.data.train.image_size(),
+        )?;
+        self.writer.keep_weights(&bytes)
+    }
+
     fn updated(&mut self) -> bool {
-        self.updates += 1;
-        self.workshop.progress.updated();
+        self.progress.updated();
         !self.workshop.stopped() && !self.failed.load(Ordering::Relaxed)
     }
 }
 
 /// The threads of a worker. Small networks use one of them, and what a run computes does not depend
 /// on how many there are: a sum is never split.
-fn pool(threads: usize) -> Result<rayon::ThreadPool, TrainError> {
+pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool, TrainError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     pool.map_err(|error| TrainError::Backend(format!("a worker's threads do not start: {error}")))
 }
 
-impl Recorder<'_> {
+impl<'a> Recorder<'a> {
+    fn new(
+        workshop: &'a Workshop<'a>,
+        run: &'a RunPlan<'a>,
+        writer: RecordWriter,
+        failed: &'a AtomicBool,
+    ) -> Self {
+        let updates = run.method.config.training.updates;
+        Self {
+            workshop,
+            run,
+            writer,
+            failed,
+            progress: workshop.progress.begin(&run.header, updates),
+        }
+    }
+
     /// Completes the record, after so many seconds of an ensemble of so many.
     fn end(mut self, end: RunEnd, seconds: f64, members: usize) -> Result<(), TrainError> {
         let workshop = self.workshop;
-        let left = self.run.method.config.training.updates - self.updates;
-        workshop.progress.ended(&self.run.header, left, &end);
-        self.writer.write(&Line::End(end))?;
+        self.writer.write(&Line::End(end.clone()))?;
         self.writer.finish(&Timing {
             seconds: seconds / members as f64,
             device: device::describe(workshop.backend, workshop.device),
             workers: workshop.workers,
             members,
-        })
+        })?;
+        self.progress.ended(end);
+        Ok(())
     }
 }
 
@@ -271,6 +290,19 @@ impl EnsembleObserver for EnsembleRecorder<'_> {
             Some(recorder) => recorder.end(end.clone(), seconds, self.members),
             None => Ok(()),
         }
+    }
+
+    fn trained(&mut self, networks: &Ensemble) -> Result<(), TrainError> {
+        let recorders = self.recorders.iter_mut().flatten();
+        if !(recorders.into_iter()).any(|recorder| recorder.workshop.save_weights) {
+            return Ok(());
+        }
+        for (recorder, network) in self.recorders.iter_mut().zip(networks.members()) {
+            if let Some(recorder) = recorder {
+                recorder.trained(&Network::Mlp(network))?;
+            }
+        }
+        Ok(())
     }
 
     fn updated(&mut self) -> bool {

@@ -80,7 +80,7 @@ fn evaluate(workload: &Workload, times: u64) -> Result<(), Failure> {
         train: &on_device(&train),
         test: &on_device(&test),
         validation: None,
-        image_size: train.image_size(),
+        image: [train.rows(), train.columns()],
         device: &device,
     };
     run.run(&mut Nobody)?;
