@@ -243,6 +243,7 @@ fn only_hidden_layers_are_dropped_out() {
         dropout: DropoutConfig {
             probability: 0.25,
             kind: DropoutKind::Inverted,
+            ..DropoutConfig::default()
         },
         ..MlpConfig::default()
     };

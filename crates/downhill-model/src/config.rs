@@ -31,6 +31,11 @@ pub struct MlpConfig {
     /// The lambda of the penalty `lambda / 2 * sum(w^2)` that is added to the loss: over the
     /// weights of all layers, not over biases nor batch normalization. At least 0.
     pub weight_decay: f64,
+    /// The lambda of the penalty `lambda * sum(|w|)`, over the same weights. At least 0.
+    pub l1_decay: f64,
+    /// After each update the weights that reach a hidden unit are made to have this length at most;
+    /// 0 leaves them as they are. Not together with convolutions.
+    pub max_norm: f64,
 }
 
 impl Default for MlpConfig {
@@ -44,6 +49,8 @@ impl Default for MlpConfig {
             batch_norm: BatchNormConvention::None,
             dropout: DropoutConfig::default(),
             weight_decay: 0.0,
+            l1_decay: 0.0,
+            max_norm: 0.0,
         }
     }
 }
@@ -75,9 +82,22 @@ impl MlpConfig {
             let must = "be finite and at least 0";
             return Err(InvalidModel::new("initialization.std", must, &std));
         }
-        if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
-            let must = "be finite and at least 0";
-            return Err(InvalidModel::new("weight_decay", must, &self.weight_decay));
+        for (key, value) in [
+            ("weight_decay", self.weight_decay),
+            ("l1_decay", self.l1_decay),
+            ("max_norm", self.max_norm),
+        ] {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(InvalidModel::new(key, "be finite and at least 0", &value));
+            }
+        }
+        for (key, value) in [
+            ("max_norm", self.max_norm),
+            ("dropout.input_probability", self.dropout.input_probability),
+        ] {
+            if !self.convolutions.is_empty() && value != 0.0 {
+                return Err(InvalidModel::new(key, "be 0 beside convolutions", &value));
+            }
         }
         self.dropout.check()
     }

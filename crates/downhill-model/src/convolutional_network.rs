@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use crate::convolution::sizes;
+use crate::mlp::penalty;
 use crate::{ConvolutionLayer, InvalidModel, KeepMask, Mlp, MlpConfig};
 
 /// A convolutional network: convolutions with max pooling, and a multilayer perceptron on what they
@@ -107,17 +108,16 @@ impl ConvolutionalNetwork {
         all
     }
 
-    /// The penalty `weight_decay / 2 * sum(w^2)` over the weights of all layers, `[1]`, to be added
-    /// to the loss; nothing where there is no weight decay.
+    /// The penalty over the weights of all layers, `[1]`, to be added to the loss, as
+    /// [`Mlp::penalty`]; nothing where there is no decay.
     pub fn penalty(&self) -> Option<Tensor<1>> {
-        let head = self.head.penalty()?;
-        let squares = self.convolutions.iter();
-        let squares = squares.map(|layer| layer.weight.val().square().sum());
-        let own = squares.reduce(|sum, next| sum + next);
-        Some(match own {
-            Some(own) => head + own.mul_scalar(0.5 * self.head.weight_decay),
-            None => head,
-        })
+        let weights = self.convolutions.iter();
+        let weights = weights.map(|layer| layer.weight.val());
+        let own = penalty(weights, self.head.weight_decay, self.head.l1_decay);
+        match (self.head.penalty(), own) {
+            (Some(head), Some(own)) => Some(head + own),
+            (head, own) => head.or(own),
+        }
     }
 
     /// What the convolutions make of `[batch, height * width]`, flattened.

@@ -40,6 +40,7 @@ mod ensemble;
 mod fused;
 mod initialization;
 pub mod loss;
+mod max_norm;
 mod mlp;
 mod network;
 mod pixel_scale;

@@ -94,6 +94,15 @@ impl Network {
         of_each!(self, network => network.penalty())
     }
 
+    /// The network with its weights bounded, as [`Mlp::bounded`]; those of convolutions never are.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        match self {
+            Self::Mlp(mlp) => Self::Mlp(mlp.bounded()),
+            network => network,
+        }
+    }
+
     /// The perceptron, where it is nothing else: for what is faster on that.
     pub fn as_mlp(&self) -> Option<&Mlp> {
         match self {

@@ -65,12 +65,18 @@ pub trait EnsembleObserver {
 
 /// What runs of one ensemble have in common: the settings without the learning rate, where it may
 /// differ. Nothing where a run can't be in an ensemble: with images of its own, more to record than
-/// evaluations, or an optimizer that would mix its members.
+/// evaluations, a network that no ensemble
+/// is made of, or an optimizer that would mix its members.
 pub(crate) fn common_settings(config: &TrainingConfig) -> Option<TrainingConfig> {
     let TrainingConfig { data, training, .. } = config;
     let own_images = data.subset == Subset::Random || data.validation_images > 0;
     let recorded = training.record_losses != RecordLosses::No || training.record_activations;
-    if own_images || recorded {
+    let model = &config.model;
+    let unsupported = !model.convolutions.is_empty()
+        || model.dropout.input_probability > 0.0
+        || model.l1_decay > 0.0
+        || model.max_norm > 0.0;
+    if own_images || recorded || unsupported {
         return None;
     }
     let members = |factors: [f64; 2]| {

@@ -21,6 +21,7 @@ pub mod experiment_file;
 mod exports;
 mod gradient_check;
 mod grid;
+mod histogram;
 mod kind;
 mod known_keys;
 mod layers;

@@ -268,7 +268,11 @@ impl MethodPlan {
                 return Err(self.layers.blame(key, &message));
             }
         }
-        let parameters = self.parameters(data.train.image_size());
+        let image = [data.train.rows(), data.train.columns()];
+        self.config.model.check_for(image).map_err(|error| {
+            (self.layers).blame(&format!("model.{}", error.key()), &format!("model.{error}"))
+        })?;
+        let parameters = self.parameters(image);
         if parameters.is_none_or(|parameters| parameters > MOST_PARAMETERS) {
             let message =
                 format!("model.hidden must give a network of at most {MOST_PARAMETERS} parameters");
@@ -294,9 +298,21 @@ impl MethodPlan {
     }
 
     /// Weights and biases of the network, unless they are too many to count.
-    fn parameters(&self, pixels: usize) -> Option<usize> {
-        let mut inputs = pixels;
-        let mut sum = 0_usize;
+    fn parameters(&self, image: [usize; 2]) -> Option<usize> {
+        let [mut height, mut width] = image;
+        let (mut channels, mut sum) = (1_usize, 0_usize);
+        for convolution in &self.config.model.convolutions {
+            let kernel = convolution.kernel.checked_pow(2)?.checked_mul(channels)?;
+            let layer = kernel.checked_add(1)?.checked_mul(convolution.channels)?;
+            sum = sum.checked_add(layer)?;
+            channels = convolution.channels;
+            let side = |side: usize| {
+                let padded = side.checked_add(2 * convolution.padding + 1)?;
+                Some(padded.checked_sub(convolution.kernel)? / convolution.pool)
+            };
+            (height, width) = (side(height)?, side(width)?);
+        }
+        let mut inputs = channels.checked_mul(height * width)?;
         for &units in self.config.model.hidden.iter().chain([&CLASSES]) {
             let layer = inputs.checked_add(1)?.checked_mul(units)?;
             sum = sum.checked_add(layer)?;

@@ -5,13 +5,17 @@ use burn::tensor::{Device, Tensor};
 use downhill::DescentConfig;
 use downhill_data::{Batches, DataError, Purpose, Stream};
 use downhill_model::{Network, loss};
-use downhill_report::record::{Evaluation, Line, Outcome, RunEnd};
+use downhill_report::record::{Activations, Evaluation, Line, Outcome, RunEnd};
 
 use crate::TrainError;
 use crate::config::TrainingConfig;
 use crate::device_data::{CLASSES, DeviceSet};
 use crate::evaluation::score;
+use crate::histogram::histogram;
 use crate::losses::{Losses, Recorded};
+
+/// Images for which it is recorded what the hidden units do.
+const SEEN_IMAGES: usize = 1000;
 
 /// What a run is made of.
 #[derive(Clone, Debug)]
@@ -93,6 +97,9 @@ impl Training<'_> {
             .map_err(|error| TrainError::Config(error.to_string()))?;
 
         observer.evaluated(&self.evaluate(&model, None, 0))?;
+        if training.record_activations {
+            observer.seen(&Line::Activations(self.activations(&model, 0)))?;
+        }
         let mut losses = Losses::default();
         let mut recorded = Recorded::new(training.record_losses);
         for update in 1..=training.updates {
@@ -107,6 +114,7 @@ impl Training<'_> {
             let outcome;
             (model, outcome) = descent.step(model, gradients);
             debug_assert_eq!(outcome, downhill::Outcome::Stepped);
+            model = model.bounded();
 
             recorded.after_update(|| self.batch_loss(&model, &rows));
 
@@ -134,6 +142,9 @@ impl Training<'_> {
                     return Ok(Some(end(Outcome::Diverged { update }, update)));
                 }
                 observer.evaluated(&evaluation)?;
+                if update == training.updates && training.record_activations {
+                    observer.seen(&Line::Activations(self.activations(&network, update)))?;
+                }
                 if update == training.updates {
                     observer.trained(&network)?;
                 }
@@ -156,6 +167,22 @@ impl Training<'_> {
             train: score(&model, self.train),
             test: score(&model, self.test),
             validation: self.validation.map(|images| score(&model, images)),
+        }
+    }
+
+    /// What the hidden units do for the first training images.
+    fn activations(&self, model: &Network, updates: u64) -> Activations {
+        let images = self.train.len().min(SEEN_IMAGES);
+        let (images, ..) = self.train.part(0..images);
+        let model = burn::module::Module::valid(model);
+        let layers = model.activations(images);
+        let activation = self.config.model.activation;
+        Activations {
+            updates,
+            layers: layers
+                .into_iter()
+                .map(|layer| histogram(activation, layer))
+                .collect(),
         }
     }
 

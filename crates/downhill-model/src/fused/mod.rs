@@ -22,6 +22,7 @@ mod evaluation;
 mod fetch;
 mod first_layer;
 mod images;
+mod input_dropout;
 mod math;
 mod memory;
 mod network;
@@ -45,6 +46,7 @@ pub use images::SparseImages;
 use crate::{KeepMask, Mlp};
 use evaluation::{AT_ONCE, Evaluate};
 use images::Pixels;
+use input_dropout::Kept;
 use memory::with_workspace;
 use network::Batch;
 use parameters::Parameters;
@@ -57,7 +59,8 @@ impl Mlp {
     /// once, forward and backward, and autodiff sees a single operation.
     ///
     /// Nothing where it cannot be had so: where the network is not on the flex backend with autodiff,
-    /// its numbers are not `f32`, or its parameters do not lie row by row; then nothing has been done.
+    /// its numbers are not `f32`, or its parameters do not lie row by row, or where it drops pixels of
+    /// images whose mean is not 0; then nothing has been done.
     ///
     /// # Panics
     ///
@@ -69,15 +72,25 @@ impl Mlp {
         rows: &[usize],
         keep_mask: &mut KeepMask<'_>,
     ) -> Option<Tensor<1>> {
+        if !input_dropout::is_possible(&self.dropout, images.scale()) {
+            return None;
+        }
         let parameters = Parameters::tracked(self)?;
         let network = parameters.network(self);
-        let pixels: Vec<Pixels<'_>> = rows.iter().map(|&row| images.pixels(row)).collect();
+        let mut pixels: Vec<Pixels<'_>> = rows.iter().map(|&row| images.pixels(row)).collect();
+        let kept;
+        if self.dropout.input_probability > 0.0 {
+            let keep = 1.0 - self.dropout.input_probability;
+            let mask = keep_mask(rows.len() * images.size(), keep);
+            kept = Kept::of(&pixels, images.size(), &mask);
+            pixels = kept.images();
+        }
         let labels: Vec<u8> = rows.iter().map(|&row| images.labels()[row]).collect();
         let batch = Batch {
             images: &pixels,
             labels: &labels,
             size: images.size(),
-            scale: images.scale(),
+            scale: input_dropout::in_training(&self.dropout, images.scale()),
         };
         network.check(batch);
         if network.layers.iter().any(|layer| layer.norm.is_some()) {
@@ -113,6 +126,10 @@ impl Mlp {
     ///
     /// Images of another size than the network's, rows or labels that are not there.
     pub fn sparse_score(&self, images: &SparseImages, rows: Range<usize>) -> Option<(f64, usize)> {
+        if !input_dropout::is_possible(&self.dropout, images.scale()) {
+            return None;
+        }
+        let scale = input_dropout::in_evaluation(&self.dropout, images.scale());
         let parameters = Parameters::untracked(self)?;
         let network = parameters.network(self);
         let mut pixels: Vec<Pixels<'_>> = Vec::with_capacity(AT_ONCE);
@@ -125,7 +142,7 @@ impl Mlp {
                     images: &pixels,
                     labels: &images.labels()[rows],
                     size: images.size(),
-                    scale: images.scale(),
+                    scale,
                 };
                 network.check(batch);
                 each(batch);

@@ -16,6 +16,7 @@ pub(super) struct Network<'a> {
     pub(super) activation: Activation,
     pub(super) dropout: DropoutConfig,
     pub(super) weight_decay: f64,
+    pub(super) l1_decay: f64,
 }
 
 /// A linear layer, with its normalization.
@@ -141,16 +142,24 @@ impl Network<'_> {
         self.dropout.probability > 0.0
     }
 
-    /// `weight_decay / 2 * sum(w^2)` over all weights.
+    /// `weight_decay / 2 * sum(w^2) + l1_decay * sum(|w|)` over all weights.
     pub(super) fn penalty<S: Simd>(&self, simd: S) -> f64 {
-        if self.weight_decay == 0.0 {
-            return 0.0;
-        }
         let squares = |layer: &Layer<'_>| {
             let weight = layer.weight;
             f64::from(simd.vectorize(|| math::dot(weight, weight)))
         };
-        0.5 * self.weight_decay * self.layers.iter().map(squares).sum::<f64>()
+        let sizes = |layer: &Layer<'_>| {
+            let weight = layer.weight;
+            f64::from(simd.vectorize(|| math::sum_of_sizes(weight)))
+        };
+        let mut penalty = 0.0;
+        if self.weight_decay != 0.0 {
+            penalty += 0.5 * self.weight_decay * self.layers.iter().map(squares).sum::<f64>();
+        }
+        if self.l1_decay != 0.0 {
+            penalty += self.l1_decay * self.layers.iter().map(sizes).sum::<f64>();
+        }
+        penalty
     }
 }
 

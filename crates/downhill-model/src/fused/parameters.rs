@@ -58,12 +58,12 @@ impl Parameters {
 
     /// The network that they make.
     pub(super) fn network(&self, mlp: &Mlp) -> Network<'_> {
-        let (activation, dropout, weight_decay) = mlp.settings();
         Network {
             layers: self.0.iter().map(LayerParameters::layer).collect(),
-            activation,
-            dropout,
-            weight_decay,
+            activation: mlp.activation,
+            dropout: mlp.dropout,
+            weight_decay: mlp.weight_decay,
+            l1_decay: mlp.l1_decay,
         }
     }
 

@@ -279,6 +279,56 @@ fn pixels_that_are_turned_into_others() {
 }
 
 #[test]
+fn dropped_pixels_and_both_penalties() {
+    for kind in [DropoutKind::Classic, DropoutKind::Inverted] {
+        for (probability, deviation) in [(0.0, 1.0), (0.5, 1.0), (0.3, 0.25)] {
+            let config = MlpConfig {
+                hidden: vec![21, 5],
+                dropout: DropoutConfig {
+                    probability,
+                    input_probability: 0.2,
+                    kind,
+                },
+                weight_decay: 0.1,
+                l1_decay: 0.01,
+                ..MlpConfig::default()
+            };
+            let mean = 0.0;
+            let images = images(43, 37, 10).scaled(PixelScale { mean, deviation });
+            compare_on("dropped pixels", &config, &images, 10, 20);
+        }
+    }
+    let config = MlpConfig {
+        l1_decay: 0.01,
+        ..MlpConfig::default()
+    };
+    compare("l1 alone", &config, 37, 10, 20);
+}
+
+#[test]
+fn a_dropped_pixel_of_shifted_images_is_not_fused() {
+    let config = MlpConfig {
+        dropout: DropoutConfig {
+            input_probability: 0.2,
+            ..DropoutConfig::default()
+        },
+        ..MlpConfig::default()
+    };
+    let shifted = images(3, 9, 2).scaled(PixelScale {
+        mean: 0.1,
+        deviation: 1.0,
+    });
+    let mut network = network(&config, 9, 2);
+    let mut asked = false;
+    let loss = network.sparse_loss(&shifted, &[0, 1], &mut |length, _| {
+        asked = true;
+        vec![1.0; length]
+    });
+    assert!(loss.is_none() && !asked);
+    assert!(network.sparse_score(&shifted, 0..3).is_none());
+}
+
+#[test]
 fn large_layers_on_two_threads() {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(2)
@@ -333,7 +383,11 @@ fn all_regularizers_and_activations() {
                         hidden: vec![30, 20],
                         activation,
                         batch_norm,
-                        dropout: DropoutConfig { probability, kind },
+                        dropout: DropoutConfig {
+                            probability,
+                            kind,
+                            ..DropoutConfig::default()
+                        },
                         weight_decay,
                         initialization: Initialization::Xavier,
                     };

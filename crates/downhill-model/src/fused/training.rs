@@ -243,6 +243,16 @@ impl Network<'_> {
                 }
             });
         }
+        if self.l1_decay != 0.0 {
+            let decay = self.l1_decay as f32;
+            simd.vectorize(|| {
+                for (gradient, weight) in out.iter_mut().zip(layer.weight) {
+                    // As autodiff has it: none at 0.
+                    let slope = if *weight == 0.0 { 0.0 } else { decay };
+                    *gradient += slope.copysign(*weight);
+                }
+            });
+        }
         workspace.weight_gradients[number].lend(&tensor);
         gradients.weight = Some(tensor);
     }
