@@ -11,32 +11,41 @@
 //! are compared by paired differences. A diverged run counts as an accuracy of 0 %, the worst
 //! there is; it is shown and never dropped.
 
+mod chart;
 mod colors;
 mod curves;
 mod effect;
 mod experiment;
+mod figure;
 mod figures;
 mod findings;
 mod html;
+mod labels;
 mod limits;
 mod number_text;
+mod page;
 mod plot;
 pub mod record;
 pub mod record_lines;
 #[doc(hidden)]
 pub mod sample;
+mod smoothing;
 pub mod statistics;
 mod strips;
 mod summary;
 mod table;
 mod training_data;
+mod validation;
 
 pub use experiment::{
     Cell, Experiment, Grid, InvalidExperiment, Method, Published, PublishedFigure,
 };
+pub use figure::Picture;
+pub use figures::profiles::{Extras, Target};
 pub use figures::{accuracy_figure, loss_figure};
 pub use findings::findings;
-pub use html::render_html;
+pub use html::{pictures, render_html, render_html_with};
 pub use limits::limits;
+pub use page::About;
 pub use record_lines::{RecordError, RunRecord, encode, read_record};
 pub use table::{TABLE_WIDTH, text_table};

@@ -1,10 +1,14 @@
 //! Made-up experiments, for this crate's tests and its example. No network was trained for them.
 
+mod records;
+
 use crate::experiment::{Experiment, Method};
 use crate::record::{
     DataIdentity, Evaluation, Outcome, RECORD_FORMAT, RunEnd, RunHeader, Score, Versions,
 };
 use crate::record_lines::RunRecord;
+
+pub use records::{extras, grid, optimizers};
 
 /// A run whose evaluations are `(updates, train accuracy, test accuracy)`.
 #[must_use]
