@@ -5,7 +5,10 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use downhill_report::{Extras, Picture, pictures, render_html, render_html_with, sample};
+use downhill_report::{
+    Extras, Picture, comparison_pictures, pictures, render_comparison, render_html, render_html_with,
+    sample,
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let directory = std::env::args().nth(1).ok_or("give the directory to write to")?;
@@ -23,6 +26,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     write(directory, "batch-norm", &render_html(&experiment), &pictures(&experiment, &none))?;
     let experiment = sample::grid(8, 16, 30);
     write(directory, "large-grid", &render_html(&experiment), &pictures(&experiment, &none))?;
+
+    let valley = sample::valley();
+    write(directory, "valley", &valley.render_html(), &valley.pictures())?;
+    let check = sample::gradient_check();
+    write(directory, "gradient-check", &check.render_html(), &check.pictures())?;
+    let search = sample::search(8);
+    write(directory, "search", &search.render_html(), &search.pictures())?;
+
+    let mut both = [sample::curves(4, 8), sample::curves(4, 6)];
+    both[1].backend = "wgpu".into();
+    for run in both[1].methods.iter_mut().flat_map(|method| &mut method.runs) {
+        for evaluation in &mut run.evaluations {
+            evaluation.test.accuracy += 0.001 * (run.header.seed % 3) as f64;
+        }
+    }
+    write(directory, "comparison", &render_comparison(&both), &comparison_pictures(&both))?;
     Ok(())
 }
 

@@ -20,8 +20,12 @@ const SMALL_TEXT: f64 = 11.5;
 const LINE: f64 = 14.0;
 /// The most that names at the ends of lines take of a chart's width.
 const MOST_LABELS: f64 = 0.3;
+/// From the end of the axis to the names, with room for a marker.
+const BESIDE: f64 = 24.0;
+/// With more lines than this their bands are fainter.
+const MANY: usize = 4;
 /// With more points than this a line bears a few markers, not one for each.
-const MOST_MARKERS: usize = 24;
+const MOST_MARKERS: usize = 16;
 /// More points than this in a line do not show.
 pub(crate) const MOST_POINTS: usize = 240;
 
@@ -42,6 +46,17 @@ impl Axis {
         let (lower, upper) = ends(values).unwrap_or((0.0, 1.0));
         let (lower, upper) = if lower < upper { (lower, upper) } else { (lower - 0.5, upper + 0.5) };
         let lower = if lower > 0.0 && lower < 0.5 * upper { 0.0 } else { lower };
+        Self {
+            label: label.into(),
+            lower,
+            upper,
+            is_log: false,
+            is_share: false,
+        }
+    }
+
+    /// From one value to another.
+    pub(crate) fn exactly(label: &str, (lower, upper): (f64, f64)) -> Self {
         Self {
             label: label.into(),
             lower,
@@ -78,6 +93,14 @@ impl Axis {
         Self {
             is_share: true,
             ..Self::roomy(label, values)
+        }
+    }
+
+    /// Shares from one to another, shown as percent.
+    pub(crate) fn shares_exactly(label: &str, ends: (f64, f64)) -> Self {
+        Self {
+            is_share: true,
+            ..Self::exactly(label, ends)
         }
     }
 
@@ -137,7 +160,7 @@ impl Axis {
     }
 
     /// As many ticks as there is room for, one below the other.
-    fn vertical_ticks(&self, scale: &Scale) -> Vec<f64> {
+    pub(crate) fn vertical_ticks(&self, scale: &Scale) -> Vec<f64> {
         scale.ticks(((scale.length() / 26.0) as usize).clamp(2, 8))
     }
 
@@ -284,7 +307,7 @@ impl Chart {
         let names = self.series.iter().filter(|series| !series.points.is_empty());
         let widths = names.map(|series| text_width(&series.name, TEXT));
         let labels = if self.is_labelled {
-            widths.fold(0.0, f64::max).min(MOST_LABELS * width) + 22.0
+            widths.fold(0.0, f64::max).min(MOST_LABELS * width) + BESIDE + 8.0
         } else {
             14.0
         };
@@ -309,7 +332,7 @@ impl Chart {
             (self.axes(&frame))
             @for series in &self.series {
                 g class=(series.look.class()) {
-                    (band(&frame, series))
+                    (band(&frame, series, self.series.len() > MANY))
                     @for stray in &series.strays {
                         path class="line thin" d=(line(stray.iter().map(|at| frame.at(*at)))) {}
                     }
@@ -372,7 +395,7 @@ impl Chart {
     /// The names of the lines, moved apart, each led to by a dotted line where it is not beside
     /// its end.
     fn labels(&self, frame: &Frame) -> Markup {
-        let width = self.size.0 - frame.right - 18.0;
+        let width = self.size.0 - frame.right - BESIDE - 6.0;
         let room = frame.bottom + 10.0 - (frame.top - 4.0);
         let named: Vec<(&Series, (f64, f64))> = (self.series.iter())
             .filter_map(|series| {
@@ -392,13 +415,14 @@ impl Chart {
             .map(|((_, at), text)| (at.1, LINE * text.len() as f64))
             .collect();
         let middles = apart(&wanted, frame.top - 4.0, frame.bottom + 10.0);
-        let x = frame.right + 12.0;
+        let x = frame.right + BESIDE;
         html! {
             @for (((series, end), text), middle) in named.iter().zip(&texts).zip(&middles) {
-                @if (middle - end.1).abs() > 5.0 || end.0 < frame.right - 5.0 {
-                    g class=(series.look.class()) {
-                        path class="leader" d=(line([(end.0 + 4.0, end.1), (x - 2.0, *middle)])) {}
+                g class=(series.look.class()) {
+                    @if (middle - end.1).abs() > 5.0 || end.0 < frame.right - 5.0 {
+                        path class="leader" d=(line([(end.0 + 4.0, end.1), (x - 12.0, *middle)])) {}
                     }
+                    (series.look.marker((x - 7.0, *middle), 3.0))
                 }
                 @let first = middle + 4.0 - LINE * (text.len() - 1) as f64 / 2.0;
                 @for (row, text) in text.iter().enumerate() {
@@ -430,14 +454,15 @@ fn curve(frame: &Frame, series: &Series) -> String {
     line(corners)
 }
 
-fn band(frame: &Frame, series: &Series) -> Markup {
+fn band(frame: &Frame, series: &Series, is_faint: bool) -> Markup {
+    let class = if is_faint { "band faint" } else { "band" };
     let points = &series.points;
     let corner = |point: &Point, y: f64| frame.at((point.x, y));
     let upper = points.iter().map(|point| corner(point, point.upper));
     let lower = points.iter().rev().map(|point| corner(point, point.lower));
     html! {
         @if points.len() > 1 && points.iter().any(|point| point.lower < point.upper) {
-            path class="band" d=(line(upper.chain(lower)) + "Z") {}
+            path class=(class) d=(line(upper.chain(lower)) + "Z") {}
         }
     }
 }

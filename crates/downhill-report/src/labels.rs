@@ -115,8 +115,8 @@ mod tests {
 
     #[test]
     fn labels_keep_their_order_and_do_not_touch() {
-        let found = apart(&[(50.0, 14.0), (52.0, 14.0), (10.0, 14.0), (99.0, 14.0)], 0.0, 100.0);
-        assert_eq!(found, [44.0, 58.0, 10.0, 93.0]);
+        let wanted = [(50.0, 14.0), (52.0, 14.0), (10.0, 14.0), (99.0, 14.0)];
+        assert_eq!(apart(&wanted, 0.0, 100.0), [44.0, 58.0, 10.0, 93.0]);
         let crowded = apart(&[(5.0, 14.0); 8], 0.0, 100.0);
         let steps = crowded.windows(2).map(|pair| pair[1] - pair[0]);
         assert!(steps.into_iter().all(|step| (step - 14.0).abs() < 1e-9), "{crowded:?}");
@@ -126,7 +126,7 @@ mod tests {
     fn text_is_cut_only_where_it_must_be() {
         assert_eq!(fitted("adam", 100.0, 12.0), "adam");
         assert!(fitted("dropout and a far too large rate", 100.0, 12.0).ends_with('…'));
-        assert_eq!(in_two_lines("momentum at 0.9", 80.0, 12.0), ["momentum at", "0.9"]);
+        assert_eq!(in_two_lines("momentum at 0.9", 90.0, 12.0), ["momentum at", "0.9"]);
         assert_eq!(in_two_lines("adam", 80.0, 12.0), ["adam"]);
     }
 }

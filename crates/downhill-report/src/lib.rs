@@ -13,12 +13,14 @@
 
 mod chart;
 mod colors;
+mod comparison;
 mod curves;
 mod effect;
 mod experiment;
 mod figure;
 mod figures;
 mod findings;
+mod gradient;
 mod html;
 mod labels;
 mod limits;
@@ -29,6 +31,7 @@ pub mod record;
 pub mod record_lines;
 #[doc(hidden)]
 pub mod sample;
+mod search;
 mod smoothing;
 pub mod statistics;
 mod strips;
@@ -36,7 +39,9 @@ mod summary;
 mod table;
 mod training_data;
 mod validation;
+mod valley;
 
+pub use comparison::{comparison_pictures, render_comparison};
 pub use experiment::{
     Cell, Experiment, Grid, InvalidExperiment, Method, Published, PublishedFigure,
 };
@@ -44,8 +49,11 @@ pub use figure::Picture;
 pub use figures::profiles::{Extras, Target};
 pub use figures::{accuracy_figure, loss_figure};
 pub use findings::findings;
+pub use gradient::{GradientReport, GradientRow};
 pub use html::{pictures, render_html, render_html_with};
 pub use limits::limits;
 pub use page::About;
 pub use record_lines::{RecordError, RunRecord, encode, read_record};
+pub use search::{PublishedTrials, Round, Search, SearchReport, SearchedSetting, Trial};
 pub use table::{TABLE_WIDTH, text_table};
+pub use valley::{ValleyPath, ValleyReport};

@@ -81,11 +81,19 @@ const MOST_ENTRIES: usize = 12;
 
 impl Page<'_> {
     /// The HTML file.
-    pub(crate) fn html(self) -> String {
-        let Self { about, .. } = self;
+    pub(crate) fn html(&self) -> String {
+        self.html_with(Some(&Section::new("provenance", "How it was made", self.how_it_was_made())))
+    }
+
+    /// The same where the sections say how it was made.
+    pub(crate) fn html_without_provenance(&self) -> String {
+        self.html_with(None)
+    }
+
+    fn html_with(&self, made: Option<&Section>) -> String {
+        let about = self.about;
         let found = Section::new("found", "What was found", found(&self.found));
         let limits = Section::new("limits", "What these runs do not show", list(&self.limits));
-        let made = Section::new("provenance", "How it was made", self.how_it_was_made());
         let markup = html! {
             (DOCTYPE)
             html lang="en" {
@@ -103,7 +111,7 @@ impl Page<'_> {
                     main {
                         (section(&found))
                         @for part in &self.sections { (section(part)) }
-                        (section(&made))
+                        @if let Some(made) = made { (section(made)) }
                         @if !self.limits.is_empty() { (section(&limits)) }
                     }
                     footer { p { "Made by downhill " (about.versions.downhill) " from " (self.source) "." } }
@@ -162,16 +170,29 @@ pub(crate) fn list(sentences: &[String]) -> Markup {
 
 /// A table that scrolls inside its box; the first cell of a row names it.
 pub(crate) fn table(note: &str, heads: &[&str], rows: &[Vec<String>]) -> Markup {
+    // Columns of words start at the left, numbers end at the right.
+    let is_words = |cell: &String| cell.starts_with(|first: char| first.is_ascii_lowercase());
+    let of_words: Vec<bool> = (0..heads.len())
+        .map(|at| at > 0 && rows.iter().any(|row| is_words(&row[at])))
+        .collect();
     html! {
         div class="scroll" role="region" aria-label=(format!("Table with the columns {}", heads.join(", ")))
             tabindex="0" {
             table {
-                thead { tr { @for head in heads { th scope="col" { (head) } } } }
+                thead {
+                    tr {
+                        @for (head, is_words) in heads.iter().zip(&of_words) {
+                            th scope="col" class=[is_words.then_some("words")] { (head) }
+                        }
+                    }
+                }
                 tbody {
                     @for row in rows {
                         tr {
                             @for (index, cell) in row.iter().enumerate() {
-                                @if index == 0 { th scope="row" { (cell) } } @else { td { (cell) } }
+                                @if index == 0 { th scope="row" { (cell) } } @else {
+                                    td class=[of_words[index].then_some("words")] { (cell) }
+                                }
                             }
                         }
                     }

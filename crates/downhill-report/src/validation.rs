@@ -29,10 +29,10 @@ pub(crate) fn best_validation(run: &RunRecord) -> Option<(&Evaluation, f64)> {
 pub(crate) const VALIDATION_HEADS: [&str; 6] = [
     "method",
     "runs",
-    "best validation accuracy, %",
-    "reached after updates, median",
-    "test accuracy there, %",
-    "test accuracy at the end, %",
+    "best validation, %",
+    "at update (median)",
+    "test there, %",
+    "test at the end, %",
 ];
 
 /// One row per method; none where no run has held-out images.

@@ -43,12 +43,7 @@ pub(crate) fn five_numbers(values: &[f64]) -> Option<FiveNumbers> {
     }
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let quantile = |share: f64| {
-        let at = share * (sorted.len() - 1) as f64;
-        let (below, above) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
-        below + (above - below) * at.fract()
-    };
-    let quartiles = (quantile(0.25), quantile(0.75));
+    let quartiles = (quantile(values, 0.25), quantile(values, 0.75));
     let reach = WHISKER * (quartiles.1 - quartiles.0);
     let within = |value: &&f64| **value >= quartiles.0 - reach && **value <= quartiles.1 + reach;
     let mut inner = sorted.iter().filter(within);
@@ -57,8 +52,18 @@ pub(crate) fn five_numbers(values: &[f64]) -> Option<FiveNumbers> {
     Some(FiveNumbers {
         whiskers: (first.min(quartiles.0), last.max(quartiles.1)),
         quartiles,
-        median: quantile(0.5),
+        median: quantile(values, 0.5),
     })
+}
+
+/// The value below which a share of the values lies, in proportion between two of them; there is at
+/// least one value.
+pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let at = share * (sorted.len() - 1) as f64;
+    let (below, above) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
+    below + (above - below) * at.fract()
 }
 
 /// Box plots with a common axis in percent.

@@ -1,5 +1,6 @@
 //! Made-up experiments, for this crate's tests and its example. No network was trained for them.
 
+mod kinds;
 mod records;
 
 use crate::experiment::{Experiment, Method};
@@ -8,6 +9,7 @@ use crate::record::{
 };
 use crate::record_lines::RunRecord;
 
+pub use kinds::{gradient_check, search, valley};
 pub use records::{extras, grid, optimizers};
 
 /// A run whose evaluations are `(updates, train accuracy, test accuracy)`.
