@@ -20,6 +20,56 @@ pub(crate) fn style(with_dark: bool) -> String {
     css
 }
 
+/// The same for a picture of its own on white: every color written out, as many programs that show
+/// SVG know no custom properties, and only what the drawing uses.
+pub(crate) fn picture_style(drawing: &str) -> String {
+    let mut css = String::new();
+    for rule in include_str!("figure.css").lines() {
+        let class = rule.strip_prefix("svg .").and_then(|rule| rule.split('{').next());
+        if class.is_some_and(|class| !is_used(drawing, class)) {
+            continue;
+        }
+        let rule = written_out(rule);
+        if !rule.contains("var(--c)") {
+            css.push_str(&rule);
+            continue;
+        }
+        let methods = METHOD_COLORS.iter().enumerate();
+        let methods = methods.map(|(index, colors)| (format!("m{index}"), colors[LIGHT.column]));
+        for (class, color) in methods.chain([("base".to_owned(), LIGHT.base)]) {
+            if is_used(drawing, &class) {
+                let rule = rule.replace("var(--c)", color);
+                css.push_str(&rule.replacen("svg ", &format!("svg .{class} "), 1));
+            }
+        }
+    }
+    css
+}
+
+fn written_out(rule: &str) -> String {
+    let colors = [
+        ("background", LIGHT.background),
+        ("panel", LIGHT.panel),
+        ("ink", LIGHT.ink),
+        ("muted", LIGHT.muted),
+        ("rule", LIGHT.rule),
+        ("train", LIGHT.train),
+    ];
+    let replace = |rule: String, (name, color): (&str, &str)| {
+        rule.replace(&format!("var(--{name})"), color)
+    };
+    colors.into_iter().fold(rule.to_owned(), replace)
+}
+
+/// Whether an element of the drawing has this class.
+fn is_used(drawing: &str, class: &str) -> bool {
+    let mut lists = drawing.split("class=\"").skip(1);
+    lists.any(|list| {
+        let list = list.split('"').next().unwrap_or_default();
+        list.split(' ').any(|one| one == class)
+    })
+}
+
 fn variables(scheme: &Scheme) -> String {
     let mut css = format!(
         ":root{{--background:{};--panel:{};--ink:{};--muted:{};--rule:{};--train:{};--base:{}",

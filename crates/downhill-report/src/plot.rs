@@ -199,12 +199,32 @@ impl Look {
         }
     }
 
+    /// The dashes of its line: as colors and markers come again after the eighth method, dashes
+    /// tell which round it is.
+    pub(crate) fn dash(self) -> Option<&'static str> {
+        match self.index.unwrap_or(0) / METHOD_COLORS.len() {
+            0 => None,
+            1 => Some("8 3"),
+            2 => Some("2 3"),
+            _ => Some("8 3 2 3"),
+        }
+    }
+
     /// The marker, centered at the point, `radius` in size.
-    pub(crate) fn marker(self, (x, y): (f64, f64), radius: f64) -> Markup {
+    pub(crate) fn marker(self, at: (f64, f64), radius: f64) -> Markup {
+        self.shape("mark", at, radius)
+    }
+
+    /// The marker as an outline.
+    pub(crate) fn hollow(self, at: (f64, f64), radius: f64) -> Markup {
+        self.shape("outline", at, radius)
+    }
+
+    fn shape(self, class: &str, (x, y): (f64, f64), radius: f64) -> Markup {
         let corners: &[(f64, f64)] = match self.index.map(|index| index % METHOD_COLORS.len()) {
             None => {
                 return html! {
-                    circle class="mark" cx=(coordinate(x)) cy=(coordinate(y)) r=(coordinate(radius)) {}
+                    circle class=(class) cx=(coordinate(x)) cy=(coordinate(y)) r=(coordinate(radius)) {}
                 };
             }
             Some(0) => &[(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)],
@@ -225,7 +245,7 @@ impl Look {
         let points = corners
             .iter()
             .map(|(dx, dy)| (x + radius * dx, y + radius * dy));
-        html! { path class="mark" d=(line(points) + "Z") {} }
+        html! { path class=(class) d=(line(points) + "Z") {} }
     }
 }
 

@@ -1,10 +1,16 @@
 //! Made-up experiments, for this crate's tests and its example. No network was trained for them.
 
+mod kinds;
+mod records;
+
 use crate::experiment::{Experiment, Method};
 use crate::record::{
     DataIdentity, Evaluation, Outcome, RECORD_FORMAT, RunEnd, RunHeader, Score, Versions,
 };
 use crate::record_lines::RunRecord;
+
+pub use kinds::{gradient_check, search, valley};
+pub use records::{extras, grid, optimizers};
 
 /// A run whose evaluations are `(updates, train accuracy, test accuracy)`.
 #[must_use]
