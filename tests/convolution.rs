@@ -272,7 +272,7 @@ fn a_config_without_convolutions_is_read() {
     assert!(config.convolutions.is_empty());
     let text = toml::to_string(&MlpConfig {
         convolutions: vec![ConvolutionConfig::default()],
-        ..config.clone()
+        ..config
     });
     let read: MlpConfig = toml::from_str(&text.expect("a table")).expect("a config");
     assert_eq!(read.convolutions, [ConvolutionConfig::default()]);

@@ -3,6 +3,7 @@
 //!
 //! `cargo xtask test` builds and runs them on flex, ndarray and wgpu.
 
+mod autoencoder;
 mod backend;
 mod burn_presets;
 mod command;
@@ -12,6 +13,8 @@ mod convolution;
 mod descent;
 mod ensemble;
 mod ensemble_training;
+#[cfg(feature = "flex")]
+mod gradient_check;
 mod lbfgs;
 #[cfg(feature = "flex")]
 mod learner;
@@ -58,6 +61,9 @@ on_each_backend! {
     model: loss_and_gradients_are_those_of_the_formulas, evaluation_is_that_of_the_formulas,
         batch_norm_is_that_of_pytorch, batch_norm_of_the_book,
         a_copy_keeps_its_running_statistics, a_decay_tells_weights_from_the_rest;
+    autoencoder: reconstruction_losses_are_those_of_the_formulas,
+        pretraining_lowers_the_loss_and_lands_in_the_network,
+        activations_are_those_that_the_next_layer_sees;
     convolution: a_convolutional_network_is_that_of_pytorch,
         convolutions_answer_alike_in_training_and_evaluation;
     ensemble: an_ensemble_trains_as_its_members_alone, a_diverging_member_leaves_the_others_alone,

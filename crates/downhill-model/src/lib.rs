@@ -29,6 +29,7 @@
 //! ```
 
 mod activation;
+mod autoencoder;
 mod batch_norm;
 mod config;
 mod convolution;
@@ -38,6 +39,7 @@ mod dropout;
 mod ensemble;
 #[cfg(feature = "flex")]
 mod fused;
+mod gradient_check;
 mod initialization;
 pub mod loss;
 mod max_norm;
@@ -46,6 +48,7 @@ mod network;
 mod pixel_scale;
 
 pub use activation::Activation;
+pub use autoencoder::{Autoencoder, Reconstruction};
 pub use batch_norm::{BatchNorm, BatchNormConvention};
 pub use config::{InvalidModel, MlpConfig};
 pub use convolution::{ConvolutionConfig, ConvolutionLayer};
@@ -55,6 +58,7 @@ pub use dropout::{DropoutConfig, DropoutKind, KeepMask};
 pub use ensemble::{Ensemble, EnsembleLayer, EnsembleLinear, EnsembleNorm, MemberMask, NoEnsemble};
 #[cfg(feature = "flex")]
 pub use fused::SparseImages;
+pub use gradient_check::{GradientRow, gradient_check};
 pub use initialization::Initialization;
 pub use mlp::{HiddenLayer, Mlp};
 pub use network::Network;

@@ -346,15 +346,17 @@ fn spread(
             let choices = &choices[(channel * frame.height + y) * length..][..length];
             let windows = above.as_chunks::<IMAGES>().0.iter();
             let windows = windows.zip(choices.as_chunks::<IMAGES>().0);
-            for (x, (above, choices)) in windows.enumerate() {
+            for (x, (&above, &choices)) in windows.enumerate() {
                 for place in 0..pool * pool {
                     let column = x * pool + place % pool;
                     let to = &mut gradient[place / pool * row + column * IMAGES..][..IMAGES];
-                    let to: &mut [f32; IMAGES] = to.try_into().expect("a slice of this length");
+                    // As bits, which the compiler makes vectors of.
+                    let mut chosen = [0.0; IMAGES];
                     for lane in 0..IMAGES {
-                        let chosen = choices[lane] == place as u32;
-                        to[lane] = if chosen { above[lane] } else { 0.0 };
+                        let keep = u32::from(choices[lane] == place as u32).wrapping_neg();
+                        chosen[lane] = f32::from_bits(above[lane].to_bits() & keep);
                     }
+                    to.copy_from_slice(&chosen);
                 }
             }
         }

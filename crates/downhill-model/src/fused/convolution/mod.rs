@@ -21,6 +21,9 @@ mod node;
 mod product;
 mod stack;
 
+#[cfg(test)]
+mod tests;
+
 use burn::backend::autodiff::ops::NodeGuard;
 use burn::backend::flex::FlexTensor;
 use burn::backend::{Autodiff, Flex};
