@@ -55,7 +55,7 @@ pub use gradient_check::GradientCheckConfig;
 pub use kind::Kind;
 pub use runs_list::list_runs;
 pub use schema::schema;
-pub use search::{Range, SearchConfig};
+pub use search::{PublishedSearch, PublishedTrial, Range, SearchConfig, SearchedRange};
 pub use train::{Done, train};
 pub use valley::ValleyConfig;
 

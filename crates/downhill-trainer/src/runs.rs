@@ -94,9 +94,18 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
 /// The name of the report over these runs: the same for the same runs.
 pub(crate) fn report_name(plan: &Plan, records: &[RunRecord]) -> String {
+    let runs: Vec<&str> = records
+        .iter()
+        .map(|record| record.header.run.as_str())
+        .collect();
+    report_name_of(plan, &runs)
+}
+
+/// The name of the report over what these texts identify.
+pub(crate) fn report_name_of(plan: &Plan, identities: &[&str]) -> String {
     let mut hasher = Sha256::new();
-    for record in records {
-        hasher.update(&record.header.run);
+    for identity in identities {
+        hasher.update(identity);
     }
     let hash = hexadecimal(&hasher.finalize()[..4]);
     format!("{}-{}-{hash}", plan.name, plan.backend.name())

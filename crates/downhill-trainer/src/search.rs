@@ -23,7 +23,43 @@ pub struct SearchConfig {
     pub best: usize,
     /// What is searched: the ranges of settings by their path, in which a `*` is the method's
     /// optimizer. Their logarithm is drawn evenly.
-    pub ranges: BTreeMap<String, Range>,
+    pub ranges: BTreeMap<String, SearchedRange>,
+    /// What others found.
+    #[serde(default)]
+    pub published: Option<PublishedSearch>,
+}
+
+/// A setting's range in the first round.
+#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SearchedRange {
+    /// The least, greater than 0.
+    pub from: f64,
+    /// The greatest.
+    pub to: f64,
+    /// What the setting is, in words; its path otherwise.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// Trials of others.
+#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedSearch {
+    /// Who, where.
+    pub source: String,
+    /// Their trials.
+    pub trials: Vec<PublishedTrial>,
+}
+
+/// A trial of somebody else.
+#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedTrial {
+    /// A value for each setting that is searched, by its path.
+    pub values: BTreeMap<String, f64>,
+    /// Validation accuracy, 0 to 1.
+    pub validation: f64,
 }
 
 fn one() -> usize {
@@ -35,8 +71,7 @@ fn ten() -> usize {
 }
 
 /// Numbers greater than 0, both ends included.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {
     /// The least.
     pub from: f64,
@@ -68,7 +103,7 @@ impl SearchConfig {
                            \"optimizer.*.learning_rate\" = { from = 1e-6, to = 1e-2 }";
             return Err(experiment.blame("search.ranges", message));
         }
-        for (setting, Range { from, to }) in &search.ranges {
+        for (setting, SearchedRange { from, to, .. }) in &search.ranges {
             if !(*from > 0.0 && from <= to && to.is_finite()) {
                 let message = format!(
                     "search.ranges: {setting} must go from a number greater than 0 to one that is \
@@ -77,12 +112,23 @@ impl SearchConfig {
                 return Err(experiment.blame("search.ranges", &message));
             }
         }
+        for trial in (search.published.iter()).flat_map(|published| &published.trials) {
+            if !trial.values.keys().eq(search.ranges.keys()) {
+                let message = "search.published.trials: each must have a value for each setting of \
+                               search.ranges";
+                return Err(experiment.blame("search.published.trials", message));
+            }
+        }
         Ok(Some(search))
     }
 
     /// The ranges of the first round, in the order of the settings' paths.
     pub(crate) fn first_ranges(&self) -> Vec<Range> {
-        self.ranges.values().copied().collect()
+        let range = |range: &SearchedRange| Range {
+            from: range.from,
+            to: range.to,
+        };
+        self.ranges.values().map(range).collect()
     }
 }
 

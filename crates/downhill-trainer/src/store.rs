@@ -17,7 +17,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use downhill_report::record::Line;
-use downhill_report::{RunRecord, encode, read_record};
+use downhill_report::{Picture, RunRecord, encode, read_record};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
@@ -153,6 +153,22 @@ impl Store {
         let directory = self.root.join("reports");
         fs::create_dir_all(&directory).map_err(TrainError::file("cannot create", &directory))?;
         write_whole(&path, text.as_bytes())
+    }
+
+    /// Writes the figures of a report beside it.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be written.
+    pub(crate) fn write_pictures(
+        &self,
+        name: &str,
+        pictures: &[Picture],
+    ) -> Result<(), TrainError> {
+        for picture in pictures {
+            self.write_report(&format!("{name}-{}.svg", picture.name), &picture.svg)?;
+        }
+        Ok(())
     }
 
     /// Where this file of a report is, or will be.

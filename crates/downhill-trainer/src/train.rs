@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use downhill_data::{ImagePair, load_directory, load_mnist};
 use downhill_report::{
-    Experiment, Method, RunRecord, accuracy_figure, findings, loss_figure, render_html, text_table,
+    Experiment, Extras, Method, RunRecord, findings, pictures, render_html_with, text_table,
 };
 
 use crate::arguments::{Backend, TrainArguments};
@@ -233,12 +233,9 @@ fn report(
         out.say(&format!("- {finding}\n"));
     }
     let page = format!("{name}.html");
-    store.write_report(
-        &format!("{name}-accuracy.svg"),
-        &accuracy_figure(&experiment),
-    )?;
-    store.write_report(&format!("{name}-loss.svg"), &loss_figure(&experiment))?;
-    store.write_report(&page, &render_html(&experiment))?;
+    let extras = Extras::default();
+    store.write_pictures(&name, &pictures(&experiment, &extras))?;
+    store.write_report(&page, &render_html_with(&experiment, &extras))?;
     out.say(&format!("\nreport: {}\n", store.report(&page).display()));
     exports::write(arguments, &experiment, store, &name, out)?;
     Ok(match diverged {
@@ -319,7 +316,7 @@ fn experiment(
 }
 
 /// The command that does the same again.
-fn command(arguments: &TrainArguments) -> String {
+pub(crate) fn command(arguments: &TrainArguments) -> String {
     let mut words = vec!["cargo xtask train".to_owned(), quoted(&arguments.config)];
     words.push(format!("--backend {}", arguments.backend.name()));
     words.extend(
