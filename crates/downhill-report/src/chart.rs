@@ -340,7 +340,8 @@ impl Chart {
             }
             @for series in &self.series {
                 g class=(series.look.class()) {
-                    path class="line" stroke-dasharray=[series.look.dash()] d=(curve(&frame, series)) {}
+                    path class=(if self.size.0 < NARROW.0 { "line fine" } else { "line" })
+                        stroke-dasharray=[series.look.dash()] d=(curve(&frame, series)) {}
                 }
             }
             @for (index, series) in self.series.iter().enumerate() {

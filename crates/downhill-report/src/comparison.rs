@@ -256,7 +256,7 @@ impl<'a> Compared<'a> {
             name: "comparison".into(),
             title: format!("Test accuracy of {}", listed(&self.names)),
             layout: Layout::Wide,
-            key: Some(crate::chart::key(&looks, WIDE.0)),
+            key: looks,
             panels,
             caption: "Mean final test accuracy over the runs of each method, one marker for each experiment; \
                       the line through it is its 95 % interval. Diverged runs count as 0 %."

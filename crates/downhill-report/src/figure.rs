@@ -2,9 +2,10 @@
 
 use maud::{Markup, PreEscaped, html};
 
+use crate::chart::key;
 use crate::colors::picture_style;
 use crate::labels::text_width;
-use crate::plot::coordinate;
+use crate::plot::{Look, coordinate};
 use crate::table::lines_of;
 
 /// A figure as an SVG document of its own, with a white background and its text as text.
@@ -65,8 +66,8 @@ pub(crate) struct Figure {
     /// What it shows.
     pub(crate) title: String,
     pub(crate) layout: Layout,
-    /// What marks and lines mean, above all panels; where it is in them, `None`.
-    pub(crate) key: Option<Panel>,
+    /// Names of the lines with their looks, above all panels; none where the panels name them.
+    pub(crate) key: Vec<(String, Look)>,
     pub(crate) panels: Vec<Panel>,
     pub(crate) caption: String,
 }
@@ -80,12 +81,13 @@ const SMALL: f64 = 11.5;
 impl Figure {
     /// As a part of a page.
     pub(crate) fn on_page(&self) -> Markup {
-        let key = self.key.iter().map(|key| (format!("{}-key", self.name), key));
         let panels = self.panels.iter().enumerate();
         let panels = panels.map(|(index, panel)| (format!("{}-{index}", self.name), panel));
         html! {
             figure {
-                @for (id, key) in key { div.key { (framed(&id, key)) } }
+                @if !self.key.is_empty() {
+                    ul.key { @for (name, look) in &self.key { li { (sample_of(*look)) (name) } } }
+                }
                 div class=(self.layout.class()) {
                     @for (id, panel) in panels { (framed(&id, panel)) }
                 }
@@ -100,7 +102,9 @@ impl Figure {
         let mut placed: Vec<(f64, f64, &Panel)> = Vec::new();
         let mut top = SPACE;
         let mut width = 0.0_f64;
-        if let Some(key) = &self.key {
+        let widths = self.panels.iter().take(columns).map(|panel| panel.size.0 + SPACE);
+        let key = (!self.key.is_empty()).then(|| key(&self.key, widths.sum::<f64>() - SPACE));
+        if let Some(key) = &key {
             placed.push((SPACE, top, key));
             top += key.size.1 + SPACE;
         }
@@ -114,7 +118,6 @@ impl Figure {
             let heights = row.iter().map(|panel| panel.size.1);
             top += heights.fold(0.0, f64::max) + SPACE;
         }
-        let width = width.max(self.key.as_ref().map_or(0.0, |key| key.size.0 + 2.0 * SPACE));
         let average = text_width("The quick brown fox jumps", SMALL) / 25.0;
         let caption = lines_of(&self.caption, ((width - 2.0 * SPACE) / average) as usize);
         let height = top + LINE * caption.len() as f64 + SPACE;
@@ -140,6 +143,16 @@ impl Figure {
         let sentence = |panel: &Panel| format!("{}: {}", panel.title, panel.description);
         let panels: Vec<String> = self.panels.iter().map(sentence).collect();
         panels.join(" ")
+    }
+}
+
+/// A piece of a line with its marker, beside its name.
+fn sample_of(look: Look) -> Markup {
+    html! {
+        svg class=(look.class()) viewBox="0 0 34 14" width="34" height="14" aria-hidden="true" {
+            path class="line" stroke-dasharray=[look.dash()] d="M0 7L34 7" {}
+            (look.marker((17.0, 7.0), 3.4))
+        }
     }
 }
 

@@ -55,7 +55,7 @@ const TOP: f64 = 46.0;
 const ROW: f64 = 19.0;
 const AXIS: f64 = 44.0;
 /// Where the names end and the values begin.
-const LEFT: f64 = 215.0;
+const LEFT: f64 = 252.0;
 const RIGHT: f64 = WIDE.0 - 18.0;
 /// More rows than this go on in another panel.
 const MOST_ROWS: usize = 24;
@@ -156,7 +156,7 @@ impl GradientReport {
             name: "differences".into(),
             title: format!("{}: largest difference of each parameter", self.about.name),
             layout: Layout::Wide,
-            key: None,
+            key: Vec::new(),
             panels,
             caption: "Largest absolute difference of each parameter on a logarithmic axis. The dashed line is \
                       the limit: what lies right of it, or is not finite, is a cross and not a square. A \
@@ -217,7 +217,7 @@ fn scientific(value: f64) -> String {
     if !value.is_finite() {
         return "not finite".into();
     }
-    format!("{value:.1e}").replace(".0e", "e").replace('-', "−")
+    format!("{value:.1e}").replace('-', "−")
 }
 
 #[cfg(test)]
@@ -243,6 +243,6 @@ mod tests {
     #[test]
     fn numbers_are_short() {
         let texts = [3.21e-10, 1e-7, 0.0, f64::NAN].map(scientific);
-        assert_eq!(texts, ["3.2e−10", "1e−7", "0", "not finite"]);
+        assert_eq!(texts, ["3.2e−10", "1.0e−7", "0", "not finite"]);
     }
 }

@@ -222,11 +222,13 @@ fn sections(
     }
     let rows = published_rows(experiment, summary, precision);
     if !rows.is_empty() {
-        tables.push(Section::new(
-            "published",
-            "Published figures beside these",
-            table(&published_note(experiment), &PUBLISHED_HEADS, &rows),
-        ));
+        let rows = table(&published_note(experiment), &PUBLISHED_HEADS, &rows);
+        // With a grid they are many, and the figure has them.
+        let content = match families {
+            Some(_) => html! { details { summary { "Figure by figure" } (rows) } },
+            None => rows,
+        };
+        tables.push(Section::new("published", "Published figures beside these", content));
     }
     let after_the_main_picture = sections.len().min(1);
     sections.splice(after_the_main_picture..after_the_main_picture, tables);

@@ -29,6 +29,8 @@ mod limits;
 mod number_text;
 mod page;
 mod plot;
+#[cfg(feature = "png")]
+mod png;
 pub mod record;
 pub mod record_lines;
 #[doc(hidden)]
@@ -57,6 +59,8 @@ pub use html::{pictures, render_html, render_html_with};
 pub use limits::limits;
 pub use number_text::duration;
 pub use page::About;
+#[cfg(feature = "png")]
+pub use png::{MOST_PIXELS, PngError, png};
 pub use record_lines::{RecordError, RunRecord, encode, read_record};
 pub use search::{PublishedTrials, Round, Search, SearchReport, SearchedSetting, Trial};
 pub use table::{TABLE_WIDTH, text_table};

@@ -132,7 +132,7 @@ impl Page<'_> {
                 @for (name, value) in &self.made { dt { (name) } dd { (value) } }
                 @if !about.seeds.is_empty() { dt { "Seeds" } dd { (seeds(&about.seeds)) } }
                 @if let Some(seconds) = about.seconds {
-                    dt { "Training time, all runs together" } dd { (duration(seconds)) }
+                    dt { (if about.seeds.is_empty() { "Time" } else { "Training time, all runs together" }) } dd { (duration(seconds)) }
                 }
             }
             (self.made_details)

@@ -38,7 +38,7 @@ pub(crate) fn activations(experiment: &Experiment, summary: &Summary) -> Option<
         name: "activations".into(),
         title: format!("{}: what the hidden units do, layer by layer", experiment.name),
         layout: Layout::Wide,
-        key: None,
+        key: Vec::new(),
         panels,
         caption: format!(
             "How often each output of the hidden units comes about, layer by layer from the input on; the \

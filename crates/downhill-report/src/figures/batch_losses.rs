@@ -63,7 +63,7 @@ pub(crate) fn batch_losses(experiment: &Experiment, summary: &Summary) -> Option
         name: "batch-loss".into(),
         title: format!("{}: smoothed loss of the batches against updates", experiment.name),
         layout: Layout::Wide,
-        key: None,
+        key: Vec::new(),
         panels: vec![chart.panel()],
         caption,
     })

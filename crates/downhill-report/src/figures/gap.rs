@@ -42,7 +42,7 @@ pub(crate) fn gap(experiment: &Experiment, summary: &Summary) -> Option<Figure> 
         name: "gap".into(),
         title: format!("{}: gap between training and test accuracy", experiment.name),
         layout: Layout::Wide,
-        key: None,
+        key: Vec::new(),
         panels: vec![chart.panel()],
         caption,
     })

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::chart::{Axis, Chart, Point, SMALL, Series, WIDE, ends, key};
+use crate::chart::{Axis, Chart, Point, SMALL, Series, WIDE, ends};
 use crate::experiment::{Experiment, Grid, Method};
 use crate::figure::{Figure, Layout};
 use crate::figures::gap::over_updates;
@@ -171,7 +171,7 @@ pub(crate) fn final_values(experiment: &Experiment, families: &Families<'_>) -> 
         name: "grid".into(),
         title: format!("{}: final values against {}", experiment.name, families.grid.name),
         layout: Layout::Wide,
-        key: None,
+        key: Vec::new(),
         panels: charts.iter().map(Chart::panel).collect(),
         caption,
     }
@@ -268,7 +268,7 @@ pub(crate) fn multiples(experiment: &Experiment, families: &Families<'_>) -> Opt
         name: "grid-curves".into(),
         title: format!("{}: training accuracy by {}", experiment.name, families.grid.name),
         layout: Layout::Multiples,
-        key: Some(key(&families.looks(), 2.0 * WIDE.0)),
+        key: families.looks(),
         panels: panels.collect(),
         caption: format!(
             "Training accuracy against epochs, one panel for each {}, named above it; the mean over the runs \

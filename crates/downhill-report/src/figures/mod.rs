@@ -156,7 +156,7 @@ pub(crate) fn learning_curves(
         } else {
             Layout::Panels
         },
-        key: None,
+        key: Vec::new(),
         panels,
         caption: caption.trim_end().to_owned(),
     }
@@ -231,7 +231,7 @@ pub(crate) fn boxes(summary: &Summary, precision: Precision) -> Option<Figure> {
         name: "boxes".into(),
         title: "Final accuracy of every seed as box plots".into(),
         layout: Layout::Pairs,
-        key: None,
+        key: Vec::new(),
         panels: vec![
             panel("Final test accuracy", |last| last.test.accuracy),
             panel("Final training accuracy", |last| last.train.accuracy),
@@ -314,7 +314,7 @@ fn strip_figure(name: &str, both: &[Strips], summary: &Summary, what: &str) -> F
             _ => "Differences to the baseline, seed by seed".into(),
         },
         layout: Layout::Pairs,
-        key: None,
+        key: Vec::new(),
         panels: panels.collect(),
         caption,
     }

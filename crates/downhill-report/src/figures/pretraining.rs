@@ -35,7 +35,7 @@ pub(crate) fn pretraining(experiment: &Experiment, summary: &Summary) -> Option<
         name: "pretraining".into(),
         title: format!("{}: loss of reconstruction in the pre-training", experiment.name),
         layout: Layout::Panels,
-        key: None,
+        key: Vec::new(),
         panels: panels.collect(),
         caption: "Mean loss of reconstruction per image while one layer after the other is pre-trained: the \
                   mean over the seeds, with its 95 % interval where there are several. All panels have the \

@@ -58,7 +58,7 @@ pub(crate) fn profile(
         name: "profile".into(),
         title: "Performance profile".into(),
         layout: Layout::Wide,
-        key: None,
+        key: Vec::new(),
         panels: vec![chart.panel()],
         caption: "For each method the share of the cases that it solves within so many times as long as \
                   the best method takes for the case. Higher and further left is better; where a line ends \
@@ -75,7 +75,7 @@ pub(crate) fn targets(targets: &[Target], looks: &[(String, Look)]) -> Option<Fi
         name: "targets".into(),
         title: "How long each seed took to a target".into(),
         layout: Layout::Wide,
-        key: None,
+        key: Vec::new(),
         panels,
         caption: "Each dot is one seed, the upright line is the median of all seeds, those that did not \
                   reach the target counted as longer than any; those stand right of the axis as crosses."

@@ -6,7 +6,7 @@ use super::{Placed, Round, Search, SearchReport, SearchedSetting, Trial, percent
 use crate::chart::{Axis, Chart, NARROW, Point, SMALL, Series, WIDE, ends};
 use crate::figure::{Figure, Layout, Panel};
 use crate::figures::boxes::quantile;
-use crate::labels::fitted;
+use crate::labels::{fitted, text_width};
 use crate::number_text::{counted, fixed};
 use crate::plot::{Look, Scale, coordinate, cross, line};
 
@@ -56,7 +56,7 @@ impl SearchReport {
             name: "trials".into(),
             title: format!("{}: trials by {} and {}", self.about.name, across.name, up.name),
             layout: Layout::Wide,
-            key: None,
+            key: Vec::new(),
             panels: panels.collect(),
             caption: format!(
                 "Each circle is a trial of seed {}: the larger and darker, the higher its validation accuracy, \
@@ -98,11 +98,19 @@ impl SearchReport {
             @for (at, (axis, scale)) in axes.iter().zip(&scales).enumerate() {
                 @let x = across(at);
                 path class="zero" d=(line([(x, top), (x, bottom)])) {}
-                text class="middle" x=(coordinate(x)) y="44" { (fitted(&axis.label, step.min(130.0), 12.0)) }
+                @let label = fitted(&axis.label, step.min(130.0), 12.0);
+                @if at == 0 {
+                    text x="10" y="44" { (label) }
+                } @else if at + 1 == axes.len() {
+                    text class="end" x=(WIDE.0 - 10.0) y="44" { (label) }
+                } @else {
+                    text class="middle" x=(coordinate(x)) y="44" { (label) }
+                }
                 @for tick in axis.vertical_ticks(scale) {
-                    text class="small halo" x=(coordinate(x + 5.0)) y=(coordinate(scale.at(tick) + 4.0)) {
-                        (axis.tick(tick))
-                    }
+                    @let y = scale.at(tick);
+                    @let width = text_width(&axis.tick(tick), 11.5) + 6.0;
+                    rect class="back" x=(coordinate(x + 3.0)) y=(coordinate(y - 8.0)) width=(coordinate(width)) height="16" {}
+                    text class="small" x=(coordinate(x + 6.0)) y=(coordinate(y + 4.0)) { (axis.tick(tick)) }
                 }
             }
         };
@@ -119,7 +127,7 @@ impl SearchReport {
             name: "parallel".into(),
             title: format!("{}: trials over all settings", self.about.name),
             layout: Layout::Wide,
-            key: None,
+            key: Vec::new(),
             panels: vec![panel],
             caption: format!(
                 "Each line is a trial of seed {}, from its settings to its validation accuracy, all rounds \
@@ -138,7 +146,7 @@ impl SearchReport {
             name: "ranges".into(),
             title: format!("{}: ranges round by round", self.about.name),
             layout: Layout::Wide,
-            key: None,
+            key: Vec::new(),
             panels: panels.collect(),
             caption: "Each line is the range of one seed in a round, its marker the value of the best trial in \
                       it."
@@ -253,7 +261,7 @@ impl SearchReport {
             name: "best-so-far".into(),
             title: format!("{}: best validation accuracy so far", self.about.name),
             layout: Layout::Wide,
-            key: None,
+            key: Vec::new(),
             panels: vec![chart.panel()],
             caption: match so_far.len() {
                 1 => "The best validation accuracy so far.".into(),
@@ -290,7 +298,7 @@ impl SearchReport {
             name: "curves".into(),
             title: format!("{}: validation accuracy of the best trials", self.about.name),
             layout: Layout::Multiples,
-            key: None,
+            key: Vec::new(),
             panels: panels.collect(),
             caption: format!(
                 "Validation accuracy in percent against epochs of the {} best trials of seed {}, the best first; \

@@ -101,7 +101,7 @@ impl ValleyReport<'_> {
             name: "paths".into(),
             title: format!("{}: paths over the contour lines of {}", self.about.name, self.formula),
             layout: Layout::Pairs,
-            key: None,
+            key: Vec::new(),
             panels,
             caption: format!(
                 "Each dot is the place after an update, the ring is the start, the large marker the end\
