@@ -23,6 +23,7 @@ fn network(activation: Activation, backend: Backend) -> Mlp {
         dropout: DropoutConfig {
             probability: 0.2,
             kind: DropoutKind::Classic,
+            ..DropoutConfig::default()
         },
         ..MlpConfig::default()
     };

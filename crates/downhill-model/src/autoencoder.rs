@@ -99,6 +99,7 @@ impl Autoencoder {
         let masking = DropoutConfig {
             probability: corruption,
             kind: DropoutKind::Classic,
+            ..DropoutConfig::default()
         };
         let corrupted = masking.train(inputs.clone(), keep_mask);
         let sums = self.decode(self.code(corrupted));

@@ -82,7 +82,7 @@ impl GradientReport {
         let page = Page {
             about: &self.about,
             kind: "gradient check",
-            found: self.found(),
+            found: self.findings(),
             sections: vec![
                 Section::of_figures("differences", "Largest differences", &self.figures()),
                 Section::new("results", "Results", table(note, &heads, &rows)),
@@ -111,7 +111,9 @@ impl GradientReport {
     }
 
     /// The largest difference and where it is.
-    fn found(&self) -> Vec<String> {
+    /// What was found, in words, the answer first.
+    #[must_use]
+    pub fn findings(&self) -> Vec<String> {
         let worst = (self.rows.iter())
             .max_by(|left, right| left.worst_case().total_cmp(&right.worst_case()));
         let Some(worst) = worst else {

@@ -159,6 +159,28 @@ pub struct LoopConfig {
     pub record_losses: RecordLosses,
     /// Whether it is recorded what the hidden units do, before the first update and after the last.
     pub record_activations: bool,
+    /// Training of the hidden layers, one after the other, before that of the network.
+    pub pretraining: PretrainingConfig,
+}
+
+/// Training of each hidden layer as a denoising autoencoder, from the input on, by the same optimizer,
+/// anew for each layer. Pixels must go from 0 to 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PretrainingConfig {
+    /// Updates of each layer, beside those of the network; 0 is none.
+    pub updates: u64,
+    /// Probability that an input of the layer is set to 0, in \[0, 1).
+    pub corruption: f64,
+}
+
+impl Default for PretrainingConfig {
+    fn default() -> Self {
+        Self {
+            updates: 0,
+            corruption: 0.3,
+        }
+    }
 }
 
 /// Which losses of batches are recorded.
@@ -182,6 +204,7 @@ impl Default for LoopConfig {
             evaluate_every: 100,
             record_losses: RecordLosses::No,
             record_activations: false,
+            pretraining: PretrainingConfig::default(),
         }
     }
 }

@@ -73,6 +73,7 @@ pub(crate) fn common_settings(config: &TrainingConfig) -> Option<TrainingConfig>
     let recorded = training.record_losses != RecordLosses::No || training.record_activations;
     let model = &config.model;
     let unsupported = !model.convolutions.is_empty()
+        || training.pretraining.updates > 0
         || model.dropout.input_probability > 0.0
         || model.l1_decay > 0.0
         || model.max_norm > 0.0;

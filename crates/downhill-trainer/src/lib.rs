@@ -31,6 +31,7 @@ mod output;
 mod overrides;
 pub mod plan;
 pub mod plan_text;
+mod pretraining;
 pub mod progress;
 mod published;
 pub mod runs;

@@ -1,12 +1,14 @@
 //! What is told of experiments that compare no trainings.
 
+use downhill_data::{Purpose, Stream};
+use downhill_model::gradient_check;
 use downhill_report::record::Versions;
 use downhill_report::{
-    About, Picture, PublishedTrials, Round, Search, SearchReport, SearchedSetting, Trial,
-    ValleyPath, ValleyReport,
+    About, GradientReport, GradientRow, Picture, PublishedTrials, Round, Search, SearchReport,
+    SearchedSetting, Trial, ValleyPath, ValleyReport,
 };
 
-use crate::arguments::TrainArguments;
+use crate::arguments::{Backend, TrainArguments};
 use crate::gradient_check::GradientCheckConfig;
 use crate::output::Output;
 use crate::plan::Plan;
@@ -70,14 +72,76 @@ pub(crate) fn descend(
     Ok(Done::Finished)
 }
 
+/// Holds backpropagation against differences, and reports.
 pub(crate) fn check_gradients(
-    _arguments: &TrainArguments,
-    _plan: &Plan,
-    _check: &GradientCheckConfig,
-    _store: &Store,
-    _out: &mut Output<'_>,
+    arguments: &TrainArguments,
+    plan: &Plan,
+    check: &GradientCheckConfig,
+    store: &Store,
+    out: &mut Output<'_>,
 ) -> Result<Done, TrainError> {
-    Ok(Done::Finished)
+    if plan.backend == Backend::Wgpu {
+        let message = "a gradient check needs 64 bits, which wgpu has not; use --backend flex";
+        return Err(TrainError::Config(message.into()));
+    }
+    let device = device::open(plan.backend)?;
+    let mut rows: Vec<GradientRow> = Vec::new();
+    for &seed in &plan.seeds {
+        let mut numbers = Stream::new(seed, Purpose::InitialWeights, 0);
+        for found in gradient_check(&device, &mut || numbers.normal()) {
+            let same = |row: &&mut GradientRow| {
+                row.layer == found.layer && row.parameter == found.parameter
+            };
+            match rows.iter_mut().find(same) {
+                Some(row) => {
+                    row.numbers += found.numbers;
+                    // What is no number is worse than any.
+                    if !(found.largest_difference <= row.largest_difference) {
+                        row.largest_difference = found.largest_difference;
+                    }
+                }
+                None => rows.push(GradientRow {
+                    // What is computed in 32 bits alone has a bound of its own.
+                    limit: if found.bound > 1e-7 {
+                        found.bound
+                    } else {
+                        check.limit
+                    },
+                    layer: found.layer,
+                    parameter: found.parameter,
+                    numbers: found.numbers,
+                    largest_difference: found.largest_difference,
+                }),
+            }
+        }
+    }
+    let report = GradientReport {
+        about: About {
+            device: device::describe(plan.backend, &device),
+            seeds: plan.seeds.clone(),
+            ..about(arguments, plan)
+        },
+        rows,
+    };
+    out.say("\n");
+    for row in &report.rows {
+        out.say(&format!(
+            "{:40} {:28} {:5} numbers  {:.1e}\n",
+            row.layer, row.parameter, row.numbers, row.largest_difference
+        ));
+    }
+    let told = Told {
+        name: report_name_of(plan, &[&config_toml(plan)]),
+        page: report.render_html(),
+        pictures: report.pictures(),
+        findings: report.findings(),
+    };
+    write(&told, store, out)?;
+    let right = |row: &GradientRow| row.largest_difference < row.limit;
+    match report.rows.iter().all(right) {
+        true => Ok(Done::Finished),
+        false => Err(TrainError::WrongGradient),
+    }
 }
 
 /// Reports the trials of a search, one search for each seed of the plan.

@@ -241,9 +241,48 @@ impl MethodPlan {
                 return Err(self.layers.blame(&path, &message));
             }
         }
+        self.check_pretraining()?;
         if training.batch == 1 && model.batch_norm != BatchNormConvention::None {
             let message = "training.batch must be at least 2 with batch normalization, got 1";
             return Err(self.layers.blame("training.batch", message));
+        }
+        Ok(())
+    }
+
+    fn check_pretraining(&self) -> Result<(), TrainError> {
+        let TrainingConfig {
+            data,
+            model,
+            training,
+            ..
+        } = &self.config;
+        let pretraining = &training.pretraining;
+        let blame = |path: &str, must: &str, value: &dyn std::fmt::Display| {
+            let message = format!("{path} must {must}, got {value}");
+            Err(self.layers.blame(path, &message))
+        };
+        if !(0.0..1.0).contains(&pretraining.corruption) {
+            let path = "training.pretraining.corruption";
+            return blame(path, "lie in [0, 1)", &pretraining.corruption);
+        }
+        if pretraining.updates > MOST_UPDATES {
+            let must = format!("lie in 0 to {MOST_UPDATES}");
+            return blame("training.pretraining.updates", &must, &pretraining.updates);
+        }
+        if pretraining.updates == 0 {
+            return Ok(());
+        }
+        if !model.convolutions.is_empty() {
+            let must = "be 0 beside convolutions";
+            return blame("training.pretraining.updates", must, &pretraining.updates);
+        }
+        if model.batch_norm != BatchNormConvention::None {
+            let must = "be 0 with batch normalization";
+            return blame("training.pretraining.updates", must, &pretraining.updates);
+        }
+        if data.pixel_mean != 0.0 || data.pixel_deviation != 1.0 {
+            let must = "be 0 with pixels that do not go from 0 to 1";
+            return blame("training.pretraining.updates", must, &pretraining.updates);
         }
         Ok(())
     }

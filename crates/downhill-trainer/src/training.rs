@@ -13,6 +13,7 @@ use crate::device_data::{CLASSES, DeviceSet};
 use crate::evaluation::score;
 use crate::histogram::histogram;
 use crate::losses::{Losses, Recorded};
+use crate::pretraining::Pretrained;
 
 /// Images for which it is recorded what the hidden units do.
 const SEEN_IMAGES: usize = 1000;
@@ -58,6 +59,11 @@ pub trait Observer {
     /// An update was made. The run is given up where this says `false`.
     fn updated(&mut self) -> bool;
 
+    /// Whether the run is to go on where no update of the network is made.
+    fn goes_on(&mut self) -> bool {
+        true
+    }
+
     /// All updates were made; this is the network that was evaluated last.
     ///
     /// # Errors
@@ -96,6 +102,15 @@ impl Training<'_> {
             .build()
             .map_err(|error| TrainError::Config(error.to_string()))?;
 
+        if let Some(mlp) = model.as_mlp_mut() {
+            match self.pretrain(mlp, &mut batches, observer)? {
+                Pretrained::Done => {}
+                Pretrained::Diverged => {
+                    return Ok(Some(end(Outcome::Diverged { update: 0 }, 0)));
+                }
+                Pretrained::GivenUp => return Ok(None),
+            }
+        }
         observer.evaluated(&self.evaluate(&model, None, 0))?;
         if training.record_activations {
             observer.seen(&Line::Activations(self.activations(&model, 0)))?;

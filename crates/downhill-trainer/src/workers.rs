@@ -223,6 +223,10 @@ impl Observer for Recorder<'_> {
         self.writer.keep_weights(&bytes)
     }
 
+    fn goes_on(&mut self) -> bool {
+        !self.workshop.stopped() && !self.failed.load(Ordering::Relaxed)
+    }
+
     fn updated(&mut self) -> bool {
         self.progress.updated();
         !self.workshop.stopped() && !self.failed.load(Ordering::Relaxed)

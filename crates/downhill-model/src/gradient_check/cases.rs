@@ -76,6 +76,7 @@ fn layers(numbers: &mut Numbers<'_>, rows: &mut Vec<GradientRow>) {
         let dropout = DropoutConfig {
             probability: 0.5,
             kind,
+            ..DropoutConfig::default()
         };
         let mask = numbers.mask(BATCH * 3);
         let input = numbers.drawn([BATCH, 3]);
@@ -172,6 +173,7 @@ fn networks(numbers: &mut Numbers<'_>, rows: &mut Vec<GradientRow>) {
             dropout: DropoutConfig {
                 probability: 0.5,
                 kind,
+                ..DropoutConfig::default()
             },
             weight_decay: 0.1,
             ..MlpConfig::default()
@@ -344,6 +346,7 @@ mod fused {
             dropout: DropoutConfig {
                 probability: 0.5,
                 kind: DropoutKind::Inverted,
+                ..DropoutConfig::default()
             },
             weight_decay: 0.1,
             ..MlpConfig::default()

@@ -115,7 +115,7 @@ impl SearchReport {
         let page = Page {
             about: &self.about,
             kind: "random search",
-            found: self.found(),
+            found: self.findings(),
             sections,
             made: vec![("Searched", self.searched())],
             made_details: html! {},
@@ -149,7 +149,9 @@ impl SearchReport {
         rounds.flat_map(|round| &round.trials)
     }
 
-    fn found(&self) -> Vec<String> {
+    /// What was found, in words, the answer first.
+    #[must_use]
+    pub fn findings(&self) -> Vec<String> {
         let ranked = self.ranked();
         let Some(best) = ranked.first() else {
             return vec!["No trial finished.".into()];

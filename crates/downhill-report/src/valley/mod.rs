@@ -54,7 +54,7 @@ impl ValleyReport<'_> {
         let page = Page {
             about: &self.about,
             kind: "descents of a function",
-            found: self.found(),
+            found: self.findings(),
             sections: vec![figure, Section::new("results", "Where they end", self.table())],
             made: vec![("Function", html! { (self.formula) })],
             made_details: made,
@@ -184,7 +184,9 @@ impl ValleyReport<'_> {
         )
     }
 
-    fn found(&self) -> Vec<String> {
+    /// What was found, in words, the answer first.
+    #[must_use]
+    pub fn findings(&self) -> Vec<String> {
         let mut ends: Vec<(f64, &ValleyPath)> = (self.paths.iter())
             .filter_map(|path| Some((path, path.points.last()?)))
             .map(|(path, end)| ((self.function)(end.0, end.1), path))
