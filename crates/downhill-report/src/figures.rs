@@ -5,13 +5,14 @@ use maud::{Markup, html};
 use crate::colors::style;
 use crate::curves::{self, Axes, Quantity};
 use crate::experiment::Experiment;
+use crate::grid::lines_of;
 use crate::number_text::{Precision, quoted};
 use crate::plot::{Look, coordinate};
 use crate::record::Evaluation;
 use crate::statistics::PairedDifferences;
 use crate::strips::{self, Row, Strips};
 use crate::summary::{MethodSummary, Summary};
-use crate::table::{beyond_accuracies, lines_of};
+use crate::table::beyond_accuracies;
 
 /// Space around panels in a picture, in SVG units.
 const SPACE: f64 = 10.0;
@@ -236,7 +237,7 @@ fn strip_figure(id: &str, both: &[Strips], summary: &Summary, what: &str) -> Mar
             }
             figcaption {
                 (what) "; the larger marker is the mean"
-                @if summary.has_intervals() { ", the line through it its 95 % Student t interval" }
+                @if summary.has_intervals() { ", the line through it its 95 % interval" }
                 "."
                 @if both.iter().any(|strips| !strips.is_difference) { (beyond_accuracies(summary)) }
                 @if summary.has_diverged() { " A cross is a run that diverged, counted as 0 % accuracy." }

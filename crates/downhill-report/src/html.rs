@@ -14,7 +14,8 @@ use crate::number_text::{Precision, count, duration, fixed, loss};
 use crate::record::Outcome;
 use crate::record_lines::RunRecord;
 use crate::summary::{Summary, final_evaluation};
-use crate::table::{NONE, difference_cells, differences_legend, final_cells, legend};
+use crate::table::{NONE, difference_rows, differences_legend, final_cells, legend};
+use crate::target_table;
 use crate::training_data::image_counts;
 
 /// An experiment's report as one HTML file.
@@ -103,6 +104,7 @@ fn result_section(summary: &Summary, precision: Precision) -> Markup {
         "diverged",
         "train accuracy, %",
         "test accuracy, %",
+        "median test accuracy, %",
         "gap, points",
         "train loss",
         "test loss",
@@ -112,19 +114,22 @@ fn result_section(summary: &Summary, precision: Precision) -> Markup {
         .methods
         .iter()
         .map(|method| final_cells(method, precision));
-    let compared: Vec<Vec<String>> = summary
-        .others()
-        .filter_map(|method| difference_cells(method, precision))
-        .collect();
+    let compared = difference_rows(summary, precision);
     let content = html! {
         (table(&legend(summary), &heads, finals.collect()))
         @if let Some(baseline) = summary.baseline().filter(|_| !compared.is_empty()) {
             h3 { "Differences to “" (baseline.name) "”" }
             (table(
                 &differences_legend(summary),
-                &["method", "pairs", "test accuracy", "gap"],
+                &["method", "pairs", "test accuracy", "p", "r", "d_z", "gap", "p of the gap"],
                 compared,
             ))
+        }
+        @if let Some(target) = &summary.target {
+            @let heads = target_table::heads(target);
+            @let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
+            h3 { "What the target costs" }
+            (table(&target_table::legend(target), &heads, target_table::rows(summary, target)))
         }
     };
     section("results", "Results", &content)

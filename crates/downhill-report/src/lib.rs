@@ -7,9 +7,11 @@
 //! record lines -> RunRecord -> Experiment -> statistics -> text table, findings, HTML page
 //! ```
 //!
-//! Two rules hold throughout. Runs that share a seed share initial weights and batches, so methods
+//! Three rules hold throughout. Runs that share a seed share initial weights and batches, so methods
 //! are compared by paired differences. A diverged run counts as an accuracy of 0 %, the worst
-//! there is; it is shown and never dropped.
+//! there is; it is shown and never dropped. A difference is told as one only if its interval leaves
+//! out zero and its test, corrected for how many there are, says so, too; where there are too few
+//! seeds for the test, that is said.
 
 mod colors;
 mod curves;
@@ -17,6 +19,7 @@ mod effect;
 mod experiment;
 mod figures;
 mod findings;
+mod grid;
 mod html;
 mod limits;
 mod number_text;
@@ -29,6 +32,8 @@ pub mod statistics;
 mod strips;
 mod summary;
 mod table;
+mod target;
+mod target_table;
 mod training_data;
 
 pub use experiment::{Experiment, InvalidExperiment, Method};
@@ -38,3 +43,4 @@ pub use html::render_html;
 pub use limits::limits;
 pub use record_lines::{RecordError, RunRecord, encode, read_record};
 pub use table::{TABLE_WIDTH, text_table};
+pub use target::{Target, TargetImages};

@@ -3,13 +3,17 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use statrs::distribution::{ContinuousCDF, StudentsT};
+use statrs::function::factorial::factorial;
 
 use super::interval::{CONFIDENCE, Interval};
 
-/// Fewer values than this have a Student t interval: most of their resamples are alike.
+/// Fewer values than this have a Student t interval: they have too few different resamples.
 pub const FEWEST_RESAMPLED: usize = 5;
 
-/// Resamples drawn; with the mirrored ones there are twice as many.
+/// Of up to so many values all resamples are taken: 6,435 of 8.
+const MOST_COMPLETE: usize = 8;
+
+/// Resamples drawn of more; with the mirrored ones there are twice as many.
 const DRAWN: usize = 5_000;
 
 /// The key of the generator that draws them, the same for every sample.
@@ -25,17 +29,18 @@ const LEAST_ERROR: f64 = 0.4;
 ///
 /// ```text
 /// t*       = |m* - m| / max(e*, 0.4 e)
-/// interval = m -+ q e,    q the 95 % quantile of t* over 10,000 resamples
+/// interval = m -+ q e,    q the 95 % quantile of t* over the resamples
 /// ```
+///
+/// Of up to 8 values these are all that there are, each as likely as it is. Of more, 10,000 are drawn,
+/// by ChaCha8 under a constant key. So the same values in any order give the same interval. Each is
+/// also taken from the mirrored sample, so that the interval of the values with their signs changed
+/// is the mirrored one.
 ///
 /// It is symmetric for its coverage (Hall 1988, "On Symmetric Bootstrap Confidence Intervals",
 /// Journal of the Royal Statistical Society B 50), and so that it can be written as `m ± q e`. The
 /// bound on `e*` is ours: without it a resample of equal values, of which small samples have many,
 /// makes the interval as wide as one likes.
-///
-/// Resamples are drawn by ChaCha8 under a constant key, so the same values in any order give the
-/// same interval. Each is also taken from the mirrored sample, so that the interval of the values
-/// with their signs changed is the mirrored one.
 ///
 /// Fewer than [`FEWEST_RESAMPLED`] values have a Student t interval instead:
 ///
@@ -56,19 +61,24 @@ pub struct Resamples {
     size: usize,
     /// Which values make up each resample, one after the other; empty for small samples.
     chosen: Vec<u32>,
+    /// How likely each resample is, as a multiple of a common probability.
+    weights: Vec<f64>,
 }
 
 impl Resamples {
     /// Those of samples of so many values.
     #[must_use]
     pub fn of(size: usize) -> Self {
-        let drawn = if size < FEWEST_RESAMPLED { 0 } else { DRAWN };
-        let mut generator = ChaCha8Rng::from_seed(KEY);
-        // A product of 32 and 32 bits: its upper half is a number below the size.
-        let below_size = || ((u64::from(generator.next_u32()) * size as u64) >> 32) as u32;
-        let chosen = std::iter::repeat_with(below_size).take(drawn * size);
-        let chosen = chosen.collect();
-        Self { size, chosen }
+        let (chosen, weights) = match size {
+            0..FEWEST_RESAMPLED => (Vec::new(), Vec::new()),
+            FEWEST_RESAMPLED..=MOST_COMPLETE => complete(size),
+            _ => (drawn(size), vec![1.0; DRAWN]),
+        };
+        Self {
+            size,
+            chosen,
+            weights,
+        }
     }
 
     /// What [`mean_interval`] says, of a sample of this size.
@@ -112,8 +122,9 @@ impl Resamples {
         let terms: Vec<[f64; 4]> = (deviations.iter().zip(mirrored))
             .map(|(here, there)| [*here, *there, here * here, there * there])
             .collect();
-        let mut all = Vec::with_capacity(2 * DRAWN);
-        for resample in self.chosen.chunks_exact(self.size) {
+        let mut all = Vec::with_capacity(2 * self.weights.len());
+        let resamples = self.chosen.chunks_exact(self.size);
+        for (resample, weight) in resamples.zip(&self.weights) {
             let mut sums = [0.0; 4];
             for chosen in resample {
                 let terms = &terms[*chosen as usize];
@@ -121,12 +132,58 @@ impl Resamples {
                     *sum += term;
                 }
             }
-            all.push(studentized(sums[0], sums[2]));
-            all.push(studentized(sums[1], sums[3]));
+            all.push((studentized(sums[0], sums[2]), *weight));
+            all.push((studentized(sums[1], sums[3]), *weight));
         }
-        let rank = (CONFIDENCE * (all.len() + 1) as f64).ceil() as usize;
-        *all.select_nth_unstable_by(rank - 1, f64::total_cmp).1
+        let passed = CONFIDENCE * 2.0 * self.weights.iter().sum::<f64>();
+        weighted_quantile(&mut all, passed)
     }
+}
+
+/// All resamples of so many values, each by its rising choices, and in how many orders it comes.
+fn complete(size: usize) -> (Vec<u32>, Vec<f64>) {
+    let (mut all, mut weights) = (Vec::new(), Vec::new());
+    let mut chosen = vec![0; size];
+    loop {
+        let runs = chosen.chunk_by(|left, right| left == right);
+        let orders = runs.fold(factorial(size as u64), |orders, run| {
+            orders / factorial(run.len() as u64)
+        });
+        all.extend_from_slice(&chosen);
+        weights.push(orders);
+        // The next in order: the last choice that can rises, and those behind it start there.
+        let Some(last) = chosen.iter().rposition(|at| *at as usize + 1 < size) else {
+            return (all, weights);
+        };
+        let risen = chosen[last] + 1;
+        chosen[last..].fill(risen);
+    }
+}
+
+fn drawn(size: usize) -> Vec<u32> {
+    let mut generator = ChaCha8Rng::from_seed(KEY);
+    // A product of 32 and 32 bits: its upper half is a number below the size.
+    let below_size = || ((u64::from(generator.next_u32()) * size as u64) >> 32) as u32;
+    std::iter::repeat_with(below_size)
+        .take(DRAWN * size)
+        .collect()
+}
+
+/// The least value at which values and weights up to it pass this weight.
+fn weighted_quantile(mut values: &mut [(f64, f64)], mut passed: f64) -> f64 {
+    while values.len() > 1 {
+        let middle = values.len() / 2;
+        values.select_nth_unstable_by(middle, |left, right| left.0.total_cmp(&right.0));
+        let (lower, upper) = values.split_at_mut(middle);
+        let weight: f64 = lower.iter().map(|(_, weight)| weight).sum();
+        if passed <= weight {
+            values = lower;
+        } else {
+            passed -= weight;
+            values = upper;
+        }
+    }
+    values[0].0
 }
 
 /// The value that a Student t variable exceeds in absolute terms with probability 5 %.
@@ -181,6 +238,52 @@ mod tests {
         let moved = mean_interval(&VALUES.map(|value| 3.0 * value + 2.0)).unwrap();
         assert_close(moved.lower, 3.0 * interval.lower + 2.0);
         assert_close(moved.upper, 3.0 * interval.upper + 2.0);
+    }
+
+    #[test]
+    fn few_values_have_all_resamples_that_there_are() {
+        let values = &VALUES[..6];
+        let mean = values.iter().sum::<f64>() / 6.0;
+        let error_around = |middle: f64, values: &[f64]| {
+            let squares = values.iter().map(|value| (value - middle).powi(2));
+            (squares.sum::<f64>() / 5.0 / 6.0).sqrt()
+        };
+        let error = error_around(mean, values);
+        let mut all: Vec<f64> = (0..6_usize.pow(6))
+            .map(|number| {
+                let chosen = (0..6).map(|place| values[number / 6_usize.pow(place) % 6]);
+                let resample: Vec<f64> = chosen.collect();
+                let middle = resample.iter().sum::<f64>() / 6.0;
+                (middle - mean).abs() / error_around(middle, &resample).max(0.4 * error)
+            })
+            .collect();
+        all.sort_by(f64::total_cmp);
+        let expected = all[(0.95 * all.len() as f64) as usize - 1];
+        let interval = mean_interval(values).unwrap();
+        let found = (interval.upper - interval.lower) / 2.0 / error;
+        assert_close(found, expected);
+    }
+
+    #[test]
+    fn all_resamples_are_counted_with_their_orders() {
+        for (size, different) in [(5, 126), (8, 6_435)] {
+            let resamples = Resamples::of(size);
+            assert_eq!(resamples.weights.len(), different);
+            assert_eq!(resamples.chosen.len(), different * size);
+            let all: f64 = resamples.weights.iter().sum();
+            assert_eq!(all, (size as f64).powi(size as i32));
+        }
+        assert_eq!(Resamples::of(9).weights.len(), DRAWN);
+    }
+
+    #[test]
+    fn quantiles_pass_the_weight_that_they_are_asked_for() {
+        let values = [(3.0, 1.0), (1.0, 2.0), (2.0, 4.0), (4.0, 3.0)];
+        let quantile = |passed| weighted_quantile(&mut values.clone(), passed);
+        assert_eq!(
+            [0.5, 2.0, 2.5, 6.0, 7.0, 7.5, 10.0].map(quantile),
+            [1.0, 1.0, 2.0, 2.0, 3.0, 4.0, 4.0]
+        );
     }
 
     #[test]
