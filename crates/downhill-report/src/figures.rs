@@ -5,14 +5,13 @@ use maud::{Markup, html};
 use crate::colors::style;
 use crate::curves::{self, Axes, Quantity};
 use crate::experiment::Experiment;
-use crate::grid::lines_of;
 use crate::number_text::{Precision, quoted};
 use crate::plot::{Look, coordinate};
 use crate::record::Evaluation;
 use crate::statistics::PairedDifferences;
 use crate::strips::{self, Row, Strips};
 use crate::summary::{MethodSummary, Summary};
-use crate::table::beyond_accuracies;
+use crate::table::{beyond_accuracies, lines_of};
 
 /// Space around panels in a picture, in SVG units.
 const SPACE: f64 = 10.0;

@@ -117,7 +117,7 @@ fn ending(method: &MethodSummary, precision: Precision) -> String {
         return format!("{name} has no final value: {all}.");
     };
     let gap = if method.diverged.is_empty() {
-        format!(", a gap of {} points", precision.percent(finished.gap))
+        format!(", a gap of {} points", precision.percent(finished.gap.mean))
     } else {
         String::new()
     };
@@ -357,8 +357,8 @@ fn diverged(method: &MethodSummary, precision: Precision) -> Option<String> {
         let them = if number == 1 { "it" } else { "them" };
         format!(
             " Without {them}, over the {} that finished, mean test accuracy is {} %.",
-            counted(method.finished.len(), "run"),
-            precision.percent(finished.test_accuracy)
+            counted(finished.test_accuracy.n, "run"),
+            precision.percent(finished.test_accuracy.mean)
         )
     });
     let runs = match (number, method.runs()) {

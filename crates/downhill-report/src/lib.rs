@@ -19,7 +19,6 @@ mod effect;
 mod experiment;
 mod figures;
 mod findings;
-mod grid;
 mod html;
 mod limits;
 mod number_text;
@@ -34,6 +33,7 @@ mod summary;
 mod table;
 mod target;
 mod target_table;
+mod text_columns;
 mod training_data;
 
 pub use experiment::{Experiment, InvalidExperiment, Method};

@@ -47,17 +47,19 @@ pub(crate) struct MethodSummary {
     pub(crate) versus_baseline: Option<Comparison>,
 }
 
-/// Means over the last evaluations of the runs that finished.
+/// Statistics over the last evaluations of the runs that finished.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct FinishedOnly {
     /// Training loss in nats.
-    pub(crate) train_loss: f64,
+    pub(crate) train_loss: Statistics,
     /// Test loss in nats.
-    pub(crate) test_loss: f64,
+    pub(crate) test_loss: Statistics,
+    /// Training accuracy, 0 to 1.
+    pub(crate) train_accuracy: Statistics,
     /// Test accuracy, 0 to 1.
-    pub(crate) test_accuracy: f64,
+    pub(crate) test_accuracy: Statistics,
     /// Training minus test accuracy.
-    pub(crate) gap: f64,
+    pub(crate) gap: Statistics,
 }
 
 /// Differences to the baseline, paired by seed.
@@ -186,15 +188,16 @@ impl MethodSummary {
     }
 
     fn finished_only(&self) -> Option<FinishedOnly> {
-        let runs = self.finished.len();
-        let mean = |quantity: fn(&Evaluation) -> f64| {
-            self.finished.values().map(quantity).sum::<f64>() / runs as f64
+        let over_finished = |quantity: fn(&Evaluation) -> f64| {
+            let values: Vec<f64> = self.finished.values().map(quantity).collect();
+            describe(&values)
         };
-        (runs > 0).then(|| FinishedOnly {
-            train_loss: mean(|last| last.train.loss),
-            test_loss: mean(|last| last.test.loss),
-            test_accuracy: mean(|last| last.test.accuracy),
-            gap: mean(gap),
+        Some(FinishedOnly {
+            train_loss: over_finished(|last| last.train.loss)?,
+            test_loss: over_finished(|last| last.test.loss)?,
+            train_accuracy: over_finished(|last| last.train.accuracy)?,
+            test_accuracy: over_finished(|last| last.test.accuracy)?,
+            gap: over_finished(gap)?,
         })
     }
 }
@@ -264,7 +267,7 @@ mod tests {
     fn gap_and_differences_follow_from_the_last_evaluations() {
         let summary = Summary::of(&sample::decay());
         let none = summary.baseline().unwrap();
-        assert!((none.finished_only.unwrap().gap - 0.24).abs() < 1e-12);
+        assert!((none.finished_only.unwrap().gap.mean - 0.24).abs() < 1e-12);
         assert_eq!(none.versus_baseline, None);
 
         let decay = &summary.methods[1];
@@ -291,7 +294,7 @@ mod tests {
         let all = decay.test_accuracy.unwrap();
         assert!((all.mean - 0.355).abs() < 1e-12 && all.n == 4);
         let finished = decay.finished_only.unwrap().test_accuracy;
-        assert!((finished - 0.71).abs() < 1e-12);
+        assert!((finished.mean - 0.71).abs() < 1e-12 && finished.n == 2);
         let comparison = decay.versus_baseline.as_ref().unwrap();
         assert_eq!(comparison.test_accuracy.difference.n, 4);
         assert_eq!(comparison.gap.as_ref().unwrap().difference.n, 2);

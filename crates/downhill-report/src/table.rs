@@ -1,11 +1,12 @@
 //! The results as plain text for a terminal.
 
 use crate::experiment::Experiment;
-use crate::grid::{Grid, lines_of};
 use crate::number_text::{Precision, count, loss, p_value, quoted, signed};
 use crate::statistics::{PairedDifferences, Statistics};
 use crate::summary::{MethodSummary, Summary};
 use crate::target_table;
+use crate::text_columns::Grid;
+pub(crate) use crate::text_columns::lines_of;
 
 /// No line of [`text_table`] is longer, counted in characters.
 pub const TABLE_WIDTH: usize = 100;
@@ -184,9 +185,9 @@ pub(crate) fn final_cells(method: &MethodSummary, precision: Precision) -> Vec<S
         accuracy(method.train_accuracy),
         accuracy(method.test_accuracy),
         (method.test_accuracy).map_or_else(none, |test| precision.median_and_interval(&test)),
-        marked(finished.map(|finished| precision.percent(finished.gap))),
-        marked(finished.map(|finished| loss(finished.train_loss))),
-        marked(finished.map(|finished| loss(finished.test_loss))),
+        marked(finished.map(|finished| precision.percent(finished.gap.mean))),
+        marked(finished.map(|finished| loss(finished.train_loss.mean))),
+        marked(finished.map(|finished| loss(finished.test_loss.mean))),
         updates_of(method),
     ]
 }
@@ -249,8 +250,8 @@ fn wrapped(sentence: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grid::length;
     use crate::sample;
+    use crate::text_columns::length;
 
     fn assert_narrow(table: &str) {
         let longest = table.lines().map(length).max();
