@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::record::{DataIdentity, Versions};
 use crate::record_lines::RunRecord;
-use crate::target::Target;
+use crate::target::AccuracyTarget;
 
 /// Everything that a report shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +30,7 @@ pub struct Experiment {
     /// The seconds that each run took, added up; not shown if `None`.
     pub training_seconds: Option<f64>,
     /// An accuracy to reach; what it costs is not shown if `None`.
-    pub target: Option<Target>,
+    pub target: Option<AccuracyTarget>,
     /// Name of the method that the others are compared with.
     pub baseline: Option<String>,
     /// The methods in the order in which they are shown.

@@ -43,4 +43,4 @@ pub use html::render_html;
 pub use limits::limits;
 pub use record_lines::{RecordError, RunRecord, encode, read_record};
 pub use table::{TABLE_WIDTH, text_table};
-pub use target::{Target, TargetImages};
+pub use target::{AccuracyTarget, TargetImages};

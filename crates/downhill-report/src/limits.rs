@@ -368,7 +368,7 @@ mod tests {
         let mut experiment = sample::decay();
         assert!(!text_of(&experiment).contains("target"));
         let target = |on| {
-            Some(crate::Target {
+            Some(crate::AccuracyTarget {
                 accuracy: 0.7,
                 on,
                 run_seconds: std::collections::BTreeMap::new(),

@@ -297,7 +297,7 @@ mod tests {
         let mut experiment = sample::curves(4, 8);
         let runs = experiment.methods.iter().flat_map(|method| &method.runs);
         let run_seconds = runs.map(|run| (run.header.run.clone(), 30.0)).collect();
-        experiment.target = Some(crate::Target {
+        experiment.target = Some(crate::AccuracyTarget {
             accuracy: 0.705,
             on: crate::TargetImages::Test,
             run_seconds,

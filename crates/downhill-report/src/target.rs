@@ -12,7 +12,7 @@ use crate::summary::final_evaluation;
 
 /// An accuracy that runs are to reach, and what tells how soon they do.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Target {
+pub struct AccuracyTarget {
     /// The accuracy, 0 to 1. A run reaches it with its first evaluation that is at least as high.
     pub accuracy: f64,
     /// On which images.
@@ -87,7 +87,7 @@ impl TargetSummary {
     }
 }
 
-impl Target {
+impl AccuracyTarget {
     /// The updates that each run of a method made to reach it, by seed.
     fn updates(&self, method: &Method) -> Costs {
         let runs = method.runs.iter();
@@ -125,8 +125,8 @@ mod tests {
     use crate::record::Outcome;
     use crate::sample;
 
-    fn target(accuracy: f64, on: TargetImages) -> Target {
-        Target {
+    fn target(accuracy: f64, on: TargetImages) -> AccuracyTarget {
+        AccuracyTarget {
             accuracy,
             on,
             run_seconds: BTreeMap::new(),

@@ -2,7 +2,7 @@
 
 use downhill_report::record::Outcome;
 use downhill_report::sample::{self, decay, experiment, method, run};
-use downhill_report::{Method, Target, TargetImages, findings};
+use downhill_report::{AccuracyTarget, Method, TargetImages, findings};
 
 fn diverged_method(name: &str, seeds: u64) -> Method {
     let outcome = || Outcome::Diverged { update: 20 };
@@ -205,7 +205,7 @@ fn too_many_comparisons_for_the_seeds_are_named() {
 #[test]
 fn a_target_is_told_with_what_missed_it() {
     let mut experiment = sample::curves(4, 8);
-    experiment.target = Some(Target {
+    experiment.target = Some(AccuracyTarget {
         accuracy: 0.705,
         on: TargetImages::Test,
         run_seconds: std::collections::BTreeMap::new(),
