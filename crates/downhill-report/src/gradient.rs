@@ -230,16 +230,16 @@ mod tests {
     #[test]
     fn the_answer_names_the_largest_difference_and_where_it_is() {
         let mut report = sample::gradient_check();
-        let found = report.found();
+        let found = report.findings();
         assert_eq!(found.len(), 1);
         assert!(found[0].contains("everywhere. The largest difference of"), "{}", found[0]);
         let last = report.rows.len() - 1;
         report.rows[last].largest_difference = f64::NAN;
-        let found = report.found();
+        let found = report.findings();
         assert!(found[0].contains("is not finite, in the parameter"), "{}", found[0]);
         assert!(found[1].starts_with("Beyond the limit: "), "{}", found[1]);
         report.rows.clear();
-        assert_eq!(report.found(), ["Nothing was compared."]);
+        assert_eq!(report.findings(), ["Nothing was compared."]);
     }
 
     #[test]

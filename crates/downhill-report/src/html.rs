@@ -18,7 +18,8 @@ use crate::plot::Look;
 use crate::record::Outcome;
 use crate::record_lines::RunRecord;
 use crate::summary::{Summary, final_evaluation};
-use crate::table::{NONE, difference_cells, differences_legend, final_cells, legend};
+use crate::table::{NONE, difference_rows, differences_legend, final_cells, legend};
+use crate::target_table;
 use crate::training_data::image_counts;
 use crate::validation::{
     PUBLISHED_HEADS, VALIDATION_HEADS, published_note, published_rows, validation_rows,
@@ -246,6 +247,7 @@ fn results(summary: &Summary, precision: Precision) -> Markup {
         "diverged",
         "train accuracy, %",
         "test accuracy, %",
+        "median test accuracy, %",
         "gap, points",
         "train loss",
         "test loss",
@@ -253,19 +255,22 @@ fn results(summary: &Summary, precision: Precision) -> Markup {
     ];
     let methods = summary.methods.iter();
     let finals: Vec<_> = methods.map(|method| final_cells(method, precision)).collect();
-    let compared: Vec<Vec<String>> = summary
-        .others()
-        .filter_map(|method| difference_cells(method, precision))
-        .collect();
+    let compared = difference_rows(summary, precision);
     html! {
         (table(&legend(summary), &heads, &finals))
         @if let Some(baseline) = summary.baseline().filter(|_| !compared.is_empty()) {
             h3 { "Differences to “" (baseline.name) "”" }
             (table(
                 &differences_legend(summary),
-                &["method", "pairs", "test accuracy", "gap"],
+                &["method", "pairs", "test accuracy", "p", "r", "d_z", "gap", "p of the gap"],
                 &compared,
             ))
+        }
+        @if let Some(target) = &summary.target {
+            @let heads = target_table::heads(target);
+            @let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
+            h3 { "What the target costs" }
+            (table(&target_table::legend(target), &heads, &target_table::rows(summary, target)))
         }
     }
 }

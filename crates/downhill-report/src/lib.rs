@@ -8,9 +8,11 @@
 //!                                          -> CSV, JSON lines, TensorBoard's event files
 //! ```
 //!
-//! Two rules hold throughout. Runs that share a seed share initial weights and batches, so methods
+//! Three rules hold throughout. Runs that share a seed share initial weights and batches, so methods
 //! are compared by paired differences. A diverged run counts as an accuracy of 0 %, the worst
-//! there is; it is shown and never dropped.
+//! there is; it is shown and never dropped. A difference is told as one only if its interval leaves
+//! out zero and its test, corrected for how many there are, says so, too; where there are too few
+//! seeds for the test, that is said.
 
 mod chart;
 mod colors;
@@ -41,6 +43,9 @@ pub mod statistics;
 mod strips;
 mod summary;
 mod table;
+mod target;
+mod target_table;
+mod text_columns;
 mod training_data;
 mod validation;
 mod valley;
@@ -65,3 +70,4 @@ pub use record_lines::{RecordError, RunRecord, encode, read_record};
 pub use search::{PublishedTrials, Round, Search, SearchReport, SearchedSetting, Trial};
 pub use table::{TABLE_WIDTH, text_table};
 pub use valley::{ValleyPath, ValleyReport};
+pub use target::{AccuracyTarget, TargetImages};

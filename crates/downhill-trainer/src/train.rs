@@ -308,6 +308,7 @@ fn experiment(
         config_toml: config_toml(plan),
         training_seconds: (timings.len() == records.len())
             .then(|| timings.iter().map(|timing| timing.seconds).sum()),
+        target: None,
         baseline: plan.baseline.clone(),
         grid: plan.grid.clone(),
         published: plan.published.clone(),

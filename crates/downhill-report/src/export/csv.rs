@@ -85,6 +85,7 @@ mod tests {
         let method = Method {
             name: "none".into(),
             changes: Vec::new(),
+            cell: None,
             runs,
         };
         let text = runs_csv(&sample::experiment(None, vec![method]));
@@ -105,6 +106,7 @@ mod tests {
         let method = Method {
             name: "a".into(),
             changes: Vec::new(),
+            cell: None,
             runs: vec![run],
         };
         let text = runs_csv(&sample::experiment(None, vec![method]));

@@ -92,6 +92,7 @@ pub fn experiment(baseline: Option<&str>, methods: Vec<Method>) -> Experiment {
         data: data(),
         config_toml: "learning_rate = 0.01\n".into(),
         training_seconds: Some(83.4),
+        target: None,
         baseline: baseline.map(Into::into),
         grid: None,
         published: None,

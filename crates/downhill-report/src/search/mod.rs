@@ -355,7 +355,7 @@ mod tests {
     #[test]
     fn the_answer_names_the_best_trial_and_where_the_best_lie() {
         let report = sample::search(3);
-        let found = report.found();
+        let found = report.findings();
         let ranked = report.ranked();
         let best = ranked.first().unwrap();
         assert!(ranked.iter().all(|placed| placed.validation <= best.validation));
@@ -373,7 +373,7 @@ mod tests {
                 trial.validation = None;
             }
         }
-        assert_eq!(report.found(), ["No trial finished."]);
+        assert_eq!(report.findings(), ["No trial finished."]);
         report.searches.clear();
         assert!(report.render_html().contains("No trial finished."));
         assert!(report.pictures().is_empty());
