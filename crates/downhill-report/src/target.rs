@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::experiment::{Experiment, Method};
+use crate::figures::profiles::{Extras, Target};
 use crate::record::Evaluation;
 use crate::record_lines::RunRecord;
 use crate::statistics::{Costs, PerformanceProfile};
@@ -30,6 +31,8 @@ pub enum TargetImages {
     Test,
     /// Those held out of the training images.
     Validation,
+    /// On both.
+    ValidationAndTest,
 }
 
 impl TargetImages {
@@ -38,14 +41,18 @@ impl TargetImages {
         match self {
             Self::Test => "test",
             Self::Validation => "validation",
+            Self::ValidationAndTest => "validation and test",
         }
     }
 
     fn accuracy(self, evaluation: &Evaluation) -> Option<f64> {
         match self {
             Self::Test => Some(evaluation.test.accuracy),
-            // No record holds such a score so far.
-            Self::Validation => None,
+            Self::Validation => Some(evaluation.validation?.accuracy),
+            Self::ValidationAndTest => {
+                let validation = evaluation.validation?.accuracy;
+                Some(validation.min(evaluation.test.accuracy))
+            }
         }
     }
 }
@@ -85,6 +92,45 @@ impl TargetSummary {
             seconds: methods.map(|method| target.seconds(method)).collect(),
         })
     }
+}
+
+impl Extras {
+    /// What an experiment's target has to show; nothing where it has none.
+    #[must_use]
+    pub fn of(experiment: &Experiment) -> Self {
+        let Some(summary) = TargetSummary::of(experiment) else {
+            return Self::default();
+        };
+        let names = || experiment.methods.iter().map(|method| method.name.clone());
+        let goal = format!(
+            "{} accuracy of {} %",
+            summary.on.name(),
+            100.0 * summary.accuracy
+        );
+        let target = |unit: &str, costs: &[Costs]| Target {
+            name: goal.clone(),
+            unit: unit.to_owned(),
+            methods: names().zip(costs.iter().map(reached)).collect(),
+        };
+        let mut targets = vec![target("updates", &summary.updates)];
+        targets.extend(
+            summary
+                .seconds
+                .as_ref()
+                .map(|seconds| target("seconds", seconds)),
+        );
+        let steps = (0..experiment.methods.len()).map(|method| summary.profile.steps(method));
+        Self {
+            profile: names().zip(steps).collect(),
+            targets,
+        }
+    }
+}
+
+/// The costs of the runs, of which some have not reached it.
+fn reached(costs: &Costs) -> Vec<Option<f64>> {
+    let finite = |cost: &f64| cost.is_finite().then_some(*cost);
+    costs.values().map(finite).collect()
 }
 
 impl AccuracyTarget {

@@ -11,11 +11,12 @@ use crate::layers::join;
 const SIMILAR: f64 = 0.7;
 
 /// Keys of an experiment beside those of a training.
-pub(crate) const EXPERIMENT_KEYS: [&str; 8] = [
+pub(crate) const EXPERIMENT_KEYS: [&str; 9] = [
     "seeds",
     "baseline",
     "methods",
     "grid",
+    "target",
     "published",
     "valley",
     "gradient-check",

@@ -41,6 +41,7 @@ mod search;
 mod searching;
 mod shared_images;
 pub mod store;
+mod target;
 mod train;
 pub mod training;
 mod valley;
@@ -57,6 +58,7 @@ pub use kind::Kind;
 pub use runs_list::list_runs;
 pub use schema::schema;
 pub use search::{PublishedSearch, PublishedTrial, Range, SearchConfig, SearchedRange};
+pub use target::TargetConfig;
 pub use train::{Done, train};
 pub use valley::ValleyConfig;
 

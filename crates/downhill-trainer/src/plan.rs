@@ -17,6 +17,7 @@ use crate::known_keys::{as_table, check_experiment, did_you_mean};
 use crate::layers::{Layers, leaves};
 use crate::overrides::{Overrides, without_experiment_keys};
 use crate::published::published;
+use crate::target::TargetConfig;
 use crate::{Backend, TrainError};
 
 pub(crate) const DEFAULT_SEEDS: u64 = 8;
@@ -48,6 +49,8 @@ pub struct Plan {
     pub kind: Kind,
     /// The setting that each method has several values of.
     pub grid: Option<Grid>,
+    /// The accuracy to reach.
+    pub target: Option<TargetConfig>,
     /// What others got.
     pub published: Option<Published>,
     /// What all methods share, unless they change it.
@@ -148,6 +151,7 @@ impl Plan {
             methods,
             kind,
             grid: grid.as_ref().map(GridConfig::report),
+            target: TargetConfig::of(&experiment)?,
             published,
             base,
         })

@@ -16,6 +16,7 @@ use crate::grid::GridConfig;
 use crate::plan::DEFAULT_SEEDS;
 use crate::published::PublishedConfig;
 use crate::search::SearchConfig;
+use crate::target::TargetConfig;
 use crate::valley::ValleyConfig;
 
 /// The tables of an experiment beside those of its trainings.
@@ -25,6 +26,7 @@ use crate::valley::ValleyConfig;
 struct Tables {
     grid: Option<GridConfig>,
     published: Option<PublishedConfig>,
+    target: Option<TargetConfig>,
     valley: Option<ValleyConfig>,
     gradient_check: Option<GradientCheckConfig>,
     search: Option<SearchConfig>,

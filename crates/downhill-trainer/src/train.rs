@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use downhill_data::{ImagePair, load_directory, load_mnist};
 use downhill_report::{
-    Experiment, Extras, Method, RunRecord, findings, pictures, render_html_with, text_table,
+    AccuracyTarget, Experiment, Extras, Method, RunRecord, findings, pictures, render_html_with,
+    text_table,
 };
 
 use crate::arguments::{Backend, TrainArguments};
@@ -22,6 +23,7 @@ use crate::runs::{RunPlan, report_name, runs};
 use crate::search::SearchConfig;
 use crate::searching;
 use crate::store::Store;
+use crate::target::TargetConfig;
 use crate::workers::{Workshop, diverged};
 use crate::{TrainError, device, estimate, exports};
 
@@ -233,7 +235,7 @@ fn report(
         out.say(&format!("- {finding}\n"));
     }
     let page = format!("{name}.html");
-    let extras = Extras::default();
+    let extras = Extras::of(&experiment);
     store.write_pictures(&name, &pictures(&experiment, &extras))?;
     store.write_report(&page, &render_html_with(&experiment, &extras))?;
     out.say(&format!("\nreport: {}\n", store.report(&page).display()));
@@ -308,11 +310,24 @@ fn experiment(
         config_toml: config_toml(plan),
         training_seconds: (timings.len() == records.len())
             .then(|| timings.iter().map(|timing| timing.seconds).sum()),
-        target: None,
+        target: plan.target.map(|target| target_of(target, store, records)),
         baseline: plan.baseline.clone(),
         grid: plan.grid.clone(),
         published: plan.published.clone(),
         methods: methods.collect(),
+    }
+}
+
+/// The target with the seconds of the runs.
+fn target_of(target: TargetConfig, store: &Store, records: &[RunRecord]) -> AccuracyTarget {
+    let seconds = |record: &RunRecord| {
+        let run = &record.header.run;
+        Some((run.clone(), store.timing(run)?.seconds))
+    };
+    AccuracyTarget {
+        accuracy: target.accuracy,
+        on: target.on,
+        run_seconds: records.iter().filter_map(seconds).collect(),
     }
 }
 
