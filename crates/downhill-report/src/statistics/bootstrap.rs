@@ -1,5 +1,7 @@
 //! The bootstrap interval of a mean.
 
+use std::cell::RefCell;
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use statrs::distribution::{ContinuousCDF, StudentsT};
@@ -51,11 +53,21 @@ const LEAST_ERROR: f64 = 0.4;
 /// How often it covers the true mean is measured by `tests/coverage.rs`, whose head has the figures.
 #[must_use]
 pub fn mean_interval(values: &[f64]) -> Option<Interval> {
-    Resamples::of(values.len()).mean_interval(values)
+    LAST.with_borrow_mut(|last| {
+        if last.size != values.len() {
+            *last = Resamples::of(values.len());
+        }
+        last.mean_interval(values)
+    })
 }
 
-/// The resamples of all samples of one size. To draw them takes as long as to use them, so whoever
-/// needs the intervals of many samples of one size keeps them.
+thread_local! {
+    /// The resamples of the size asked for last: a report has many samples of one size, and to make
+    /// the resamples takes as long as to use them.
+    static LAST: RefCell<Resamples> = RefCell::new(Resamples::of(0));
+}
+
+/// The resamples of all samples of one size.
 #[derive(Clone, Debug)]
 pub struct Resamples {
     size: usize,
