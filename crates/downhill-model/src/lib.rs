@@ -5,6 +5,10 @@
 //! on the weights. [`loss`] holds the softmax cross-entropy, [`DecaySplit`] the two groups of
 //! parameters that a decay tells apart. An [`Ensemble`] is several of these networks as one.
 //!
+//! A [`ConvolutionalNetwork`] has convolutions with max pooling before an `Mlp`; a [`Network`] is
+//! whichever the config asks for. An [`Autoencoder`] trains a hidden layer before the whole is
+//! trained. [`gradient_check`] compares every gradient here with a numerical one.
+//!
 //! The crate knows Burn and nothing else. It draws no random number: who makes a network hands in
 //! the source of its initial weights, who trains it the source of its dropout masks. With the same
 //! numbers a network is the same on every backend.
