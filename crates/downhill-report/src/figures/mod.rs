@@ -292,7 +292,7 @@ fn strip_figure(name: &str, both: &[Strips], summary: &Summary, what: &str) -> F
     });
     let mut caption = format!("{what}; the larger marker is the mean");
     if summary.has_intervals() {
-        caption.push_str(", the line through it its 95 % Student t interval");
+        caption.push_str(", the line through it its 95 % interval");
     }
     caption.push('.');
     if both.iter().any(|strips| !strips.is_difference) {
