@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use crate::figure::Panel;
 use crate::labels::{apart, fitted, in_two_lines, text_width};
 use crate::number_text::{fixed, loss};
-use crate::statistics::{Interval, Statistics};
 use crate::plot::{Look, Scale, coordinate, cross, line, round_above, round_below, tick_text};
+use crate::statistics::{Interval, Statistics};
 
 /// Size of a wide chart in SVG units.
 pub(crate) const WIDE: (f64, f64) = (440.0, 280.0);
@@ -44,8 +44,16 @@ impl Axis {
     /// From the least to the greatest of the values, and `0` if that is near.
     pub(crate) fn linear(label: &str, values: impl IntoIterator<Item = f64>) -> Self {
         let (lower, upper) = ends(values).unwrap_or((0.0, 1.0));
-        let (lower, upper) = if lower < upper { (lower, upper) } else { (lower - 0.5, upper + 0.5) };
-        let lower = if lower > 0.0 && lower < 0.5 * upper { 0.0 } else { lower };
+        let (lower, upper) = if lower < upper {
+            (lower, upper)
+        } else {
+            (lower - 0.5, upper + 0.5)
+        };
+        let lower = if lower > 0.0 && lower < 0.5 * upper {
+            0.0
+        } else {
+            lower
+        };
         Self {
             label: label.into(),
             lower,
@@ -71,7 +79,11 @@ impl Axis {
         let axis = Self::linear(label, values);
         let margin = 0.05 * (axis.upper - axis.lower);
         Self {
-            lower: if axis.lower == 0.0 { 0.0 } else { axis.lower - margin },
+            lower: if axis.lower == 0.0 {
+                0.0
+            } else {
+                axis.lower - margin
+            },
             upper: axis.upper + margin,
             ..axis
         }
@@ -109,14 +121,22 @@ impl Axis {
         let exact = Self::log_exactly(label, values);
         let lower = round_below(0.98 * exact.lower);
         let upper = round_above(1.02 * exact.upper).max(2.0 * lower);
-        Self { lower, upper, ..exact }
+        Self {
+            lower,
+            upper,
+            ..exact
+        }
     }
 
     /// The same from the least to the greatest of the values.
     pub(crate) fn log_exactly(label: &str, values: impl IntoIterator<Item = f64>) -> Self {
         let positive = values.into_iter().filter(|value| *value > 0.0);
         let (lower, upper) = ends(positive).unwrap_or((0.1, 1.0));
-        let (lower, upper) = if lower < upper { (lower, upper) } else { (lower / 2.0, upper * 2.0) };
+        let (lower, upper) = if lower < upper {
+            (lower, upper)
+        } else {
+            (lower / 2.0, upper * 2.0)
+        };
         Self {
             label: label.into(),
             lower,
@@ -130,7 +150,11 @@ impl Axis {
     pub(crate) fn within(self, least: f64, most: f64) -> Self {
         let lower = self.lower.clamp(least, most);
         let upper = self.upper.clamp(least, most);
-        Self { lower, upper, ..self }
+        Self {
+            lower,
+            upper,
+            ..self
+        }
     }
 
     pub(crate) fn scale(&self, pixels: (f64, f64)) -> Scale {
@@ -201,14 +225,23 @@ pub(crate) struct Point {
 impl Point {
     /// A point without a band.
     pub(crate) fn alone(x: f64, y: f64) -> Self {
-        Self { x, y, lower: y, upper: y }
+        Self {
+            x,
+            y,
+            lower: y,
+            upper: y,
+        }
     }
 
     /// The mean and its 95 % interval, if there is one to show.
     pub(crate) fn of(x: f64, statistics: &Statistics) -> Self {
         let alone = Self::alone(x, statistics.mean);
         let interval = statistics.shown_interval();
-        interval.map_or(alone, |Interval { lower, upper }| Self { lower, upper, ..alone })
+        interval.map_or(alone, |Interval { lower, upper }| Self {
+            lower,
+            upper,
+            ..alone
+        })
     }
 }
 
@@ -294,7 +327,12 @@ impl Chart {
             _ => format!("{}: nothing to draw.", series.name),
         };
         let series: Vec<String> = self.series.iter().map(sentence).collect();
-        format!("{} against {}. {}", self.y.label, self.x.label, series.join(" "))
+        format!(
+            "{} against {}. {}",
+            self.y.label,
+            self.x.label,
+            series.join(" ")
+        )
     }
 
     fn frame(&self) -> Frame {
@@ -302,9 +340,14 @@ impl Chart {
         let (top, bottom) = (48.0, height - 40.0);
         let y = self.y.scale((bottom, top));
         let ticks = self.y.vertical_ticks(&y);
-        let widths = ticks.iter().map(|tick| text_width(&self.y.tick(*tick), SMALL_TEXT));
+        let widths = ticks
+            .iter()
+            .map(|tick| text_width(&self.y.tick(*tick), SMALL_TEXT));
         let left = widths.fold(20.0, f64::max) + 12.0;
-        let names = self.series.iter().filter(|series| !series.points.is_empty());
+        let names = self
+            .series
+            .iter()
+            .filter(|series| !series.points.is_empty());
         let widths = names.map(|series| text_width(&series.name, TEXT));
         let labels = if self.is_labelled {
             widths.fold(0.0, f64::max).min(MOST_LABELS * width) + BESIDE + 8.0
@@ -353,7 +396,12 @@ impl Chart {
 
     fn axes(&self, frame: &Frame) -> Markup {
         let height = self.size.1;
-        let Frame { left, right, bottom, .. } = *frame;
+        let Frame {
+            left,
+            right,
+            bottom,
+            ..
+        } = *frame;
         html! {
             @for tick in self.y.vertical_ticks(&frame.y) {
                 @let y = frame.y.at(tick);
@@ -384,7 +432,11 @@ impl Chart {
         // So that markers of lines that lie on each other do not.
         let shift = stride * (index % 4) / 4;
         let is_marked = |at: usize| at == last || at % stride == shift;
-        let marked = series.points.iter().enumerate().filter(|(at, _)| is_marked(*at));
+        let marked = series
+            .points
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| is_marked(*at));
         let radius = if self.size.0 < NARROW.0 { 2.8 } else { 3.4 };
         html! {
             @for (_, point) in marked { (series.look.marker(frame.at((point.x, point.y)), radius)) }
@@ -427,7 +479,7 @@ impl Chart {
                 }
                 @let first = middle + 4.0 - LINE * (text.len() - 1) as f64 / 2.0;
                 @for (row, text) in text.iter().enumerate() {
-                    text class="halo" x=(coordinate(x)) y=(coordinate(first + LINE * row as f64)) { (text) }
+                    text paint-order="stroke" class="halo" x=(coordinate(x)) y=(coordinate(first + LINE * row as f64)) { (text) }
                 }
             }
         }

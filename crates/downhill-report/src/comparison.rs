@@ -33,7 +33,11 @@ pub fn render_comparison(experiments: &[Experiment]) -> String {
         kind: "comparison of experiments",
         found: compared.found(precision),
         sections: vec![
-            Section::of_figures("accuracy", "Test accuracy side by side", &compared.figures(precision)),
+            Section::of_figures(
+                "accuracy",
+                "Test accuracy side by side",
+                &compared.figures(precision),
+            ),
             Section::new("results", "Results", compared.tables(precision)),
             Section::new("experiments", "The experiments", compared.experiments()),
         ],
@@ -52,7 +56,11 @@ pub fn comparison_pictures(experiments: &[Experiment]) -> Vec<Picture> {
     let Some(precision) = compared.precision() else {
         return Vec::new();
     };
-    compared.figures(precision).iter().map(Figure::picture).collect()
+    compared
+        .figures(precision)
+        .iter()
+        .map(Figure::picture)
+        .collect()
 }
 
 struct Compared<'a> {
@@ -75,7 +83,10 @@ struct Pairs {
 impl<'a> Compared<'a> {
     fn of(experiments: &'a [Experiment]) -> Self {
         let mut methods: Vec<&str> = Vec::new();
-        for method in experiments.iter().flat_map(|experiment| &experiment.methods) {
+        for method in experiments
+            .iter()
+            .flat_map(|experiment| &experiment.methods)
+        {
             if !methods.contains(&method.name.as_str()) {
                 methods.push(&method.name);
             }
@@ -95,7 +106,10 @@ impl<'a> Compared<'a> {
     }
 
     fn method(&self, experiment: usize, name: &str) -> Option<&MethodSummary> {
-        self.summaries[experiment].methods.iter().find(|method| method.name == name)
+        self.summaries[experiment]
+            .methods
+            .iter()
+            .find(|method| method.name == name)
     }
 
     /// The pairs of a method between the first experiment and another; `None` without a shared seed.
@@ -104,7 +118,9 @@ impl<'a> Compared<'a> {
         let accuracies = |method: &MethodSummary| -> BTreeMap<u64, Option<f64>> {
             let finished = method.finished.iter();
             let finished = finished.map(|(seed, last)| (*seed, Some(last.test.accuracy)));
-            finished.chain(method.diverged.keys().map(|seed| (*seed, None))).collect()
+            finished
+                .chain(method.diverged.keys().map(|seed| (*seed, None)))
+                .collect()
         };
         let (first, other) = (accuracies(first), accuracies(other));
         let mut pairs = Pairs {
@@ -142,12 +158,24 @@ impl<'a> Compared<'a> {
             if pairs.is_empty() {
                 return format!("{name} shares no method and seed with {first}.");
             }
-            let all: usize = pairs.iter().map(|(_, pairs)| pairs.differences.len() + pairs.one_sided).sum();
-            let equal = |pairs: &Pairs| pairs.differences.iter().filter(|value| value.abs() < ROUNDING).count();
+            let all: usize = pairs
+                .iter()
+                .map(|(_, pairs)| pairs.differences.len() + pairs.one_sided)
+                .sum();
+            let equal = |pairs: &Pairs| {
+                pairs
+                    .differences
+                    .iter()
+                    .filter(|value| value.abs() < ROUNDING)
+                    .count()
+            };
             let same: usize = pairs.iter().map(|(_, pairs)| equal(pairs)).sum();
             let one_sided: usize = pairs.iter().map(|(_, pairs)| pairs.one_sided).sum();
             let largest = pairs.iter().flat_map(|(method, pairs)| {
-                pairs.differences.iter().map(move |difference| (*method, *difference))
+                pairs
+                    .differences
+                    .iter()
+                    .map(move |difference| (*method, *difference))
             });
             let largest = largest.max_by(|left, right| left.1.abs().total_cmp(&right.1.abs()));
             let mut sentence = format!(
@@ -165,7 +193,10 @@ impl<'a> Compared<'a> {
                 ));
             }
             if one_sided > 0 {
-                sentence.push_str(&format!("; {} diverged in one of the two only", counted(one_sided, "run")));
+                sentence.push_str(&format!(
+                    "; {} diverged in one of the two only",
+                    counted(one_sided, "run")
+                ));
             }
             sentence + "."
         };
@@ -181,8 +212,14 @@ impl<'a> Compared<'a> {
              is better is for the mean over seeds to say."
                 .to_owned(),
         ];
-        let hashes = self.experiments.iter().map(|experiment| &experiment.data.sha256);
-        if hashes.clone().any(|hash| Some(hash) != hashes.clone().next()) {
+        let hashes = self
+            .experiments
+            .iter()
+            .map(|experiment| &experiment.data.sha256);
+        if hashes
+            .clone()
+            .any(|hash| Some(hash) != hashes.clone().next())
+        {
             limits.push("The experiments saw different data.".to_owned());
         }
         limits
@@ -200,7 +237,10 @@ impl<'a> Compared<'a> {
                 std::iter::once((*name).to_owned()).chain(cells).collect()
             })
             .collect();
-        let rows: Vec<Vec<String>> = self.others().flat_map(|at| self.rows(at, precision)).collect();
+        let rows: Vec<Vec<String>> = self
+            .others()
+            .flat_map(|at| self.rows(at, precision))
+            .collect();
         let heads_of_pairs = [
             "method",
             "experiment",
@@ -223,12 +263,21 @@ impl<'a> Compared<'a> {
 
     fn rows(&self, at: usize, precision: Precision) -> Vec<Vec<String>> {
         let row = |name: &&str| {
-            let Pairs { differences, one_sided } = self.pairs(at, name)?;
-            let equal = differences.iter().filter(|value| value.abs() < ROUNDING).count();
+            let Pairs {
+                differences,
+                one_sided,
+            } = self.pairs(at, name)?;
+            let equal = differences
+                .iter()
+                .filter(|value| value.abs() < ROUNDING)
+                .count();
             let mean = crate::statistics::describe(&differences).map(|values| {
                 precision.signed_points(values.mean) + &precision.plus_minus(&values)
             });
-            let largest = differences.iter().copied().max_by(|left, right| left.abs().total_cmp(&right.abs()));
+            let largest = differences
+                .iter()
+                .copied()
+                .max_by(|left, right| left.abs().total_cmp(&right.abs()));
             Some(vec![
                 (*name).to_owned(),
                 self.names[at].clone(),
@@ -251,7 +300,9 @@ impl<'a> Compared<'a> {
             return Vec::new();
         }
         let names = self.names.iter().enumerate();
-        let looks: Vec<(String, Look)> = names.map(|(at, name)| (name.clone(), Look::of(at, None))).collect();
+        let looks: Vec<(String, Look)> = names
+            .map(|(at, name)| (name.clone(), Look::of(at, None)))
+            .collect();
         vec![Figure {
             name: "comparison".into(),
             title: format!("Test accuracy of {}", listed(&self.names)),
@@ -268,21 +319,33 @@ impl<'a> Compared<'a> {
         const TOP: f64 = 34.0;
         let row = 26.0 + 13.0 * self.experiments.len() as f64;
         let bottom = TOP + row * methods.len() as f64;
-        let statistics = |at: usize, name: &str| self.method(at, name).and_then(|method| method.test_accuracy);
+        let statistics = |at: usize, name: &str| {
+            self.method(at, name)
+                .and_then(|method| method.test_accuracy)
+        };
         let all = || {
-            let cells = self.methods.iter().flat_map(|name| (0..self.experiments.len()).map(move |at| (at, *name)));
+            let cells = self
+                .methods
+                .iter()
+                .flat_map(|name| (0..self.experiments.len()).map(move |at| (at, *name)));
             cells.filter_map(|(at, name)| statistics(at, name))
         };
         let reach = |values: Statistics| {
             let interval = values.accuracy_interval();
-            interval.map_or([values.mean; 2], |interval| [interval.lower, interval.upper])
+            interval.map_or([values.mean; 2], |interval| {
+                [interval.lower, interval.upper]
+            })
         };
         let (lower, upper) = ends(all().flat_map(reach)).unwrap_or((0.0, 1.0));
         let margin = (0.06 * (upper - lower)).max(0.002);
         let (lower, upper) = ((lower - margin).max(0.0), (upper + margin).min(1.0));
         let axis = Axis::shares_exactly("test accuracy, %", (lower, upper));
         let scale = axis.scale((16.0, WIDE.0 - 20.0));
-        let cut = if lower > 0.0 { " (axis does not start at 0)" } else { "" };
+        let cut = if lower > 0.0 {
+            " (axis does not start at 0)"
+        } else {
+            ""
+        };
         let drawing = html! {
             rect class="back" width=(WIDE.0) height=(coordinate(bottom + 42.0)) rx="4" {}
             text class="name" x="10" y="19" { "Final test accuracy" }
@@ -298,7 +361,7 @@ impl<'a> Compared<'a> {
             text class="small middle" x=(WIDE.0 / 2.0) y=(coordinate(bottom + 33.0)) { (axis.label) (cut) }
             @for (index, name) in methods.iter().enumerate() {
                 @let top = TOP + row * index as f64;
-                text class="halo" x="10" y=(coordinate(top + 13.0)) { (fitted(name, WIDE.0 - 20.0, 12.0)) }
+                text paint-order="stroke" class="halo" x="10" y=(coordinate(top + 13.0)) { (fitted(name, WIDE.0 - 20.0, 12.0)) }
                 @for at in 0..self.experiments.len() {
                     @let y = top + 26.0 + 13.0 * at as f64;
                     @let look = Look::of(at, None);
@@ -329,15 +392,29 @@ impl<'a> Compared<'a> {
     }
 
     fn experiments(&self) -> Markup {
-        let heads = ["experiment", "backend", "device", "versions", "data", "seeds"];
+        let heads = [
+            "experiment",
+            "backend",
+            "device",
+            "versions",
+            "data",
+            "seeds",
+        ];
         let rows: Vec<Vec<String>> = (self.experiments.iter().zip(&self.names))
             .map(|(experiment, name)| {
                 vec![
                     name.clone(),
                     experiment.backend.clone(),
                     experiment.device.clone(),
-                    format!("{}, Burn {}", experiment.versions.downhill, experiment.versions.burn),
-                    format!("{}, {}…", experiment.data.name, experiment.data.sha256.get(..12).unwrap_or_default()),
+                    format!(
+                        "{}, Burn {}",
+                        experiment.versions.downhill, experiment.versions.burn
+                    ),
+                    format!(
+                        "{}, {}…",
+                        experiment.data.name,
+                        experiment.data.sha256.get(..12).unwrap_or_default()
+                    ),
                     seeds(&about(experiment).seeds),
                 ]
             })
@@ -362,7 +439,11 @@ fn cell(method: &MethodSummary, precision: Precision) -> String {
         0 => String::new(),
         diverged => format!(", × {}", count(diverged)),
     };
-    format!("{} ({}{diverged})", precision.mean_and_half_width(&accuracy), count(method.runs()))
+    format!(
+        "{} ({}{diverged})",
+        precision.mean_and_half_width(&accuracy),
+        count(method.runs())
+    )
 }
 
 /// The experiments' names, with what tells them apart where names alone do not: backend, then
@@ -374,7 +455,10 @@ fn names(experiments: &[Experiment]) -> Vec<String> {
     };
     let version = |experiment: &Experiment| {
         let versions = &experiment.versions;
-        format!("{} with downhill {}, Burn {}", experiment.name, versions.downhill, versions.burn)
+        format!(
+            "{} with downhill {}, Burn {}",
+            experiment.name, versions.downhill, versions.burn
+        )
     };
     let ways: [&dyn Fn(&Experiment) -> String; 4] = [
         &|experiment| experiment.name.clone(),
@@ -389,7 +473,9 @@ fn names(experiments: &[Experiment]) -> Vec<String> {
         }
     }
     let numbered = (1..).zip(experiments);
-    numbered.map(|(number, experiment)| format!("{} {number}", experiment.name)).collect()
+    numbered
+        .map(|(number, experiment)| format!("{} {number}", experiment.name))
+        .collect()
 }
 
 #[cfg(test)]
@@ -411,8 +497,10 @@ mod tests {
         let found = compared.found(compared.precision().unwrap());
         assert_eq!(
             found,
-            ["Of 8 runs that “sample on ndarray” shares with “sample on flex”, 6 end at the same test \
-              accuracy; the largest difference is +2.0 points, of “none”; 1 run diverged in one of the two only."]
+            [
+                "Of 8 runs that “sample on ndarray” shares with “sample on flex”, 6 end at the same test \
+              accuracy; the largest difference is +2.0 points, of “none”; 1 run diverged in one of the two only."
+            ]
         );
     }
 

@@ -189,13 +189,19 @@ impl Curve {
 /// Whether some run has images held out to choose by.
 pub(crate) fn has_validation(experiment: &Experiment) -> bool {
     let mut runs = experiment.methods.iter().flat_map(|method| &method.runs);
-    runs.any(|run| run.evaluations.iter().any(|evaluation| evaluation.validation.is_some()))
+    runs.any(|run| {
+        run.evaluations
+            .iter()
+            .any(|evaluation| evaluation.validation.is_some())
+    })
 }
 
 /// The curve of the held-out images; without a point where there are none.
 fn held_out(method: &Method, quantity: Quantity) -> Curve {
     let value = |evaluation: &Evaluation| {
-        evaluation.validation.map_or(f64::NAN, |validation| quantity.of(&validation))
+        evaluation
+            .validation
+            .map_or(f64::NAN, |validation| quantity.of(&validation))
     };
     Curve::of(method, value)
 }
@@ -370,7 +376,7 @@ fn ends(axes: &Axes, curves: [(&'static str, &Curve); 3], look: Look) -> Markup 
     };
     let ends: Vec<(&str, (f64, f64), String)> = curves.into_iter().filter_map(end).collect();
     if ends.is_empty() {
-        return html! { text class="small halo" x=(LEFT + 8.0) y=(BOTTOM - 8.0) { "no finished run" } };
+        return html! { text paint-order="stroke" class="small halo" x=(LEFT + 8.0) y=(BOTTOM - 8.0) { "no finished run" } };
     }
     let wanted: Vec<(f64, f64)> = ends.iter().map(|(_, at, _)| (at.1, APART)).collect();
     let middles = apart(&wanted, TOP - APART / 2.0, BOTTOM + APART / 2.0);
@@ -381,7 +387,7 @@ fn ends(axes: &Axes, curves: [(&'static str, &Curve); 3], look: Look) -> Markup 
                 "train" => circle class="hollow" cx=(coordinate(at.0)) cy=(coordinate(at.1)) r="3" {},
                 _ => circle class="outline" cx=(coordinate(at.0)) cy=(coordinate(at.1)) r="2.6" {},
             }
-            text class=(if *name == "test" { "halo" } else { "small halo" })
+            text paint-order="stroke" class=(if *name == "test" { "halo" } else { "small halo" })
                 x=(coordinate(at.0 + 8.0)) y=(coordinate(middle + 4.0)) { (name) " " (text) }
         }
     }

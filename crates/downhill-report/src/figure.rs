@@ -102,7 +102,11 @@ impl Figure {
         let mut placed: Vec<(f64, f64, &Panel)> = Vec::new();
         let mut top = SPACE;
         let mut width = 0.0_f64;
-        let widths = self.panels.iter().take(columns).map(|panel| panel.size.0 + SPACE);
+        let widths = self
+            .panels
+            .iter()
+            .take(columns)
+            .map(|panel| panel.size.0 + SPACE);
         let key = (!self.key.is_empty()).then(|| key(&self.key, widths.sum::<f64>() - SPACE));
         if let Some(key) = &key {
             placed.push((SPACE, top, key));

@@ -41,7 +41,11 @@ impl GradientRow {
     /// The difference, and infinity for one that is not a number.
     fn worst_case(&self) -> f64 {
         let difference = self.largest_difference;
-        if difference.is_nan() { f64::INFINITY } else { difference }
+        if difference.is_nan() {
+            f64::INFINITY
+        } else {
+            difference
+        }
     }
 
     fn name(&self) -> String {
@@ -64,7 +68,14 @@ impl GradientReport {
     /// The report as one HTML file.
     #[must_use]
     pub fn render_html(&self) -> String {
-        let heads = ["layer", "parameter", "numbers compared", "largest difference", "limit", "within it"];
+        let heads = [
+            "layer",
+            "parameter",
+            "numbers compared",
+            "largest difference",
+            "limit",
+            "within it",
+        ];
         let rows: Vec<Vec<String>> = (self.rows.iter())
             .map(|row| {
                 vec![
@@ -144,13 +155,19 @@ impl GradientReport {
         }
         let places = counted(beyond.len(), "parameter");
         vec![
-            format!("Backpropagation does not agree with numerical differentiation in {places}. {largest}."),
+            format!(
+                "Backpropagation does not agree with numerical differentiation in {places}. {largest}."
+            ),
             format!("Beyond the limit: {}.", listed(&beyond)),
         ]
     }
 
     fn figures(&self) -> Vec<Figure> {
-        let panels: Vec<Panel> = self.rows.chunks(MOST_ROWS).map(|rows| self.panel(rows)).collect();
+        let panels: Vec<Panel> = self
+            .rows
+            .chunks(MOST_ROWS)
+            .map(|rows| self.panel(rows))
+            .collect();
         if panels.is_empty() {
             return Vec::new();
         }
@@ -170,8 +187,13 @@ impl GradientReport {
     fn panel(&self, rows: &[GradientRow]) -> Panel {
         let height = TOP + ROW * rows.len() as f64 + AXIS;
         let bottom = height - AXIS;
-        let values = self.rows.iter().flat_map(|row| [row.largest_difference, row.limit]);
-        let values = values.filter(|value| value.is_finite()).map(|value| value.max(LEAST));
+        let values = self
+            .rows
+            .iter()
+            .flat_map(|row| [row.largest_difference, row.limit]);
+        let values = values
+            .filter(|value| value.is_finite())
+            .map(|value| value.max(LEAST));
         let axis = Axis::log("largest absolute difference (log)", values);
         let scale = axis.scale((LEFT, RIGHT));
         let look = Look::of(0, None);
@@ -197,10 +219,11 @@ impl GradientReport {
             }
             @if let Some(first) = rows.first() {
                 @let x = scale.at(first.limit);
-                text class="small end halo" x=(coordinate(x - 4.0)) y=(TOP - 9.0) { "limit " (scientific(first.limit)) }
+                text paint-order="stroke" class="small end halo" x=(coordinate(x - 4.0)) y=(TOP - 9.0) { "limit " (scientific(first.limit)) }
             }
         };
-        let sentence = |row: &GradientRow| format!("{}: {}.", row.name(), scientific(row.largest_difference));
+        let sentence =
+            |row: &GradientRow| format!("{}: {}.", row.name(), scientific(row.largest_difference));
         let sentences: Vec<String> = rows.iter().map(sentence).collect();
         Panel {
             title: "Largest difference of each parameter".into(),
@@ -232,11 +255,19 @@ mod tests {
         let mut report = sample::gradient_check();
         let found = report.findings();
         assert_eq!(found.len(), 1);
-        assert!(found[0].contains("everywhere. The largest difference of"), "{}", found[0]);
+        assert!(
+            found[0].contains("everywhere. The largest difference of"),
+            "{}",
+            found[0]
+        );
         let last = report.rows.len() - 1;
         report.rows[last].largest_difference = f64::NAN;
         let found = report.findings();
-        assert!(found[0].contains("is not finite, in the parameter"), "{}", found[0]);
+        assert!(
+            found[0].contains("is not finite, in the parameter"),
+            "{}",
+            found[0]
+        );
         assert!(found[1].starts_with("Beyond the limit: "), "{}", found[1]);
         report.rows.clear();
         assert_eq!(report.findings(), ["Nothing was compared."]);

@@ -72,7 +72,10 @@ pub fn pictures(experiment: &Experiment, extras: &Extras) -> Vec<Picture> {
     let precision = Precision::of(&summary);
     let families = Families::of(experiment, &summary);
     let parts = parts(experiment, &summary, precision, families.as_ref(), extras);
-    let pictures = parts.iter().flat_map(|part| &part.figures).map(Figure::picture);
+    let pictures = parts
+        .iter()
+        .flat_map(|part| &part.figures)
+        .map(Figure::picture);
     pictures
         .map(|picture| match picture.name.as_str() {
             "accuracy" => Picture {
@@ -133,7 +136,11 @@ fn parts(
     let looks = match families {
         Some(families) => {
             let title = format!("Final values by {}", families.grid.name);
-            parts.push(Part::new("grid", &title, [grid::final_values(experiment, families)]));
+            parts.push(Part::new(
+                "grid",
+                &title,
+                [grid::final_values(experiment, families)],
+            ));
             parts.push(Part::new(
                 "grid-curves",
                 "Training accuracy while training",
@@ -143,8 +150,16 @@ fn parts(
         }
         None => {
             let curves = |quantity| figures::learning_curves(experiment, summary, quantity);
-            parts.push(Part::new("accuracy", "Accuracy while training", [curves(Quantity::Accuracy)]));
-            parts.push(Part::new("loss", "Loss while training", [curves(Quantity::Loss)]));
+            parts.push(Part::new(
+                "accuracy",
+                "Accuracy while training",
+                [curves(Quantity::Accuracy)],
+            ));
+            parts.push(Part::new(
+                "loss",
+                "Loss while training",
+                [curves(Quantity::Loss)],
+            ));
             parts.push(Part::new(
                 "batch-loss",
                 "Loss of the batches",
@@ -229,7 +244,11 @@ fn sections(
             Some(_) => html! { details { summary { "Figure by figure" } (rows) } },
             None => rows,
         };
-        tables.push(Section::new("published", "Published figures beside these", content));
+        tables.push(Section::new(
+            "published",
+            "Published figures beside these",
+            content,
+        ));
     }
     let after_the_main_picture = sections.len().min(1);
     sections.splice(after_the_main_picture..after_the_main_picture, tables);
@@ -254,7 +273,9 @@ fn results(summary: &Summary, precision: Precision) -> Markup {
         "updates",
     ];
     let methods = summary.methods.iter();
-    let finals: Vec<_> = methods.map(|method| final_cells(method, precision)).collect();
+    let finals: Vec<_> = methods
+        .map(|method| final_cells(method, precision))
+        .collect();
     let compared = difference_rows(summary, precision);
     html! {
         (table(&legend(summary), &heads, &finals))
@@ -304,13 +325,17 @@ fn every_method(experiment: &Experiment, families: Option<&Families<'_>>) -> Mar
     };
     let own = |family: &str| {
         let of_family = |method: &&Method| {
-            method.cell.as_ref().is_some_and(|cell| cell.family == family)
+            method
+                .cell
+                .as_ref()
+                .is_some_and(|cell| cell.family == family)
         };
         let mut methods = experiment.methods.iter().filter(of_family);
         let first = methods.next().map_or(&[][..], |method| &method.changes);
         // What changes from value to value is the grid.
         let rest: Vec<&Method> = methods.collect();
-        let is_shared = |change: &&String| rest.iter().all(|method| method.changes.contains(change));
+        let is_shared =
+            |change: &&String| rest.iter().all(|method| method.changes.contains(change));
         first.iter().filter(is_shared).cloned().collect::<Vec<_>>()
     };
     html! {

@@ -41,9 +41,11 @@ pub(crate) fn in_two_lines(text: &str, width: f64, size: f64) -> Vec<String> {
     if text_width(text, size) <= width {
         return vec![text.to_owned()];
     }
-    let breaks = text.char_indices().filter(|(_, character)| *character == ' ');
+    let breaks = text
+        .char_indices()
+        .filter(|(_, character)| *character == ' ');
     let fits = |at: &usize| text_width(&text[..*at], size) <= width;
-    match breaks.map(|(at, _)| at).filter(fits).last() {
+    match breaks.map(|(at, _)| at).rfind(fits) {
         Some(at) => vec![text[..at].to_owned(), fitted(&text[at + 1..], width, size)],
         None => vec![fitted(text, width, size)],
     }
@@ -93,7 +95,8 @@ struct Group {
 impl Group {
     fn joined(self, below: Self) -> Self {
         let number = (self.boxes.len() + below.boxes.len()) as f64;
-        let wanted = self.middle * self.boxes.len() as f64 + below.middle * below.boxes.len() as f64;
+        let wanted =
+            self.middle * self.boxes.len() as f64 + below.middle * below.boxes.len() as f64;
         let mut boxes = self.boxes;
         boxes.extend(below.boxes);
         Self {
@@ -119,14 +122,20 @@ mod tests {
         assert_eq!(apart(&wanted, 0.0, 100.0), [44.0, 58.0, 10.0, 93.0]);
         let crowded = apart(&[(5.0, 14.0); 8], 0.0, 100.0);
         let steps = crowded.windows(2).map(|pair| pair[1] - pair[0]);
-        assert!(steps.into_iter().all(|step| (step - 14.0).abs() < 1e-9), "{crowded:?}");
+        assert!(
+            steps.into_iter().all(|step| (step - 14.0).abs() < 1e-9),
+            "{crowded:?}"
+        );
     }
 
     #[test]
     fn text_is_cut_only_where_it_must_be() {
         assert_eq!(fitted("adam", 100.0, 12.0), "adam");
         assert!(fitted("dropout and a far too large rate", 100.0, 12.0).ends_with('…'));
-        assert_eq!(in_two_lines("momentum at 0.9", 90.0, 12.0), ["momentum at", "0.9"]);
+        assert_eq!(
+            in_two_lines("momentum at 0.9", 90.0, 12.0),
+            ["momentum at", "0.9"]
+        );
         assert_eq!(in_two_lines("adam", 80.0, 12.0), ["adam"]);
     }
 }

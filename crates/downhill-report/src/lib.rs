@@ -14,6 +14,7 @@
 //! out zero and its test, corrected for how many there are, says so, too; where there are too few
 //! seeds for the test, that is said.
 
+mod band;
 mod chart;
 mod colors;
 mod comparison;
@@ -69,5 +70,5 @@ pub use png::{MOST_PIXELS, PngError, png};
 pub use record_lines::{RecordError, RunRecord, encode, read_record};
 pub use search::{PublishedTrials, Round, Search, SearchReport, SearchedSetting, Trial};
 pub use table::{TABLE_WIDTH, text_table};
-pub use valley::{ValleyPath, ValleyReport};
 pub use target::{AccuracyTarget, TargetImages};
+pub use valley::{ValleyPath, ValleyReport};

@@ -82,7 +82,11 @@ const MOST_ENTRIES: usize = 12;
 impl Page<'_> {
     /// The HTML file.
     pub(crate) fn html(&self) -> String {
-        self.html_with(Some(&Section::new("provenance", "How it was made", self.how_it_was_made())))
+        self.html_with(Some(&Section::new(
+            "provenance",
+            "How it was made",
+            self.how_it_was_made(),
+        )))
     }
 
     /// The same where the sections say how it was made.

@@ -310,6 +310,16 @@ mod tests {
     }
 
     #[test]
+    fn thirty_two_methods_differ_in_marker_or_dash_without_a_color() {
+        let looks = (0..32).map(|index| Look::of(index, None));
+        let of = |look: Look| (look.marker((0.0, 0.0), 4.0).0, look.dash());
+        let distinct: std::collections::BTreeSet<_> = looks.map(of).collect();
+        assert_eq!(distinct.len(), 32);
+        let baseline = Look::of(3, Some(3));
+        assert!(baseline.marker((0.0, 0.0), 4.0).0.starts_with("<circle"));
+    }
+
+    #[test]
     fn values_outside_are_drawn_at_the_edge() {
         let scale = Scale::log((0.01, 100.0), (200.0, 0.0));
         assert_eq!(

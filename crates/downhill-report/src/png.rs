@@ -56,8 +56,14 @@ pub fn png(svg: &str, scale: f32) -> Result<Vec<u8>, PngError> {
     let size = (width.ceil() as u32, height.ceil() as u32);
     let pixels = Pixmap::new(size.0, size.1).filter(|_| fits(width) && fits(height));
     let mut pixels = pixels.ok_or(PngError::WrongSize { width, height })?;
-    resvg::render(&tree, Transform::from_scale(scale, scale), &mut pixels.as_mut());
-    pixels.encode_png().map_err(|error| PngError::NotEncoded(error.to_string()))
+    resvg::render(
+        &tree,
+        Transform::from_scale(scale, scale),
+        &mut pixels.as_mut(),
+    );
+    pixels
+        .encode_png()
+        .map_err(|error| PngError::NotEncoded(error.to_string()))
 }
 
 fn tree(svg: &str) -> Result<Tree, PngError> {
@@ -93,7 +99,10 @@ mod tests {
         all.extend(sample::valley().pictures());
         all.extend(sample::gradient_check().pictures());
         all.extend(sample::search(8).pictures());
-        all.extend(comparison_pictures(&[sample::curves(4, 8), sample::curves(3, 6)]));
+        all.extend(comparison_pictures(&[
+            sample::curves(4, 8),
+            sample::curves(3, 6),
+        ]));
         all
     }
 
@@ -123,7 +132,10 @@ mod tests {
             let Some(Node::Text(text)) = tree.root().children().first() else {
                 panic!("no text");
             };
-            let glyphs = text.layouted().iter().flat_map(|span| &span.positioned_glyphs);
+            let glyphs = text
+                .layouted()
+                .iter()
+                .flat_map(|span| &span.positioned_glyphs);
             // Glyph 0 stands for a letter that a font does not have.
             assert!(glyphs.map(|glyph| glyph.id.0).all(|id| id != 0));
         }
@@ -144,7 +156,11 @@ mod tests {
                     // Boxes of letters are higher than the letters themselves.
                     let beside = *right < place[0] || *left > place[2];
                     let above = *bottom - 4.0 < place[1] || *top + 4.0 > place[3];
-                    assert!(beside || above, "{text} lies on {other} in {}", picture.name);
+                    assert!(
+                        beside || above,
+                        "{text} lies on {other} in {}",
+                        picture.name
+                    );
                 }
             }
         }
@@ -158,7 +174,10 @@ mod tests {
         assert_eq!(bytes, png(svg, 1.0).unwrap());
         assert!(matches!(png("no picture", 1.0), Err(PngError::NotSvg(_))));
         for scale in [0.0, -1.0, 1e9, f32::NAN] {
-            assert!(matches!(png(svg, scale), Err(PngError::WrongSize { .. })), "{scale}");
+            assert!(
+                matches!(png(svg, scale), Err(PngError::WrongSize { .. })),
+                "{scale}"
+            );
         }
     }
 }

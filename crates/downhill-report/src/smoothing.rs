@@ -21,7 +21,10 @@ pub(crate) fn smooth(values: &[f64]) -> Vec<f64> {
     let window = kaiser();
     let total: f64 = window.iter().sum();
     let smoothed = continued.windows(WINDOW).map(|part| {
-        let products = part.iter().zip(&window).map(|(value, weight)| value * weight);
+        let products = part
+            .iter()
+            .zip(&window)
+            .map(|(value, weight)| value * weight);
         products.sum::<f64>() / total
     });
     // What the mirror images add is left out again.
@@ -94,7 +97,11 @@ mod tests {
 
     #[test]
     fn a_level_line_stays_and_a_short_one_is_left_alone() {
-        assert!(smooth(&[0.5; 40]).iter().all(|value| (value - 0.5).abs() < 1e-14));
+        assert!(
+            smooth(&[0.5; 40])
+                .iter()
+                .all(|value| (value - 0.5).abs() < 1e-14)
+        );
         assert_eq!(smooth(&[1.0, 2.0, 4.0]), [1.0, 2.0, 4.0]);
     }
 }

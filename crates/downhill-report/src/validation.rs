@@ -38,10 +38,14 @@ pub(crate) const VALIDATION_HEADS: [&str; 6] = [
 /// One row per method; none where no run has held-out images.
 pub(crate) fn validation_rows(experiment: &Experiment, precision: Precision) -> Vec<Vec<String>> {
     let row = |method: &Method| {
-        let best: Vec<(&Evaluation, f64)> = method.runs.iter().filter_map(best_validation).collect();
+        let best: Vec<(&Evaluation, f64)> =
+            method.runs.iter().filter_map(best_validation).collect();
         let text = |values: Vec<f64>| {
             let statistics = describe(&values);
-            statistics.map_or_else(|| NONE.to_owned(), |values| precision.mean_and_half_width(&values))
+            statistics.map_or_else(
+                || NONE.to_owned(),
+                |values| precision.mean_and_half_width(&values),
+            )
         };
         let updates: Vec<f64> = best.iter().map(|(at, _)| at.updates as f64).collect();
         let last = method.runs.iter().filter_map(final_evaluation);
@@ -50,7 +54,8 @@ pub(crate) fn validation_rows(experiment: &Experiment, precision: Precision) -> 
                 method.name.clone(),
                 count(best.len()),
                 text(best.iter().map(|(_, accuracy)| *accuracy).collect()),
-                describe(&updates).map_or_else(|| NONE.into(), |updates| count(updates.median as u64)),
+                describe(&updates)
+                    .map_or_else(|| NONE.into(), |updates| count(updates.median as u64)),
                 text(best.iter().map(|(at, _)| at.test.accuracy).collect()),
                 text(last.map(|last| last.test.accuracy).collect()),
             ]
@@ -60,8 +65,14 @@ pub(crate) fn validation_rows(experiment: &Experiment, precision: Precision) -> 
 }
 
 /// What the columns of [`published_rows`] are.
-pub(crate) const PUBLISHED_HEADS: [&str; 6] =
-    ["method", "figure", "published", "ours", "runs", "difference"];
+pub(crate) const PUBLISHED_HEADS: [&str; 6] = [
+    "method",
+    "figure",
+    "published",
+    "ours",
+    "runs",
+    "difference",
+];
 
 /// One row for each published figure of a method that is here.
 pub(crate) fn published_rows(
@@ -70,16 +81,29 @@ pub(crate) fn published_rows(
     precision: Precision,
 ) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
-    let figures = experiment.published.iter().flat_map(|published| &published.figures);
+    let figures = experiment
+        .published
+        .iter()
+        .flat_map(|published| &published.figures);
     for figure in figures {
         let methods = experiment.methods.iter().zip(&summary.methods);
-        let Some((method, numbers)) = methods.clone().find(|(method, _)| method.name == figure.method)
+        let Some((method, numbers)) = methods
+            .clone()
+            .find(|(method, _)| method.name == figure.method)
         else {
             continue;
         };
         let accuracies = [
-            ("train accuracy, %", figure.train_accuracy, numbers.train_accuracy),
-            ("test accuracy, %", figure.test_accuracy, numbers.test_accuracy),
+            (
+                "train accuracy, %",
+                figure.train_accuracy,
+                numbers.train_accuracy,
+            ),
+            (
+                "test accuracy, %",
+                figure.test_accuracy,
+                numbers.test_accuracy,
+            ),
         ];
         for (name, theirs, ours) in accuracies {
             let Some(theirs) = theirs else { continue };
@@ -97,7 +121,13 @@ pub(crate) fn published_rows(
             let ours = mean_loss_at(method, *update);
             let name = format!("loss of the batch at update {}", count(*update));
             let difference = ours.map(|ours| signed(ours - theirs));
-            rows.push(published_row(numbers, name, loss(*theirs), ours.map(loss), difference));
+            rows.push(published_row(
+                numbers,
+                name,
+                loss(*theirs),
+                ours.map(loss),
+                difference,
+            ));
         }
     }
     rows
@@ -122,13 +152,20 @@ fn published_row(
 
 fn signed(difference: f64) -> String {
     let text = crate::number_text::fixed(difference, 3);
-    if difference > 0.0 { format!("+{text}") } else { text }
+    if difference > 0.0 {
+        format!("+{text}")
+    } else {
+        text
+    }
 }
 
 /// The mean over the finished runs of the batch's loss at an update, as it is, without smoothing.
 fn mean_loss_at(method: &Method, update: u64) -> Option<f64> {
     let at = usize::try_from(update.checked_sub(1)?).ok()?;
-    let finished = method.runs.iter().filter(|run| final_evaluation(run).is_some());
+    let finished = method
+        .runs
+        .iter()
+        .filter(|run| final_evaluation(run).is_some());
     let losses: Vec<f64> = finished
         .filter_map(|run| run.losses.get(at).map(|loss| f64::from(*loss)))
         .collect();
@@ -137,7 +174,10 @@ fn mean_loss_at(method: &Method, update: u64) -> Option<f64> {
 
 /// The note below the table of published figures.
 pub(crate) fn published_note(experiment: &Experiment) -> String {
-    let source = experiment.published.as_ref().map(|published| published.source.as_str());
+    let source = experiment
+        .published
+        .as_ref()
+        .map(|published| published.source.as_str());
     format!(
         "Published by {}. Ours are means over the seeds with half the width of their 95 % interval, the \
          difference is ours minus theirs. A figure of a single run, or of other software, differs by chance \
@@ -159,7 +199,10 @@ mod tests {
         let mut run = sample::run("none", 0, &evaluations, Outcome::Finished);
         assert_eq!(best_validation(&run), None);
         for (evaluation, accuracy) in run.evaluations.iter_mut().zip([0.2, 0.7, 0.7, 0.6]) {
-            evaluation.validation = Some(Score { loss: 1.0, accuracy });
+            evaluation.validation = Some(Score {
+                loss: 1.0,
+                accuracy,
+            });
         }
         let (best, accuracy) = best_validation(&run).unwrap();
         assert_eq!((best.updates, best.test.accuracy, accuracy), (3, 0.4, 0.7));
@@ -184,8 +227,27 @@ mod tests {
         });
         let summary = Summary::of(&experiment);
         let rows = published_rows(&experiment, &summary, Precision::of(&summary));
-        assert_eq!(rows[0], ["none", "test accuracy, %", "75.0", "76.0 ± 1.3", "4", "+1.0"]);
-        assert_eq!(rows[1][1..], ["loss of the batch at update 2", "1.25", "1.50", "4", "+0.250"]);
+        assert_eq!(
+            rows[0],
+            [
+                "none",
+                "test accuracy, %",
+                "75.0",
+                "76.0 ± 1.3",
+                "4",
+                "+1.0"
+            ]
+        );
+        assert_eq!(
+            rows[1][1..],
+            [
+                "loss of the batch at update 2",
+                "1.25",
+                "1.50",
+                "4",
+                "+0.250"
+            ]
+        );
         assert_eq!(rows[2][3..], ["—", "4", "—"]);
     }
 }

@@ -27,7 +27,10 @@ pub(crate) fn activations(experiment: &Experiment, summary: &Summary) -> Option<
     if panels.is_empty() {
         return None;
     }
-    let is_first = experiment.methods.iter().flat_map(|method| method.runs.first());
+    let is_first = experiment
+        .methods
+        .iter()
+        .flat_map(|method| method.runs.first());
     let several = is_first.into_iter().any(|run| run.activations.len() > 1);
     let earlier = if several {
         " The outline is the first time they were looked at, the bars are the last."
@@ -36,7 +39,10 @@ pub(crate) fn activations(experiment: &Experiment, summary: &Summary) -> Option<
     };
     Some(Figure {
         name: "activations".into(),
-        title: format!("{}: what the hidden units do, layer by layer", experiment.name),
+        title: format!(
+            "{}: what the hidden units do, layer by layer",
+            experiment.name
+        ),
         layout: Layout::Wide,
         key: Vec::new(),
         panels,

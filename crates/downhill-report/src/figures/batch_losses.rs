@@ -1,11 +1,11 @@
 //! The loss of each update's batch, smoothed, one line per method.
 
+use crate::band::mean_point;
 use crate::chart::{Axis, Chart, Point, Series, WIDE, thinned};
 use crate::experiment::{Experiment, Method};
 use crate::figure::{Figure, Layout};
 use crate::plot::Look;
 use crate::smoothing::{BETA, WINDOW, smooth};
-use crate::statistics::describe;
 use crate::summary::{Summary, final_evaluation};
 
 /// Losses are drawn within these limits, those outside at the edge.
@@ -23,7 +23,11 @@ pub(crate) fn batch_losses(experiment: &Experiment, summary: &Summary) -> Option
             let mut series = Series::new(&method.name, look, means(method));
             series.published = published(experiment, &method.name);
             series.strays = strays(method);
-            series.crosses = series.strays.iter().filter_map(|stray| stray.last().copied()).collect();
+            series.crosses = series
+                .strays
+                .iter()
+                .filter_map(|stray| stray.last().copied())
+                .collect();
             series
         })
         .collect();
@@ -33,7 +37,7 @@ pub(crate) fn batch_losses(experiment: &Experiment, summary: &Summary) -> Option
          window of {WINDOW} updates (beta {BETA}), then the mean over the runs that finished."
     );
     if series.iter().any(has_band) {
-        caption.push_str(" Shaded: 95 % interval of the mean.");
+        caption.push_str(" Shaded: 95 % Student t interval of the mean.");
     }
     if series.iter().any(|series| !series.crosses.is_empty()) {
         caption.push_str(" A thin line that ends in a cross is a run that diverged.");
@@ -61,7 +65,10 @@ pub(crate) fn batch_losses(experiment: &Experiment, summary: &Summary) -> Option
     };
     Some(Figure {
         name: "batch-loss".into(),
-        title: format!("{}: smoothed loss of the batches against updates", experiment.name),
+        title: format!(
+            "{}: smoothed loss of the batches against updates",
+            experiment.name
+        ),
         layout: Layout::Wide,
         key: Vec::new(),
         panels: vec![chart.panel()],
@@ -71,7 +78,10 @@ pub(crate) fn batch_losses(experiment: &Experiment, summary: &Summary) -> Option
 
 /// Mean and interval of the smoothed losses over the runs that finished.
 fn means(method: &Method) -> Vec<Point> {
-    let finished = method.runs.iter().filter(|run| final_evaluation(run).is_some());
+    let finished = method
+        .runs
+        .iter()
+        .filter(|run| final_evaluation(run).is_some());
     let smoothed: Vec<Vec<f64>> = finished
         .filter(|run| !run.losses.is_empty())
         .map(|run| smooth(&finite(&run.losses)))
@@ -80,14 +90,17 @@ fn means(method: &Method) -> Vec<Point> {
     let shown = thinned(&(0..length).collect::<Vec<_>>());
     let point = |at: usize| {
         let values: Vec<f64> = smoothed.iter().map(|losses| losses[at]).collect();
-        Some(Point::of((at + 1) as f64, &describe(&values)?))
+        mean_point((at + 1) as f64, &values)
     };
     shown.into_iter().filter_map(point).collect()
 }
 
 /// The smoothed losses of each diverged run up to its last finite one.
 fn strays(method: &Method) -> Vec<Vec<(f64, f64)>> {
-    let diverged = method.runs.iter().filter(|run| final_evaluation(run).is_none());
+    let diverged = method
+        .runs
+        .iter()
+        .filter(|run| final_evaluation(run).is_none());
     let lines = diverged.map(|run| {
         let smoothed = smooth(&finite(&run.losses));
         let points = (1_u32..).map(f64::from).zip(smoothed);
@@ -102,8 +115,13 @@ fn finite(losses: &[f32]) -> Vec<f64> {
 }
 
 fn published(experiment: &Experiment, method: &str) -> Vec<(f64, f64)> {
-    let figures = experiment.published.iter().flat_map(|published| &published.figures);
+    let figures = experiment
+        .published
+        .iter()
+        .flat_map(|published| &published.figures);
     let own = figures.filter(|figure| figure.method == method);
     let losses = own.flat_map(|figure| &figure.losses);
-    losses.map(|(update, loss)| (*update as f64, *loss)).collect()
+    losses
+        .map(|(update, loss)| (*update as f64, *loss))
+        .collect()
 }

@@ -79,7 +79,11 @@ pub(crate) fn panel(title: &str, rows: &[Row], precision: Precision) -> Panel {
     let (lower, upper) = ((least - margin).max(0.0), (most + margin).min(1.0));
     let axis = Axis::share("percent");
     let scale = Scale::linear((lower, upper), (LEFT, RIGHT));
-    let cut = if lower > 0.0 { " (axis does not start at 0)" } else { "" };
+    let cut = if lower > 0.0 {
+        " (axis does not start at 0)"
+    } else {
+        ""
+    };
     let drawing = html! {
         rect class="back" width=(WIDTH) height=(coordinate(height)) rx="4" {}
         text class="name" x="10" y="19" { (title) }
@@ -110,7 +114,10 @@ fn drawn(row: &Row, top: f64, scale: &Scale, precision: Precision) -> Markup {
     let values: Vec<f64> = row.values.iter().map(|(value, _)| *value).collect();
     let numbers = five_numbers(&values);
     let upright = |value: f64, half: f64| {
-        line([(scale.at(value), middle - half), (scale.at(value), middle + half)])
+        line([
+            (scale.at(value), middle - half),
+            (scale.at(value), middle + half),
+        ])
     };
     let radius = if row.values.len() > 30 { 1.5 } else { 2.2 };
     html! {
@@ -118,8 +125,8 @@ fn drawn(row: &Row, top: f64, scale: &Scale, precision: Precision) -> Markup {
             (row.look.marker((15.0, top + 10.0), 4.2))
             @if let Some(FiveNumbers { whiskers, quartiles, median }) = numbers {
                 @let text = format!("median {}", precision.percent(median));
-                text class="halo" x="26" y=(coordinate(top + 14.0)) { (fitted(&row.name, 205.0, 12.0)) }
-                text class="halo end" x=(WIDTH - 10.0) y=(coordinate(top + 14.0)) { (text) }
+                text paint-order="stroke" class="halo" x="26" y=(coordinate(top + 14.0)) { (fitted(&row.name, 205.0, 12.0)) }
+                text paint-order="stroke" class="halo end" x=(WIDTH - 10.0) y=(coordinate(top + 14.0)) { (text) }
                 @for (from, to) in [(whiskers.0, quartiles.0), (quartiles.1, whiskers.1)] {
                     path class="interval" d=(line([(scale.at(from), middle), (scale.at(to), middle)])) {}
                 }
@@ -128,7 +135,7 @@ fn drawn(row: &Row, top: f64, scale: &Scale, precision: Precision) -> Markup {
                     width=(coordinate((scale.at(quartiles.1) - scale.at(quartiles.0)).max(0.5))) height="20" {}
                 path class="median" d=(upright(median, 10.0)) {}
             } @else {
-                text class="halo" x="26" y=(coordinate(top + 14.0)) { (fitted(&row.name, 300.0, 12.0)) }
+                text paint-order="stroke" class="halo" x="26" y=(coordinate(top + 14.0)) { (fitted(&row.name, 300.0, 12.0)) }
             }
             @for (index, (value, is_diverged)) in row.values.iter().enumerate() {
                 @let at = (scale.at(*value), middle + 3.2 * ((index * 2 % 5) as f64 - 2.0));

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::band::mean_point;
 use crate::chart::{Axis, Chart, Point, Series, WIDE, thinned};
 use crate::experiment::{Experiment, Method};
 use crate::figure::{Figure, Layout};
 use crate::plot::Look;
 use crate::record::Evaluation;
-use crate::statistics::describe;
 use crate::summary::{Summary, final_evaluation};
 
 /// `None` where no run finished with two evaluations or more.
@@ -22,13 +22,19 @@ pub(crate) fn gap(experiment: &Experiment, summary: &Summary) -> Option<Figure> 
     if series.iter().all(|series| series.points.len() < 2) {
         return None;
     }
-    let x = series.iter().flat_map(|series| series.points.iter().map(|point| point.x));
+    let x = series
+        .iter()
+        .flat_map(|series| series.points.iter().map(|point| point.x));
     let y = series.iter().flat_map(|series| {
-        series.points.iter().flat_map(|point| [point.y, point.lower, point.upper])
+        series
+            .points
+            .iter()
+            .flat_map(|point| [point.y, point.lower, point.upper])
     });
-    let mut caption = "Training minus test accuracy in points, the mean over the runs that finished.".to_owned();
+    let mut caption =
+        "Training minus test accuracy in points, the mean over the runs that finished.".to_owned();
     if summary.has_intervals() {
-        caption.push_str(" Shaded: 95 % interval of the mean.");
+        caption.push_str(" Shaded: 95 % Student t interval of the mean.");
     }
     let chart = Chart {
         title: "Gap between training and test accuracy".into(),
@@ -40,7 +46,10 @@ pub(crate) fn gap(experiment: &Experiment, summary: &Summary) -> Option<Figure> 
     };
     Some(Figure {
         name: "gap".into(),
-        title: format!("{}: gap between training and test accuracy", experiment.name),
+        title: format!(
+            "{}: gap between training and test accuracy",
+            experiment.name
+        ),
         layout: Layout::Wide,
         key: Vec::new(),
         panels: vec![chart.panel()],
@@ -49,25 +58,30 @@ pub(crate) fn gap(experiment: &Experiment, summary: &Summary) -> Option<Figure> 
 }
 
 /// Mean and interval of a quantity over the runs that finished, where each of them has it.
-pub(crate) fn over_updates(
-    method: &Method,
-    value: impl Fn(&Evaluation) -> f64,
-) -> Vec<Point> {
-    let finished = method.runs.iter().filter(|run| final_evaluation(run).is_some());
+pub(crate) fn over_updates(method: &Method, value: impl Fn(&Evaluation) -> f64) -> Vec<Point> {
+    let finished = method
+        .runs
+        .iter()
+        .filter(|run| final_evaluation(run).is_some());
     let runs = finished.clone().count();
     let mut by_updates: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
     for evaluation in finished.flat_map(|run| &run.evaluations) {
         let value = value(evaluation);
         if value.is_finite() {
-            by_updates.entry(evaluation.updates).or_default().push(value);
+            by_updates
+                .entry(evaluation.updates)
+                .or_default()
+                .push(value);
         }
     }
-    let complete = by_updates.into_iter().filter(|(_, values)| values.len() == runs);
+    let complete = by_updates
+        .into_iter()
+        .filter(|(_, values)| values.len() == runs);
     let complete: Vec<(u64, Vec<f64>)> = complete.collect();
     let kept = thinned(&(0..complete.len()).collect::<Vec<_>>());
     let point = |at: usize| {
         let (updates, values) = &complete[at];
-        Some(Point::of(*updates as f64, &describe(values)?))
+        mean_point(*updates as f64, values)
     };
     kept.into_iter().filter_map(point).collect()
 }

@@ -49,8 +49,14 @@ impl<'a> Families<'a> {
         families.values.sort_by(f64::total_cmp);
         for (method, summary) in experiment.methods.iter().zip(&summary.methods) {
             let cell = method.cell.as_ref()?;
-            let family = families.names.iter().position(|name| *name == cell.family)?;
-            let value = families.values.iter().position(|value| *value == cell.value)?;
+            let family = families
+                .names
+                .iter()
+                .position(|name| *name == cell.family)?;
+            let value = families
+                .values
+                .iter()
+                .position(|value| *value == cell.value)?;
             families.cells.insert((family, value), (method, summary));
         }
         (!families.names.is_empty()).then_some(families)
@@ -58,7 +64,9 @@ impl<'a> Families<'a> {
 
     pub(crate) fn looks(&self) -> Vec<(String, Look)> {
         let names = self.names.iter().enumerate();
-        names.map(|(index, name)| ((*name).to_owned(), Look::of(index, None))).collect()
+        names
+            .map(|(index, name)| ((*name).to_owned(), Look::of(index, None)))
+            .collect()
     }
 
     /// The cells of a family with their values, rising.
@@ -84,7 +92,9 @@ impl<'a> Families<'a> {
                 let found = self.cells.get(&(family, at));
                 found.map_or_else(|| NONE.to_owned(), |(_, summary)| cell(summary))
             });
-            std::iter::once(value_text(*value)).chain(families).collect()
+            std::iter::once(value_text(*value))
+                .chain(families)
+                .collect()
         };
         self.values.iter().enumerate().map(row).collect()
     }
@@ -96,7 +106,11 @@ pub(crate) fn value_text(value: f64) -> String {
         let digits = (3 - value.abs().max(1e-9).log10().floor() as i32).clamp(0, 9) as usize;
         let text = format!("{value:.digits$}");
         let is_decimal = text.contains('.');
-        let short = if is_decimal { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+        let short = if is_decimal {
+            text.trim_end_matches('0').trim_end_matches('.')
+        } else {
+            &text
+        };
         return short.replace('-', "−");
     }
     let text = format!("{value:.3e}");
@@ -108,14 +122,28 @@ pub(crate) fn value_text(value: f64) -> String {
 /// The text of a loss over the finished runs, and how many diverged.
 pub(crate) fn loss_cell(summary: &MethodSummary) -> String {
     let finished = summary.finished_only;
-    let text = finished.map_or_else(|| NONE.to_owned(), |finished| loss(finished.train_loss.mean));
+    let text = finished.map_or_else(
+        || NONE.to_owned(),
+        |finished| loss(finished.train_loss.mean),
+    );
     marked(summary, text)
 }
 
 /// The text of an accuracy, and how many diverged.
-pub(crate) fn accuracy_cell(summary: &MethodSummary, is_test: bool, precision: Precision) -> String {
-    let accuracy = if is_test { summary.test_accuracy } else { summary.train_accuracy };
-    let text = accuracy.map_or_else(|| NONE.to_owned(), |accuracy| precision.mean_and_half_width(&accuracy));
+pub(crate) fn accuracy_cell(
+    summary: &MethodSummary,
+    is_test: bool,
+    precision: Precision,
+) -> String {
+    let accuracy = if is_test {
+        summary.test_accuracy
+    } else {
+        summary.train_accuracy
+    };
+    let text = accuracy.map_or_else(
+        || NONE.to_owned(),
+        |accuracy| precision.mean_and_half_width(&accuracy),
+    );
     marked(summary, text)
 }
 
@@ -128,34 +156,67 @@ fn marked(summary: &MethodSummary, text: String) -> String {
 
 /// Final test accuracy, training accuracy and training loss against the value.
 pub(crate) fn final_values(experiment: &Experiment, families: &Families<'_>) -> Figure {
-    let test = |value: f64, summary: &MethodSummary| Some(Point::of(value, &summary.test_accuracy?));
-    let train = |value: f64, summary: &MethodSummary| Some(Point::of(value, &summary.train_accuracy?));
-    let loss = |value: f64, summary: &MethodSummary| Some(Point::of(value, &summary.finished_only?.train_loss));
+    let test =
+        |value: f64, summary: &MethodSummary| Some(Point::of(value, &summary.test_accuracy?));
+    let train =
+        |value: f64, summary: &MethodSummary| Some(Point::of(value, &summary.train_accuracy?));
+    let loss = |value: f64, summary: &MethodSummary| {
+        Some(Point::of(value, &summary.finished_only?.train_loss))
+    };
     let published = |is_test: bool| {
         move |method: &Method| {
-            let figures = experiment.published.iter().flat_map(|published| &published.figures);
+            let figures = experiment
+                .published
+                .iter()
+                .flat_map(|published| &published.figures);
             let mut own = figures.filter(|figure| figure.method == method.name);
-            own.find_map(|figure| if is_test { figure.test_accuracy } else { figure.train_accuracy })
+            own.find_map(|figure| {
+                if is_test {
+                    figure.test_accuracy
+                } else {
+                    figure.train_accuracy
+                }
+            })
         }
     };
     let shares = |label: &str| Axis::share(label);
     let charts = [
-        chart(families, "Final test accuracy", &test, &published(true), &|_| shares("test accuracy, %")),
-        chart(families, "Final training accuracy", &train, &published(false), &|_| {
-            shares("training accuracy, %")
-        }),
-        chart(families, "Final training loss", &loss, &|_| None, &|series| {
-            let losses = series.iter().flat_map(|series| series.points.iter().map(|point| point.y));
-            Axis::log("loss, nats (log)", losses).within(LIMITS.0, LIMITS.1)
-        }),
+        chart(
+            families,
+            "Final test accuracy",
+            &test,
+            &published(true),
+            &|_| shares("test accuracy, %"),
+        ),
+        chart(
+            families,
+            "Final training accuracy",
+            &train,
+            &published(false),
+            &|_| shares("training accuracy, %"),
+        ),
+        chart(
+            families,
+            "Final training loss",
+            &loss,
+            &|_| None,
+            &|series| {
+                let losses = series
+                    .iter()
+                    .flat_map(|series| series.points.iter().map(|point| point.y));
+                Axis::log("loss, nats (log)", losses).within(LIMITS.0, LIMITS.1)
+            },
+        ),
     ];
     let has = |what: fn(&Series) -> bool| charts.iter().flat_map(|chart| &chart.series).any(what);
     let mut caption = "Means over the seeds after the last update".to_owned();
-    caption.push_str(if has(|series| series.points.iter().any(|point| point.lower < point.upper)) {
-        ", with their 95 % intervals shaded."
-    } else {
-        "."
-    });
+    caption.push_str(
+        if has(|series| series.points.iter().any(|point| point.lower < point.upper)) {
+            ", with their 95 % intervals shaded."
+        } else {
+            "."
+        },
+    );
     if has(|series| !series.crosses.is_empty()) {
         caption.push_str(
             " A cross marks a value at which runs diverged: they count as 0 % accuracy and are not in the \
@@ -169,7 +230,10 @@ pub(crate) fn final_values(experiment: &Experiment, families: &Families<'_>) -> 
     }
     Figure {
         name: "grid".into(),
-        title: format!("{}: final values against {}", experiment.name, families.grid.name),
+        title: format!(
+            "{}: final values against {}",
+            experiment.name, families.grid.name
+        ),
         layout: Layout::Wide,
         key: Vec::new(),
         panels: charts.iter().map(Chart::panel).collect(),
@@ -184,19 +248,27 @@ fn chart(
     published: &dyn Fn(&Method) -> Option<f64>,
     axis: &dyn Fn(&[Series]) -> Axis,
 ) -> Chart {
-    let series = families.looks().into_iter().enumerate().map(|(family, (name, look))| {
-        let cells = families.row(family);
-        let points = cells.filter_map(|(value, (_, summary))| value_of(value, summary));
-        let mut series = Series::new(&name, look, points.collect());
-        for (value, (method, summary)) in families.row(family) {
-            if !summary.diverged.is_empty() {
-                let drawn = value_of(value, summary);
-                series.crosses.push((value, drawn.map_or(f64::INFINITY, |point| point.y)));
+    let series = families
+        .looks()
+        .into_iter()
+        .enumerate()
+        .map(|(family, (name, look))| {
+            let cells = families.row(family);
+            let points = cells.filter_map(|(value, (_, summary))| value_of(value, summary));
+            let mut series = Series::new(&name, look, points.collect());
+            for (value, (method, summary)) in families.row(family) {
+                if !summary.diverged.is_empty() {
+                    let drawn = value_of(value, summary);
+                    series
+                        .crosses
+                        .push((value, drawn.map_or(f64::INFINITY, |point| point.y)));
+                }
+                series
+                    .published
+                    .extend(published(method).map(|share| (value, share)));
             }
-            series.published.extend(published(method).map(|share| (value, share)));
-        }
-        series
-    });
+            series
+        });
     let series: Vec<Series> = series.collect();
     Chart {
         title: title.into(),
@@ -214,7 +286,9 @@ pub(crate) fn multiples(experiment: &Experiment, families: &Families<'_>) -> Opt
     let shown: Vec<usize> = if number <= MOST_PANELS {
         (0..number).collect()
     } else {
-        (0..MOST_PANELS).map(|at| at * (number - 1) / (MOST_PANELS - 1)).collect()
+        (0..MOST_PANELS)
+            .map(|at| at * (number - 1) / (MOST_PANELS - 1))
+            .collect()
     };
     let by_epoch = |method: &Method| {
         let epochs: BTreeMap<u64, u64> = (method.runs.iter().flat_map(|run| &run.evaluations))
@@ -232,14 +306,24 @@ pub(crate) fn multiples(experiment: &Experiment, families: &Families<'_>) -> Opt
     };
     let charts: Vec<(f64, Vec<Series>)> = (shown.iter().rev())
         .map(|at| {
-            let series = families.looks().into_iter().enumerate().map(|(family, (name, look))| {
-                let points = families.cells.get(&(family, *at)).map(|(method, _)| by_epoch(method));
-                Series::new(&name, look, points.unwrap_or_default())
-            });
+            let series = families
+                .looks()
+                .into_iter()
+                .enumerate()
+                .map(|(family, (name, look))| {
+                    let points = families
+                        .cells
+                        .get(&(family, *at))
+                        .map(|(method, _)| by_epoch(method));
+                    Series::new(&name, look, points.unwrap_or_default())
+                });
             (families.values[*at], series.collect())
         })
         .collect();
-    let all = charts.iter().flat_map(|(_, series)| series).flat_map(|series| &series.points);
+    let all = charts
+        .iter()
+        .flat_map(|(_, series)| series)
+        .flat_map(|series| &series.points);
     let (_, last) = ends(all.map(|point| point.x))?;
     let panels = charts.into_iter().map(|(value, series)| {
         let none = series.iter().filter(|series| series.points.is_empty());
@@ -266,13 +350,16 @@ pub(crate) fn multiples(experiment: &Experiment, families: &Families<'_>) -> Opt
     };
     Some(Figure {
         name: "grid-curves".into(),
-        title: format!("{}: training accuracy by {}", experiment.name, families.grid.name),
+        title: format!(
+            "{}: training accuracy by {}",
+            experiment.name, families.grid.name
+        ),
         layout: Layout::Multiples,
         key: families.looks(),
         panels: panels.collect(),
         caption: format!(
             "Training accuracy against epochs, one panel for each {}, named above it; the mean over the runs \
-             that finished, its 95 % interval shaded. All panels have the same axes.{several}",
+             that finished, its 95 % Student t interval shaded. All panels have the same axes.{several}",
             families.grid.name
         ),
     })
@@ -299,6 +386,19 @@ mod tests {
     #[test]
     fn values_are_as_short_as_they_are_exact() {
         let texts = [1.0, 0.541_17, 0.01, 1e-4, 6.31e-4, 0.0, 128.0, 2.5e6, -0.5].map(value_text);
-        assert_eq!(texts, ["1", "0.5412", "0.01", "1e−4", "6.31e−4", "0", "128", "2.5e6", "−0.5"]);
+        assert_eq!(
+            texts,
+            [
+                "1",
+                "0.5412",
+                "0.01",
+                "1e−4",
+                "6.31e−4",
+                "0",
+                "128",
+                "2.5e6",
+                "−0.5"
+            ]
+        );
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::band::mean_point;
 use crate::chart::{Axis, Chart, NARROW, Point, Series};
 use crate::experiment::{Experiment, Method};
 use crate::figure::{Figure, Layout};
 use crate::plot::Look;
-use crate::statistics::describe;
 use crate::summary::Summary;
 
 /// `None` where nothing was pre-trained.
@@ -14,13 +14,24 @@ pub(crate) fn pretraining(experiment: &Experiment, summary: &Summary) -> Option<
     let runs = experiment.methods.iter().flat_map(|method| &method.runs);
     let lines = runs.flat_map(|run| &run.pretraining);
     let layers: BTreeSet<usize> = lines.clone().map(|line| line.layer).collect();
-    let x = Axis::linear("updates on this layer", lines.clone().map(|line| line.updates as f64).chain([0.0]));
-    let y = Axis::log("loss of reconstruction, nats (log)", lines.map(|line| line.loss)).within(1e-6, 1e6);
+    let x = Axis::linear(
+        "updates on this layer",
+        lines.clone().map(|line| line.updates as f64).chain([0.0]),
+    );
+    let y = Axis::log(
+        "loss of reconstruction, nats (log)",
+        lines.map(|line| line.loss),
+    )
+    .within(1e-6, 1e6);
     let panels = layers.iter().map(|layer| {
-        let series = experiment.methods.iter().enumerate().map(|(index, method)| {
-            let look = Look::of(index, summary.baseline);
-            Series::new(&method.name, look, means(method, *layer))
-        });
+        let series = experiment
+            .methods
+            .iter()
+            .enumerate()
+            .map(|(index, method)| {
+                let look = Look::of(index, summary.baseline);
+                Series::new(&method.name, look, means(method, *layer))
+            });
         let chart = Chart {
             title: format!("Layer {layer}"),
             size: NARROW,
@@ -38,7 +49,7 @@ pub(crate) fn pretraining(experiment: &Experiment, summary: &Summary) -> Option<
         key: Vec::new(),
         panels: panels.collect(),
         caption: "Mean loss of reconstruction per image while one layer after the other is pre-trained: the \
-                  mean over the seeds, with its 95 % interval where there are several. All panels have the \
+                  mean over the seeds, with its 95 % Student t interval where there are several. All panels have the \
                   same axes."
             .into(),
     })
@@ -52,9 +63,9 @@ fn means(method: &Method, layer: usize) -> Vec<Point> {
         }
     }
     let most = by_updates.values().map(Vec::len).max().unwrap_or(0);
-    let complete = by_updates.into_iter().filter(|(_, losses)| losses.len() == most);
-    let points = complete.filter_map(|(updates, losses)| {
-        Some(Point::of(updates as f64, &describe(&losses)?))
-    });
+    let complete = by_updates
+        .into_iter()
+        .filter(|(_, losses)| losses.len() == most);
+    let points = complete.filter_map(|(updates, losses)| mean_point(updates as f64, &losses));
     points.collect()
 }

@@ -39,13 +39,17 @@ pub(crate) fn profile(
     }
     let series: Vec<Series> = (profile.iter())
         .map(|(name, points)| {
-            let points = points.iter().map(|(ratio, share)| Point::alone(*ratio, *share));
+            let points = points
+                .iter()
+                .map(|(ratio, share)| Point::alone(*ratio, *share));
             let mut series = Series::new(name, look_of(name, looks), points.collect());
             series.is_step = true;
             series
         })
         .collect();
-    let ratios = series.iter().flat_map(|series| series.points.iter().map(|point| point.x));
+    let ratios = series
+        .iter()
+        .flat_map(|series| series.points.iter().map(|point| point.x));
     let chart = Chart {
         title: "Performance profile".into(),
         size: WIDE,
@@ -99,7 +103,10 @@ const NOT_REACHED: f64 = WIDE.0 - 52.0;
 fn strips(target: &Target, looks: &[(String, Look)]) -> Panel {
     let height = TOP + ROW * target.methods.len() as f64 + AXIS;
     let bottom = height - AXIS;
-    let reached = target.methods.iter().flat_map(|(_, runs)| runs.iter().flatten());
+    let reached = target
+        .methods
+        .iter()
+        .flat_map(|(_, runs)| runs.iter().flatten());
     let axis = Axis::roomy(&target.unit, reached.copied().chain([0.0]));
     let scale = axis.scale((LEFT, RIGHT));
     let drawing = html! {
@@ -120,7 +127,10 @@ fn strips(target: &Target, looks: &[(String, Look)]) -> Panel {
             (row(name, runs, look_of(name, looks), TOP + ROW * index as f64, &scale, &axis))
         }
     };
-    let sentences = target.methods.iter().map(|(name, runs)| format!("{name}: {}.", said(runs, &axis)));
+    let sentences = target
+        .methods
+        .iter()
+        .map(|(name, runs)| format!("{name}: {}.", said(runs, &axis)));
     Panel {
         title: format!("{} to {}", target.unit, target.name),
         description: sentences.collect::<Vec<_>>().join(" "),
@@ -143,8 +153,8 @@ fn row(
     html! {
         g class=(look.class()) {
             (look.marker((15.0, top + 10.0), 4.2))
-            text class="halo" x="26" y=(coordinate(top + 14.0)) { (fitted(name, 150.0, 12.0)) }
-            text class="halo end" x=(RIGHT) y=(coordinate(top + 14.0)) { (said_short(runs, axis)) }
+            text paint-order="stroke" class="halo" x="26" y=(coordinate(top + 14.0)) { (fitted(name, 150.0, 12.0)) }
+            text paint-order="stroke" class="halo end" x=(RIGHT) y=(coordinate(top + 14.0)) { (said_short(runs, axis)) }
             @if let Some(median) = median(runs) {
                 path class="median" d=(line([(scale.at(median), middle - 9.0), (scale.at(median), middle + 9.0)])) {}
             }
@@ -163,9 +173,15 @@ fn row(
 
 /// The median with runs that did not reach the target as the longest; `None` if it is one of them.
 fn median(runs: &[Option<f64>]) -> Option<f64> {
-    let mut sorted: Vec<f64> = runs.iter().map(|run| run.unwrap_or(f64::INFINITY)).collect();
+    let mut sorted: Vec<f64> = runs
+        .iter()
+        .map(|run| run.unwrap_or(f64::INFINITY))
+        .collect();
     sorted.sort_by(f64::total_cmp);
-    let (lower, upper) = (sorted.get(sorted.len().checked_sub(1)? / 2)?, sorted.get(sorted.len() / 2)?);
+    let (lower, upper) = (
+        sorted.get(sorted.len().checked_sub(1)? / 2)?,
+        sorted.get(sorted.len() / 2)?,
+    );
     let median = f64::midpoint(*lower, *upper);
     median.is_finite().then_some(median)
 }
@@ -203,7 +219,10 @@ mod tests {
         let target = Target {
             name: "test accuracy 97 %".into(),
             unit: "updates".into(),
-            methods: vec![("a".into(), vec![Some(100.0), None]), ("b".into(), vec![None; 3])],
+            methods: vec![
+                ("a".into(), vec![Some(100.0), None]),
+                ("b".into(), vec![None; 3]),
+            ],
         };
         let description = strips(&target, &[]).description;
         assert_eq!(

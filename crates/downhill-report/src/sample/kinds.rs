@@ -28,7 +28,10 @@ pub fn valley() -> ValleyReport<'static> {
         let (mut x, mut y, mut velocity) = (-7.0, 2.0, (0.0, 0.0));
         let mut points = vec![(x, y)];
         for _ in 0..updates {
-            velocity = (momentum * velocity.0 - rate * x / 10.0, momentum * velocity.1 - rate * 2.0 * y);
+            velocity = (
+                momentum * velocity.0 - rate * x / 10.0,
+                momentum * velocity.1 - rate * 2.0 * y,
+            );
             (x, y) = (x + velocity.0, y + velocity.1);
             points.push((x, y));
         }
@@ -40,7 +43,12 @@ pub fn valley() -> ValleyReport<'static> {
         points,
     };
     ValleyReport {
-        about: about("valley", "Made-up numbers: how do optimizers go through a valley?", false, 0),
+        about: about(
+            "valley",
+            "Made-up numbers: how do optimizers go through a valley?",
+            false,
+            0,
+        ),
         formula: "f(x, y) = x² / 20 + y²".into(),
         function: &|x, y| x * x / 20.0 + y * y,
         minimum: Some((0.0, 0.0)),
@@ -56,18 +64,40 @@ pub fn valley() -> ValleyReport<'static> {
 /// A gradient check of every kind of layer.
 #[must_use]
 pub fn gradient_check() -> GradientReport {
-    let layers = ["relu", "sigmoid", "tanh", "batch normalization", "dropout", "weight decay", "convolution"];
-    let parameters = ["layers.0.weight", "layers.0.bias", "output.weight", "output.bias"];
-    let pairs = layers.iter().flat_map(|layer| parameters.map(|parameter| (*layer, parameter)));
-    let rows = pairs.enumerate().map(|(at, (layer, parameter))| GradientRow {
-        layer: layer.into(),
-        parameter: parameter.into(),
-        numbers: if parameter.ends_with("bias") { 10 } else { 200 },
-        largest_difference: 10_f64.powf(-10.5 + 1.2 * noise(at as u64, 5)),
-        limit: 1e-7,
-    });
+    let layers = [
+        "relu",
+        "sigmoid",
+        "tanh",
+        "batch normalization",
+        "dropout",
+        "weight decay",
+        "convolution",
+    ];
+    let parameters = [
+        "layers.0.weight",
+        "layers.0.bias",
+        "output.weight",
+        "output.bias",
+    ];
+    let pairs = layers
+        .iter()
+        .flat_map(|layer| parameters.map(|parameter| (*layer, parameter)));
+    let rows = pairs
+        .enumerate()
+        .map(|(at, (layer, parameter))| GradientRow {
+            layer: layer.into(),
+            parameter: parameter.into(),
+            numbers: if parameter.ends_with("bias") { 10 } else { 200 },
+            largest_difference: 10_f64.powf(-10.5 + 1.2 * noise(at as u64, 5)),
+            limit: 1e-7,
+        });
     GradientReport {
-        about: about("gradient-check", "Made-up numbers: is backpropagation right?", false, 1),
+        about: about(
+            "gradient-check",
+            "Made-up numbers: is backpropagation right?",
+            false,
+            1,
+        ),
         rows: rows.collect(),
     }
 }
@@ -84,11 +114,23 @@ pub fn search(seeds: u64) -> SearchReport {
         seed,
         rounds: vec![
             round(seed, 0, [(1e-6, 1e-2), (1e-8, 1e-4)]),
-            round(seed, 1, [(2.1e-3 * (1.0 + 0.2 * noise(seed, 1)), 1e-2), (3e-8, 6.5e-5)]),
+            round(
+                seed,
+                1,
+                [
+                    (2.1e-3 * (1.0 + 0.2 * noise(seed, 1)), 1e-2),
+                    (3e-8, 6.5e-5),
+                ],
+            ),
         ],
     });
     SearchReport {
-        about: about("search", "Made-up numbers: which rate and which decay suit 500 images?", true, seeds),
+        about: about(
+            "search",
+            "Made-up numbers: which rate and which decay suit 500 images?",
+            true,
+            seeds,
+        ),
         settings: vec![
             setting("optimizer.sgd.learning_rate", "learning rate"),
             setting("model.weight_decay", "weight decay"),
@@ -114,14 +156,21 @@ fn round(seed: u64, number: u64, ranges: [(f64, f64); 2]) -> Round {
         let curve = (0..=49_u32).map(|epoch| {
             let rise = 1.0 - (-f64::from(epoch) / 12.0).exp();
             let wiggle = 0.015 * noise(u64::from(epoch), index);
-            (f64::from(epoch), (0.1 + (top - 0.1) * rise + wiggle * rise).clamp(0.0, 1.0))
+            (
+                f64::from(epoch),
+                (0.1 + (top - 0.1) * rise + wiggle * rise).clamp(0.0, 1.0),
+            )
         });
         Trial {
             index: index as usize,
             values: values.into(),
             validation: (!diverges).then_some(top),
             test: (!diverges).then_some(top - 0.03),
-            curve: if diverges { Vec::new() } else { curve.collect() },
+            curve: if diverges {
+                Vec::new()
+            } else {
+                curve.collect()
+            },
         }
     };
     Round {

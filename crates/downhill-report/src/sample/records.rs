@@ -63,12 +63,17 @@ fn optimizer_run(
         .map(|at| {
             let now = at * step;
             let rise = 1.0 - (-(now as f64) / (pace * (1.0 + 0.2 * chance))).exp();
-            let train = 0.1 + (test + 0.025 - 0.1) * rise + 0.004 * noise(seed, now + stream) * rise;
+            let train =
+                0.1 + (test + 0.025 - 0.1) * rise + 0.004 * noise(seed, now + stream) * rise;
             let test = 0.1 + (test - 0.1) * rise + 0.006 * noise(seed + 9, now + stream) * rise;
             (now.max(1), train.min(1.0), test.min(1.0))
         })
         .collect();
-    let outcome = if diverges { Outcome::Diverged { update: end } } else { Outcome::Finished };
+    let outcome = if diverges {
+        Outcome::Diverged { update: end }
+    } else {
+        Outcome::Finished
+    };
     let mut run = run(name, seed, &evaluations, outcome);
     for evaluation in &mut run.evaluations {
         evaluation.validation = Some(Score {
@@ -86,13 +91,16 @@ fn optimizer_run(
     if diverges && let Some(last) = run.losses.last_mut() {
         *last = f32::NAN;
     }
-    run.activations = [0, end].map(|updates| activations(seed, updates, chance)).into();
+    run.activations = [0, end]
+        .map(|updates| activations(seed, updates, chance))
+        .into();
     run.pretraining = (1..=3)
         .flat_map(|layer| (1..=10).map(move |at| (layer, 100 * at)))
         .map(|(layer, updates)| Pretraining {
             layer,
             updates,
-            loss: 90.0 / layer as f64 * (1.0 + 4.0 * (-(updates as f64) / (2.0 * pace)).exp())
+            loss: 90.0 / layer as f64
+                * (1.0 + 4.0 * (-(updates as f64) / (2.0 * pace)).exp())
                 * (1.0 + 0.03 * chance),
         })
         .collect();
@@ -101,7 +109,11 @@ fn optimizer_run(
 
 fn activations(seed: u64, updates: u64, chance: f64) -> Activations {
     let layers = (1..=5_u64).map(|layer| {
-        let width = if updates == 0 { 0.35 } else { 0.2 + 0.1 * chance.abs() } / layer as f64;
+        let width = if updates == 0 {
+            0.35
+        } else {
+            0.2 + 0.1 * chance.abs()
+        } / layer as f64;
         let counts = (0..30_u64).map(|at| {
             let x = (at as f64 + 0.5) / 30.0;
             let height = 9000.0 * (-(x / width).powi(2)).exp();
@@ -125,16 +137,37 @@ fn activations(seed: u64, updates: u64, chance: f64) -> Activations {
 #[must_use]
 pub fn grid(families: usize, values: usize, seeds: u64) -> Experiment {
     let names = [
-        "without", "batch-norm", "layer-norm", "weight-norm", "group-norm", "selu", "dropout", "maxout",
+        "without",
+        "batch-norm",
+        "layer-norm",
+        "weight-norm",
+        "group-norm",
+        "selu",
+        "dropout",
+        "maxout",
     ];
-    let cells = names.iter().take(families).enumerate().flat_map(|(family, name)| {
-        (0..values).map(move |at| (family, *name, 10_f64.powf(-4.0 * at as f64 / (values.max(2) - 1) as f64)))
-    });
+    let cells = names
+        .iter()
+        .take(families)
+        .enumerate()
+        .flat_map(|(family, name)| {
+            (0..values).map(move |at| {
+                (
+                    family,
+                    *name,
+                    10_f64.powf(-4.0 * at as f64 / (values.max(2) - 1) as f64),
+                )
+            })
+        });
     let methods: Vec<Method> = cells
         .map(|(family, name, value)| {
             let full = format!("{name} {value:.4}");
             let best = -1.0 - 0.25 * family as f64;
-            let reach = if family == 0 { 0.45 } else { 1.3 + 0.1 * family as f64 };
+            let reach = if family == 0 {
+                0.45
+            } else {
+                1.3 + 0.1 * family as f64
+            };
             let fit = (-((value.log10() - best) / reach).powi(2)).exp();
             let run_of = |seed: u64| {
                 let diverges = family == 0 && value > 0.4;
@@ -147,7 +180,11 @@ pub fn grid(families: usize, values: usize, seeds: u64) -> Experiment {
                         (1 + 10 * epoch, train.min(1.0), 0.1 + 0.9 * (train - 0.1))
                     })
                     .collect();
-                let outcome = if diverges { Outcome::Diverged { update: 191 } } else { Outcome::Finished };
+                let outcome = if diverges {
+                    Outcome::Diverged { update: 191 }
+                } else {
+                    Outcome::Finished
+                };
                 let mut run = run(&full, seed, &epochs, outcome);
                 for evaluation in &mut run.evaluations {
                     evaluation.epoch = Some(evaluation.updates / 10);
@@ -168,7 +205,9 @@ pub fn grid(families: usize, values: usize, seeds: u64) -> Experiment {
             }
         })
         .collect();
-    let published = methods.iter().filter(|method| method.name.starts_with("batch-norm"));
+    let published = methods
+        .iter()
+        .filter(|method| method.name.starts_with("batch-norm"));
     let figure = |method: &Method| PublishedFigure {
         method: method.name.clone(),
         train_accuracy: Some(0.62),
@@ -179,7 +218,8 @@ pub fn grid(families: usize, values: usize, seeds: u64) -> Experiment {
     let mut experiment = experiment(None, methods);
     experiment.name = "batch-norm".into();
     experiment.question =
-        "Made-up numbers: does batch normalization make training independent of the first weights?".into();
+        "Made-up numbers: does batch normalization make training independent of the first weights?"
+            .into();
     experiment.grid = Some(Grid {
         setting: "model.initialization.std".into(),
         name: "initial standard deviation".into(),
@@ -199,7 +239,9 @@ pub fn extras(experiment: &Experiment) -> Extras {
         let first = 0.05 * index as f64;
         let points = (0..12).map(|at| {
             let ratio = 1.0 + 0.35 * f64::from(at);
-            let share = (first + (1.0 - 0.07 * index as f64) * (1.0 - (-f64::from(at) / 4.0).exp())).min(1.0);
+            let share = (first
+                + (1.0 - 0.07 * index as f64) * (1.0 - (-f64::from(at) / 4.0).exp()))
+            .min(1.0);
             (ratio, share)
         });
         (name, points.collect())

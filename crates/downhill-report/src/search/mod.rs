@@ -103,7 +103,11 @@ impl SearchReport {
             ("parallel", "All settings of a trial", "parallel"),
             ("ranges", "Ranges round by round", "ranges"),
             ("best-so-far", "Best trial so far", "best-so-far"),
-            ("curves", "Validation accuracy of the best trials while training", "curves"),
+            (
+                "curves",
+                "Validation accuracy of the best trials while training",
+                "curves",
+            ),
         ] {
             if let Some(at) = rest.iter().position(|figure| figure.name == name) {
                 sections.push(Section::of_figures(id, title, &rest[at..=at]));
@@ -182,7 +186,10 @@ impl SearchReport {
             }
         }
         found.extend(self.compared());
-        let diverged = self.all_trials().filter(|trial| trial.validation.is_none()).count();
+        let diverged = self
+            .all_trials()
+            .filter(|trial| trial.validation.is_none())
+            .count();
         if diverged > 0 {
             found.push(format!("{} diverged.", counted(diverged, "trial")));
         }
@@ -195,9 +202,17 @@ impl SearchReport {
         let (_, highest) = ends(accuracies)?;
         let ranges: Vec<String> = (self.settings.iter().enumerate())
             .filter_map(|(index, setting)| {
-                let values = published.trials.iter().filter_map(|(values, _)| values.get(index).copied());
+                let values = published
+                    .trials
+                    .iter()
+                    .filter_map(|(values, _)| values.get(index).copied());
                 let (least, most) = ends(values)?;
-                Some(format!("{} from {} to {}", setting.name, short(least), short(most)))
+                Some(format!(
+                    "{} from {} to {}",
+                    setting.name,
+                    short(least),
+                    short(most)
+                ))
             })
             .collect();
         Some(format!(
@@ -222,13 +237,18 @@ impl SearchReport {
                 .to_owned(),
         ];
         if self.searches.len() < 2 {
-            limits.push("One seed: another one draws other trials and may end at other ranges.".to_owned());
+            limits.push(
+                "One seed: another one draws other trials and may end at other ranges.".to_owned(),
+            );
         }
         limits
     }
 
     fn searched(&self) -> Markup {
-        let first = self.searches.first().and_then(|search| search.rounds.first());
+        let first = self
+            .searches
+            .first()
+            .and_then(|search| search.rounds.first());
         html! {
             @for (index, setting) in self.settings.iter().enumerate() {
                 @if index > 0 { "; " }
@@ -252,7 +272,7 @@ impl SearchReport {
                 count(placed.round + 1),
                 count(placed.trial.index + 1),
             ];
-            cells.extend(placed.trial.values.iter().map(|value| short(*value)));
+            cells.extend(self.cells(&placed.trial.values));
             cells.push(percent(placed.validation));
             cells.push(placed.trial.test.map_or_else(|| NONE.into(), percent));
             cells
@@ -261,7 +281,11 @@ impl SearchReport {
         let best: Vec<_> = (1..).zip(ranked.iter().take(SHOWN)).map(row).collect();
         let mut of_seeds = heads.clone();
         of_seeds.remove(0);
-        let each: Vec<Vec<String>> = self.best_of_each().iter().map(|placed| row((0, placed))[1..].to_vec()).collect();
+        let each: Vec<Vec<String>> = self
+            .best_of_each()
+            .iter()
+            .map(|placed| row((0, placed))[1..].to_vec())
+            .collect();
         let mut theirs = vec!["rank"];
         theirs.extend(self.settings.iter().map(|setting| setting.name.as_str()));
         theirs.push("validation accuracy, %");
@@ -273,28 +297,33 @@ impl SearchReport {
             }
             @if let Some(published) = &self.published {
                 h3 { "Published" }
-                (table(&format!("By {}.", quoted(&published.source)), &theirs, &published.rows()))
+                (table(&format!("By {}.", quoted(&published.source)), &theirs, &self.published_rows(published)))
             }
         }
+    }
+
+    fn published_rows(&self, published: &PublishedTrials) -> Vec<Vec<String>> {
+        let row = |(rank, (values, accuracy)): (usize, &(Vec<f64>, f64))| {
+            let mut cells = vec![count(rank)];
+            cells.extend(self.cells(values));
+            cells.push(percent(*accuracy));
+            cells
+        };
+        (1..).zip(&published.trials).map(row).collect()
+    }
+
+    /// A cell for each setting.
+    fn cells(&self, values: &[f64]) -> impl Iterator<Item = String> {
+        let values = (0..self.settings.len()).map(|index| values.get(index));
+        values.map(|value| value.map_or_else(|| NONE.to_owned(), |value| short(*value)))
     }
 
     /// The settings of a trial in words.
     fn at(&self, values: &[f64]) -> String {
         let settings = self.settings.iter().zip(values);
-        let settings = settings.map(|(setting, value)| format!("{} {}", setting.name, short(*value)));
+        let settings =
+            settings.map(|(setting, value)| format!("{} {}", setting.name, short(*value)));
         listed(&settings.collect::<Vec<_>>())
-    }
-}
-
-impl PublishedTrials {
-    fn rows(&self) -> Vec<Vec<String>> {
-        let row = |(rank, (values, accuracy)): (usize, &(Vec<f64>, f64))| {
-            let mut cells = vec![count(rank)];
-            cells.extend(values.iter().map(|value| short(*value)));
-            cells.push(percent(*accuracy));
-            cells
-        };
-        (1..).zip(&self.trials).map(row).collect()
     }
 }
 
@@ -326,7 +355,10 @@ impl Search {
 
 /// Where the best values of a setting lie, one for each seed.
 fn spread(setting: &SearchedSetting, best: &[Placed<'_>], index: usize) -> Option<String> {
-    let values: Vec<f64> = best.iter().filter_map(|placed| placed.trial.values.get(index).copied()).collect();
+    let values: Vec<f64> = best
+        .iter()
+        .filter_map(|placed| placed.trial.values.get(index).copied())
+        .collect();
     let (least, most) = ends(values.iter().copied())?;
     Some(format!(
         "The {} of the best trials lies between {} and {} over {}, median {}.",
@@ -358,10 +390,22 @@ mod tests {
         let found = report.findings();
         let ranked = report.ranked();
         let best = ranked.first().unwrap();
-        assert!(ranked.iter().all(|placed| placed.validation <= best.validation));
-        assert!(found[0].starts_with("The best of 600 trials reaches "), "{}", found[0]);
+        assert!(
+            ranked
+                .iter()
+                .all(|placed| placed.validation <= best.validation)
+        );
+        assert!(
+            found[0].starts_with("The best of 600 trials reaches "),
+            "{}",
+            found[0]
+        );
         assert!(found[1].contains("over 3 seeds, median"), "{}", found[1]);
-        assert!(found.iter().any(|sentence| sentence.starts_with("Published (")));
+        assert!(
+            found
+                .iter()
+                .any(|sentence| sentence.starts_with("Published ("))
+        );
         assert!(found.iter().any(|sentence| sentence.ends_with("diverged.")));
     }
 

@@ -17,7 +17,10 @@ const OUTSTANDING: usize = 10;
 
 impl SearchReport {
     pub(super) fn figures(&self) -> Vec<Figure> {
-        let first = self.searches.iter().find(|search| search.placed().next().is_some());
+        let first = self
+            .searches
+            .iter()
+            .find(|search| search.placed().next().is_some());
         let Some(first) = first else {
             return Vec::new();
         };
@@ -54,7 +57,10 @@ impl SearchReport {
         let panels = rounds.map(|(number, round)| scatter(number, round, &axes, range));
         Some(Figure {
             name: "trials".into(),
-            title: format!("{}: trials by {} and {}", self.about.name, across.name, up.name),
+            title: format!(
+                "{}: trials by {} and {}",
+                self.about.name, across.name, up.name
+            ),
             layout: Layout::Wide,
             key: Vec::new(),
             panels: panels.collect(),
@@ -73,7 +79,10 @@ impl SearchReport {
     fn parallel(&self, search: &Search) -> Figure {
         let mut placed: Vec<Placed<'_>> = search.placed().collect();
         placed.sort_by(|left, right| left.validation.total_cmp(&right.validation));
-        let accuracies = Axis::shares("validation, %", placed.iter().map(|placed| placed.validation));
+        let accuracies = Axis::shares(
+            "validation, %",
+            placed.iter().map(|placed| placed.validation),
+        );
         let mut axes: Vec<Axis> = (self.settings.iter().enumerate())
             .map(|(index, setting)| self.axis(index, setting))
             .collect();
@@ -83,7 +92,12 @@ impl SearchReport {
         let scales: Vec<Scale> = axes.iter().map(|axis| axis.scale((bottom, top))).collect();
         let across = |at: usize| 55.0 + step * at as f64;
         let trial = |placed: &Placed<'_>| {
-            let values = placed.trial.values.iter().copied().chain([placed.validation]);
+            let values = placed
+                .trial
+                .values
+                .iter()
+                .copied()
+                .chain([placed.validation]);
             let points = values.zip(&scales).enumerate();
             line(points.map(|(at, (value, scale))| (across(at), scale.at(value))))
         };
@@ -109,17 +123,29 @@ impl SearchReport {
                 @for tick in axis.vertical_ticks(scale) {
                     @let y = scale.at(tick);
                     @let width = text_width(&axis.tick(tick), 11.5) + 6.0;
-                    rect class="back" x=(coordinate(x + 3.0)) y=(coordinate(y - 8.0)) width=(coordinate(width)) height="16" {}
-                    text class="small" x=(coordinate(x + 6.0)) y=(coordinate(y + 4.0)) { (axis.tick(tick)) }
+                    @if at == 0 {
+                        text class="small end" x=(coordinate(x - 6.0)) y=(coordinate(y + 4.0)) { (axis.tick(tick)) }
+                    } @else {
+                        rect class="back" x=(coordinate(x + 3.0)) y=(coordinate(y - 8.0)) width=(coordinate(width)) height="16" {}
+                        text class="small" x=(coordinate(x + 6.0)) y=(coordinate(y + 4.0)) { (axis.tick(tick)) }
+                    }
                 }
             }
         };
         let best = placed.last().map_or_else(String::new, |best| {
-            format!(" The best has {} and {} % validation accuracy.", self.at(&best.trial.values), percent(best.validation))
+            format!(
+                " The best has {} and {} % validation accuracy.",
+                self.at(&best.trial.values),
+                percent(best.validation)
+            )
         });
         let panel = Panel {
             title: "Trials over all settings".into(),
-            description: format!("{} of seed {}.{best}", counted(placed.len(), "trial"), search.seed),
+            description: format!(
+                "{} of seed {}.{best}",
+                counted(placed.len(), "trial"),
+                search.seed
+            ),
             size: WIDE,
             drawing,
         };
@@ -157,7 +183,12 @@ impl SearchReport {
     fn ranges_of(&self, index: usize, setting: &SearchedSetting) -> Panel {
         const TOP: f64 = 34.0;
         const SEED: f64 = 8.0;
-        let rounds = self.searches.iter().map(|search| search.rounds.len()).max().unwrap_or(0);
+        let rounds = self
+            .searches
+            .iter()
+            .map(|search| search.rounds.len())
+            .max()
+            .unwrap_or(0);
         let row = 26.0 + SEED * self.searches.len() as f64;
         let bottom = TOP + row * rounds as f64;
         let axis = self.axis(index, setting);
@@ -196,15 +227,27 @@ impl SearchReport {
             }
         };
         let sentence = |round: usize| {
-            let of_round = self.searches.iter().filter_map(|search| search.rounds.get(round));
+            let of_round = self
+                .searches
+                .iter()
+                .filter_map(|search| search.rounds.get(round));
             let ranges = of_round.filter_map(|of_round| of_round.ranges.get(index));
             let (from, to) = ends(ranges.flat_map(|(from, to)| [*from, *to])).unwrap_or((0.0, 0.0));
-            format!("Round {}: from {} to {}.", round + 1, short(from), short(to))
+            format!(
+                "Round {}: from {} to {}.",
+                round + 1,
+                short(from),
+                short(to)
+            )
         };
         let sentences: Vec<String> = (0..rounds).map(sentence).collect();
         Panel {
             title: format!("Ranges of {}", setting.name),
-            description: format!("Over {}. {}", counted(self.searches.len(), "seed"), sentences.join(" ")),
+            description: format!(
+                "Over {}. {}",
+                counted(self.searches.len(), "seed"),
+                sentences.join(" ")
+            ),
             size: (WIDE.0, bottom + 42.0),
             drawing,
         }
@@ -247,7 +290,9 @@ impl SearchReport {
         let name = format!("best, {} %", percent(last.y));
         let mut series = Series::new(&name, Look::of(0, None), points.clone());
         series.is_step = true;
-        let values = points.iter().flat_map(|point| [point.lower, point.y, point.upper]);
+        let values = points
+            .iter()
+            .flat_map(|point| [point.lower, point.y, point.upper]);
         let y = Axis::shares("best validation accuracy so far, %", values);
         let chart = Chart {
             title: "Best trial so far".into(),
@@ -276,14 +321,27 @@ impl SearchReport {
 
     /// Validation accuracy against epochs of the best trials, one panel each.
     fn curves(&self, search: &Search) -> Option<Figure> {
-        let mut placed: Vec<Placed<'_>> = search.placed().filter(|placed| placed.trial.curve.len() > 1).collect();
+        let mut placed: Vec<Placed<'_>> = search
+            .placed()
+            .filter(|placed| placed.trial.curve.len() > 1)
+            .collect();
         placed.sort_by(|left, right| right.validation.total_cmp(&left.validation));
         placed.truncate(BEST);
-        let epochs = placed.iter().flat_map(|placed| placed.trial.curve.iter().map(|at| at.0));
+        let epochs = placed
+            .iter()
+            .flat_map(|placed| placed.trial.curve.iter().map(|at| at.0));
         let (_, last) = ends(epochs)?;
         let panels = (1..).zip(&placed).map(|(rank, placed)| {
-            let points = placed.trial.curve.iter().map(|(epoch, share)| Point::alone(*epoch, *share));
-            let name = format!("Trial {} of round {}", placed.trial.index + 1, placed.round + 1);
+            let points = placed
+                .trial
+                .curve
+                .iter()
+                .map(|(epoch, share)| Point::alone(*epoch, *share));
+            let name = format!(
+                "Trial {} of round {}",
+                placed.trial.index + 1,
+                placed.round + 1
+            );
             let chart = Chart {
                 title: format!("{rank}. {} %", percent(placed.validation)),
                 size: SMALL,
@@ -296,7 +354,10 @@ impl SearchReport {
         });
         Some(Figure {
             name: "curves".into(),
-            title: format!("{}: validation accuracy of the best trials", self.about.name),
+            title: format!(
+                "{}: validation accuracy of the best trials",
+                self.about.name
+            ),
             layout: Layout::Multiples,
             key: Vec::new(),
             panels: panels.collect(),
@@ -305,11 +366,14 @@ impl SearchReport {
                  above each its final validation accuracy, then the values of {}.",
                 placed.len(),
                 search.seed,
-                self.settings.iter().map(|setting| setting.name.as_str()).collect::<Vec<_>>().join(" and ")
+                self.settings
+                    .iter()
+                    .map(|setting| setting.name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(" and ")
             ),
         })
     }
-
 }
 
 /// The values of a trial's settings.
@@ -319,7 +383,10 @@ fn values_of(trial: &Trial) -> String {
 }
 
 fn best_value(round: &Round, index: usize) -> Option<f64> {
-    let finished = round.trials.iter().filter_map(|trial| Some((trial.validation?, trial)));
+    let finished = round
+        .trials
+        .iter()
+        .filter_map(|trial| Some((trial.validation?, trial)));
     let best = finished.max_by(|left, right| left.0.total_cmp(&right.0))?;
     best.1.values.get(index).copied()
 }
@@ -330,10 +397,19 @@ fn scatter(number: usize, round: &Round, axes: &(Axis, Axis), (least, most): (f6
     let left = 52.0;
     let (across, up) = (axes.0.scale((left, right)), axes.1.scale((bottom, top)));
     let share = |validation: f64| ((validation - least) / (most - least).max(1e-9)).clamp(0.0, 1.0);
-    let at = |trial: &Trial| Some((across.at(*trial.values.first()?), up.at(*trial.values.get(1)?)));
+    let at = |trial: &Trial| {
+        Some((
+            across.at(*trial.values.first()?),
+            up.at(*trial.values.get(1)?),
+        ))
+    };
     // The best last, so that nothing lies on it.
     let mut trials: Vec<&Trial> = round.trials.iter().collect();
-    trials.sort_by(|left, right| left.validation.unwrap_or(-1.0).total_cmp(&right.validation.unwrap_or(-1.0)));
+    trials.sort_by(|left, right| {
+        left.validation
+            .unwrap_or(-1.0)
+            .total_cmp(&right.validation.unwrap_or(-1.0))
+    });
     let circle = |trial: &Trial| -> Markup {
         let Some(at) = at(trial) else {
             return html! {};
@@ -347,7 +423,10 @@ fn scatter(number: usize, round: &Round, axes: &(Axis, Axis), (least, most): (f6
                 fill-opacity=(fixed(0.05 + 0.85 * share * share, 2)) {}
         }
     };
-    let best = trials.last().copied().filter(|trial| trial.validation.is_some());
+    let best = trials
+        .last()
+        .copied()
+        .filter(|trial| trial.validation.is_some());
     let title = format!("Round {}", number + 1);
     let drawing = html! {
         rect class="back" width=(WIDE.0) height=(coordinate(height)) rx="4" {}
@@ -378,13 +457,23 @@ fn scatter(number: usize, round: &Round, axes: &(Axis, Axis), (least, most): (f6
             }
         }
     };
-    let diverged = trials.iter().filter(|trial| trial.validation.is_none()).count();
+    let diverged = trials
+        .iter()
+        .filter(|trial| trial.validation.is_none())
+        .count();
     let best = best.map_or_else(String::new, |best| {
-        format!(" The best, at {}, reaches {} %.", values_of(best), percent(best.validation.unwrap_or(0.0)))
+        format!(
+            " The best, at {}, reaches {} %.",
+            values_of(best),
+            percent(best.validation.unwrap_or(0.0))
+        )
     });
     Panel {
         title,
-        description: format!("{}, {diverged} diverged.{best}", counted(trials.len(), "trial")),
+        description: format!(
+            "{}, {diverged} diverged.{best}",
+            counted(trials.len(), "trial")
+        ),
         size: (WIDE.0, height),
         drawing,
     }

@@ -52,7 +52,11 @@ impl Field {
             let share = step as f64 / (LEVELS + 1) as f64;
             least + (most - least) * share * share
         };
-        if least < most { (1..=LEVELS).map(level).collect() } else { Vec::new() }
+        if least < most {
+            (1..=LEVELS).map(level).collect()
+        } else {
+            Vec::new()
+        }
     }
 
     /// The lines on which the function has this value. A cell with a value that is not finite has
@@ -69,7 +73,10 @@ impl Field {
         }
         let place = |edge: &Edge| self.crossing(*edge, level);
         let lines = chained(neighbors);
-        lines.iter().map(|line| line.iter().map(place).collect()).collect()
+        lines
+            .iter()
+            .map(|line| line.iter().map(place).collect())
+            .collect()
     }
 
     /// The pairs of a cell's edges that the line of a level joins.
@@ -87,7 +94,9 @@ impl Field {
             (column, row, true),
         ];
         let is_above = values.map(|value| value >= level);
-        let crossed: Vec<usize> = (0..4).filter(|at| is_above[*at] != is_above[(at + 1) % 4]).collect();
+        let crossed: Vec<usize> = (0..4)
+            .filter(|at| is_above[*at] != is_above[(at + 1) % 4])
+            .collect();
         match crossed.as_slice() {
             [from, to] => vec![(edges[*from], edges[*to])],
             // A saddle: the mean of the corners says which of them are joined.
@@ -118,10 +127,18 @@ impl Field {
     /// Where on an edge the function has the value, if it is linear along it.
     fn crossing(&self, (column, row, is_up): Edge, level: f64) -> (f64, f64) {
         let from = self.at(column, row);
-        let to = if is_up { self.at(column, row + 1) } else { self.at(column + 1, row) };
+        let to = if is_up {
+            self.at(column, row + 1)
+        } else {
+            self.at(column + 1, row)
+        };
         let share = (level - from) / (to - from);
         let (column, row) = (column as f64, row as f64);
-        if is_up { self.place(column, row + share) } else { self.place(column + share, row) }
+        if is_up {
+            self.place(column, row + share)
+        } else {
+            self.place(column + share, row)
+        }
     }
 }
 
@@ -186,7 +203,10 @@ mod tests {
         assert_eq!(lines.len(), 2);
         for line in lines {
             let is_right = line[0].0 > 0.0;
-            assert!(line.iter().all(|(x, y)| (*x > 0.0) == is_right && (*y > 0.0) == is_right));
+            assert!(
+                line.iter()
+                    .all(|(x, y)| (*x > 0.0) == is_right && (*y > 0.0) == is_right)
+            );
         }
     }
 
@@ -194,7 +214,11 @@ mod tests {
     fn levels_spread_and_a_level_function_has_none() {
         let levels = Field::of(&|x, y| x * x + y * y, REGION).levels();
         assert_eq!(levels.len(), LEVELS);
-        assert!(levels.windows(3).all(|three| three[2] - three[1] > three[1] - three[0]));
+        assert!(
+            levels
+                .windows(3)
+                .all(|three| three[2] - three[1] > three[1] - three[0])
+        );
         assert!(Field::of(&|_, _| 1.0, REGION).levels().is_empty());
         assert!(Field::of(&|_, _| f64::NAN, REGION).levels().is_empty());
     }

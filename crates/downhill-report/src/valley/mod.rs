@@ -99,7 +99,10 @@ impl ValleyReport<'_> {
         };
         vec![Figure {
             name: "paths".into(),
-            title: format!("{}: paths over the contour lines of {}", self.about.name, self.formula),
+            title: format!(
+                "{}: paths over the contour lines of {}",
+                self.about.name, self.formula
+            ),
             layout: Layout::Pairs,
             key: Vec::new(),
             panels,
@@ -115,9 +118,17 @@ impl ValleyReport<'_> {
     /// What all paths, the start and the minimum lie in, with some room. A path that runs away is
     /// not followed further than ten times the way from the start to the minimum.
     fn region(&self) -> Region {
-        let start = self.paths.iter().filter_map(|path| path.points.first().copied());
+        let start = self
+            .paths
+            .iter()
+            .filter_map(|path| path.points.first().copied());
         let known: Vec<(f64, f64)> = start.chain(self.minimum).collect();
-        let points = || self.paths.iter().flat_map(|path| &path.points).chain(&known);
+        let points = || {
+            self.paths
+                .iter()
+                .flat_map(|path| &path.points)
+                .chain(&known)
+        };
         let side = |of: fn(&(f64, f64)) -> f64| {
             let (near, far) = ends(known.iter().map(of)).unwrap_or((0.0, 0.0));
             let reach = 10.0 * (far - near).max(1.0);
@@ -195,10 +206,18 @@ impl ValleyReport<'_> {
         let (Some(best), Some(worst)) = (ends.first(), ends.last()) else {
             return vec!["There are no paths.".into()];
         };
-        let longest = ends.iter().map(|(_, path)| path.points.len()).max().unwrap_or(1);
+        let longest = ends
+            .iter()
+            .map(|(_, path)| path.points.len())
+            .max()
+            .unwrap_or(1);
         let after = counted(longest - 1, "update");
         let mut found = vec![if ends.len() == 1 {
-            format!("After {after} {} has reached f = {}.", quoted(&best.1.name), value_text(best.0))
+            format!(
+                "After {after} {} has reached f = {}.",
+                quoted(&best.1.name),
+                value_text(best.0)
+            )
         } else {
             format!(
                 "After {after} {} is lowest, at f = {}, and {} is highest, at {}.",
@@ -212,13 +231,23 @@ impl ValleyReport<'_> {
         let short = ends.iter().filter(|(_, path)| path.points.len() < longest);
         let short: Vec<String> = short.map(|(_, path)| quoted(&path.name)).collect();
         if !short.is_empty() {
-            found.push(format!("Of {} the next place was not finite: diverged.", listed(&short)));
+            found.push(format!(
+                "Of {} the next place was not finite: diverged.",
+                listed(&short)
+            ));
         }
         found
     }
 
     fn table(&self) -> Markup {
-        let heads = ["method", "updates", "x at the end", "y at the end", "f at the end", "least f on the way"];
+        let heads = [
+            "method",
+            "updates",
+            "x at the end",
+            "y at the end",
+            "f at the end",
+            "least f on the way",
+        ];
         let value = |(x, y): &(f64, f64)| (self.function)(*x, *y);
         let rows: Vec<Vec<String>> = (self.paths.iter())
             .filter_map(|path| {
@@ -256,7 +285,11 @@ fn place((x, y): (f64, f64)) -> String {
 
 /// A value of the function with three significant digits.
 fn value_text(value: f64) -> String {
-    if value.is_finite() { crate::number_text::loss(value) } else { "not finite".into() }
+    if value.is_finite() {
+        crate::number_text::loss(value)
+    } else {
+        "not finite".into()
+    }
 }
 
 fn changes(changes: &[String]) -> Markup {
