@@ -34,6 +34,8 @@ mod training;
 mod transpose;
 
 #[cfg(test)]
+mod rare_cases;
+#[cfg(test)]
 mod tests;
 
 use std::ops::Range;
@@ -61,6 +63,9 @@ impl Mlp {
     /// Nothing where it cannot be had so: where the network is not on the flex backend with autodiff,
     /// its numbers are not `f32`, or its parameters do not lie row by row, or where it drops pixels of
     /// images whose mean is not 0; then nothing has been done.
+    ///
+    /// A pixel of 0 is left out, so that a weight that is infinite or no number does not show where
+    /// all its pixels are 0.
     ///
     /// # Panics
     ///

@@ -197,7 +197,7 @@ pub(super) fn activate(activation: Activation, numbers: &mut [f32]) {
 pub(super) fn slope(activation: Activation, outputs: &[f32], numbers: &mut [f32]) {
     let each = numbers.iter_mut().zip(outputs);
     match activation {
-        Activation::Relu => each.for_each(|(g, y)| *g = if *y > 0.0 { *g } else { 0.0 }),
+        Activation::Relu => each.for_each(|(g, y)| *g = if *y <= 0.0 { 0.0 } else { *g }),
         Activation::Sigmoid => each.for_each(|(g, y)| *g *= y * (1.0 - y)),
         Activation::Tanh => each.for_each(|(g, y)| *g *= 1.0 - y * y),
     }

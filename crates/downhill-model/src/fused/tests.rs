@@ -29,7 +29,7 @@ impl Numbers {
 }
 
 /// So many images of which about a fifth of the pixels is not black.
-fn images(number: usize, size: usize, classes: usize) -> SparseImages {
+pub(super) fn images(number: usize, size: usize, classes: usize) -> SparseImages {
     let mut numbers = Numbers(5);
     let pixel = |_| {
         let number = numbers.next();
@@ -46,7 +46,7 @@ fn images(number: usize, size: usize, classes: usize) -> SparseImages {
     SparseImages::new(&pixels, size, &labels).unwrap()
 }
 
-fn network(config: &MlpConfig, size: usize, classes: usize) -> Mlp {
+pub(super) fn network(config: &MlpConfig, size: usize, classes: usize) -> Mlp {
     let mut numbers = Numbers(3);
     let device = Device::flex().autodiff();
     let mlp = Mlp::new(config, size, classes, &device, &mut || 1.7 * numbers.next()).unwrap();
@@ -82,7 +82,7 @@ impl ModuleMapper for Shaken {
 /// Loss, gradients and running statistics of a step, by name.
 type Step = (f64, Vec<(String, Vec<f32>)>);
 
-fn ordinary(mlp: &mut Mlp, images: &SparseImages, rows: &[usize], seed: u64) -> Step {
+pub(super) fn ordinary(mlp: &mut Mlp, images: &SparseImages, rows: &[usize], seed: u64) -> Step {
     let device = mlp.output.weight.val().device();
     let size = images.size();
     let pixels = TensorData::new(images.dense(rows), [rows.len(), size]);
@@ -99,7 +99,7 @@ fn ordinary(mlp: &mut Mlp, images: &SparseImages, rows: &[usize], seed: u64) -> 
     outcome(mlp, &loss)
 }
 
-fn fused(mlp: &mut Mlp, images: &SparseImages, rows: &[usize], seed: u64) -> Step {
+pub(super) fn fused(mlp: &mut Mlp, images: &SparseImages, rows: &[usize], seed: u64) -> Step {
     let mut numbers = Numbers(seed);
     let loss = mlp.sparse_loss(images, rows, &mut |length, keep| numbers.mask(length, keep));
     let loss = loss.expect("it is on flex");
@@ -379,7 +379,6 @@ fn all_regularizers_and_activations() {
             ] {
                 for weight_decay in [0.0, 0.1] {
                     let config = MlpConfig {
-                        convolutions: Vec::new(),
                         hidden: vec![30, 20],
                         activation,
                         batch_norm,
@@ -390,6 +389,7 @@ fn all_regularizers_and_activations() {
                         },
                         weight_decay,
                         initialization: Initialization::Xavier,
+                        ..MlpConfig::default()
                     };
                     compare(&format!("{config:?}"), &config, 40, 10, 50);
                 }
