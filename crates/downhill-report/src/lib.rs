@@ -11,6 +11,7 @@
 //! are compared by paired differences. A diverged run counts as an accuracy of 0 %, the worst
 //! there is; it is shown and never dropped.
 
+mod axis;
 mod band;
 mod chart;
 mod colors;

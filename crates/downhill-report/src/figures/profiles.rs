@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use crate::chart::{Axis, Chart, Point, Series, WIDE, ends};
+use crate::axis::{Axis, ends};
+use crate::chart::{Chart, Point, Series, WIDE};
 use crate::figure::{Figure, Layout, Panel};
 use crate::labels::fitted;
 use crate::number_text::counted;

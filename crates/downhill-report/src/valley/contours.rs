@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::chart::ends;
+use crate::axis::ends;
 
 /// Points of the grid on which the function is looked at, across and up.
 const COLUMNS: usize = 73;

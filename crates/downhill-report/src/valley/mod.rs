@@ -4,7 +4,8 @@ mod contours;
 
 use maud::{Markup, html};
 
-use crate::chart::{Axis, NARROW, ends};
+use crate::axis::{Axis, ends};
+use crate::chart::NARROW;
 use crate::figure::{Figure, Layout, Panel, Picture};
 use crate::labels::fitted;
 use crate::number_text::{count, counted, fixed, listed, quoted};
