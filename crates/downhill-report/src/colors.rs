@@ -21,13 +21,14 @@ pub(crate) fn style(with_dark: bool) -> String {
 }
 
 /// The same for a picture of its own on white: every color written out, as many programs that show
-/// SVG know no custom properties, and only what the drawing uses.
+/// SVG know no custom properties, and only what the drawing uses. Rules that change others name
+/// their class twice, so that they outdo those which here name a method's class as well.
 pub(crate) fn picture_style(drawing: &str) -> String {
     let mut css = String::new();
     for rule in include_str!("figure.css").lines() {
         let class = rule
             .strip_prefix("svg .")
-            .and_then(|rule| rule.split('{').next());
+            .and_then(|rule| rule.split(['{', '.']).next());
         if class.is_some_and(|class| !is_used(drawing, class)) {
             continue;
         }
@@ -209,6 +210,7 @@ mod tests {
                 .strip_prefix("svg ")
                 .and_then(|rule| rule.split('{').next());
             let class = class.unwrap().trim_start_matches('.');
+            let class = class.split('.').next().unwrap();
             if behind.contains(&class) {
                 continue;
             }
@@ -251,7 +253,7 @@ mod tests {
         assert!(!css.contains("var("), "{css}");
         assert!(css.contains("svg .m1 .line{stroke:#b84e00"), "{css}");
         assert!(
-            css.contains("svg .small{") && css.contains("svg .thin{"),
+            css.contains("svg .small{") && css.contains("svg .thin.thin{"),
             "{css}"
         );
         assert!(

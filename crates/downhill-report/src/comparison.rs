@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use crate::chart::{Axis, WIDE, ends};
+use crate::axis::{Axis, ends};
+use crate::chart::WIDE;
 use crate::experiment::Experiment;
 use crate::figure::{Figure, Layout, Panel, Picture};
 use crate::html::about;

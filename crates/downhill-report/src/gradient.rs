@@ -2,7 +2,8 @@
 
 use maud::html;
 
-use crate::chart::{Axis, WIDE};
+use crate::axis::Axis;
+use crate::chart::WIDE;
 use crate::figure::{Figure, Layout, Panel, Picture};
 use crate::labels::fitted;
 use crate::number_text::{count, counted, listed};

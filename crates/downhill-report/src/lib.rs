@@ -14,6 +14,7 @@
 //! out zero and its test, corrected for how many there are, says so, too; where there are too few
 //! seeds for the test, that is said.
 
+mod axis;
 mod band;
 mod chart;
 mod colors;

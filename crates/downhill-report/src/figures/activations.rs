@@ -11,9 +11,9 @@ use crate::plot::{Look, coordinate, line, tick_text};
 use crate::record::{Activations, Histogram};
 use crate::summary::Summary;
 
-const HEIGHT: f64 = 158.0;
+const HEIGHT: f64 = 174.0;
 const TOP: f64 = 44.0;
-const BOTTOM: f64 = HEIGHT - 50.0;
+const BOTTOM: f64 = HEIGHT - 65.0;
 const LEFT: f64 = 10.0;
 const SPACE: f64 = 8.0;
 /// More layers than this have no room beside each other.
@@ -117,9 +117,9 @@ fn drawn(
         text class="small" x=(coordinate(left)) y=(BOTTOM + 14.0) { (tick_text(histogram.lower)) }
         text class="small end" x=(coordinate(right)) y=(BOTTOM + 14.0) { (tick_text(histogram.upper)) }
         text class="middle" x=(coordinate(middle)) y=(BOTTOM + 28.0) { "layer " (layer) }
-        text class="small middle" x=(coordinate(middle)) y=(BOTTOM + 42.0) {
-            @if width > 95.0 { "m " (fixed(histogram.mean, 2)) "  s " (fixed(histogram.standard_deviation, 2)) }
-            @else { "s " (fixed(histogram.standard_deviation, 2)) }
+        text class="small middle" x=(coordinate(middle)) y=(BOTTOM + 43.0) { "m " (fixed(histogram.mean, 3)) }
+        text class="small middle" x=(coordinate(middle)) y=(BOTTOM + 57.0) {
+            "s " (fixed(histogram.standard_deviation, 3))
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The loss of each update's batch, smoothed, one line per method.
 
+use crate::axis::Axis;
 use crate::band::mean_point;
-use crate::chart::{Axis, Chart, Point, Series, WIDE, thinned};
+use crate::chart::{Chart, Point, Series, WIDE, thinned};
 use crate::experiment::{Experiment, Method};
 use crate::figure::{Figure, Layout};
 use crate::plot::Look;

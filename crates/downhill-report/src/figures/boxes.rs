@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::chart::{Axis, ends};
+use crate::axis::{Axis, ends};
 use crate::figure::Panel;
 use crate::labels::fitted;
 use crate::number_text::Precision;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::axis::Axis;
 use crate::band::mean_point;
-use crate::chart::{Axis, Chart, Point, Series, WIDE, thinned};
+use crate::chart::{Chart, Point, Series, WIDE, thinned};
 use crate::experiment::{Experiment, Method};
 use crate::figure::{Figure, Layout};
 use crate::plot::Look;

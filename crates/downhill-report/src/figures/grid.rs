@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::chart::{Axis, Chart, Point, SMALL, Series, WIDE, ends};
+use crate::axis::{Axis, ends};
+use crate::chart::{Chart, Point, SMALL, Series, WIDE};
 use crate::experiment::{Experiment, Grid, Method};
 use crate::figure::{Figure, Layout};
 use crate::figures::gap::over_updates;

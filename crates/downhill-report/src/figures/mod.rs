@@ -61,7 +61,7 @@ fn picture(experiment: &Experiment, quantity: Quantity) -> String {
     let width = across(columns - 1) + panel_width + SPACE;
     let below = down(panels - 1) + curves::HEIGHT + SPACE;
     let key = lines_of(
-        &key(&summary, quantity),
+        &key(experiment, &summary, quantity),
         ((width - 2.0 * SPACE) / CHARACTER) as usize,
     );
     let height = below + LINE * key.len() as f64 + SPACE;
@@ -84,14 +84,19 @@ fn picture(experiment: &Experiment, quantity: Quantity) -> String {
 }
 
 /// What lines and shades of a picture mean.
-fn key(summary: &Summary, quantity: Quantity) -> String {
+fn key(experiment: &Experiment, summary: &Summary, quantity: Quantity) -> String {
     let name = name_of(quantity);
     let mean = if summary.has_intervals() {
         format!("Mean {name} over the seeds: solid")
     } else {
         "Solid".to_owned()
     };
-    let mut key = format!("{mean} on the test images, dashed on the training images.");
+    let mut key = format!("{mean} on the test images, dashed on the training images");
+    key.push_str(if curves::has_validation(experiment) {
+        ", dotted on the images held out to choose by."
+    } else {
+        "."
+    });
     if summary.has_intervals() {
         key.push_str(" Shaded: from the lowest to the highest seed.");
     }

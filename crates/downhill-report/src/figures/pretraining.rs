@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::axis::Axis;
 use crate::band::mean_point;
-use crate::chart::{Axis, Chart, NARROW, Point, Series};
+use crate::chart::{Chart, NARROW, Point, Series};
 use crate::experiment::{Experiment, Method};
 use crate::figure::{Figure, Layout};
 use crate::plot::Look;

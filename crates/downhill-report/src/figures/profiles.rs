@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use crate::chart::{Axis, Chart, Point, Series, WIDE, ends};
+use crate::axis::{Axis, ends};
+use crate::chart::{Chart, Point, Series, WIDE};
 use crate::figure::{Figure, Layout, Panel};
 use crate::labels::fitted;
 use crate::number_text::counted;
@@ -37,23 +38,21 @@ pub(crate) fn profile(
     if profile.iter().all(|(_, points)| points.is_empty()) {
         return None;
     }
+    let ratios = profile
+        .iter()
+        .flat_map(|(_, points)| points.iter().map(|(ratio, _)| *ratio));
+    let most = 1.05 * ends(ratios).map_or(1.0, |(_, most)| most);
     let series: Vec<Series> = (profile.iter())
         .map(|(name, points)| {
-            let points = points
-                .iter()
-                .map(|(ratio, share)| Point::alone(*ratio, *share));
-            let mut series = Series::new(name, look_of(name, looks), points.collect());
+            let mut series = Series::new(name, look_of(name, looks), steps(points, most));
             series.is_step = true;
             series
         })
         .collect();
-    let ratios = series
-        .iter()
-        .flat_map(|series| series.points.iter().map(|point| point.x));
     let chart = Chart {
         title: "Performance profile".into(),
         size: WIDE,
-        x: Axis::log_exactly("times as long as the best method (log)", ratios),
+        x: Axis::log_exactly("times as long as the best method (log)", [1.0, most]),
         y: Axis::share("share of the cases solved, %"),
         series,
         is_labelled: true,
@@ -69,6 +68,20 @@ pub(crate) fn profile(
                   below 100 %, the method does not solve the rest."
             .into(),
     })
+}
+
+/// The shares from a ratio of 1 on, where a method that is never best has none yet, to the end of the
+/// axis, up to which the last share holds.
+fn steps(points: &[(f64, f64)], most: f64) -> Vec<Point> {
+    let mut steps: Vec<Point> = (points.iter())
+        .map(|(ratio, share)| Point::alone(*ratio, *share))
+        .collect();
+    if steps.first().is_none_or(|first| first.x > 1.0) {
+        steps.insert(0, Point::alone(1.0, 0.0));
+    }
+    let last = steps.last().map_or(0.0, |last| last.y);
+    steps.push(Point::alone(most, last));
+    steps
 }
 
 /// One panel for each target.
@@ -209,6 +222,19 @@ fn said(runs: &[Option<f64>], axis: &Axis) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_profile_holds_its_last_share_to_the_end_of_the_axis() {
+        let point = |(x, y)| Point::alone(x, y);
+        let rising = steps(&[(1.5, 0.25), (2.0, 0.75)], 4.0);
+        let expected = [(1.0, 0.0), (1.5, 0.25), (2.0, 0.75), (4.0, 0.75)];
+        assert_eq!(rising, expected.map(point));
+        assert_eq!(steps(&[], 4.0), [(1.0, 0.0), (4.0, 0.0)].map(point));
+        assert_eq!(
+            steps(&[(1.0, 1.0)], 4.0),
+            [(1.0, 1.0), (4.0, 1.0)].map(point)
+        );
+    }
 
     #[test]
     fn what_was_not_reached_counts_as_the_longest() {

@@ -4,7 +4,7 @@ mod pictures;
 
 use maud::{Markup, html};
 
-use crate::chart::ends;
+use crate::axis::ends;
 use crate::figure::{Figure, Picture};
 use crate::figures::boxes::quantile;
 use crate::figures::grid::value_text;

@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use super::{Placed, Round, Search, SearchReport, SearchedSetting, Trial, percent, short};
-use crate::chart::{Axis, Chart, NARROW, Point, SMALL, Series, WIDE, ends};
+use crate::axis::{Axis, ends};
+use crate::chart::{Chart, NARROW, Point, SMALL, Series, WIDE};
 use crate::figure::{Figure, Layout, Panel};
 use crate::figures::boxes::quantile;
 use crate::labels::{fitted, text_width};

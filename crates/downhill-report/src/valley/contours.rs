@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::chart::ends;
+use crate::axis::ends;
 
 /// Points of the grid on which the function is looked at, across and up.
-const COLUMNS: usize = 73;
-const ROWS: usize = 49;
+const COLUMNS: usize = 121;
+const ROWS: usize = 81;
 /// Number of lines.
 const LEVELS: usize = 10;
 

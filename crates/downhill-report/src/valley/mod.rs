@@ -4,7 +4,8 @@ mod contours;
 
 use maud::{Markup, html};
 
-use crate::chart::{Axis, NARROW, ends};
+use crate::axis::{Axis, ends};
+use crate::chart::NARROW;
 use crate::figure::{Figure, Layout, Panel, Picture};
 use crate::labels::fitted;
 use crate::number_text::{count, counted, fixed, listed, quoted};
@@ -108,8 +109,8 @@ impl ValleyReport<'_> {
             panels,
             caption: format!(
                 "Each dot is the place after an update, the ring is the start, the large marker the end\
-                 {target}. Thin lines: where {} is equal, closer to each other the steeper it is. All panels \
-                 have the same axes.",
+                 {target}. Thin lines: where {} is equal, at values that grow like squares, so \
+                 that around a minimum the lines lie evenly. All panels have the same axes.",
                 self.formula
             ),
         }]
