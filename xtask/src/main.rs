@@ -70,6 +70,7 @@ enum Command {
     Data(data::Arguments),
     Evaluate(reading::Evaluate),
     Runs(reading::Runs),
+    Report(reading::Report),
     Schema(reading::Schema),
     Completions(reading::Completions),
 }
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
         Command::Data(arguments) => data::run(&arguments),
         Command::Evaluate(arguments) => arguments.run(),
         Command::Runs(arguments) => arguments.run(),
+        Command::Report(arguments) => arguments.run(),
         Command::Schema(arguments) => arguments.run(),
         Command::Completions(arguments) => arguments.run(),
     };

@@ -1,4 +1,4 @@
-//! `cargo xtask evaluate`, `runs`, `schema` and `completions`: what needs the trainer and trains
+//! `cargo xtask evaluate`, `runs`, `report`, `schema` and `completions`: what needs the trainer and trains
 //! nothing.
 
 use std::io;
@@ -8,7 +8,9 @@ use anyhow::Result;
 use clap::{Args, CommandFactory};
 
 use crate::arguments::Backend;
-use crate::command_line::{CommandLine, CompletionsArguments, EvaluateArguments, RunsArguments};
+use crate::command_line::{
+    CommandLine, CompletionsArguments, EvaluateArguments, ReportArguments, RunsArguments,
+};
 use crate::train::become_trainer;
 
 /// Evaluate a network from a file of weights, by `train --save-weights` or by PyTorch, on the test
@@ -41,6 +43,21 @@ pub(crate) struct Runs {
 impl Runs {
     pub(crate) fn run(&self) -> Result<ExitCode> {
         become_trainer("runs", Backend::Flex)
+    }
+}
+
+/// Render a page from runs that are there, or of several experiments beside each other
+///
+/// Exit codes: 0 written, 2 usage or no runs, 5 input/output or a damaged record, 101 the build failed.
+#[derive(Args)]
+pub(crate) struct Report {
+    #[command(flatten)]
+    _arguments: ReportArguments,
+}
+
+impl Report {
+    pub(crate) fn run(&self) -> Result<ExitCode> {
+        become_trainer("report", Backend::Flex)
     }
 }
 
@@ -90,7 +107,14 @@ mod tests {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut CommandLine::command(), "downhill", &mut script);
             let script = String::from_utf8(script).unwrap();
-            let mut words = vec!["train", "evaluate", "runs", "schema", "save-weights"];
+            let mut words = vec![
+                "train",
+                "evaluate",
+                "runs",
+                "report",
+                "schema",
+                "save-weights",
+            ];
             if matches!(shell, Shell::Bash | Shell::Zsh | Shell::Fish) {
                 words.push("ndarray");
             }

@@ -8,11 +8,14 @@ use burn::tensor::Tensor;
 /// ones are made shorter, in their direction (Srivastava et al. 2014, JMLR 15, section 5.1).
 pub(crate) fn bounded(linear: Linear, most: f64) -> Linear {
     let bound = |weight: Tensor<2>| {
-        let is_trained = weight.is_require_grad();
-        let weight = weight.detach();
+        let (is_trained, has_autodiff) = (weight.is_require_grad(), weight.is_autodiff());
+        let weight = if has_autodiff { weight.inner() } else { weight };
         let length = weight.clone().square().sum_dim(0).sqrt();
         let factor = length.clamp_min(most).recip().mul_scalar(most);
-        (weight * factor).set_require_grad(is_trained)
+        match has_autodiff {
+            true => Tensor::from_inner(weight * factor).set_require_grad(is_trained),
+            false => weight * factor,
+        }
     };
     Linear {
         weight: Param::map(linear.weight, bound),

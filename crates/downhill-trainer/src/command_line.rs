@@ -25,6 +25,8 @@ pub enum Command {
     Evaluate(EvaluateArguments),
     /// List the finished runs that are there
     Runs(RunsArguments),
+    /// Render a page from runs that are there, or of several experiments beside each other
+    Report(ReportArguments),
     /// Print the JSON schema of a config file
     Schema,
     /// Print what makes a shell complete the words of this command line
@@ -64,6 +66,19 @@ pub struct EvaluateArguments {
     /// Print one JSON object instead of a line of text
     #[arg(long)]
     pub json: bool,
+}
+
+/// What `report` takes.
+#[derive(Args, Clone, Debug)]
+pub struct ReportArguments {
+    /// Directories of runs, as `train --runs-dir` makes them, or those of single runs; what they hold
+    /// of one experiment is one report, several experiments are compared
+    #[arg(value_name = "DIR", required = true)]
+    pub directories: Vec<PathBuf>,
+
+    /// The page; its figures are written beside it
+    #[arg(long, value_name = "FILE", default_value = "runs/reports/report.html")]
+    pub out: PathBuf,
 }
 
 /// What `runs` takes.

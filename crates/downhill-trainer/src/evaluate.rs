@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::Parser;
 use downhill_data::{ImagePair, load_directory, load_mnist, split};
-use downhill_model::Network;
+use downhill_model::{Network, PixelScale};
 
 use crate::arguments::TrainArguments;
 use crate::command_line::EvaluateArguments;
@@ -45,7 +45,14 @@ pub fn evaluate(arguments: &EvaluateArguments, out: &mut dyn Write) -> Result<()
 
     let images = config.data.test_images.of(data.test.len());
     let test = data.test.select(&split::first(images, data.test.len())?)?;
-    let score = score(&network, &DeviceSet::new(&test, arguments.backend, &device));
+    let scale = PixelScale {
+        mean: config.data.pixel_mean,
+        deviation: config.data.pixel_deviation,
+    };
+    let score = score(
+        &network,
+        &DeviceSet::scaled(&test, scale, arguments.backend, &device),
+    );
     let right = (score.accuracy * images as f64).round();
     let text = match arguments.json {
         true => format!(
@@ -72,7 +79,7 @@ fn of_file(
     data: &ImagePair,
 ) -> Result<TrainingConfig, TrainError> {
     let file = ExperimentFile::find(config)?;
-    let plan = Plan::resolve(&file, &train_arguments(config, arguments))?;
+    let plan = Plan::resolve(&file, &train_arguments(config, arguments)?)?;
     plan.check_data(data)?;
     match plan.methods.as_slice() {
         [method] => Ok(method.config.clone()),
@@ -95,7 +102,10 @@ fn of_file(
 }
 
 /// The plan that `train` would make of the same words.
-fn train_arguments(config: &str, arguments: &EvaluateArguments) -> TrainArguments {
+fn train_arguments(
+    config: &str,
+    arguments: &EvaluateArguments,
+) -> Result<TrainArguments, TrainError> {
     #[derive(Parser)]
     struct Words {
         #[command(flatten)]
@@ -119,7 +129,9 @@ fn train_arguments(config: &str, arguments: &EvaluateArguments) -> TrainArgument
             .map(|text| format!("--set={text}")),
     );
     words.extend(["--".to_owned(), config.to_owned()]);
-    Words::parse_from(words).train
+    let words = Words::try_parse_from(words);
+    let words = words.map_err(|error| TrainError::Config(error.to_string()))?;
+    Ok(words.train)
 }
 
 /// The settings that a file of ours carries.

@@ -158,7 +158,7 @@ mod tests {
         assert!(
             message.ends_with(
                 "known here: batch, batch_order, updates, evaluate_every, record_losses, \
-                 record_activations"
+                 record_activations, pretraining"
             ),
             "{message}"
         );

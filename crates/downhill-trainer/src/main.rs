@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{CommandFactory, Parser};
 use downhill_trainer::command_line::{Command, CommandLine};
-use downhill_trainer::{Done, TrainArguments, TrainError, evaluate, list_runs, schema, train};
+use downhill_trainer::{
+    Done, TrainArguments, TrainError, evaluate, list_runs, report, schema, train,
+};
 
 // Burn allocates and frees every tensor of every step, and glibc gives the larger ones back to the
 // kernel each time.
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => run(&arguments),
         Command::Evaluate(arguments) => evaluate(&arguments, out).map(|()| Done::Finished),
         Command::Runs(arguments) => list_runs(&arguments, out).map(|()| Done::Finished),
+        Command::Report(arguments) => report(&arguments, out).map(|()| Done::Finished),
         Command::Schema => {
             // A reader that is gone is no reason to fail.
             let _ = writeln!(out, "{:#}", schema());

@@ -17,10 +17,13 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use downhill_report::record::Line;
-use downhill_report::{Picture, RunRecord, encode, read_record};
+use downhill_report::{Picture, RunRecord, encode, png, read_record};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
+
+/// Pixels of a PNG for each unit of its SVG.
+pub(crate) const PNG_SCALE: f32 = 2.0;
 
 /// The trained network of a run.
 const WEIGHTS: &str = "weights.safetensors";
@@ -155,7 +158,7 @@ impl Store {
         write_whole(&path, text.as_bytes())
     }
 
-    /// Writes the figures of a report beside it.
+    /// Writes the figures of a report beside it, as SVG and PNG.
     ///
     /// # Errors
     ///
@@ -166,7 +169,15 @@ impl Store {
         pictures: &[Picture],
     ) -> Result<(), TrainError> {
         for picture in pictures {
-            self.write_report(&format!("{name}-{}.svg", picture.name), &picture.svg)?;
+            let file = format!("{name}-{}.svg", picture.name);
+            let path = self.report(&file).with_extension("png");
+            let there = fs::read(self.report(&file));
+            if there.is_ok_and(|there| there == picture.svg.as_bytes()) && path.is_file() {
+                continue;
+            }
+            self.write_report(&file, &picture.svg)?;
+            let pixels = png(&picture.svg, PNG_SCALE).map_err(TrainError::picture(&path))?;
+            write_whole(&path, &pixels)?;
         }
         Ok(())
     }

@@ -137,19 +137,25 @@ fn what_a_parameter_is_made_of_gets_its_gradient() {
     }
 
     let device = Device::flex().autodiff();
-    let leaf = Tensor::<2>::ones([9, 3], &device).require_grad();
-    let made = || Param::initialized(ParamId::new(), leaf.clone().mul_scalar(2.0));
-    let of = |loss: Tensor<1>| {
+    let leaf = || Tensor::<2>::ones([9, 3], &device).require_grad();
+    let made = |leaf: &Tensor<2>| {
+        let mut mlp = constant([0.0, 0.5, 1.0]);
+        mlp.output.weight = Param::initialized(ParamId::new(), leaf.clone().mul_scalar(2.0));
+        mlp
+    };
+    let of = |leaf: &Tensor<2>, loss: Tensor<1>| {
         let gradient = leaf.grad(&loss.backward()).expect("a gradient");
         gradient.into_data().iter::<f32>().collect::<Vec<_>>()
     };
-    let mut mlp = constant([0.0, 0.5, 1.0]);
-    mlp.output.weight = made();
     let keep = &mut |length: usize, _: f64| vec![1.0; length];
-    let found = of(mlp.sparse_loss(&images, &[0, 1, 2], keep).expect("fused"));
-    let logits = mlp.forward(pixels(&images, &[0, 1, 2], &device), keep);
+    let own = leaf();
+    let loss = made(&own).sparse_loss(&images, &[0, 1, 2], keep);
+    let found = of(&own, loss.expect("fused"));
+    let own = leaf();
+    let logits = made(&own).forward(pixels(&images, &[0, 1, 2], &device), keep);
     let targets = loss::one_hot(&images.labels()[..3], 3, &device);
-    for (found, expected) in found.iter().zip(of(loss::cross_entropy(logits, targets))) {
+    let expected = of(&own, loss::cross_entropy(logits, targets));
+    for (found, expected) in found.iter().zip(expected) {
         assert!((found - expected).abs() < 1e-6, "{found}, {expected}");
     }
 }
