@@ -80,7 +80,9 @@ fn relu_hands_on_gradients_that_are_no_numbers() {
         mlp
     };
     let are_none = |(_, gradients): &(f64, Vec<(String, Vec<f32>)>)| {
+        // Those of weights are sums over the pixels that are not 0 alone.
         let gradients = gradients.iter();
+        let gradients = gradients.filter(|(name, _)| !name.contains("hidden.0.linear.weight"));
         let none =
             gradients.map(|(name, of)| (name.clone(), of.iter().map(|g| g.is_nan()).collect()));
         none.collect::<Vec<(String, Vec<bool>)>>()
