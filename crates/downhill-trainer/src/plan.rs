@@ -133,7 +133,7 @@ impl Plan {
             let message = "an experiment with [search] has one method at most";
             return Err(experiment.blame(&format!("methods.{}", other.name), message));
         }
-        let names = |name: &str| methods.iter().any(|method| method.goes_by(name));
+        let names: Vec<&str> = methods.iter().map(|method| method.name.as_str()).collect();
         let published = published(&experiment, &names)?;
         let baseline = baseline(&experiment, &methods)?;
         choose(&mut methods, &arguments.methods)?;

@@ -27,18 +27,24 @@ struct Figures {
     losses: Vec<(u64, f64)>,
 }
 
-/// `[published]`, where there is one; `known` says whether there is a method of a name.
+/// `[published]`, where there is one, in the order of the experiment's methods.
 pub(crate) fn published(
     experiment: &Layers,
-    known: &dyn Fn(&str) -> bool,
+    methods: &[&str],
 ) -> Result<Option<Published>, TrainError> {
     let Some(config) = experiment.read::<PublishedConfig>("published")? else {
         return Ok(None);
     };
-    if let Some(name) = config.methods.keys().find(|name| !known(name)) {
+    if let Some(name) = config
+        .methods
+        .keys()
+        .find(|name| !methods.contains(&name.as_str()))
+    {
         let message = format!("published.methods: the experiment has no method `{name}`");
         return Err(experiment.blame(&format!("published.methods.{name}"), &message));
     }
+    let mut of_methods = config.methods;
+    let ordered = (methods.iter()).filter_map(|method| of_methods.remove_entry(*method));
     let figure = |(method, figures): (String, Figures)| PublishedFigure {
         method,
         train_accuracy: figures.train_accuracy,
@@ -47,6 +53,6 @@ pub(crate) fn published(
     };
     Ok(Some(Published {
         source: config.source,
-        figures: config.methods.into_iter().map(figure).collect(),
+        figures: ordered.map(figure).collect(),
     }))
 }

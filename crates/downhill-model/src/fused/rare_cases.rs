@@ -123,9 +123,9 @@ fn biases_that_do_not_fit_are_refused() {
 #[test]
 fn what_a_parameter_is_made_of_gets_its_gradient() {
     let images = images(8, 9, 3);
-    let lora = network(&config(&[5]), 9, 3).apply_lora(Lora::new(2, 4.0));
+    let mut lora = network(&config(&[5]), 9, 3).apply_lora(Lora::new(2, 4.0));
     let (loss, gradients) = fused(&mut lora.clone(), &images, &[0, 1, 2], 1);
-    let (expected_loss, expected) = ordinary(&mut lora.clone(), &images, &[0, 1, 2], 1);
+    let (expected_loss, expected) = ordinary(&mut lora, &images, &[0, 1, 2], 1);
     assert!((loss - expected_loss).abs() < 1e-6);
     assert!(!expected.is_empty());
     assert_eq!(gradients.len(), expected.len());
