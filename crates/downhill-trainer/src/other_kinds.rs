@@ -96,8 +96,9 @@ pub(crate) fn check_gradients(
                 Some(row) => {
                     row.numbers += found.numbers;
                     // What is no number is worse than any.
-                    if !(found.largest_difference <= row.largest_difference) {
-                        row.largest_difference = found.largest_difference;
+                    let found = found.largest_difference;
+                    if found.is_nan() || found > row.largest_difference {
+                        row.largest_difference = found;
                     }
                 }
                 None => rows.push(GradientRow {
