@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::effect::{Direction, Effect, effect, verdicts};
 use crate::experiment::Experiment;
+use crate::grid_findings::grid_findings;
 use crate::number_text::{Precision, count, counted, listed, p_value, quoted, range};
 use crate::statistics::{Interval, PairedDifferences, Statistics};
 use crate::summary::{Comparison, MethodSummary, Summary};
@@ -13,13 +14,18 @@ use crate::target_table;
 ///
 /// The first entry is the answer in short: where the baseline (or the only method) ends, and what
 /// the other methods do to the gap between training and test accuracy and to test accuracy. Then
-/// one entry for each method, then diverged runs and differing numbers of updates.
+/// one entry for each method, then diverged runs and differing numbers of updates. With a grid there is
+/// an entry for each method of the file instead of each of its values.
 #[must_use]
 pub fn findings(experiment: &Experiment) -> Vec<String> {
     let summary = Summary::of(experiment);
     let precision = Precision::of(&summary);
     if summary.methods.iter().all(|method| method.runs() == 0) {
         return vec!["There are no runs yet.".into()];
+    }
+    if let Some(mut found) = grid_findings(experiment, &summary, precision) {
+        found.extend(target_table::sentence(&summary));
+        return found;
     }
     let mut found = answer(&summary, precision);
     found.extend(

@@ -27,6 +27,7 @@ mod figure;
 mod figures;
 mod findings;
 mod gradient;
+mod grid_findings;
 mod html;
 mod labels;
 mod limits;
