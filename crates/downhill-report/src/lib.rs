@@ -34,7 +34,7 @@ mod table;
 mod training_data;
 
 pub use experiment::{Experiment, InvalidExperiment, Method};
-pub use export::{event_file, event_tags, run_json, runs_csv, runs_json_lines, summary_json};
+pub use export::{event_file, run_json, runs_csv, runs_json_lines, summary_json};
 pub use figures::{accuracy_figure, loss_figure};
 pub use findings::findings;
 pub use html::render_html;

@@ -72,7 +72,7 @@ fn of_file(
     data: &ImagePair,
 ) -> Result<TrainingConfig, TrainError> {
     let file = ExperimentFile::find(config)?;
-    let plan = Plan::resolve(&file, &train_arguments(config, arguments))?;
+    let plan = Plan::resolve(&file, &train_arguments(config, arguments)?)?;
     plan.check_data(data)?;
     match plan.methods.as_slice() {
         [method] => Ok(method.config.clone()),
@@ -95,7 +95,10 @@ fn of_file(
 }
 
 /// The plan that `train` would make of the same words.
-fn train_arguments(config: &str, arguments: &EvaluateArguments) -> TrainArguments {
+fn train_arguments(
+    config: &str,
+    arguments: &EvaluateArguments,
+) -> Result<TrainArguments, TrainError> {
     #[derive(Parser)]
     struct Words {
         #[command(flatten)]
@@ -119,7 +122,9 @@ fn train_arguments(config: &str, arguments: &EvaluateArguments) -> TrainArgument
             .map(|text| format!("--set={text}")),
     );
     words.extend(["--".to_owned(), config.to_owned()]);
-    Words::parse_from(words).train
+    let words = Words::try_parse_from(words);
+    let words = words.map_err(|error| TrainError::Config(error.to_string()))?;
+    Ok(words.train)
 }
 
 /// The settings that a file of ours carries.

@@ -43,11 +43,6 @@ const SUMMARY_VALUE: u8 = 1;
 const VALUE_TAG: u8 = 1;
 const VALUE_SIMPLE: u8 = 2;
 
-/// The tags that a run's event file may hold.
-pub fn event_tags() -> impl Iterator<Item = &'static str> {
-    (SCALARS.iter().map(|(tag, _)| *tag)).chain([DIVERGED])
-}
-
 /// A run's evaluations as TensorBoard reads them: at the step of each the four scalars, rounded to
 /// `f32`, which is all that a scalar of TensorBoard holds, and for a diverged run a 1 under
 /// `diverged` at the update at which it did. All events are at time 0.
@@ -149,6 +144,5 @@ mod tests {
         assert_eq!(frames.len(), 3);
         assert_eq!(frames[2][9..11], [0x10, 5]);
         assert!(frames[2].windows(8).any(|found| found == b"diverged"));
-        assert!(event_tags().any(|tag| tag == "diverged"));
     }
 }

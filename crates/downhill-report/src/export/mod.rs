@@ -10,7 +10,7 @@ mod json_summary;
 mod protobuf;
 
 pub use csv::runs_csv;
-pub use event_file::{event_file, event_tags};
+pub use event_file::event_file;
 pub use json_lines::{run_json, runs_json_lines};
 pub use json_summary::summary_json;
 
