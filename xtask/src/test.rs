@@ -185,7 +185,7 @@ fn crate_tests(build: &[String]) -> [Command; 2] {
 }
 
 /// The test binaries in `tests` of the crates; all others are those of their libraries.
-const CRATE_TESTS: [&str; 2] = ["findings", "page"];
+const CRATE_TESTS: [&str; 5] = ["coverage", "findings", "kinds", "page", "scipy"];
 
 /// The cases of `tests/` on one backend, which is part of their names; flex also takes those that
 /// need none.
@@ -245,7 +245,10 @@ mod tests {
         let [crates, documentation] = crate_tests(&features);
         assert_eq!(
             line(&crates),
-            format!("{build} --lib --bins --examples --test findings --test page")
+            format!(
+                "{build} --lib --bins --examples --test coverage --test findings --test kinds \
+                 --test page --test scipy"
+            )
         );
         assert_eq!(line(&documentation), format!("{build} --doc"));
         assert_eq!(
@@ -294,6 +297,9 @@ mod tests {
             let tests = member.unwrap().path().join("tests");
             for file in std::fs::read_dir(tests).into_iter().flatten() {
                 let path = file.unwrap().path();
+                if path.is_dir() {
+                    continue;
+                }
                 found.push(path.file_stem().unwrap().to_string_lossy().into_owned());
             }
         }
