@@ -13,6 +13,7 @@ mod convolution;
 mod descent;
 mod ensemble;
 mod ensemble_training;
+mod experiments;
 #[cfg(feature = "flex")]
 mod gradient_check;
 mod lbfgs;
@@ -66,6 +67,8 @@ on_each_backend! {
         activations_are_those_that_the_next_layer_sees;
     convolution: a_convolutional_network_is_that_of_pytorch,
         convolutions_answer_alike_in_training_and_evaluation;
+    experiments: a_grid_trains_every_method_at_every_value, a_search_narrows_its_range_and_goes_on,
+        a_valley_is_descended_to_its_end, other_networks_train;
     ensemble: an_ensemble_trains_as_its_members_alone, a_diverging_member_leaves_the_others_alone,
         an_ensemble_answers_as_its_members;
     ensemble_training: runs_of_an_ensemble_are_as_alone;
