@@ -280,7 +280,7 @@ fn runs_are_reported_again_and_beside_others() {
     assert!(html.contains("decay"), "{html}");
     assert!(page.with_file_name("page-accuracy.png").is_file());
 
-    arguments.directories.push(other.arguments.runs_dir.clone());
+    arguments.directories.push(other.arguments.runs_dir);
     report(&arguments, &mut out).expect("a comparison");
     let html = fs::read_to_string(&page).expect("a page");
     assert!(html.contains("Test accuracy side by side"), "{html}");
