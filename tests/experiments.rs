@@ -308,7 +308,7 @@ fn what_cannot_be_is_refused() {
             "no method `other`",
         ),
         (
-            "[search]\ntrials = 1\nranges = {}",
+            "[search]\ntrials = 1\nbest = 1\nranges = {}",
             "search.ranges must hold at least one setting",
         ),
         (
