@@ -246,6 +246,33 @@ pub(crate) fn other_networks_train(backend: Backend) {
     }
 }
 
+/// What a dry run says of how much there is to do.
+#[cfg(feature = "flex")]
+#[test]
+fn a_dry_run_counts_what_its_kind_does() {
+    let dry = |config: &str| {
+        let mut bench = Bench::new(Backend::Flex, config);
+        bench.arguments.dry_run = true;
+        let (_, text) = bench.train().expect("a plan");
+        assert!(!bench.arguments.runs_dir.exists());
+        text
+    };
+    let text = dry(SEARCH);
+    let amount = "2 seeds x 2 rounds x 4 trials = 16 runs, 96 updates in all, on flex";
+    assert!(text.contains(amount), "{text}");
+    assert!(text.contains("for 16 runs with"), "{text}");
+    let valley = "# Where?\n[valley]\ncoefficients = [1, 1]\nstart = [1, 1]\nupdates = 3\n";
+    assert!(dry(valley).contains("\n3 updates of each method, on flex"));
+    let check = "# Right?\nseeds = 2\n[gradient-check]\nlimit = 1e-7\n";
+    assert!(dry(check).contains("\ngradients of 2 seeds, on flex"));
+    let layers = "\n[model]\nhidden = [6, 6]\n[training]\nbatch = 20\nupdates = 2\n\
+                  pretraining.updates = 1000000000\n";
+    let data = "# Long?\nseeds = 1\n[data]\ntrain_images = 60\ntest_images = 20\n";
+    // Pre-training is counted and not made.
+    let text = dry(&format!("{data}{layers}"));
+    assert!(text.contains(" h"), "{text}");
+}
+
 #[cfg(feature = "flex")]
 #[test]
 fn gradients_are_checked_with_their_exit_code() {

@@ -11,6 +11,7 @@ use downhill_report::record::Evaluation;
 
 use crate::arguments::{Backend, TrainArguments};
 use crate::config::{LoopConfig, TrainingConfig};
+use crate::kind::Kind;
 use crate::plan::Plan;
 use crate::runs::{RunPlan, runs};
 use crate::shared_images::{RunImages, SharedImages};
@@ -35,6 +36,9 @@ pub(crate) fn text(
     arguments: &TrainArguments,
     data: &ImagePair,
 ) -> Result<String, TrainError> {
+    if let (Kind::Search(_), [method, ..]) = (&plan.kind, &plan.methods[..]) {
+        return text_of_search(plan, &method.config, arguments, data);
+    }
     let store = Store::new(&arguments.runs_dir);
     let all = runs(plan, data);
     let mut missing = Vec::new();
@@ -89,6 +93,26 @@ pub(crate) fn text(
         missing.len(),
     ));
     Ok(text)
+}
+
+/// The same of a search, whose trials are all alike and not known before their rounds.
+fn text_of_search(
+    plan: &Plan,
+    config: &TrainingConfig,
+    arguments: &TrainArguments,
+    data: &ImagePair,
+) -> Result<String, TrainError> {
+    if plan.backend == Backend::Wgpu {
+        return Ok("time: unknown on wgpu\n".to_owned());
+    }
+    let trials = plan.runs();
+    let workers = workers(arguments, plan.backend).min(trials).max(1);
+    let seconds = Meter::new(plan.backend, workers, data)?.seconds(config)? * trials as f64;
+    Ok(format!(
+        "time: about {} for {trials} runs with {workers} at a time\n      (by an evaluation and some \
+         updates, made now; those that are finished already are not left out)\n",
+        duration(seconds / workers as f64),
+    ))
 }
 
 /// Seconds of one run of each method that has finished ones, by the method's name.
@@ -152,10 +176,10 @@ impl<'a> Meter<'a> {
     fn seconds(&mut self, config: &TrainingConfig) -> Result<f64, TrainError> {
         let speed = self.speed(config)?;
         let training = &config.training;
-        Ok(
-            speed.update * training.updates as f64
-                + speed.evaluation * evaluations(training) as f64,
-        )
+        // An update of a layer by itself counts as one of the network.
+        let before = training.pretraining.updates * config.model.hidden.len() as u64;
+        Ok(speed.update * (training.updates + before) as f64
+            + speed.evaluation * evaluations(training) as f64)
     }
 
     fn speed(&mut self, config: &TrainingConfig) -> Result<Speed, TrainError> {
@@ -169,6 +193,9 @@ impl<'a> Meter<'a> {
     }
 
     fn measure(&self, config: &TrainingConfig) -> Result<Speed, TrainError> {
+        let mut config = config.clone();
+        config.training.pretraining.updates = 0;
+        let config = &config;
         let images = SharedImages::new(self.data, self.backend, &self.device);
         let sets = images.of_run(&config.data, 0)?;
         let image = [self.data.train.rows(), self.data.train.columns()];
@@ -214,6 +241,7 @@ fn kind(config: &TrainingConfig) -> TrainingConfig {
     kind.model.weight_decay = f64::from(u8::from(config.model.weight_decay > 0.0));
     kind.training.updates = 1;
     kind.training.evaluate_every = 1;
+    kind.training.pretraining.updates = 0;
     kind
 }
 

@@ -30,6 +30,7 @@ mod other_kinds;
 mod output;
 mod overrides;
 pub mod plan;
+mod plan_check;
 pub mod plan_text;
 mod pretraining;
 pub mod progress;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use toml::Value;
 
+use crate::kind::Kind;
 use crate::plan::Plan;
 
 /// The settings as TOML that could be read back: what all methods share, then what each changes.
@@ -68,21 +69,34 @@ pub fn dry_run(plan: &Plan) -> String {
             text.push_str("  as above\n");
         }
     }
-    let updates: u64 = plan
+    let _ = writeln!(text, "\n{}, on {}", amount(plan), plan.backend.name());
+    text
+}
+
+/// How much there is to do.
+fn amount(plan: &Plan) -> String {
+    let (methods, seeds) = (plan.methods.len(), plan.seeds.len());
+    let updates = plan
         .methods
         .iter()
-        .map(|method| method.config.training.updates * plan.seeds.len() as u64)
-        .sum();
-    let _ = write!(
-        text,
-        "\n{} methods x {} seeds = {} runs, {updates} updates in all, on {}{}\n",
-        plan.methods.len(),
-        plan.seeds.len(),
-        plan.runs(),
-        plan.backend.name(),
-        ensembles(plan.ensemble)
-    );
-    text
+        .map(|method| method.config.training.updates);
+    match &plan.kind {
+        Kind::Training => format!(
+            "{methods} methods x {seeds} seeds = {} runs, {} updates in all{}",
+            plan.runs(),
+            updates.sum::<u64>() * seeds as u64,
+            ensembles(plan.ensemble)
+        ),
+        Kind::Search(search) => format!(
+            "{seeds} seeds x {} rounds x {} trials = {} runs, {} updates in all",
+            search.rounds,
+            search.trials,
+            plan.runs(),
+            updates.sum::<u64>() * plan.runs() as u64
+        ),
+        Kind::Valley(valley) => format!("{} updates of each method", valley.updates),
+        Kind::GradientCheck(_) => format!("gradients of {seeds} seeds"),
+    }
 }
 
 fn ensembles(members: usize) -> String {
