@@ -8,7 +8,7 @@
 //!   training.rs     loss and all gradients of a batch: softmax.rs, then the layers backward
 //!   evaluation.rs   loss and hits
 //! node.rs         what autodiff is told of it
-//! memory.rs, buffer.rs, fetch.rs, transpose.rs, math.rs
+//! memory.rs, buffer.rs, fetch.rs, threads.rs, transpose.rs, math.rs
 //! ```
 //!
 //! Within, a layer's numbers are `[units, images]`, so that a vector holds one unit of sixteen images:
@@ -27,6 +27,7 @@ mod node;
 mod parameters;
 mod product;
 mod softmax;
+mod threads;
 mod training;
 mod transpose;
 
