@@ -233,7 +233,11 @@ impl Workshop<'_> {
             Part::Train => &self.data.train,
             Part::Test => &self.data.test,
         };
-        let set = self.put(whole, &split::first(images, whole.len())?)?;
+        let set = match images == whole.len() {
+            // A copy of them all would be the most memory that a command holds.
+            true => DeviceSet::new(whole, self.backend, self.device),
+            false => self.put(whole, &split::first(images, whole.len())?)?,
+        };
         shared.push(((part, images), set.clone()));
         Ok(set)
     }
