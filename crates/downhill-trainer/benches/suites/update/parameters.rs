@@ -29,7 +29,8 @@ pub(crate) struct Updating {
 }
 
 struct Work {
-    /// Taken out for each update, so that its tensors are never shared and can change in place.
+    /// Off the tape until their turn comes, see [`go_backward`]. Taken out then, so that their tensors
+    /// are never shared and can change in place.
     parameters: Option<Parameters>,
     matrices: Vec<Gradient<2>>,
     vectors: Vec<Gradient<1>>,
@@ -137,7 +138,7 @@ impl Work {
             }
         }
         Self {
-            parameters: Some(parameters),
+            parameters: Some(parameters.valid()),
             matrices,
             vectors,
             memory,
@@ -146,15 +147,17 @@ impl Work {
     }
 
     fn updates(&mut self, steps: usize) -> Result<f64, Failure> {
+        let parameters = self.parameters.take().ok_or("its last turn failed")?;
+        let mut parameters = parameters.train();
         let mut seconds = 0.0;
         for _ in 0..steps {
             let gradients = self.gradients()?;
             go_backward();
-            let parameters = self.parameters.take().ok_or("its last turn failed")?;
             let start = Instant::now();
-            self.parameters = Some((self.step)(parameters, gradients));
+            parameters = (self.step)(parameters, gradients);
             seconds += start.elapsed().as_secs_f64();
         }
+        self.parameters = Some(parameters.valid());
         Ok(seconds)
     }
 
@@ -171,7 +174,8 @@ impl Work {
 }
 
 /// The least backward pass, at the end of which Burn's autodiff forgets the parameters of the last
-/// update, as it does in each step of a training. Without it they pile up, in new memory.
+/// update, as it does in each step of a training. Without it they pile up, in new memory. It looks at
+/// all parameters of the process that are on the tape.
 fn go_backward() {
     let device = Device::flex().autodiff();
     Tensor::<1>::zeros([1], &device).require_grad().backward();
