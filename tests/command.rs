@@ -6,10 +6,10 @@ use std::sync::atomic::AtomicBool;
 
 use downhill_report::record::Outcome;
 use downhill_report::{RunRecord, read_record};
-use downhill_trainer::{Backend, Done, TrainArguments, TrainError, train};
+use downhill_trainer::{Backend, Done, OutputArguments, TrainArguments, TrainError, train};
 use tempfile::TempDir;
 
-const CONFIG: &str = "\
+pub(crate) const CONFIG: &str = "\
 # Does decay show on a small network?
 
 seeds = 2
@@ -37,13 +37,13 @@ model.weight_decay = 0.5
 ";
 
 /// A directory with a config, and the arguments that train it.
-struct Bench {
-    directory: TempDir,
-    arguments: TrainArguments,
+pub(crate) struct Bench {
+    pub(crate) directory: TempDir,
+    pub(crate) arguments: TrainArguments,
 }
 
 impl Bench {
-    fn new(backend: Backend, config: &str) -> Self {
+    pub(crate) fn new(backend: Backend, config: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("small.toml");
         fs::write(&file, config).expect("a config");
@@ -61,6 +61,7 @@ impl Bench {
             runs_dir: directory.path().join("runs"),
             workers: None,
             ensemble: None,
+            output: OutputArguments::default(),
         };
         Self {
             directory,
@@ -68,7 +69,7 @@ impl Bench {
         }
     }
 
-    fn train(&self) -> Result<(Done, String), TrainError> {
+    pub(crate) fn train(&self) -> Result<(Done, String), TrainError> {
         let mut out = Vec::new();
         let done = train(&self.arguments, &mut out, &AtomicBool::new(false))?;
         Ok((done, String::from_utf8(out).expect("the output is text")))
@@ -92,13 +93,13 @@ impl Bench {
         self.failure()
     }
 
-    fn records(&self) -> Vec<(PathBuf, String)> {
+    pub(crate) fn records(&self) -> Vec<(PathBuf, String)> {
         files(&self.arguments.runs_dir.join("trainings"), "record.jsonl")
     }
 }
 
 /// The files of this name in the directories of a directory, with their text.
-fn files(directory: &Path, name: &str) -> Vec<(PathBuf, String)> {
+pub(crate) fn files(directory: &Path, name: &str) -> Vec<(PathBuf, String)> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path().join(name));
     let mut files: Vec<_> = paths

@@ -164,7 +164,11 @@ fn cases() -> Vec<(MlpConfig, OptimizerConfig)> {
     let model = |batch_norm, kind, probability, weight_decay| MlpConfig {
         hidden: vec![6, 5],
         batch_norm,
-        dropout: DropoutConfig { probability, kind },
+        dropout: DropoutConfig {
+            probability,
+            kind,
+            ..DropoutConfig::default()
+        },
         weight_decay,
         ..MlpConfig::default()
     };

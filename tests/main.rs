@@ -3,14 +3,19 @@
 //!
 //! `cargo xtask test` builds and runs them on flex, ndarray and wgpu.
 
+mod autoencoder;
 mod backend;
 mod burn_presets;
 mod command;
 mod contract;
+mod convolution;
 #[cfg(feature = "flex")]
 mod descent;
 mod ensemble;
 mod ensemble_training;
+mod experiments;
+#[cfg(feature = "flex")]
+mod gradient_check;
 mod lbfgs;
 #[cfg(feature = "flex")]
 mod learner;
@@ -18,6 +23,8 @@ mod model;
 mod numbers;
 mod optimizer_settings;
 mod optimizer_table;
+#[cfg(feature = "flex")]
+mod outputs;
 mod peers;
 mod plain_network;
 mod reference;
@@ -55,6 +62,13 @@ on_each_backend! {
     model: loss_and_gradients_are_those_of_the_formulas, evaluation_is_that_of_the_formulas,
         batch_norm_is_that_of_pytorch, batch_norm_of_the_book,
         a_copy_keeps_its_running_statistics, a_decay_tells_weights_from_the_rest;
+    autoencoder: reconstruction_losses_are_those_of_the_formulas,
+        pretraining_lowers_the_loss_and_lands_in_the_network,
+        activations_are_those_that_the_next_layer_sees;
+    convolution: a_convolutional_network_is_that_of_pytorch,
+        convolutions_answer_alike_in_training_and_evaluation;
+    experiments: a_grid_trains_every_method_at_every_value, a_search_narrows_its_range_and_goes_on,
+        a_valley_is_descended_to_its_end, other_networks_train;
     ensemble: an_ensemble_trains_as_its_members_alone, a_diverging_member_leaves_the_others_alone,
         an_ensemble_answers_as_its_members;
     ensemble_training: runs_of_an_ensemble_are_as_alone;

@@ -32,6 +32,7 @@ fn configs() -> Vec<MlpConfig> {
                 let dropout = DropoutConfig {
                     probability: 0.3,
                     kind,
+                    ..DropoutConfig::default()
                 };
                 configs.push(MlpConfig {
                     hidden: vec![4, 3],

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use downhill_model::{Activation, ConvolutionConfig};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -36,6 +37,11 @@ pub(crate) static TORCH_BATCH_NORM: LazyLock<TorchBatchNorm> = LazyLock::new(|| 
 /// PyTorch's clipping of all gradients together.
 pub(crate) static TORCH_CLIP: LazyLock<TorchClip> =
     LazyLock::new(|| read::<TorchModules>(include_str!("reference/torch_bn_clip_f64.json")).clip);
+
+/// PyTorch's convolutional networks.
+pub(crate) static TORCH_CONVOLUTIONS: LazyLock<Vec<TorchConvolution>> = LazyLock::new(|| {
+    read::<TorchConvolutions>(include_str!("reference/torch_convolution_f64.json")).cases
+});
 
 fn read<T: for<'de> Deserialize<'de>>(text: &str) -> T {
     serde_json::from_str(text).expect("a reference file is JSON of this form")
@@ -176,4 +182,29 @@ pub(crate) struct TorchBatchNorm {
     pub(crate) running_mean: Vec<f64>,
     pub(crate) running_var_unbiased: Vec<f64>,
     pub(crate) y_eval: Vec<Vec<f64>>,
+}
+
+#[derive(Deserialize)]
+struct TorchConvolutions {
+    cases: Vec<TorchConvolution>,
+}
+
+/// A convolutional network, and what it makes of some images.
+#[derive(Deserialize)]
+pub(crate) struct TorchConvolution {
+    pub(crate) name: String,
+    pub(crate) activation: Activation,
+    /// Height and width.
+    pub(crate) image: [usize; 2],
+    pub(crate) convolutions: Vec<ConvolutionConfig>,
+    pub(crate) hidden: Vec<usize>,
+    pub(crate) weight_decay: f64,
+    pub(crate) batch: usize,
+    pub(crate) images: Vec<f64>,
+    pub(crate) labels: Vec<u8>,
+    pub(crate) parameters: Vec<Vec<f64>>,
+    pub(crate) logits: Vec<f64>,
+    pub(crate) loss: f64,
+    pub(crate) gradients: Vec<Vec<f64>>,
+    pub(crate) image_gradients: Vec<f64>,
 }

@@ -65,7 +65,8 @@ pub(crate) fn train(
         seed,
         train: &DeviceSet::new(&train, backend, &device),
         test: &DeviceSet::new(&test, backend, &device),
-        image_size: train.image_size(),
+        validation: None,
+        image: [train.rows(), train.columns()],
         device: &device,
     };
     let mut notes = Notes::default();

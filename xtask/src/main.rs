@@ -1,4 +1,5 @@
-//! The project's commands: `cargo xtask train`, `test`, `bench`, `check` and `data`.
+//! The project's commands: `cargo xtask train`, `test`, `bench`, `check`, `data` and those that read
+//! what a training left.
 //!
 //! It starts cargo and never links Burn: so it is built in seconds, and refuses what cannot work
 //! before anything large is built.
@@ -7,6 +8,8 @@ mod bench;
 mod cargo;
 mod check;
 mod data;
+mod reading;
+mod round_trips;
 mod summary;
 mod test;
 mod train;
@@ -20,6 +23,15 @@ mod vulkan;
 )]
 #[path = "../../crates/downhill-trainer/src/arguments.rs"]
 mod arguments;
+
+/// The command line of the trainer's other commands, and the whole, for completions.
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the trainer reads what is only checked here"
+)]
+#[path = "../../crates/downhill-trainer/src/command_line.rs"]
+mod command_line;
 
 /// The command line of `bench`: the benchmarks' own.
 #[path = "../../crates/downhill-trainer/benches/arguments.rs"]
@@ -56,6 +68,11 @@ enum Command {
     /// Exit codes: 0 all passed, 1 one failed, 5 cargo could not be run.
     Check,
     Data(data::Arguments),
+    Evaluate(reading::Evaluate),
+    Runs(reading::Runs),
+    Report(reading::Report),
+    Schema(reading::Schema),
+    Completions(reading::Completions),
 }
 
 fn main() -> ExitCode {
@@ -65,6 +82,11 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Check => check::run(),
         Command::Data(arguments) => data::run(&arguments),
+        Command::Evaluate(arguments) => arguments.run(),
+        Command::Runs(arguments) => arguments.run(),
+        Command::Report(arguments) => arguments.run(),
+        Command::Schema(arguments) => arguments.run(),
+        Command::Completions(arguments) => arguments.run(),
     };
     result.unwrap_or_else(|error| {
         say(&format!("error: {error:#}"));

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: the tests, on every backend.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
@@ -10,9 +11,9 @@ use clap::Args;
 use crate::arguments::Backend;
 use crate::cargo::{cargo, cargo_in, exit_code, line, run as run_command};
 use crate::cargo::{target_directory, workspace};
-use crate::say;
 use crate::summary::{Outcome, Part, Summary};
 use crate::vulkan::{self, Driver, System};
+use crate::{round_trips, say};
 
 /// Run the tests on every backend, or on those named
 ///
@@ -37,6 +38,17 @@ pub(crate) struct Arguments {
     /// that then is missed most, and by how much; fail where every reference is still met
     #[arg(long, conflicts_with_all = ["backends", "no_setup"])]
     mutate: bool,
+
+    /// Only hold the files that we write for others against those who read them: event files against
+    /// TensorBoard, weights against PyTorch (and back), the config's schema against jsonschema;
+    /// print the numbers. Their Python packages (tests/round_trips/requirements.txt, some gigabytes
+    /// with PyTorch) are got from PyPI into target/round-trips
+    #[arg(long, conflicts_with_all = ["backends", "no_setup", "mutate"])]
+    long: bool,
+
+    /// For --long: an interpreter of Python 3.11 or later that has the packages, instead
+    #[arg(long, value_name = "PATH", requires = "long")]
+    python: Option<PathBuf>,
 }
 
 /// The features with which all backends are built.
@@ -46,6 +58,10 @@ pub(crate) const ALL_BACKENDS: &str = "--features=downhill-tests/ndarray,downhil
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.mutate {
         let parts = vec![part("mutations on flex".into(), mutations())?];
+        return sum_up(&Summary { parts });
+    }
+    if arguments.long {
+        let parts = round_trips::run(arguments.python.as_deref())?;
         return sum_up(&Summary { parts });
     }
     let backends = selected(&arguments.backends);
@@ -104,7 +120,7 @@ fn selected(named: &[Backend]) -> Vec<Backend> {
     once
 }
 
-fn part(name: String, mut command: Command) -> Result<Part> {
+pub(crate) fn part(name: String, mut command: Command) -> Result<Part> {
     say(&format!("\nxtask: {name}: {}", line(&command)));
     let start = Instant::now();
     let status = run_command(&mut command)?;
@@ -169,7 +185,7 @@ fn crate_tests(build: &[String]) -> [Command; 2] {
 }
 
 /// The test binaries in `tests` of the crates; all others are those of their libraries.
-const CRATE_TESTS: [&str; 2] = ["findings", "page"];
+const CRATE_TESTS: [&str; 5] = ["coverage", "findings", "kinds", "page", "scipy"];
 
 /// The cases of `tests/` on one backend, which is part of their names; flex also takes those that
 /// need none.
@@ -229,7 +245,10 @@ mod tests {
         let [crates, documentation] = crate_tests(&features);
         assert_eq!(
             line(&crates),
-            format!("{build} --lib --bins --examples --test findings --test page")
+            format!(
+                "{build} --lib --bins --examples --test coverage --test findings --test kinds \
+                 --test page --test scipy"
+            )
         );
         assert_eq!(line(&documentation), format!("{build} --doc"));
         assert_eq!(
@@ -278,6 +297,9 @@ mod tests {
             let tests = member.unwrap().path().join("tests");
             for file in std::fs::read_dir(tests).into_iter().flatten() {
                 let path = file.unwrap().path();
+                if path.is_dir() {
+                    continue;
+                }
                 found.push(path.file_stem().unwrap().to_string_lossy().into_owned());
             }
         }

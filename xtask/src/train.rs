@@ -27,26 +27,35 @@ pub(crate) struct Arguments {
 
 /// Checks the arguments, which reading them did, then the driver; then runs cargo.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let backend = arguments.train.backend;
+    become_trainer("train", arguments.train.backend)
+}
+
+/// Becomes the trainer, built for a backend, with a subcommand and the arguments behind the same word
+/// of ours.
+pub(crate) fn become_trainer(subcommand: &str, backend: Backend) -> Result<ExitCode> {
     let (feature, driver) = match backend {
         Backend::Wgpu => wgpu(&System::this())?,
         Backend::Flex | Backend::Ndarray => (backend.name(), None),
     };
-    // Behind the program and the word `train`.
+    // Behind the program and the subcommand.
     let raw = env::args_os().skip(2);
-    let mut command = command(feature, raw);
+    let mut command = command(feature, subcommand, raw);
     if let Some(driver) = driver {
         command.envs(driver.environment());
     }
     become_command(&mut command)
 }
 
-fn command(feature: &str, raw_arguments: impl IntoIterator<Item = OsString>) -> Command {
+fn command(
+    feature: &str,
+    subcommand: &str,
+    raw_arguments: impl IntoIterator<Item = OsString>,
+) -> Command {
     let mut command = cargo("run");
     command
         .args(["--release", "-p", "downhill-trainer"])
         .args(["--no-default-features", "--features", feature])
-        .args(["--", "train"])
+        .args(["--", subcommand])
         .args(raw_arguments);
     command
 }
@@ -87,7 +96,7 @@ mod tests {
             "3",
             "--runs-dir=x y",
         ];
-        let command = command("ndarray", raw.map(OsString::from));
+        let command = command("ndarray", "train", raw.map(OsString::from));
         let expected = "run --release -p downhill-trainer --no-default-features --features ndarray \
                         -- train dropout --set a.b=1 --seeds 3";
         let mut expected: Vec<_> = expected.split_whitespace().collect();
@@ -100,7 +109,7 @@ mod tests {
     fn arguments_need_not_be_text() {
         use std::os::unix::ffi::OsStringExt;
         let raw = OsString::from_vec(vec![b'x', 0xff]);
-        let command = command("flex", [raw.clone()]);
+        let command = command("flex", "train", [raw.clone()]);
         assert_eq!(command.get_args().last(), Some(&raw[..]));
     }
 

@@ -18,6 +18,12 @@ pub enum Purpose {
     BatchOrder,
     /// Which units a dropout layer keeps.
     DropoutMask,
+    /// Which images are held out to choose by.
+    Validation,
+    /// Which settings a random search tries.
+    Search,
+    /// Which inputs of a layer are corrupted in its pre-training.
+    Corruption,
 }
 
 impl Purpose {
@@ -28,6 +34,9 @@ impl Purpose {
             Self::InitialWeights => "initial weights",
             Self::BatchOrder => "batch order",
             Self::DropoutMask => "dropout mask",
+            Self::Validation => "validation",
+            Self::Search => "search",
+            Self::Corruption => "corruption",
         }
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Whether hidden layers are normalized, and by whose convention (Ioffe and Szegedy 2015,
 /// arXiv:1502.03167). Both keep 0.9 of the running statistics at each batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum BatchNormConvention {
     /// No normalization.

@@ -1,14 +1,23 @@
 //! The settings of a network.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Activation, BatchNormConvention, DropoutConfig, Initialization};
+use crate::{
+    Activation, BatchNormConvention, ConvolutionConfig, DropoutConfig, Initialization, convolution,
+};
 
-/// The settings of an [`Mlp`](crate::Mlp); its inputs and outputs follow from the data.
+/// The settings of a [`Network`](crate::Network); its inputs and outputs follow from the data.
+/// Without convolutions it is an [`Mlp`](crate::Mlp).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct MlpConfig {
+    /// Convolutions with their pooling, from the image on; the hidden layers follow. Not together
+    /// with batch normalization.
+    pub convolutions: Vec<ConvolutionConfig>,
     /// Units of each hidden layer, from the input on; none makes it a softmax regression.
     pub hidden: Vec<usize>,
     /// The function applied to each hidden unit.
@@ -22,18 +31,26 @@ pub struct MlpConfig {
     /// The lambda of the penalty `lambda / 2 * sum(w^2)` that is added to the loss: over the
     /// weights of all layers, not over biases nor batch normalization. At least 0.
     pub weight_decay: f64,
+    /// The lambda of the penalty `lambda * sum(|w|)`, over the same weights. At least 0.
+    pub l1_decay: f64,
+    /// After each update the weights that reach a hidden unit are made to have this length at most;
+    /// 0 leaves them as they are. Not together with convolutions.
+    pub max_norm: f64,
 }
 
 impl Default for MlpConfig {
     /// One hidden layer of 50 ReLU units, He initialization, no regularization.
     fn default() -> Self {
         Self {
+            convolutions: Vec::new(),
             hidden: vec![50],
             activation: Activation::Relu,
             initialization: Initialization::He,
             batch_norm: BatchNormConvention::None,
             dropout: DropoutConfig::default(),
             weight_decay: 0.0,
+            l1_decay: 0.0,
+            max_norm: 0.0,
         }
     }
 }
@@ -45,6 +62,17 @@ impl MlpConfig {
     ///
     /// Names the setting, its bound and its value.
     pub fn check(&self) -> Result<(), InvalidModel> {
+        for (number, convolution) in self.convolutions.iter().enumerate() {
+            convolution.check(number)?;
+        }
+        if !self.convolutions.is_empty() && self.batch_norm != BatchNormConvention::None {
+            let must = "be \"none\" beside convolutions";
+            let value = match self.batch_norm {
+                BatchNormConvention::Torch => "\"torch\"",
+                BatchNormConvention::Book | BatchNormConvention::None => "\"book\"",
+            };
+            return Err(InvalidModel::new("batch_norm", must, &value));
+        }
         if self.hidden.contains(&0) {
             return Err(InvalidModel::new("hidden", "hold widths of at least 1", &0));
         }
@@ -54,11 +82,34 @@ impl MlpConfig {
             let must = "be finite and at least 0";
             return Err(InvalidModel::new("initialization.std", must, &std));
         }
-        if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
-            let must = "be finite and at least 0";
-            return Err(InvalidModel::new("weight_decay", must, &self.weight_decay));
+        for (key, value) in [
+            ("weight_decay", self.weight_decay),
+            ("l1_decay", self.l1_decay),
+            ("max_norm", self.max_norm),
+        ] {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(InvalidModel::new(key, "be finite and at least 0", &value));
+            }
+        }
+        for (key, value) in [
+            ("max_norm", self.max_norm),
+            ("dropout.input_probability", self.dropout.input_probability),
+        ] {
+            if !self.convolutions.is_empty() && value != 0.0 {
+                return Err(InvalidModel::new(key, "be 0 beside convolutions", &value));
+            }
         }
         self.dropout.check()
+    }
+
+    /// The same, and whether the convolutions fit into images of so many pixels, `[height, width]`.
+    ///
+    /// # Errors
+    ///
+    /// Names the setting, its bound and its value.
+    pub fn check_for(&self, image: [usize; 2]) -> Result<(), InvalidModel> {
+        self.check()?;
+        convolution::sizes(&self.convolutions, image).map(|_| ())
     }
 }
 
@@ -66,22 +117,26 @@ impl MlpConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{key} must {must}, got {value}")]
 pub struct InvalidModel {
-    key: &'static str,
-    must: &'static str,
+    key: Cow<'static, str>,
+    must: Cow<'static, str>,
     value: String,
 }
 
 impl InvalidModel {
-    pub(crate) fn new(key: &'static str, must: &'static str, value: &impl ToString) -> Self {
+    pub(crate) fn new(
+        key: impl Into<Cow<'static, str>>,
+        must: impl Into<Cow<'static, str>>,
+        value: &impl ToString,
+    ) -> Self {
         Self {
-            key,
-            must,
+            key: key.into(),
+            must: must.into(),
             value: value.to_string(),
         }
     }
 
     /// The setting, in its place within [`MlpConfig`].
-    pub fn key(&self) -> &'static str {
-        self.key
+    pub fn key(&self) -> &str {
+        &self.key
     }
 }

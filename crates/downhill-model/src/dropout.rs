@@ -8,18 +8,22 @@ use crate::InvalidModel;
 /// Gives so many numbers, each 1 with the given probability and 0 otherwise.
 pub type KeepMask<'a> = dyn FnMut(usize, f64) -> Vec<f32> + 'a;
 
-/// Dropout after the activation of every hidden layer (Srivastava et al. 2014, JMLR 15).
+/// Dropout after the activation of every hidden layer, and of the input (Srivastava et al. 2014, JMLR 15).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct DropoutConfig {
     /// Probability that a unit is dropped, in \[0, 1); 0 is no dropout.
     pub probability: f64,
+    /// The same of a pixel, before the first layer.
+    pub input_probability: f64,
     /// When the loss of mass is made up for.
     pub kind: DropoutKind,
 }
 
 /// When the activations are scaled, so that training and evaluation agree in the mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum DropoutKind {
     /// In evaluation, by `1 - probability` (the original, and the book's).
@@ -32,6 +36,7 @@ impl Default for DropoutConfig {
     fn default() -> Self {
         Self {
             probability: 0.0,
+            input_probability: 0.0,
             kind: DropoutKind::Classic,
         }
     }
@@ -39,14 +44,23 @@ impl Default for DropoutConfig {
 
 impl DropoutConfig {
     pub(crate) fn check(&self) -> Result<(), InvalidModel> {
-        if (0.0..1.0).contains(&self.probability) {
-            return Ok(());
+        for (key, value) in [
+            ("dropout.probability", self.probability),
+            ("dropout.input_probability", self.input_probability),
+        ] {
+            if !(0.0..1.0).contains(&value) {
+                return Err(InvalidModel::new(key, "lie in [0, 1)", &value));
+            }
         }
-        Err(InvalidModel::new(
-            "dropout.probability",
-            "lie in [0, 1)",
-            &self.probability,
-        ))
+        Ok(())
+    }
+
+    /// The dropout of the pixels, as that of units.
+    pub(crate) fn of_input(&self) -> Self {
+        Self {
+            probability: self.input_probability,
+            ..*self
+        }
     }
 
     /// Training: each unit of each image, `[batch, units]`, kept or dropped as `keep_mask` says.
@@ -66,7 +80,8 @@ impl DropoutConfig {
 
     /// Training: each unit kept where the mask, in the order of `x`, holds a 1.
     pub(crate) fn masked<const D: usize>(&self, x: Tensor<D>, mask: Vec<f32>) -> Tensor<D> {
-        let mask = Tensor::from_data(TensorData::new(mask, x.dims()), &x.device());
+        // Of the type of `x`, which need not be the device's own.
+        let mask = Tensor::from_data(TensorData::new(mask, x.dims()), (&x.device(), x.dtype()));
         match self.kind {
             DropoutKind::Classic => x * mask,
             DropoutKind::Inverted => x * mask.mul_scalar(1.0 / self.keep()),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The standard deviation of a layer's weights before the first update. They are normally
 /// distributed around 0; biases start at 0.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Initialization {
     /// `sqrt(2 / inputs)`, made for ReLU (He et al. 2015, arXiv:1502.01852).

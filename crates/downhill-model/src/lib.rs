@@ -5,6 +5,10 @@
 //! on the weights. [`loss`] holds the softmax cross-entropy, [`DecaySplit`] the two groups of
 //! parameters that a decay tells apart. An [`Ensemble`] is several of these networks as one.
 //!
+//! A [`ConvolutionalNetwork`] has convolutions with max pooling before an `Mlp`; a [`Network`] is
+//! whichever the config asks for. An [`Autoencoder`] trains a hidden layer before the whole is
+//! trained. [`gradient_check`] compares every gradient here with a numerical one.
+//!
 //! The crate knows Burn and nothing else. It draws no random number: who makes a network hands in
 //! the source of its initial weights, who trains it the source of its dropout masks. With the same
 //! numbers a network is the same on every backend.
@@ -29,24 +33,37 @@
 //! ```
 
 mod activation;
+mod autoencoder;
 mod batch_norm;
 mod config;
+mod convolution;
+mod convolutional_network;
 mod decay;
 mod dropout;
 mod ensemble;
 #[cfg(feature = "flex")]
 mod fused;
+mod gradient_check;
 mod initialization;
 pub mod loss;
+mod max_norm;
 mod mlp;
+mod network;
+mod pixel_scale;
 
 pub use activation::Activation;
+pub use autoencoder::{Autoencoder, Reconstruction};
 pub use batch_norm::{BatchNorm, BatchNormConvention};
 pub use config::{InvalidModel, MlpConfig};
+pub use convolution::{ConvolutionConfig, ConvolutionLayer};
+pub use convolutional_network::ConvolutionalNetwork;
 pub use decay::DecaySplit;
 pub use dropout::{DropoutConfig, DropoutKind, KeepMask};
 pub use ensemble::{Ensemble, EnsembleLayer, EnsembleLinear, EnsembleNorm, MemberMask, NoEnsemble};
 #[cfg(feature = "flex")]
 pub use fused::SparseImages;
+pub use gradient_check::{GradientRow, gradient_check};
 pub use initialization::Initialization;
 pub use mlp::{HiddenLayer, Mlp};
+pub use network::Network;
+pub use pixel_scale::PixelScale;

@@ -11,7 +11,7 @@ use burn::tensor::{Device, Tensor, TensorData, activation};
 /// Where the shapes differ.
 pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
     let batch = logits.dims()[0];
-    sum_of_cross_entropy(logits, targets).div_scalar(batch as f64)
+    mean(sum_of_cross_entropy(logits, targets), batch)
 }
 
 /// The same, summed over the batch: for means over several batches.
@@ -21,6 +21,12 @@ pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
 /// Where the shapes differ.
 pub fn sum_of_cross_entropy(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
     (activation::log_softmax(logits, 1) * targets).sum().neg()
+}
+
+/// A sum over a batch as a mean. By a product, for backward Burn 0.22 rounds what is divided by to
+/// `f32`, in `f64` too.
+pub(crate) fn mean(sum: Tensor<1>, batch: usize) -> Tensor<1> {
+    sum.mul_scalar(1.0 / batch as f64)
 }
 
 /// [`cross_entropy`] for each member of an ensemble, `[members]`.
@@ -33,7 +39,7 @@ pub fn sum_of_cross_entropy(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> 
 /// Where the shapes differ otherwise.
 pub fn cross_entropy_of_members(logits: Tensor<3>, targets: Tensor<3>) -> Tensor<1> {
     let batch = logits.dims()[1];
-    sum_of_cross_entropy_of_members(logits, targets).div_scalar(batch as f64)
+    mean(sum_of_cross_entropy_of_members(logits, targets), batch)
 }
 
 /// [`sum_of_cross_entropy`] for each member of an ensemble, `[members]`, of the same shapes.

@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 
+use crate::max_norm::bounded;
 use crate::{Activation, BatchNorm, DropoutConfig, InvalidModel, KeepMask, MlpConfig};
 
 /// A multilayer perceptron: hidden layers and a linear output, whose softmax the loss takes.
@@ -25,6 +26,10 @@ pub struct Mlp {
     pub(crate) dropout: DropoutConfig,
     #[module(skip)]
     pub(crate) weight_decay: f64,
+    #[module(skip)]
+    pub(crate) l1_decay: f64,
+    #[module(skip)]
+    pub(crate) max_norm: f64,
 }
 
 /// One hidden layer, without what has no parameters.
@@ -54,6 +59,12 @@ impl Mlp {
         normal: &mut dyn FnMut() -> f64,
     ) -> Result<Self, InvalidModel> {
         config.check()?;
+        if !config.convolutions.is_empty() {
+            let must = "be empty in a multilayer perceptron";
+            let number = config.convolutions.len();
+            let value = format!("{number} of them");
+            return Err(InvalidModel::new("convolutions", must, &value));
+        }
         let mut width = inputs;
         let mut hidden = Vec::with_capacity(config.hidden.len());
         for &units in &config.hidden {
@@ -69,19 +80,21 @@ impl Mlp {
             activation: config.activation,
             dropout: config.dropout,
             weight_decay: config.weight_decay,
+            l1_decay: config.l1_decay,
+            max_norm: config.max_norm,
         })
     }
 
     /// Training: the logits, `[batch, outputs]`, of `images`, `[batch, inputs]`. Units are dropped
     /// as `keep_mask` says, asked once per hidden layer from the input on for a mask of `[batch,
-    /// units]`, row by row; running statistics take the batch in.
+    /// units]`, row by row, and before that for one of the pixels if they are dropped; running statistics take the batch in.
     ///
     /// # Panics
     ///
     /// Images of another width than the network's, a mask of another length than asked for, or a
     /// single image where there is batch normalization.
     pub fn forward(&mut self, images: Tensor<2>, keep_mask: &mut KeepMask<'_>) -> Tensor<2> {
-        let mut x = images;
+        let mut x = self.dropout.of_input().train(images, keep_mask);
         for layer in &mut self.hidden {
             x = layer.linear.forward(x);
             if let Some(norm) = &mut layer.norm {
@@ -99,34 +112,90 @@ impl Mlp {
     ///
     /// Images of another width than the network's.
     pub fn evaluate(&self, images: Tensor<2>) -> Tensor<2> {
-        let mut x = images;
-        for layer in &self.hidden {
+        self.output
+            .forward(self.below(self.hidden.len(), images, |_| ()))
+    }
+
+    /// Evaluation: what each hidden layer gives for `images`, `[batch, inputs]`, from the input on,
+    /// `[batch, units]` each, after its activation. (Classic dropout scales it before the next
+    /// layer; that is not in it.)
+    ///
+    /// # Panics
+    ///
+    /// Images of another width than the network's.
+    pub fn activations(&self, images: Tensor<2>) -> Vec<Tensor<2>> {
+        let mut all = Vec::with_capacity(self.hidden.len());
+        let _ = self.below(self.hidden.len(), images, |x| all.push(x.clone()));
+        all
+    }
+
+    /// Evaluation: what reaches the hidden layer of this number, counted from 0, of `images`,
+    /// `[batch, inputs]`; of the number of all hidden layers, what reaches the output.
+    ///
+    /// # Panics
+    ///
+    /// Images of another width than the network's, or a layer that is not there.
+    pub fn input_of(&self, layer: usize, images: Tensor<2>) -> Tensor<2> {
+        self.below(layer, images, |_| ())
+    }
+
+    /// The same; `see` is shown what each layer below gives after its activation.
+    fn below(&self, layer: usize, images: Tensor<2>, mut see: impl FnMut(&Tensor<2>)) -> Tensor<2> {
+        let mut x = self.dropout.of_input().evaluate(images);
+        for layer in &self.hidden[..layer] {
             x = layer.linear.forward(x);
             if let Some(norm) = &layer.norm {
                 x = norm.evaluate(x);
             }
-            x = self.dropout.evaluate(self.activation.apply(x));
+            x = self.activation.apply(x);
+            see(&x);
+            x = self.dropout.evaluate(x);
         }
-        self.output.forward(x)
+        x
     }
 
-    /// What is not in its parameters: activation, dropout, weight decay.
-    #[cfg(feature = "flex")]
-    pub(crate) fn settings(&self) -> (Activation, DropoutConfig, f64) {
-        (self.activation, self.dropout, self.weight_decay)
+    /// The network with the weights that reach each hidden unit no longer than `max_norm`, if that is
+    /// not 0: what is to be done after each update.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        if self.max_norm > 0.0 {
+            let bound = |layer: HiddenLayer| HiddenLayer {
+                linear: bounded(layer.linear, self.max_norm),
+                norm: layer.norm,
+            };
+            self.hidden = self.hidden.into_iter().map(bound).collect();
+        }
+        self
     }
 
-    /// The penalty `weight_decay / 2 * sum(w^2)` over the weights of all layers, `[1]`, to be added
-    /// to the loss; nothing where there is no weight decay.
+    /// The penalty `weight_decay / 2 * sum(w^2) + l1_decay * sum(|w|)` over the weights of all layers,
+    /// `[1]`, to be added to the loss; nothing where there is no decay.
     pub fn penalty(&self) -> Option<Tensor<1>> {
-        if self.weight_decay == 0.0 {
-            return None;
-        }
         let layers = self.hidden.iter().map(|layer| &layer.linear);
-        layers
-            .chain([&self.output])
-            .map(|layer| layer.weight.val().square().sum())
-            .reduce(|sum, next| sum + next)
-            .map(|sum| sum.mul_scalar(0.5 * self.weight_decay))
+        let weights = layers.chain([&self.output]);
+        penalty(
+            weights.map(|layer| layer.weight.val()),
+            self.weight_decay,
+            self.l1_decay,
+        )
     }
+}
+
+/// `weight_decay / 2 * sum(w^2) + l1_decay * sum(|w|)`, `[1]`; nothing where both are 0.
+pub(crate) fn penalty<const D: usize>(
+    weights: impl Iterator<Item = Tensor<D>>,
+    weight_decay: f64,
+    l1_decay: f64,
+) -> Option<Tensor<1>> {
+    let of = |weight: Tensor<D>| {
+        let squares = || weight.clone().square().sum().mul_scalar(0.5 * weight_decay);
+        let sizes = || weight.clone().abs().sum().mul_scalar(l1_decay);
+        match (weight_decay > 0.0, l1_decay > 0.0) {
+            (true, true) => Some(squares() + sizes()),
+            (true, false) => Some(squares()),
+            (false, true) => Some(sizes()),
+            (false, false) => None,
+        }
+    };
+    weights.filter_map(of).reduce(|sum, next| sum + next)
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
+use crate::chart::thinned;
 use crate::experiment::{Experiment, Method};
+use crate::labels::apart;
 use crate::number_text::{count, counted, fixed, loss};
 use crate::plot::{
     Look, Scale, coordinate, cross, line, round_above, round_below, shortened, tick_text,
@@ -25,8 +27,6 @@ const BOTTOM: f64 = HEIGHT - 40.0;
 /// Width of a digit in the small text, and of a character in a name, in the widest usual font.
 const WIDEST_DIGIT: f64 = 7.4;
 const WIDEST_BOLD: f64 = 7.8;
-/// More points than this in a line do not show.
-const MOST_POINTS: usize = 240;
 /// Losses are drawn within these limits, those outside at the edge.
 const LOSS_LIMITS: (f64, f64) = (1e-6, 100.0);
 
@@ -186,15 +186,24 @@ impl Curve {
     }
 }
 
-/// At most about [`MOST_POINTS`] of the points, the last among them.
-fn thinned<T: Copy>(points: &[T]) -> Vec<T> {
-    let stride = points.len().div_ceil(MOST_POINTS).max(1);
-    let last = points.len().saturating_sub(1);
-    let kept = points
-        .iter()
-        .enumerate()
-        .filter(|(at, _)| (last - at).is_multiple_of(stride));
-    kept.map(|(_, point)| *point).collect()
+/// Whether some run has images held out to choose by.
+pub(crate) fn has_validation(experiment: &Experiment) -> bool {
+    let mut runs = experiment.methods.iter().flat_map(|method| &method.runs);
+    runs.any(|run| {
+        run.evaluations
+            .iter()
+            .any(|evaluation| evaluation.validation.is_some())
+    })
+}
+
+/// The curve of the held-out images; without a point where there are none.
+fn held_out(method: &Method, quantity: Quantity) -> Curve {
+    let value = |evaluation: &Evaluation| {
+        evaluation
+            .validation
+            .map_or(f64::NAN, |validation| quantity.of(&validation))
+    };
+    Curve::of(method, value)
 }
 
 /// One method's panel without the `svg` element around it.
@@ -202,6 +211,7 @@ pub(crate) fn panel(axes: &Axes, method: &Method, look: Look) -> Markup {
     let quantity = axes.quantity;
     let test = Curve::of(method, |evaluation| quantity.of(&evaluation.test));
     let train = Curve::of(method, |evaluation| quantity.of(&evaluation.train));
+    let validation = held_out(method, quantity);
     let diverged = method
         .runs
         .iter()
@@ -223,8 +233,9 @@ pub(crate) fn panel(axes: &Axes, method: &Method, look: Look) -> Markup {
                 (stray(axes, &run.evaluations, |evaluation| &evaluation.test, "test thin"))
             }
             path class="train" d=(path(axes, &train)) {}
+            @if !validation.points.is_empty() { path class="validation" d=(path(axes, &validation)) {} }
             path class="test" d=(path(axes, &test)) {}
-            (ends(axes, &train, &test, look))
+            (ends(axes, [("train", &train), ("valid.", &validation), ("test", &test)], look))
         }
     }
 }
@@ -247,15 +258,16 @@ pub(crate) fn description(axes: &Axes, method: &Method) -> String {
             count(last.0)
         ))
     };
-    let (train, test) = match quantity {
-        Quantity::Accuracy => ("training accuracy", "test accuracy"),
-        Quantity::Loss => ("training loss", "test loss"),
+    let (train, test, validation) = match quantity {
+        Quantity::Accuracy => ("training accuracy", "test accuracy", "validation accuracy"),
+        Quantity::Loss => ("training loss", "test loss", "validation loss"),
     };
     let mut sentences = vec![format!("{}.", counted(method.runs.len(), "run"))];
     let curve = Curve::of(method, |evaluation| quantity.of(&evaluation.train));
     sentences.extend(sentence(train, &curve));
     let curve = Curve::of(method, |evaluation| quantity.of(&evaluation.test));
     sentences.extend(sentence(test, &curve));
+    sentences.extend(sentence(validation, &held_out(method, quantity)));
     let diverged = method
         .runs
         .iter()
@@ -356,35 +368,27 @@ fn stray(
 }
 
 /// Markers and labels where the mean lines end, moved apart where they would overlap.
-fn ends(axes: &Axes, train: &Curve, test: &Curve, look: Look) -> Markup {
+fn ends(axes: &Axes, curves: [(&'static str, &Curve); 3], look: Look) -> Markup {
     const APART: f64 = 13.0;
-    let end = |curve: &Curve| curve.means().next_back();
-    let (Some(train), Some(test)) = (end(train), end(test)) else {
-        return html! { text class="small halo" x=(LEFT + 8.0) y=(BOTTOM - 8.0) { "no finished run" } };
+    let end = |(name, curve): (&'static str, &Curve)| {
+        let (updates, value) = curve.means().next_back()?;
+        Some((name, point(axes, updates, value), axes.quantity.text(value)))
     };
-    let train_at = point(axes, train.0, train.1);
-    let test_at = point(axes, test.0, test.1);
-    let (mut train_y, mut test_y) = (train_at.1, test_at.1);
-    if (train_y - test_y).abs() < APART {
-        let middle = f64::midpoint(train_y, test_y).clamp(TOP + APART / 2.0, BOTTOM - APART);
-        let train_is_above = train_at.1 < test_at.1
-            || (train_at.1 <= test_at.1 && axes.quantity == Quantity::Accuracy);
-        let shift = if train_is_above {
-            -APART / 2.0
-        } else {
-            APART / 2.0
-        };
-        (train_y, test_y) = (middle + shift, middle - shift);
+    let ends: Vec<(&str, (f64, f64), String)> = curves.into_iter().filter_map(end).collect();
+    if ends.is_empty() {
+        return html! { text paint-order="stroke" class="small halo" x=(LEFT + 8.0) y=(BOTTOM - 8.0) { "no finished run" } };
     }
-    let text = |value: f64| axes.quantity.text(value);
+    let wanted: Vec<(f64, f64)> = ends.iter().map(|(_, at, _)| (at.1, APART)).collect();
+    let middles = apart(&wanted, TOP - APART / 2.0, BOTTOM + APART / 2.0);
     html! {
-        circle class="hollow" cx=(coordinate(train_at.0)) cy=(coordinate(train_at.1)) r="3" {}
-        (look.marker(test_at, 4.0))
-        text class="small halo" x=(coordinate(train_at.0 + 8.0)) y=(coordinate(train_y + 4.0)) {
-            "train " (text(train.1))
-        }
-        text class="halo" x=(coordinate(test_at.0 + 8.0)) y=(coordinate(test_y + 4.0)) {
-            "test " (text(test.1))
+        @for ((name, at, text), middle) in ends.iter().zip(middles) {
+            @match *name {
+                "test" => (look.marker(*at, 4.0)),
+                "train" => circle class="hollow" cx=(coordinate(at.0)) cy=(coordinate(at.1)) r="3" {},
+                _ => circle class="outline" cx=(coordinate(at.0)) cy=(coordinate(at.1)) r="2.6" {},
+            }
+            text paint-order="stroke" class=(if *name == "test" { "halo" } else { "small halo" })
+                x=(coordinate(at.0 + 8.0)) y=(coordinate(middle + 4.0)) { (name) " " (text) }
         }
     }
 }

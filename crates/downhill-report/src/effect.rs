@@ -1,10 +1,14 @@
-//! What the methods do to the gap and to test accuracy, as far as the intervals tell.
+//! What the methods do to the gap and to test accuracy, as far as intervals and tests tell.
+//!
+//! A difference counts if its interval leaves out zero and the corrected p of its test is at most the
+//! level of significance. Where there are too few pairs for any p so small, the interval decides
+//! alone, and that is said.
 
-use crate::number_text::{listed, quoted};
-use crate::statistics::{PairedDifferences, ROUNDING};
+use crate::number_text::{listed, quoted, range};
+use crate::statistics::{PairedDifferences, ROUNDING, SIGNIFICANCE_LEVEL};
 use crate::summary::{Comparison, Summary};
 
-/// What a difference's interval says about its sign.
+/// What a difference's interval and test say about its sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     Down,
@@ -16,7 +20,9 @@ impl Direction {
     /// `None` without an interval.
     pub(crate) fn of(differences: &PairedDifferences) -> Option<Self> {
         let interval = differences.difference.interval?;
-        Some(if differences.difference.is_too_uniform() {
+        let significance = differences.significance;
+        let is_denied = significance.is_reachable() && !significance.is_significant();
+        Some(if is_denied || differences.difference.is_too_uniform() {
             Self::Unclear
         } else if interval.upper < -ROUNDING {
             Self::Down
@@ -67,7 +73,46 @@ pub(crate) fn verdicts(summary: &Summary) -> Option<String> {
         clauses.push(format!("every run of {} diverges", listed(&lost)));
     }
     let sentence = format!("Compared with {baseline}, {}.", clauses.join("; "));
-    (!clauses.is_empty()).then_some(sentence)
+    let untested = untested(summary).map_or_else(String::new, |untested| format!(" {untested}"));
+    (!clauses.is_empty()).then_some(sentence + &untested)
+}
+
+/// That there are too few seeds for a test, and for which methods if not for all.
+fn untested(summary: &Summary) -> Option<String> {
+    let several = summary.others().filter_map(|method| {
+        let differences = &method.versus_baseline.as_ref()?.test_accuracy;
+        let is_told = differences.difference.n > 1 && !method.finished.is_empty();
+        is_told.then_some((quoted(&method.name), differences))
+    });
+    let (tested, untested): (Vec<_>, Vec<_>) =
+        several.partition(|(_, differences)| differences.significance.is_reachable());
+    let seeds = untested
+        .iter()
+        .map(|(_, differences)| differences.difference.n);
+    let tests = untested.first()?.1.significance.tests;
+    let names: Vec<String> = untested.iter().map(|(name, _)| name.clone()).collect();
+    let correction = if tests > 1 {
+        format!(", corrected for {tests} comparisons,")
+    } else {
+        String::new()
+    };
+    let of = if tested.is_empty() {
+        String::new()
+    } else {
+        format!(" for {}", listed(&names))
+    };
+    let mut intervals = untested.iter();
+    let has_interval = intervals.any(|(_, pairs)| pairs.difference.shown_interval().is_some());
+    let instead = if has_interval {
+        ", so this goes by the intervals alone"
+    } else {
+        ""
+    };
+    Some(format!(
+        "With {} seeds Wilcoxon's signed-rank test{correction} cannot reach p = \
+         {SIGNIFICANCE_LEVEL}{of}{instead}.",
+        range(&seeds.collect())?
+    ))
 }
 
 /// What follows the names of methods with the same effect.

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::record::{DataIdentity, Versions};
 use crate::record_lines::RunRecord;
+use crate::target::AccuracyTarget;
 
 /// Everything that a report shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +29,8 @@ pub struct Experiment {
     pub config_toml: String,
     /// The seconds that each run took, added up; not shown if `None`.
     pub training_seconds: Option<f64>,
+    /// An accuracy to reach; what it costs is not shown if `None`.
+    pub target: Option<AccuracyTarget>,
     /// Name of the method that the others are compared with.
     pub baseline: Option<String>,
     /// The setting that every method has several values of, where there is one.

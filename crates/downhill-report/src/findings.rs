@@ -4,21 +4,28 @@ use std::collections::BTreeSet;
 
 use crate::effect::{Direction, Effect, effect, verdicts};
 use crate::experiment::Experiment;
-use crate::number_text::{Precision, count, counted, listed, quoted, range};
+use crate::grid_findings::grid_findings;
+use crate::number_text::{Precision, count, counted, listed, p_value, quoted, range};
 use crate::statistics::{Interval, PairedDifferences, Statistics};
 use crate::summary::{Comparison, MethodSummary, Summary};
+use crate::target_table;
 
 /// What the runs of an experiment show, one or more sentences per entry.
 ///
 /// The first entry is the answer in short: where the baseline (or the only method) ends, and what
 /// the other methods do to the gap between training and test accuracy and to test accuracy. Then
-/// one entry for each method, then diverged runs and differing numbers of updates.
+/// one entry for each method, then diverged runs and differing numbers of updates. With a grid there is
+/// an entry for each method of the file instead of each of its values.
 #[must_use]
 pub fn findings(experiment: &Experiment) -> Vec<String> {
     let summary = Summary::of(experiment);
     let precision = Precision::of(&summary);
     if summary.methods.iter().all(|method| method.runs() == 0) {
         return vec!["There are no runs yet.".into()];
+    }
+    if let Some(mut found) = grid_findings(experiment, &summary, precision) {
+        found.extend(target_table::sentence(&summary));
+        return found;
     }
     let mut found = answer(&summary, precision);
     found.extend(
@@ -36,6 +43,7 @@ pub fn findings(experiment: &Experiment) -> Vec<String> {
             .filter_map(|method| diverged(method, precision)),
     );
     found.extend(memorised(experiment, &summary));
+    found.extend(target_table::sentence(&summary));
     found.extend(different_updates(&summary));
     found
 }
@@ -133,28 +141,50 @@ fn certainty_of_accuracy(accuracy: &Statistics, precision: Precision) -> String 
         return format!("the same in {}", too_few(accuracy.n));
     }
     let interval = accuracy.accuracy_interval();
-    certainty(interval, accuracy.n, |share| precision.percent(share))
+    certainty(interval, "", accuracy.n, |share| precision.percent(share))
 }
 
 /// A mean difference in points and its interval, or that there is no interval.
-fn change(difference: &Statistics, precision: Precision) -> String {
+fn change(differences: &PairedDifferences, precision: Precision) -> String {
+    let difference = &differences.difference;
     let mean = precision.signed_points(difference.mean);
     if difference.is_too_uniform() {
         let seeds = too_few(difference.n);
         return format!("{mean} points, the same difference in {seeds}");
     }
-    let interval = difference.interval;
-    let evidence = certainty(interval, difference.n, |points| {
+    let p = p_clause(differences);
+    let evidence = certainty(difference.interval, &p, difference.n, |points| {
         precision.signed_points(points)
     });
     format!("difference {mean} points, {evidence}")
 }
 
-/// The interval and the number of seeds, or that there is no interval.
-fn certainty(interval: Option<Interval>, seeds: usize, text: impl Fn(f64) -> String) -> String {
+/// The p of a test followed by a comma, or nothing where there are too few pairs for one to count.
+fn p_clause(differences: &PairedDifferences) -> String {
+    let significance = differences.significance;
+    if !significance.is_reachable() {
+        return String::new();
+    }
+    let corrected = if significance.tests > 1 {
+        "corrected "
+    } else {
+        ""
+    };
+    let p = p_value(significance.corrected_p);
+    let equals = if p.starts_with(['<', '>']) { "" } else { "= " };
+    format!("{corrected}p {equals}{p}, ")
+}
+
+/// The interval, the p clause and the number of seeds, or that there is no interval.
+fn certainty(
+    interval: Option<Interval>,
+    p: &str,
+    seeds: usize,
+    text: impl Fn(f64) -> String,
+) -> String {
     match interval {
         Some(interval) => format!(
-            "95 % interval {} to {}, {}",
+            "95 % interval {} to {}, {p}{}",
             text(interval.lower),
             text(interval.upper),
             counted(seeds, "seed")
@@ -204,10 +234,11 @@ fn difference(
             counted(paired_gaps, "seed")
         )
     };
-    let gap = comparison
-        .gap
-        .as_ref()
-        .map(|gap| gap_clause(gap, precision) + &over);
+    let gap = comparison.gap.as_ref().map(|gap| {
+        let is_alone = test.significance.is_reachable() && !gap.significance.is_reachable();
+        // What is in brackets already goes on.
+        (gap_clause(gap, is_alone, precision) + &over).replace(") (", ", ")
+    });
     let (joint, test_clause) = test_clause(test, &baseline, precision);
     let mut text = match gap {
         Some(gap) => format!("{name} {gap}{joint}{test_clause}."),
@@ -232,10 +263,12 @@ fn difference(
     text
 }
 
-fn gap_clause(gap: &PairedDifferences, precision: Precision) -> String {
+/// What happens to the gap; `is_alone` if only its test, unlike that of test accuracy, has too few
+/// pairs.
+fn gap_clause(gap: &PairedDifferences, is_alone: bool, precision: Precision) -> String {
     let before = precision.percent(gap.baseline_mean);
     let after = precision.percent(gap.method_mean);
-    let change = change(&gap.difference, precision);
+    let change = change(gap, precision);
     match Direction::of(gap) {
         None => format!("ends with a gap of {after} instead of {before} points"),
         Some(Direction::Unclear) => format!(
@@ -248,8 +281,15 @@ fn gap_clause(gap: &PairedDifferences, precision: Precision) -> String {
             } else {
                 "widens"
             };
+            let p = p_clause(gap);
+            let p = match p.strip_suffix(", ") {
+                Some(p) => format!(" ({p})"),
+                None if is_alone => " (by its interval alone)".into(),
+                None => String::new(),
+            };
             format!(
-                "{verb} the gap between training and test accuracy from {before} to {after} points"
+                "{verb} the gap between training and test accuracy from {before} to {after} \
+                 points{p}"
             )
         }
     }
@@ -269,7 +309,7 @@ fn test_clause(
             format!("has {after} instead of {before} % test accuracy"),
         ),
         Some(Direction::Unclear) => {
-            let change = change(&test.difference, precision);
+            let change = change(test, precision);
             let clause = format!(
                 "test accuracy is not distinguishable from that of {baseline} ({after} against \
                  {before} %; {change})"
@@ -296,7 +336,8 @@ fn test_clause(
             }
             let by = precision.percent(difference.mean);
             let Statistics { interval, n, .. } = difference;
-            let evidence = certainty(interval, n, |points| precision.percent(points));
+            let p = p_clause(test);
+            let evidence = certainty(interval, &p, n, |points| precision.percent(points));
             let clause = format!(
                 "{verb} test accuracy by {by} points, from {before} to {after} % ({evidence})"
             );
@@ -319,12 +360,11 @@ fn diverged(method: &MethodSummary, precision: Precision) -> Option<String> {
         at.push(format!("{} more", count(number - SHOWN)));
     }
     let rest = method.finished_only.map(|finished| {
-        let test = finished.test_accuracy;
         let them = if number == 1 { "it" } else { "them" };
         format!(
             " Without {them}, over the {} that finished, mean test accuracy is {} %.",
-            counted(test.n, "run"),
-            precision.percent(test.mean)
+            counted(finished.test_accuracy.n, "run"),
+            precision.percent(finished.test_accuracy.mean)
         )
     });
     let runs = match (number, method.runs()) {

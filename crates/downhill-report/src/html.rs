@@ -1,228 +1,359 @@
-//! The report as one HTML file: no script, and nothing is fetched from anywhere.
+//! The report of an experiment: what its page says, and its pictures.
 
 use std::collections::BTreeSet;
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
-use crate::colors::style;
 use crate::curves::Quantity;
 use crate::experiment::{Experiment, Method};
-use crate::figures;
+use crate::figure::{Figure, Picture};
+use crate::figures::grid::Families;
+use crate::figures::profiles::Extras;
+use crate::figures::{self, grid, profiles};
 use crate::findings::findings;
 use crate::limits::limits;
-use crate::number_text::{Precision, count, duration, fixed, loss};
+use crate::number_text::{Precision, count, fixed, loss};
+use crate::page::{About, Page, Section, code, table};
+use crate::plot::Look;
 use crate::record::Outcome;
 use crate::record_lines::RunRecord;
 use crate::summary::{Summary, final_evaluation};
-use crate::table::{NONE, difference_cells, differences_legend, final_cells, legend};
+use crate::table::{NONE, difference_rows, differences_legend, final_cells, legend};
+use crate::target_table;
 use crate::training_data::image_counts;
+use crate::validation::{
+    PUBLISHED_HEADS, VALIDATION_HEADS, published_note, published_rows, validation_rows,
+};
 
 /// An experiment's report as one HTML file.
 ///
 /// The bytes depend on the experiment alone. The page reads without color and without a script, on
-/// a phone, in a dark color scheme and on paper.
+/// a phone, in a dark color scheme and on paper. Where there is a grid, tables and figures go by
+/// its values.
 #[must_use]
 pub fn render_html(experiment: &Experiment) -> String {
+    render_html_with(experiment, &Extras::default())
+}
+
+/// The same with what is not read from the runs themselves.
+#[must_use]
+pub fn render_html_with(experiment: &Experiment, extras: &Extras) -> String {
     let summary = Summary::of(experiment);
     let precision = Precision::of(&summary);
-    let markup = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                (PreEscaped("<meta charset=\"utf-8\"/>"))
-                (PreEscaped("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>"))
-                title { (experiment.name) " – experiment report" }
-                style { (PreEscaped(style(true))) (PreEscaped(include_str!("page.css"))) }
-            }
-            body {
-                header {
-                    h1 { (experiment.name) }
-                    p class="question" { (experiment.question) }
-                }
-                main {
-                    (found(&findings(experiment)))
-                    (figure_sections(experiment, &summary, precision))
-                    (result_section(&summary, precision))
-                    (list("limits", "What these runs do not show", &limits(experiment)))
-                    (provenance(experiment))
-                }
-                footer { p { "Made by downhill " (experiment.versions.downhill) " from the run records." } }
-            }
-        }
+    let families = Families::of(experiment, &summary);
+    let about = about(experiment);
+    let data = html! {
+        (experiment.data.name) ", " (image_counts(experiment)) ", SHA-256 " (code(&experiment.data.sha256))
     };
-    markup.into_string() + "\n"
-}
-
-fn section(id: &str, title: &str, content: &Markup) -> Markup {
-    html! {
-        section class=(id) aria-labelledby=(id) {
-            h2 id=(id) { (title) }
-            (content)
-        }
-    }
-}
-
-fn found(findings: &[String]) -> Markup {
-    let content = html! {
-        @if let Some((answer, details)) = findings.split_first() {
-            p class="answer" { (answer) }
-            @if !details.is_empty() { ul { @for detail in details { li { (detail) } } } }
-        }
+    let page = Page {
+        about: &about,
+        kind: "experiment report",
+        found: findings(experiment),
+        sections: sections(experiment, &summary, precision, families.as_ref(), extras),
+        made: vec![("Data", data)],
+        made_details: html! {
+            h3 { "What each method changes" }
+            ul { (every_method(experiment, families.as_ref())) }
+            @if families.is_none() { details { summary { "Every run" } (every_run(experiment)) } }
+        },
+        limits: limits(experiment),
+        source: "the run records",
     };
-    section("found", "What was found", &content)
+    page.html()
 }
 
-fn list(id: &str, title: &str, sentences: &[String]) -> Markup {
-    section(
-        id,
-        title,
-        &html! { ul { @for sentence in sentences { li { (sentence) } } } },
-    )
-}
-
-fn figure_sections(experiment: &Experiment, summary: &Summary, precision: Precision) -> Markup {
+/// The figures of an experiment's report as pictures of their own.
+#[must_use]
+pub fn pictures(experiment: &Experiment, extras: &Extras) -> Vec<Picture> {
+    let summary = Summary::of(experiment);
     if summary.methods.iter().all(|method| method.runs() == 0) {
-        return html! {};
+        return Vec::new();
     }
-    let curves = |quantity| figures::learning_curves(experiment, summary, quantity);
-    let differences = figures::differences(summary, precision);
-    html! {
-        (section("accuracy", "Accuracy while training", &curves(Quantity::Accuracy)))
-        (section("loss", "Loss while training", &curves(Quantity::Loss)))
-        (section("final", "Final accuracy of every seed", &figures::final_values(summary, precision)))
-        @if let Some(differences) = differences {
-            (section("differences", "Differences to the baseline", &differences))
+    let precision = Precision::of(&summary);
+    let families = Families::of(experiment, &summary);
+    let parts = parts(experiment, &summary, precision, families.as_ref(), extras);
+    let pictures = parts
+        .iter()
+        .flat_map(|part| &part.figures)
+        .map(Figure::picture);
+    pictures
+        .map(|picture| match picture.name.as_str() {
+            "accuracy" => Picture {
+                svg: figures::accuracy_figure(experiment),
+                ..picture
+            },
+            "loss" => Picture {
+                svg: figures::loss_figure(experiment),
+                ..picture
+            },
+            _ => picture,
+        })
+        .collect()
+}
+
+pub(crate) fn about(experiment: &Experiment) -> About {
+    let runs = experiment.methods.iter().flat_map(|method| &method.runs);
+    let seeds: BTreeSet<u64> = runs.map(|run| run.header.seed).collect();
+    About {
+        name: experiment.name.clone(),
+        question: experiment.question.clone(),
+        command: experiment.command.clone(),
+        backend: experiment.backend.clone(),
+        device: experiment.device.clone(),
+        versions: experiment.versions.clone(),
+        data: Some(experiment.data.clone()),
+        config_toml: experiment.config_toml.clone(),
+        seconds: experiment.training_seconds,
+        seeds: seeds.into_iter().collect(),
+    }
+}
+
+/// A section of figures, of which the first is the main picture.
+struct Part {
+    id: &'static str,
+    title: String,
+    figures: Vec<Figure>,
+}
+
+impl Part {
+    fn new(id: &'static str, title: &str, figures: impl IntoIterator<Item = Figure>) -> Self {
+        Self {
+            id,
+            title: title.into(),
+            figures: figures.into_iter().collect(),
         }
     }
 }
 
-fn result_section(summary: &Summary, precision: Precision) -> Markup {
+fn parts(
+    experiment: &Experiment,
+    summary: &Summary,
+    precision: Precision,
+    families: Option<&Families<'_>>,
+    extras: &Extras,
+) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let looks = match families {
+        Some(families) => {
+            let title = format!("Final values by {}", families.grid.name);
+            parts.push(Part::new(
+                "grid",
+                &title,
+                [grid::final_values(experiment, families)],
+            ));
+            parts.push(Part::new(
+                "grid-curves",
+                "Training accuracy while training",
+                grid::multiples(experiment, families),
+            ));
+            families.looks()
+        }
+        None => {
+            let curves = |quantity| figures::learning_curves(experiment, summary, quantity);
+            parts.push(Part::new(
+                "accuracy",
+                "Accuracy while training",
+                [curves(Quantity::Accuracy)],
+            ));
+            parts.push(Part::new(
+                "loss",
+                "Loss while training",
+                [curves(Quantity::Loss)],
+            ));
+            parts.push(Part::new(
+                "batch-loss",
+                "Loss of the batches",
+                figures::batch_losses::batch_losses(experiment, summary),
+            ));
+            parts.push(Part::new(
+                "gap",
+                "Gap between training and test accuracy",
+                figures::gap::gap(experiment, summary),
+            ));
+            let values = [figures::final_values(summary, precision)];
+            let values = values.into_iter().chain(figures::boxes(summary, precision));
+            parts.push(Part::new("final", "Final accuracy of every seed", values));
+            parts.push(Part::new(
+                "differences",
+                "Differences to the baseline",
+                figures::differences(summary, precision),
+            ));
+            parts.push(Part::new(
+                "pretraining",
+                "Pre-training",
+                figures::pretraining::pretraining(experiment, summary),
+            ));
+            parts.push(Part::new(
+                "activations",
+                "What the hidden units do",
+                figures::activations::activations(experiment, summary),
+            ));
+            let methods = experiment.methods.iter().enumerate();
+            methods
+                .map(|(index, method)| (method.name.clone(), Look::of(index, summary.baseline)))
+                .collect()
+        }
+    };
+    parts.push(Part::new(
+        "targets",
+        "How long it took to a target",
+        profiles::targets(&extras.targets, &looks),
+    ));
+    parts.push(Part::new(
+        "profile",
+        "Performance profile",
+        profiles::profile(&extras.profile, &looks),
+    ));
+    parts.retain(|part| !part.figures.is_empty());
+    parts
+}
+
+/// The main picture, the table, then the rest.
+fn sections(
+    experiment: &Experiment,
+    summary: &Summary,
+    precision: Precision,
+    families: Option<&Families<'_>>,
+    extras: &Extras,
+) -> Vec<Section> {
+    let results = match families {
+        Some(families) => grid_results(summary, families, precision),
+        None => results(summary, precision),
+    };
+    let results = Section::new("results", "Results", results);
+    if summary.methods.iter().all(|method| method.runs() == 0) {
+        return vec![results];
+    }
+    let parts = parts(experiment, summary, precision, families, extras);
+    let section = |part: &Part| Section::of_figures(part.id, &part.title, &part.figures);
+    let mut sections: Vec<Section> = parts.iter().map(section).collect();
+    let rows = validation_rows(experiment, precision);
+    let mut tables = vec![results];
+    if families.is_none() && !rows.is_empty() {
+        tables.push(Section::new(
+            "validation",
+            "Test accuracy at the best validation accuracy",
+            table(VALIDATION_NOTE, &VALIDATION_HEADS, &rows),
+        ));
+    }
+    let rows = published_rows(experiment, summary, precision);
+    if !rows.is_empty() {
+        let rows = table(&published_note(experiment), &PUBLISHED_HEADS, &rows);
+        // With a grid they are many, and the figure has them.
+        let content = match families {
+            Some(_) => html! { details { summary { "Figure by figure" } (rows) } },
+            None => rows,
+        };
+        tables.push(Section::new(
+            "published",
+            "Published figures beside these",
+            content,
+        ));
+    }
+    let after_the_main_picture = sections.len().min(1);
+    sections.splice(after_the_main_picture..after_the_main_picture, tables);
+    sections
+}
+
+const VALIDATION_NOTE: &str = "Means over the runs that finished, with half the width of their 95 % \
+    interval. Of each run the evaluation with the highest accuracy on the held-out images counts, of \
+    equal ones the first: the test images have no say in the choice.";
+
+fn results(summary: &Summary, precision: Precision) -> Markup {
     let heads = [
         "method",
         "runs",
         "diverged",
         "train accuracy, %",
         "test accuracy, %",
+        "median test accuracy, %",
         "gap, points",
         "train loss",
         "test loss",
         "updates",
     ];
-    let finals = summary
-        .methods
-        .iter()
-        .map(|method| final_cells(method, precision));
-    let compared: Vec<Vec<String>> = summary
-        .others()
-        .filter_map(|method| difference_cells(method, precision))
+    let methods = summary.methods.iter();
+    let finals: Vec<_> = methods
+        .map(|method| final_cells(method, precision))
         .collect();
-    let content = html! {
-        (table(&legend(summary), &heads, finals.collect()))
+    let compared = difference_rows(summary, precision);
+    html! {
+        (table(&legend(summary), &heads, &finals))
         @if let Some(baseline) = summary.baseline().filter(|_| !compared.is_empty()) {
             h3 { "Differences to “" (baseline.name) "”" }
             (table(
                 &differences_legend(summary),
-                &["method", "pairs", "test accuracy", "gap"],
-                compared,
+                &["method", "pairs", "test accuracy", "p", "r", "d_z", "gap", "p of the gap"],
+                &compared,
             ))
         }
-    };
-    section("results", "Results", &content)
-}
-
-/// A table that scrolls inside its box; the first cell of a row names it.
-fn table(caption: &str, heads: &[&str], rows: Vec<Vec<String>>) -> Markup {
-    let caption_text = caption;
-    html! {
-        div class="scroll" role="region" aria-label=(format!("Table with the columns {}", heads.join(", ")))
-            tabindex="0" {
-            table {
-                thead { tr { @for head in heads { th scope="col" { (head) } } } }
-                tbody {
-                    @for row in rows {
-                        tr {
-                            @for (index, cell) in row.iter().enumerate() {
-                                @if index == 0 { th scope="row" { (cell) } } @else { td { (cell) } }
-                            }
-                        }
-                    }
-                }
-            }
+        @if let Some(target) = &summary.target {
+            @let heads = target_table::heads(target);
+            @let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
+            h3 { "What the target costs" }
+            (table(&target_table::legend(target), &heads, &target_table::rows(summary, target)))
         }
-        p class="note" { (caption_text) }
     }
 }
 
-fn provenance(experiment: &Experiment) -> Markup {
-    let data = &experiment.data;
-    let entries = [
-        ("Command", code(&experiment.command)),
-        (
-            "Backend and device",
-            html! { (experiment.backend) ", " (experiment.device) },
-        ),
-        (
-            "Versions",
-            html! { "downhill " (experiment.versions.downhill) ", Burn " (experiment.versions.burn) },
-        ),
-        (
-            "Data",
-            html! {
-                (data.name) ", " (image_counts(experiment)) ", SHA-256 " (code(&data.sha256))
-            },
-        ),
-        ("Seeds", html! { (seeds(experiment)) }),
-    ];
-    let content = html! {
-        dl {
-            @for (name, value) in entries { dt { (name) } dd { (value) } }
-            @if let Some(seconds) = experiment.training_seconds {
-                dt { "Training time, all runs together" } dd { (duration(seconds)) }
-            }
-        }
-        h3 { "What each method changes" }
-        ul {
-            @for method in &experiment.methods {
-                li { (method.name) ": " (changes(method)) }
-            }
-        }
-        details open="open" { summary { "Resolved config" } pre tabindex="0" { (experiment.config_toml) } }
-        details { summary { "Every run" } (every_run(experiment)) }
-    };
-    section("provenance", "How it was made", &content)
-}
-
-fn code(text: &str) -> Markup {
-    html! { code { (text) } }
-}
-
-fn changes(method: &Method) -> Markup {
+/// Tables with a row for each value of the grid and a column for each family.
+fn grid_results(summary: &Summary, families: &Families<'_>, precision: Precision) -> Markup {
+    let mut heads = vec![families.grid.name.as_str()];
+    heads.extend(&families.names);
+    let test = families.table(|cell| grid::accuracy_cell(cell, true, precision));
+    let train = families.table(|cell| grid::accuracy_cell(cell, false, precision));
+    let losses = families.table(grid::loss_cell);
+    let mut note = legend(summary);
+    if summary.has_diverged() {
+        note.push_str(" × 2 after a number: so many of the runs diverged.");
+    }
     html! {
-        @if method.changes.is_empty() { "nothing, it is the config as it stands" }
-        @for (index, change) in method.changes.iter().enumerate() {
+        h3 { "Test accuracy, %" }
+        (table("", &heads, &test))
+        h3 { "Training accuracy, %" }
+        (table("", &heads, &train))
+        h3 { "Training loss, nats" }
+        (table(&note, &heads, &losses))
+    }
+}
+
+fn every_method(experiment: &Experiment, families: Option<&Families<'_>>) -> Markup {
+    let Some(families) = families else {
+        return html! {
+            @for method in &experiment.methods { li { (method.name) ": " (changes(&method.changes)) } }
+        };
+    };
+    let own = |family: &str| {
+        let of_family = |method: &&Method| {
+            method
+                .cell
+                .as_ref()
+                .is_some_and(|cell| cell.family == family)
+        };
+        let mut methods = experiment.methods.iter().filter(of_family);
+        let first = methods.next().map_or(&[][..], |method| &method.changes);
+        // What changes from value to value is the grid.
+        let rest: Vec<&Method> = methods.collect();
+        let is_shared =
+            |change: &&String| rest.iter().all(|method| method.changes.contains(change));
+        first.iter().filter(is_shared).cloned().collect::<Vec<_>>()
+    };
+    html! {
+        @for family in &families.names {
+            li { (family) ": " (changes(&own(family))) }
+        }
+        li { "each at " (grid::range_of(families)) " of " (code(&families.grid.setting)) }
+    }
+}
+
+fn changes(changes: &[String]) -> Markup {
+    html! {
+        @if changes.is_empty() { "nothing, it is the config as it stands" }
+        @for (index, change) in changes.iter().enumerate() {
             @if index > 0 { ", " }
             (code(change))
         }
     }
-}
-
-/// The seeds of all runs, with ranges: `0 to 7, 12`.
-fn seeds(experiment: &Experiment) -> String {
-    let runs = experiment.methods.iter().flat_map(|method| &method.runs);
-    let seeds: BTreeSet<u64> = runs.map(|run| run.header.seed).collect();
-    let mut ranges: Vec<(u64, u64)> = Vec::new();
-    for seed in seeds {
-        match ranges.last_mut() {
-            Some((_, last)) if last.checked_add(1) == Some(seed) => *last = seed,
-            _ => ranges.push((seed, seed)),
-        }
-    }
-    let texts = ranges.iter().map(|(first, last)| match last - first {
-        0 => first.to_string(),
-        1 => format!("{first}, {last}"),
-        _ => format!("{first} to {last}"),
-    });
-    texts.collect::<Vec<_>>().join(", ")
 }
 
 /// One row per run, so that each number can be traced to its record.
@@ -261,7 +392,7 @@ fn every_run(experiment: &Experiment) -> Markup {
     table(
         "The last evaluation of each run; run is the start of its identifying hash.",
         &heads,
-        rows.collect(),
+        &rows.collect::<Vec<_>>(),
     )
 }
 

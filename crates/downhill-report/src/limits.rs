@@ -5,7 +5,9 @@ use serde_json::Value;
 use crate::experiment::{Experiment, Method};
 use crate::number_text::{count, counted, listed, quoted};
 use crate::record::DataIdentity;
+use crate::statistics::FEWEST_RESAMPLED;
 use crate::summary::Summary;
+use crate::target::TargetImages;
 use crate::training_data::{counts, draws_images, headers, image_counts, is_mixed};
 
 /// How the settings of the optimizer begin.
@@ -25,9 +27,11 @@ pub fn limits(experiment: &Experiment) -> Vec<String> {
         seeds(experiment, &summary),
         interval(&summary),
         comparisons(&summary),
+        tests(&summary),
         tuning(experiment),
         several_changes(experiment),
         updates(&summary),
+        target(experiment, &summary),
         divergence(&summary),
         selection(),
     ];
@@ -173,9 +177,12 @@ fn decided_by_seed(experiment: &Experiment, summary: &Summary) -> Option<String>
 
 fn interval(summary: &Summary) -> Option<String> {
     summary.has_intervals().then(|| {
-        "The intervals are Student t intervals: they assume nearly normally distributed values, \
-         which accuracies close to 100 % and a few seeds cannot confirm."
-            .into()
+        format!(
+            "The intervals of means are studentized bootstrap intervals of 95 %. In simulations, with \
+             normal, skewed and bounded values, they cover the true mean in 94 to 96 % of samples of \
+             30, in 92 to 97 % of 8, and in as few as 91 % of {FEWEST_RESAMPLED}; with fewer they \
+             are Student t intervals, which assume nearly normal values."
+        )
     })
 }
 
@@ -188,9 +195,43 @@ fn comparisons(summary: &Summary) -> Option<String> {
         format!(
             "The {intervals} intervals for differences are not corrected for multiple comparisons: \
              each alone misses the true difference in 5 % of such experiments, and that one of \
-             them does is more likely."
+             them does is more likely. The tests are corrected, for the methods in one quantity; \
+             test accuracy and the gap are each tested by themselves."
         )
     })
+}
+
+/// That a test without a verdict is none for equality, and what it can tell at all.
+fn tests(summary: &Summary) -> Option<String> {
+    let comparisons = summary
+        .others()
+        .filter_map(|method| method.versus_baseline.as_ref());
+    let mut tested = comparisons.filter(|comparison| comparison.test_accuracy.difference.n > 1);
+    tested.next().is_some().then(|| {
+        "That a difference is not distinguishable does not say that there is none. Wilcoxon's test \
+         takes differences to lie evenly around their middle; a significant one need not be large: \
+         its size is in the interval."
+            .into()
+    })
+}
+
+fn target(experiment: &Experiment, summary: &Summary) -> Option<String> {
+    let target = experiment.target.as_ref()?;
+    if summary.target.is_none() {
+        return Some(format!(
+            "The target is an accuracy on {} images, of which no run tells.",
+            target.on.name()
+        ));
+    }
+    let on_test = if target.on == TargetImages::Test {
+        " A moment to stop that is chosen by test images is chosen on the test set."
+    } else {
+        ""
+    };
+    Some(format!(
+        "Updates to the target are those of the first evaluation that has it: it may have been \
+         reached since the evaluation before, and lost again after.{on_test}"
+    ))
 }
 
 fn tuning(experiment: &Experiment) -> Option<String> {
@@ -297,6 +338,8 @@ mod tests {
         for absent in [
             "are few",
             "Student",
+            "distinguishable",
+            "target",
             "multiple comparisons",
             "tuned",
             "Some runs",
@@ -318,6 +361,32 @@ mod tests {
         assert!(text.contains("in “weight-decay” (2);"));
         assert!(text.contains("The numbers of updates differ"));
         assert!(text.contains("A diverged run counts as 0 % accuracy"));
+    }
+
+    #[test]
+    fn what_a_target_does_not_show_is_said() {
+        let mut experiment = sample::decay();
+        assert!(!text_of(&experiment).contains("target"));
+        let target = |on| {
+            Some(crate::AccuracyTarget {
+                accuracy: 0.7,
+                on,
+                run_seconds: std::collections::BTreeMap::new(),
+            })
+        };
+        experiment.target = target(TargetImages::Test);
+        let text = text_of(&experiment);
+        assert!(
+            text.contains("Updates to the target are those of the first"),
+            "{text}"
+        );
+        assert!(text.contains("chosen on the test set"), "{text}");
+        experiment.target = target(TargetImages::Validation);
+        let text = text_of(&experiment);
+        assert!(
+            text.contains("on validation images, of which no run tells"),
+            "{text}"
+        );
     }
 
     fn every_config(experiment: &mut Experiment, config: &Value) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::statistics::{Interval, Statistics};
+use crate::statistics::{Interval, SIGNIFICANCE_LEVEL, Statistics};
 use crate::summary::{MethodSummary, Summary};
 
 /// The typographic minus sign, as wide as a plus sign.
@@ -67,6 +67,19 @@ impl Precision {
         })
     }
 
+    /// Median and its 95 % interval in percent, if it has one: `75.9 [74.1, 77.0]`.
+    pub(crate) fn median_and_interval(self, statistics: &Statistics) -> String {
+        let median = self.percent(statistics.median);
+        let interval = statistics.median_interval;
+        interval.map_or(median.clone(), |Interval { lower, upper }| {
+            format!(
+                "{median} [{}, {}]",
+                self.percent(lower),
+                self.percent(upper)
+            )
+        })
+    }
+
     /// Both ends in points with their signs: `[−5.0, −2.4]`.
     pub(crate) fn signed_interval(self, interval: Interval) -> String {
         let lower = self.signed_points(interval.lower);
@@ -97,6 +110,39 @@ pub(crate) fn loss(value: f64) -> String {
         value.abs().log10().floor() as i32
     };
     fixed(value, usize::try_from(2 - magnitude).unwrap_or(0))
+}
+
+/// A p value: `0.031`, `< 0.001`. One above the level of significance never reads as the level.
+pub(crate) fn p_value(p: f64) -> String {
+    if p < 0.001 {
+        return "< 0.001".into();
+    }
+    let is_rounded_to_level = p > SIGNIFICANCE_LEVEL && p < SIGNIFICANCE_LEVEL + 0.0005;
+    if is_rounded_to_level {
+        return "> 0.050".into();
+    }
+    fixed(p, 3)
+}
+
+/// An effect with its sign: `+0.78`, `−1.00`.
+pub(crate) fn signed(value: f64) -> String {
+    let text = fixed(value, 2);
+    if text.starts_with(MINUS) || text == "0.00" {
+        text
+    } else {
+        format!("+{text}")
+    }
+}
+
+/// A cost in updates or seconds: `1,300`, `4.2`; `∞` for a target that is not reached.
+pub(crate) fn cost(value: f64) -> String {
+    if value.is_infinite() {
+        "∞".into()
+    } else if value < 100.0 && value.fract() != 0.0 {
+        fixed(value, 1)
+    } else {
+        count(value.round() as u64)
+    }
 }
 
 /// A count with commas between thousands: `10,000`.
@@ -143,7 +189,7 @@ pub(crate) fn listed(words: &[String]) -> String {
 }
 
 /// A duration: `41 s`, `1 min 23 s`, `2 h 5 min`.
-pub(crate) fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     if seconds < 10.0 {
         return format!("{} s", fixed(seconds, 1));
     }
@@ -177,6 +223,27 @@ mod tests {
         assert_eq!(loss(1234.5), "1234");
         assert_eq!(loss(0.000_001_2), "1.2e−6");
         assert_eq!(loss(0.0), "0.00");
+    }
+
+    #[test]
+    fn p_values_never_round_across_the_level() {
+        assert_eq!(p_value(0.0314), "0.031");
+        assert_eq!(p_value(0.05), "0.050");
+        assert_eq!(p_value(0.050_1), "> 0.050");
+        assert_eq!(p_value(0.054_7), "0.055");
+        assert_eq!(p_value(2e-9), "< 0.001");
+        assert_eq!(p_value(1.0), "1.000");
+    }
+
+    #[test]
+    fn effects_have_signs_and_costs_as_many_digits_as_they_need() {
+        assert_eq!(
+            (signed(0.777), signed(-1.0)),
+            ("+0.78".into(), "−1.00".into())
+        );
+        assert_eq!(signed(-0.001), "0.00");
+        assert_eq!((cost(1300.0), cost(4.25)), ("1,300".into(), "4.2".into()));
+        assert_eq!(cost(f64::INFINITY), "∞");
     }
 
     #[test]

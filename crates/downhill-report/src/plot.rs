@@ -199,12 +199,32 @@ impl Look {
         }
     }
 
+    /// The dashes of its line: as colors and markers come again after the eighth method, dashes
+    /// tell which round it is.
+    pub(crate) fn dash(self) -> Option<&'static str> {
+        match self.index.unwrap_or(0) / METHOD_COLORS.len() {
+            0 => None,
+            1 => Some("8 3"),
+            2 => Some("2 3"),
+            _ => Some("8 3 2 3"),
+        }
+    }
+
     /// The marker, centered at the point, `radius` in size.
-    pub(crate) fn marker(self, (x, y): (f64, f64), radius: f64) -> Markup {
+    pub(crate) fn marker(self, at: (f64, f64), radius: f64) -> Markup {
+        self.shape("mark", at, radius)
+    }
+
+    /// The marker as an outline.
+    pub(crate) fn hollow(self, at: (f64, f64), radius: f64) -> Markup {
+        self.shape("outline", at, radius)
+    }
+
+    fn shape(self, class: &str, (x, y): (f64, f64), radius: f64) -> Markup {
         let corners: &[(f64, f64)] = match self.index.map(|index| index % METHOD_COLORS.len()) {
             None => {
                 return html! {
-                    circle class="mark" cx=(coordinate(x)) cy=(coordinate(y)) r=(coordinate(radius)) {}
+                    circle class=(class) cx=(coordinate(x)) cy=(coordinate(y)) r=(coordinate(radius)) {}
                 };
             }
             Some(0) => &[(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)],
@@ -225,7 +245,7 @@ impl Look {
         let points = corners
             .iter()
             .map(|(dx, dy)| (x + radius * dx, y + radius * dy));
-        html! { path class="mark" d=(line(points) + "Z") {} }
+        html! { path class=(class) d=(line(points) + "Z") {} }
     }
 }
 
@@ -287,6 +307,16 @@ mod tests {
             texts(Scale::log((1e-6, 100.0), pixels), 5),
             ["1e−6", "1e−4", "0.01", "1", "100"]
         );
+    }
+
+    #[test]
+    fn thirty_two_methods_differ_in_marker_or_dash_without_a_color() {
+        let looks = (0..32).map(|index| Look::of(index, None));
+        let of = |look: Look| (look.marker((0.0, 0.0), 4.0).0, look.dash());
+        let distinct: std::collections::BTreeSet<_> = looks.map(of).collect();
+        assert_eq!(distinct.len(), 32);
+        let baseline = Look::of(3, Some(3));
+        assert!(baseline.marker((0.0, 0.0), 4.0).0.starts_with("<circle"));
     }
 
     #[test]

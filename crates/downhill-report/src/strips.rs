@@ -166,8 +166,8 @@ impl Strips {
         let radius = if row.values.len() > 30 { 1.5 } else { 2.6 };
         html! {
             g class=(row.look.class()) {
-                text class="halo" x="10" y=(top + 14.0) { (shortened(&row.name, 34)) }
-                text class="halo end" x=(WIDTH - 10.0) y=(top + 14.0) { (self.text(statistics)) }
+                text paint-order="stroke" class="halo" x="10" y=(top + 14.0) { (shortened(&row.name, 34)) }
+                text paint-order="stroke" class="halo end" x=(WIDTH - 10.0) y=(top + 14.0) { (self.text(statistics)) }
                 @for (index, (value, is_diverged)) in row.values.iter().enumerate() {
                     @let at = (scale.at(*value), dots_y + offset(index));
                     @if *is_diverged {

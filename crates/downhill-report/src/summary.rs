@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::experiment::{Experiment, Method};
 use crate::record::{Evaluation, Outcome};
 use crate::record_lines::RunRecord;
-use crate::statistics::{PairedDifferences, Statistics, describe, paired_differences};
+use crate::statistics::{PairedDifferences, Statistics, correct, describe, paired_differences};
+use crate::target::TargetSummary;
 
 /// The accuracy that a diverged run counts with.
 const WORST_ACCURACY: f64 = 0.0;
@@ -20,6 +21,8 @@ pub(crate) struct Summary {
     pub(crate) baseline: Option<usize>,
     /// The methods, in the experiment's order.
     pub(crate) methods: Vec<MethodSummary>,
+    /// What the target costs the methods; `None` without one.
+    pub(crate) target: Option<TargetSummary>,
 }
 
 /// The numbers of one method.
@@ -82,7 +85,15 @@ impl Summary {
                 }
             }
         }
-        Self { baseline, methods }
+        correct_column(&mut methods, |comparison| {
+            Some(&mut comparison.test_accuracy)
+        });
+        correct_column(&mut methods, |comparison| comparison.gap.as_mut());
+        Self {
+            baseline,
+            methods,
+            target: TargetSummary::of(experiment),
+        }
     }
 
     /// The method that the others are compared with.
@@ -232,6 +243,21 @@ fn compare(baseline: &MethodSummary, method: &MethodSummary) -> Option<Compariso
     })
 }
 
+/// Corrects the tests of one quantity for how many methods are compared in it.
+fn correct_column(
+    methods: &mut [MethodSummary],
+    quantity: fn(&mut Comparison) -> Option<&mut PairedDifferences>,
+) {
+    let comparisons = methods.iter_mut();
+    let comparisons = comparisons.filter_map(|method| method.versus_baseline.as_mut());
+    let differences = comparisons.filter_map(quantity);
+    correct(
+        differences
+            .map(|differences| &mut differences.significance)
+            .collect(),
+    );
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -272,6 +298,37 @@ mod tests {
         let comparison = decay.versus_baseline.as_ref().unwrap();
         assert_eq!(comparison.test_accuracy.difference.n, 4);
         assert_eq!(comparison.gap.as_ref().unwrap().difference.n, 2);
+    }
+
+    #[test]
+    fn tests_are_corrected_by_the_methods_of_their_column() {
+        let none: Vec<(f64, f64)> = (0..8)
+            .map(|seed| (1.0, 0.7 + 0.001 * f64::from(seed)))
+            .collect();
+        let raised = |by: f64| -> Vec<(f64, f64)> {
+            none.iter()
+                .map(|(train, test)| (*train, test + by))
+                .collect()
+        };
+        let methods = vec![
+            sample::method("none", 601, &none),
+            sample::method("a", 601, &raised(0.01)),
+            sample::method("b", 601, &raised(0.02)),
+            sample::method("same", 601, &none),
+        ];
+        let summary = Summary::of(&sample::experiment(Some("none"), methods));
+        let found: Vec<f64> = summary
+            .others()
+            .map(|method| {
+                let comparison = method.versus_baseline.as_ref().unwrap();
+                let gap = comparison.gap.as_ref().unwrap().significance;
+                assert_eq!(gap, comparison.test_accuracy.significance);
+                assert_eq!(gap.tests, 3);
+                gap.corrected_p
+            })
+            .collect();
+        // 2 / 2^8, times three.
+        assert_eq!(found, [0.023_437_5, 0.023_437_5, 1.0]);
     }
 
     #[test]

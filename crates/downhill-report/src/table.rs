@@ -1,20 +1,25 @@
 //! The results as plain text for a terminal.
 
 use crate::experiment::Experiment;
-use crate::number_text::{Precision, count, loss, quoted};
+use crate::number_text::{Precision, count, loss, p_value, quoted, signed};
 use crate::statistics::{PairedDifferences, Statistics};
 use crate::summary::{MethodSummary, Summary};
+use crate::target_table;
+use crate::text_columns::Grid;
+pub(crate) use crate::text_columns::lines_of;
 
 /// No line of [`text_table`] is longer, counted in characters.
 pub const TABLE_WIDTH: usize = 100;
 
-const SPACE: &str = "  ";
+/// Where [`final_cells`] has the median.
+const MEDIAN: usize = 5;
 /// Stands for a number that does not exist.
 pub(crate) const NONE: &str = "—";
 /// Marks a number over the finished runs only.
 pub(crate) const FINISHED_ONLY: &str = "*";
 
-/// Final values with one row per method, and below them the paired differences to the baseline.
+/// Final values with one row per method, below them the paired differences to the baseline, and what
+/// the target costs, if there is one.
 ///
 /// Accuracies are means in percent with half the width of their 95 % interval, gaps and differences
 /// are in points. A long method name goes on in the next line.
@@ -22,49 +27,78 @@ pub(crate) const FINISHED_ONLY: &str = "*";
 pub fn text_table(experiment: &Experiment) -> String {
     let summary = Summary::of(experiment);
     let precision = Precision::of(&summary);
-    let mut text = Grid::new(
-        &[
-            "method",
-            "runs",
-            "div.",
-            "train %",
-            "test %",
-            "gap",
-            "train loss",
-            "test loss",
-            "updates",
-        ],
-        summary
-            .methods
-            .iter()
-            .map(|method| final_cells(method, precision))
-            .collect(),
-    )
-    .text();
+    let mut text = Grid::new(&FINAL_HEADS, final_rows(&summary, precision)).text();
     text.push_str(&wrapped(&legend(&summary)));
 
-    let compared: Vec<_> = summary
-        .others()
-        .filter_map(|method| difference_cells(method, precision))
-        .collect();
+    let compared = difference_rows(&summary, precision);
     if let Some(baseline) = summary.baseline().filter(|_| !compared.is_empty()) {
-        text.push('\n');
         let title = format!(
             "Differences to {}. {}",
             quoted(&baseline.name),
             differences_legend(&summary)
         );
+        text.push('\n');
         text.push_str(&wrapped(&title));
-        let heads = ["method", "pairs", "test accuracy", "gap"];
-        text.push_str(&Grid::new(&heads, compared).text());
+        text.push_str(&Grid::new(&DIFFERENCE_HEADS, compared).text());
+    }
+    if let Some(target) = &summary.target {
+        let heads = target_table::heads(target);
+        let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
+        text.push('\n');
+        text.push_str(&wrapped(&target_table::legend(target)));
+        text.push_str(&Grid::new(&heads, target_table::rows(&summary, target)).text());
     }
     text
+}
+
+/// Heads of the columns in a terminal, shorter than those of the page.
+const FINAL_HEADS: [&str; 10] = [
+    "method",
+    "runs",
+    "div.",
+    "train %",
+    "test %",
+    "median",
+    "gap",
+    "train loss",
+    "test loss",
+    "updates",
+];
+const DIFFERENCE_HEADS: [&str; 8] = [
+    "method",
+    "pairs",
+    "test accuracy",
+    "p",
+    "r",
+    "d_z",
+    "gap",
+    "p",
+];
+
+/// The page has the interval of a median, too, for which there is no room here.
+fn final_rows(summary: &Summary, precision: Precision) -> Vec<Vec<String>> {
+    let methods = summary.methods.iter();
+    let row = |method: &MethodSummary| {
+        let mut cells = final_cells(method, precision);
+        if let Some(test) = &method.test_accuracy {
+            cells[MEDIAN] = precision.percent(test.median);
+        }
+        cells
+    };
+    methods.map(row).collect()
+}
+
+/// The cells of the methods that are compared with the baseline.
+pub(crate) fn difference_rows(summary: &Summary, precision: Precision) -> Vec<Vec<String>> {
+    let others = summary.others();
+    let rows = others.filter_map(|method| difference_cells(method, precision));
+    rows.collect()
 }
 
 /// What the columns of final values mean.
 pub(crate) fn legend(summary: &Summary) -> String {
     let mut spread = if summary.has_intervals() {
-        "± is half the width of the 95 % Student t interval".to_owned()
+        "± is half the width of the 95 % interval".to_owned()
     } else {
         "one seed: no interval".to_owned()
     };
@@ -72,8 +106,8 @@ pub(crate) fn legend(summary: &Summary) -> String {
         spread.push_str(", left out where fewer than five seeds all agree");
     }
     let mut legend = format!(
-        "Means over the runs; {spread}. Accuracies in percent; gap is train minus test accuracy in \
-         points; loss is the mean cross-entropy in nats."
+        "Means over the runs; {spread}; median is that of test accuracy. Accuracies in percent; gap \
+         is train minus test accuracy in points; loss is the mean cross-entropy in nats."
     );
     legend.push_str(beyond_accuracies(summary));
     if summary.has_diverged() {
@@ -104,10 +138,34 @@ pub(crate) fn differences_legend(summary: &Summary) -> String {
     if summary.differences().any(|value| value.is_too_uniform()) {
         legend.push_str("; none where fewer than five seeds give the same difference");
     }
-    legend + "."
+    legend.push('.');
+    if let Some(tests) = most_tests(summary) {
+        legend.push_str(" p: Wilcoxon's signed-rank test, two-sided");
+        if tests > 1 {
+            legend.push_str(&format!(
+                ", with Holm's correction for the {tests} methods of a column"
+            ));
+        }
+        legend.push_str(
+            "; r: matched-pairs rank-biserial correlation, −1 to 1; d_z: mean difference in \
+             standard deviations of the differences, both of test accuracy.",
+        );
+    }
+    legend
 }
 
-/// The cells of a method's final values, the same in the text table and on the page.
+/// How many tests are made at once, if any has more than one pair.
+fn most_tests(summary: &Summary) -> Option<usize> {
+    let comparisons = summary
+        .others()
+        .filter_map(|method| method.versus_baseline.as_ref());
+    let tested = comparisons.filter(|comparison| comparison.test_accuracy.difference.n > 1);
+    tested
+        .map(|comparison| comparison.test_accuracy.significance.tests)
+        .max()
+}
+
+/// The cells of a method's final values on the page.
 pub(crate) fn final_cells(method: &MethodSummary, precision: Precision) -> Vec<String> {
     let none = || NONE.to_owned();
     let mark = if method.diverged.is_empty() {
@@ -126,6 +184,7 @@ pub(crate) fn final_cells(method: &MethodSummary, precision: Precision) -> Vec<S
         count(method.diverged.len()),
         accuracy(method.train_accuracy),
         accuracy(method.test_accuracy),
+        (method.test_accuracy).map_or_else(none, |test| precision.median_and_interval(&test)),
         marked(finished.map(|finished| precision.percent(finished.gap.mean))),
         marked(finished.map(|finished| loss(finished.train_loss.mean))),
         marked(finished.map(|finished| loss(finished.test_loss.mean))),
@@ -139,13 +198,31 @@ pub(crate) fn difference_cells(
     precision: Precision,
 ) -> Option<Vec<String>> {
     let comparison = method.versus_baseline.as_ref()?;
+    let none = || NONE.to_owned();
     let test = &comparison.test_accuracy;
     let gap = comparison.gap.as_ref();
+    let p = |pairs: &PairedDifferences| {
+        let p = pairs.significance.corrected_p;
+        if pairs.difference.n > 1 {
+            p_value(p)
+        } else {
+            none()
+        }
+    };
+    let is_tested = test.difference.n > 1;
     Some(vec![
         method.name.clone(),
         count(test.difference.n),
         difference_cell(test, precision),
-        gap.map_or_else(|| NONE.into(), |gap| difference_cell(gap, precision)),
+        p(test),
+        if is_tested {
+            signed(test.rank_biserial)
+        } else {
+            none()
+        },
+        test.cohens_d_z.map_or_else(none, signed),
+        gap.map_or_else(none, |gap| difference_cell(gap, precision)),
+        gap.map_or_else(none, p),
     ])
 }
 
@@ -166,95 +243,15 @@ fn updates_of(method: &MethodSummary) -> String {
     }
 }
 
-/// Rows of cells; the first column is names, aligned to the left, the others to the right.
-struct Grid {
-    rows: Vec<Vec<String>>,
-    widths: Vec<usize>,
-}
-
-impl Grid {
-    /// The first column gets what the others leave, as far as it needs it.
-    fn new(heads: &[&str], cells: Vec<Vec<String>>) -> Self {
-        let mut rows = vec![heads.iter().map(ToString::to_string).collect::<Vec<_>>()];
-        rows.extend(cells);
-        let column = |at: usize| rows.iter().map(move |row| length(&row[at]));
-        let mut widths: Vec<usize> = (0..heads.len())
-            .map(|at| column(at).max().unwrap_or(0))
-            .collect();
-        let others: usize = widths[1..].iter().map(|width| width + SPACE.len()).sum();
-        widths[0] = widths[0].min(TABLE_WIDTH.saturating_sub(others).max(1));
-        Self { rows, widths }
-    }
-
-    fn text(&self) -> String {
-        let mut text = String::new();
-        for (index, row) in self.rows.iter().enumerate() {
-            self.push_row(&mut text, row);
-            if index == 0 {
-                let rule = self
-                    .widths
-                    .iter()
-                    .map(|width| "─".repeat(*width))
-                    .collect::<Vec<_>>();
-                self.push_row(&mut text, &rule);
-            }
-        }
-        text
-    }
-
-    fn push_row(&self, text: &mut String, row: &[String]) {
-        for (index, name) in lines_of(&row[0], self.widths[0]).iter().enumerate() {
-            let mut line = padded(name, self.widths[0]);
-            if index == 0 {
-                for (cell, width) in row.iter().zip(&self.widths).skip(1) {
-                    let padding = " ".repeat(width - length(cell));
-                    line = format!("{line}{SPACE}{padding}{cell}");
-                }
-            }
-            text.push_str(line.trim_end());
-            text.push('\n');
-        }
-    }
-}
-
 fn wrapped(sentence: &str) -> String {
     lines_of(sentence, TABLE_WIDTH).join("\n") + "\n"
-}
-
-/// The text in lines of at most `width` characters, broken between words where that is possible.
-pub(crate) fn lines_of(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty() && length(&line) + 1 + length(word) > width {
-            lines.push(std::mem::take(&mut line));
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        for character in word.chars() {
-            if length(&line) == width {
-                lines.push(std::mem::take(&mut line));
-            }
-            line.push(character);
-        }
-    }
-    lines.push(line);
-    lines
-}
-
-fn padded(text: &str, width: usize) -> String {
-    format!("{text}{}", " ".repeat(width.saturating_sub(length(text))))
-}
-
-fn length(text: &str) -> usize {
-    text.chars().count()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sample;
+    use crate::text_columns::length;
 
     fn assert_narrow(table: &str) {
         let longest = table.lines().map(length).max();
@@ -270,6 +267,55 @@ mod tests {
         assert!(table.contains("−4.0 [−5.3, −2.7]"), "{table}");
         assert!(table.contains("601"), "{table}");
         assert_narrow(&table);
+    }
+
+    #[test]
+    fn a_difference_has_its_test_and_its_sizes() {
+        let table = text_table(&sample::decay());
+        let row = table
+            .lines()
+            .filter(|line| line.starts_with("weight-decay"));
+        let row: Vec<_> = row.flat_map(str::split_whitespace).collect();
+        // Four differences of one sign: p is 2 of 2^4. d_z: NumPy, -0.04 / 0.008165.
+        let expected = ["[−5.3,", "−2.7]", "0.125", "−1.00", "−4.90"];
+        assert!(row.windows(5).any(|cells| cells == expected), "{table}");
+        let table = table.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            table.contains("p: Wilcoxon's signed-rank test, two-sided; r:"),
+            "{table}"
+        );
+        let three = text_table(&sample::curves(4, 8));
+        let three = three.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            three.contains("with Holm's correction for the 3 methods of a column"),
+            "{three}"
+        );
+    }
+
+    #[test]
+    fn a_target_has_its_costs_and_its_misses() {
+        let mut experiment = sample::curves(4, 8);
+        let runs = experiment.methods.iter().flat_map(|method| &method.runs);
+        let run_seconds = runs.map(|run| (run.header.run.clone(), 30.0)).collect();
+        experiment.target = Some(crate::AccuracyTarget {
+            accuracy: 0.705,
+            on: crate::TargetImages::Test,
+            run_seconds,
+        });
+        let table = text_table(&experiment);
+        assert_narrow(&table);
+        for expected in [
+            "Updates to 70.5 % test accuracy",
+            "of 8",
+            "not reached",
+            "seconds",
+        ] {
+            assert!(table.contains(expected), "{expected} in {table}");
+        }
+        let page = crate::render_html(&experiment);
+        assert!(page.contains("What the target costs"));
+        experiment.target = None;
+        assert!(!text_table(&experiment).contains("not reached"));
     }
 
     #[test]
@@ -334,11 +380,5 @@ mod tests {
         );
         assert!(table.contains('*'));
         assert!(!text_table(&sample::curves(3, 8)).contains('*'));
-    }
-
-    #[test]
-    fn words_are_broken_only_where_they_must() {
-        assert_eq!(lines_of("ab cd efghijk l", 5), ["ab cd", "efghi", "jk l"]);
-        assert_eq!(lines_of("", 5), [""]);
     }
 }

@@ -2,7 +2,7 @@
 
 use downhill_report::record::Outcome;
 use downhill_report::sample::{self, decay, experiment, method, run};
-use downhill_report::{Method, findings};
+use downhill_report::{AccuracyTarget, Method, TargetImages, findings};
 
 fn diverged_method(name: &str, seeds: u64) -> Method {
     let outcome = || Outcome::Diverged { update: 20 };
@@ -22,7 +22,8 @@ fn a_narrower_gap_with_lower_test_accuracy_is_called_no_help() {
         [
             "Compared with “none”, “weight-decay” narrows the gap between training and test \
              accuracy and lowers test accuracy (at these settings and this budget it does not \
-             help).",
+             help). With 4 seeds Wilcoxon's signed-rank test cannot reach p = 0.05, so this goes \
+             by the intervals alone.",
             "“none” ends at 100.0 % training and 76.0 % test accuracy (95 % interval 74.7 to \
              77.3, 4 seeds), a gap of 24.0 points.",
             "“weight-decay” narrows the gap between training and test accuracy from 24.0 to \
@@ -45,7 +46,8 @@ fn an_interval_with_zero_is_not_distinguishable() {
     assert_eq!(
         found[0],
         "Compared with “none”, “other” is not distinguishable, neither in the gap nor in test \
-         accuracy."
+         accuracy. With 3 seeds Wilcoxon's signed-rank test cannot reach p = 0.05, so this goes by \
+         the intervals alone."
     );
     assert!(found[2].contains(
         "; its test accuracy is not distinguishable from that of “none” (76.0 against 76.0 %; \
@@ -62,7 +64,8 @@ fn rounding_errors_are_no_difference() {
     ];
     assert_eq!(
         findings(&experiment(Some("a"), methods))[0],
-        "Compared with “a”, “b” raises test accuracy."
+        "Compared with “a”, “b” raises test accuracy. With 5 seeds Wilcoxon's signed-rank test \
+         cannot reach p = 0.05, so this goes by the intervals alone."
     );
 }
 
@@ -75,10 +78,145 @@ fn higher_test_accuracy_is_said_as_plainly() {
     assert_eq!(
         found[0],
         "Compared with “none”, “other” narrows the gap between training and test accuracy and \
-         raises test accuracy."
+         raises test accuracy. With 3 seeds Wilcoxon's signed-rank test cannot reach p = 0.05, so \
+         this goes by the intervals alone."
     );
     assert!(found[2].contains("and raises test accuracy by 10.0 points"));
     assert!(!found.join(" ").contains("no gain"));
+}
+
+/// Test accuracies of eight seeds with these differences to those of a baseline at 70 %; training
+/// accuracy is as much higher, so that the gap does not change.
+fn with_differences(name: &str, differences: [f64; 8]) -> Method {
+    let finals: Vec<(f64, f64)> = differences
+        .iter()
+        .map(|difference| (0.8 + difference, 0.7 + difference))
+        .collect();
+    method(name, 601, &finals)
+}
+
+const NOTHING: [f64; 8] = [0.01, -0.01, 0.02, -0.02, 0.03, -0.03, 0.04, -0.04];
+const RISING: [f64; 8] = [0.03, 0.031, 0.032, 0.033, 0.034, 0.035, 0.036, 0.037];
+
+#[test]
+fn interval_and_test_together_tell_a_difference() {
+    let methods = vec![
+        with_differences("none", [0.0; 8]),
+        with_differences("rising", RISING),
+    ];
+    let found = findings(&experiment(Some("none"), methods));
+    assert_eq!(
+        found[0],
+        "Compared with “none”, “rising” raises test accuracy."
+    );
+    // Two of 2^8 combinations of signs.
+    assert!(found[2].contains("p = 0.008, 8 seeds)"), "{found:?}");
+}
+
+#[test]
+fn an_interval_that_the_corrected_test_denies_tells_none() {
+    // One difference below zero, the smallest: p is 4 of 2^8, and four times that is 0.0625.
+    let mut nearly = RISING;
+    nearly[3] = -0.001;
+    let mut methods = vec![
+        with_differences("none", [0.0; 8]),
+        with_differences("nearly", nearly),
+    ];
+    let alone = findings(&experiment(Some("none"), methods.clone()));
+    assert!(
+        alone[0].contains("“nearly” raises test accuracy"),
+        "{alone:?}"
+    );
+    assert!(alone[2].contains(", p = 0.016, 8 seeds)"), "{alone:?}");
+
+    methods.extend(["a", "b", "c"].map(|name| with_differences(name, NOTHING)));
+    let found = findings(&experiment(Some("none"), methods));
+    assert!(!found.join(" ").contains("raises"), "{found:?}");
+    assert!(found[2].contains("95 % interval +"), "{found:?}");
+    assert!(
+        found[2].contains(", corrected p = 0.062, 8 seeds)"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_test_that_the_interval_denies_tells_none() {
+    let mut outlier = RISING;
+    outlier[7] = 0.29;
+    outlier[6] = 0.001;
+    let methods = vec![
+        with_differences("none", [0.0; 8]),
+        with_differences("outlier", outlier),
+    ];
+    let found = findings(&experiment(Some("none"), methods));
+    assert!(
+        found[0].contains("“outlier” is not distinguishable"),
+        "{found:?}"
+    );
+    assert!(found[2].contains("95 % interval −"), "{found:?}");
+    assert!(found[2].contains("p = 0.008, 8 seeds)"), "{found:?}");
+}
+
+#[test]
+fn a_gap_of_too_few_finished_seeds_is_told_by_its_interval() {
+    let finals = |train: f64| -> Vec<(f64, f64)> {
+        (0..7)
+            .map(|seed| (train, 0.7 + 0.001 * f64::from(seed)))
+            .collect()
+    };
+    let mut methods = vec![
+        method("none", 601, &finals(1.0)),
+        method("narrow", 601, &finals(0.8)),
+    ];
+    for seed in [1, 4] {
+        let outcome = Outcome::Diverged { update: 20 };
+        methods[1].runs[seed] = run("narrow", seed as u64, &[(1, 0.1, 0.1)], outcome);
+    }
+    let found = findings(&experiment(Some("none"), methods));
+    assert!(
+        found[2].contains(
+            " points (by its interval alone, over the 5 seeds that finished in both); its test"
+        ),
+        "{found:?}"
+    );
+    assert!(!found[0].contains("cannot reach"), "{found:?}");
+}
+
+#[test]
+fn too_many_comparisons_for_the_seeds_are_named() {
+    let mut methods = vec![with_differences("none", [0.0; 8])];
+    methods.extend(["a", "b", "c", "d", "e", "f", "g"].map(|name| with_differences(name, RISING)));
+    let mut experiment = experiment(Some("none"), methods);
+    // Seven times 2 of 2^8 is 0.055.
+    let found = findings(&experiment);
+    assert!(
+        found[0].contains(
+            "raise test accuracy. With 8 seeds Wilcoxon's signed-rank test, corrected for 7 \
+             comparisons, cannot reach p = 0.05, so this goes by the intervals alone."
+        ),
+        "{found:?}"
+    );
+    experiment.methods.truncate(7);
+    let found = findings(&experiment);
+    assert!(!found[0].contains("cannot reach"), "{found:?}");
+    assert!(found[2].contains("corrected p = 0.047"), "{found:?}");
+}
+
+#[test]
+fn a_target_is_told_with_what_missed_it() {
+    let mut experiment = sample::curves(4, 8);
+    experiment.target = Some(AccuracyTarget {
+        accuracy: 0.705,
+        on: TargetImages::Test,
+        run_seconds: std::collections::BTreeMap::new(),
+    });
+    let found = findings(&experiment);
+    let told = found
+        .iter()
+        .find(|finding| finding.starts_with("70.5 % test accuracy"));
+    let told = told.expect("the target is told");
+    assert!(told.contains("“none” after "), "{told}");
+    assert!(told.contains(" of 8 runs do not)"), "{told}");
 }
 
 #[test]
@@ -206,7 +344,7 @@ fn few_equal_differences_are_no_certainty() {
     assert_eq!(
         found[0],
         "Compared with “none”, “other” is not distinguishable, neither in the gap nor in test \
-         accuracy."
+         accuracy. With 2 seeds Wilcoxon's signed-rank test cannot reach p = 0.05."
     );
     assert_eq!(
         found[2],
@@ -259,7 +397,8 @@ fn a_gap_without_an_interval_has_no_verdict() {
     let found = findings(&experiment);
     assert_eq!(
         found[0],
-        "Compared with “none”, “wild” is not distinguishable in test accuracy."
+        "Compared with “none”, “wild” is not distinguishable in test accuracy. With 3 seeds \
+         Wilcoxon's signed-rank test cannot reach p = 0.05, so this goes by the intervals alone."
     );
     assert!(
         found[2].starts_with(

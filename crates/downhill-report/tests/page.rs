@@ -159,15 +159,16 @@ fn the_page_has_its_landmarks_headings_and_text_alternatives() {
         [
             "What was found",
             "Accuracy while training",
+            "Results",
             "Loss while training",
+            "Gap between training and test accuracy",
             "Final accuracy of every seed",
             "Differences to the baseline",
-            "Results",
-            "What these runs do not show",
             "How it was made",
+            "What these runs do not show",
         ]
     );
-    assert_eq!(all("svg").len(), 4 + 4 + 2 + 2);
+    assert_eq!(all("svg").len(), 4 + 4 + 1 + 2 + 2 + 2);
     for figure in all("svg") {
         assert_eq!(figure.attribute("role"), Some("img"));
         let text_of = |name: &str| {

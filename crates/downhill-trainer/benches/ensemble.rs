@@ -19,7 +19,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use downhill::{AdamConfig, Descent, DescentConfig};
 use downhill_data::{BatchOrder, Batches, Purpose, Stream, load_mnist};
-use downhill_model::{Ensemble, Mlp, MlpConfig};
+use downhill_model::{Ensemble, Mlp, MlpConfig, Network};
 use downhill_trainer::device_data::DeviceSet;
 use downhill_trainer::{Backend, device};
 
@@ -56,7 +56,7 @@ fn batches(seed: u64, images: usize) -> Result<Batches, Failure> {
 /// One network in training.
 struct Single {
     /// Taken out for each update, so that its tensors are never shared and can change in place.
-    model: Option<Mlp>,
+    model: Option<Network>,
     descent: Descent,
     batches: Batches,
     step: u64,
@@ -65,14 +65,14 @@ struct Single {
 impl Single {
     fn new(images: usize, device: &Device) -> Result<Self, Failure> {
         Ok(Self {
-            model: Some(network(0, device)?),
+            model: Some(Network::Mlp(network(0, device)?)),
             descent: DescentConfig::new(AdamConfig::torch()).build()?,
             batches: batches(0, images)?,
             step: 0,
         })
     }
 
-    fn gradients(&mut self, train: &DeviceSet) -> Option<(Mlp, GradientsParams)> {
+    fn gradients(&mut self, train: &DeviceSet) -> Option<(Network, GradientsParams)> {
         let mut model = self.model.take()?;
         let rows = self.batches.indices(self.step);
         self.step += 1;
@@ -345,7 +345,7 @@ mod launches {
             })
         }
 
-        fn step(&mut self, model: Mlp, mut gradients: GradientsParams) -> Mlp {
+        fn step(&mut self, model: Network, mut gradients: GradientsParams) -> Network {
             let mut collect = Collect {
                 gradients: &mut gradients,
                 values: Vec::new(),
@@ -389,7 +389,7 @@ mod launches {
     }
 
     impl Update {
-        fn step(&mut self, model: Mlp, gradients: GradientsParams) -> Mlp {
+        fn step(&mut self, model: Network, gradients: GradientsParams) -> Network {
             match self {
                 Self::Descent(descent) => descent.step(model, gradients).0,
                 Self::Flattened(flattened) => flattened.step(model, gradients),

@@ -6,7 +6,7 @@ use burn::optim::{self, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use downhill::{AdamConfig, DescentConfig, OptimizerConfig};
 use downhill_data::{Batches, Purpose, Stream};
-use downhill_model::{KeepMask, Mlp, loss};
+use downhill_model::{KeepMask, Mlp, Network, loss};
 
 use crate::contender::{Contender, Turn};
 use crate::data::Data;
@@ -17,16 +17,16 @@ use crate::workload::{CLASSES, LEARNING_RATE, SEED, Workload};
 pub(crate) struct Training {
     name: String,
     /// Taken out for each update, so that its tensors are never shared and can change in place.
-    model: Option<Mlp>,
+    model: Option<Network>,
     loss: Loss,
-    step: Step<Mlp>,
+    step: Step<Network>,
     batches: Batches,
     updates: u64,
     pool: rayon::ThreadPool,
 }
 
 /// The loss of a network on a batch of rows, `[1]`.
-type Loss = Box<dyn FnMut(&mut Mlp, &[usize], &mut KeepMask<'_>) -> Tensor<1> + Send>;
+type Loss = Box<dyn FnMut(&mut Network, &[usize], &mut KeepMask<'_>) -> Tensor<1> + Send>;
 
 /// A step of a module by its gradients.
 pub(crate) type Step<M> = Box<dyn FnMut(M, GradientsParams) -> M + Send>;
@@ -81,14 +81,14 @@ impl Training {
     fn new(
         name: &str,
         loss: Loss,
-        step: Step<Mlp>,
+        step: Step<Network>,
         data: &Data,
         workload: &Workload,
     ) -> Result<Self, Failure> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(workload.threads);
         Ok(Self {
             name: name.to_owned(),
-            model: Some(network(workload, data.images.image_size())?),
+            model: Some(Network::Mlp(network(workload, data.images.image_size())?)),
             loss,
             step,
             batches: workload.batches(&data.images)?,

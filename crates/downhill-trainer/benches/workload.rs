@@ -74,6 +74,7 @@ impl Workload {
             dropout: DropoutConfig {
                 probability: DROPOUT,
                 kind: DropoutKind::Inverted,
+                ..DropoutConfig::default()
             },
             weight_decay: WEIGHT_DECAY,
             ..plain

@@ -32,7 +32,8 @@ pub struct TrainArguments {
     #[arg(long = "method", value_name = "NAME")]
     pub methods: Vec<String>,
 
-    /// Print the resolved config, where each value comes from and the runs, and stop
+    /// Print the resolved config, where each value comes from, the runs and how long they will take,
+    /// and stop
     #[arg(long)]
     pub dry_run: bool,
 
@@ -65,6 +66,29 @@ pub struct TrainArguments {
     /// networks, which spares a GPU launches [default: 1 on the CPU, 32 on wgpu]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub ensemble: Option<u64>,
+
+    /// What is written and shown beside records and report.
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// What `train` writes and shows beside records and report.
+#[derive(Args, Clone, Debug, Default)]
+pub struct OutputArguments {
+    /// On the standard output nothing but JSON: an object per finished run, as it finishes, and a
+    /// last one with the report's path and what was found
+    #[arg(long, conflicts_with = "dry_run")]
+    pub json: bool,
+
+    /// Write event files for TensorBoard, a directory per run: DIR/EXPERIMENT/METHOD/SEED; what is
+    /// there of the same three is replaced [default DIR: `tensorboard` in the runs directory]
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
+    pub tensorboard: Option<Option<PathBuf>>,
+
+    /// Keep each trained network beside its record, as weights.safetensors, under the names and in
+    /// the layout of a PyTorch `nn.Sequential`
+    #[arg(long)]
+    pub save_weights: bool,
 }
 
 /// Where tensors live and are computed.

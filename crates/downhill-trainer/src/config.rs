@@ -5,7 +5,7 @@ use downhill_model::MlpConfig;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Everything that decides a training, but for its seed and backend.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainingConfig {
     /// Which images.
@@ -30,7 +30,7 @@ impl Default for TrainingConfig {
 }
 
 /// Which images are used.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
     /// How many of the training images.
@@ -39,6 +39,13 @@ pub struct DataConfig {
     pub subset: Subset,
     /// How many of the test images, from the first on.
     pub test_images: Amount,
+    /// So many of the training images are held out to choose by: others for each seed. The network
+    /// trains on the rest.
+    pub validation_images: usize,
+    /// A pixel goes from 0 to 1. This is subtracted from it,
+    pub pixel_mean: f64,
+    /// and it is divided by this.
+    pub pixel_deviation: f64,
 }
 
 impl Default for DataConfig {
@@ -47,7 +54,18 @@ impl Default for DataConfig {
             train_images: Amount::All,
             subset: Subset::First,
             test_images: Amount::All,
+            validation_images: 0,
+            pixel_mean: 0.0,
+            pixel_deviation: 1.0,
         }
+    }
+}
+
+impl DataConfig {
+    /// How many of the training images available are trained on, not held out.
+    pub fn images_to_train_on(&self, available: usize) -> usize {
+        let images = self.train_images.of(available);
+        images.saturating_sub(self.validation_images)
     }
 }
 
@@ -115,7 +133,7 @@ impl<'de> Deserialize<'de> for Amount {
 }
 
 /// Which images make up a part of the training set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Subset {
     /// The first ones, the same for every seed.
@@ -125,7 +143,7 @@ pub enum Subset {
 }
 
 /// The training loop.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LoopConfig {
     /// Images per update.
@@ -137,6 +155,44 @@ pub struct LoopConfig {
     /// The network is evaluated before the first update, after it, then every so many updates, and
     /// after the last.
     pub evaluate_every: u64,
+    /// Whether the loss of each batch is recorded, and of which moment.
+    pub record_losses: RecordLosses,
+    /// Whether it is recorded what the hidden units do, before the first update and after the last.
+    pub record_activations: bool,
+    /// Training of the hidden layers, one after the other, before that of the network.
+    pub pretraining: PretrainingConfig,
+}
+
+/// Training of each hidden layer as a denoising autoencoder, from the input on, by the same optimizer,
+/// anew for each layer. Pixels must go from 0 to 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PretrainingConfig {
+    /// Updates of each layer, beside those of the network; 0 is none.
+    pub updates: u64,
+    /// Probability that an input of the layer is set to 0, in \[0, 1).
+    pub corruption: f64,
+}
+
+impl Default for PretrainingConfig {
+    fn default() -> Self {
+        Self {
+            updates: 0,
+            corruption: 0.3,
+        }
+    }
+}
+
+/// Which losses of batches are recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecordLosses {
+    /// None.
+    No,
+    /// Those that the updates go by: before each, with dropout and batch statistics.
+    BeforeUpdate,
+    /// Of the same batch after the update, in evaluation mode, as the book's scripts do.
+    AfterUpdate,
 }
 
 impl Default for LoopConfig {
@@ -146,6 +202,9 @@ impl Default for LoopConfig {
             batch_order: BatchOrder::ShuffledEpochs,
             updates: 1000,
             evaluate_every: 100,
+            record_losses: RecordLosses::No,
+            record_activations: false,
+            pretraining: PretrainingConfig::default(),
         }
     }
 }
@@ -158,7 +217,7 @@ impl LoopConfig {
 }
 
 /// How batches are drawn: [`downhill_data::BatchOrder`] under its name in a config.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BatchOrder {
     /// Each image anew from all images, as in the book.

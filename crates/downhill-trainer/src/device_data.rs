@@ -5,7 +5,7 @@ use downhill_data::ImageSet;
 #[cfg(feature = "flex")]
 use downhill_model::SparseImages;
 use downhill_model::loss::{self, one_hot};
-use downhill_model::{KeepMask, Mlp};
+use downhill_model::{KeepMask, Network, PixelScale};
 
 use crate::Backend;
 
@@ -26,7 +26,7 @@ pub struct DeviceSet {
     images: usize,
 }
 
-/// Pixels from 0 to 1, row by row.
+/// Pixels, row by row.
 #[derive(Clone, Debug)]
 enum Pixels {
     /// `[images, pixels]`.
@@ -36,20 +36,25 @@ enum Pixels {
     Sparse(SparseImages),
     /// Four pixels of a byte each in one number, the first in the lowest bits: `[images, pixels /
     /// 4]`. A quarter of the memory, for sets that would not fit into one buffer of the GPU.
-    Packed(Tensor<2, Int>),
+    Packed(Tensor<2, Int>, PixelScale),
 }
 
 impl DeviceSet {
-    /// Puts a set on the device of a backend.
+    /// Puts a set on the device of a backend, pixels from 0 to 1.
     pub fn new(set: &ImageSet, backend: Backend, device: &Device) -> Self {
+        Self::scaled(set, PixelScale::UNIT, backend, device)
+    }
+
+    /// The same with pixels turned into others.
+    pub fn scaled(set: &ImageSet, scale: PixelScale, backend: Backend, device: &Device) -> Self {
         let (images, size) = (set.len(), set.image_size());
         let too_large = size_of::<f32>() * images * size > WGPU_BUFFER;
-        let pixels = if let Some(sparse) = Pixels::sparse(set, backend) {
+        let pixels = if let Some(sparse) = Pixels::sparse(set, scale, backend) {
             sparse
         } else if backend == Backend::Wgpu && too_large && size.is_multiple_of(4) {
-            Pixels::packed(set.pixels(), [images, size], device)
+            Pixels::packed(set.pixels(), [images, size], scale, device)
         } else {
-            Pixels::floats(set.pixels(), [images, size], device)
+            Pixels::floats(set.pixels(), [images, size], scale, device)
         };
         let labels: Vec<i32> = set.labels().iter().copied().map(i32::from).collect();
         Self {
@@ -81,24 +86,32 @@ impl DeviceSet {
             Pixels::Floats(pixels) => pixels.clone().select(0, numbers.clone()),
             #[cfg(feature = "flex")]
             Pixels::Sparse(images) => dense(images, rows, &device),
-            Pixels::Packed(words) => unpack(&words.clone().select(0, numbers.clone())),
+            Pixels::Packed(words, scale) => {
+                of_units(*scale, unpack(&words.clone().select(0, numbers.clone())))
+            }
         };
         (images, self.targets.clone().select(0, numbers))
     }
 
     /// The loss of an update on these rows, `[1]`: the mean cross-entropy with the penalty on the
     /// weights. Units are dropped as `keep_mask` says, running statistics take the batch in.
-    pub fn loss(&self, model: &mut Mlp, rows: &[usize], keep_mask: &mut KeepMask<'_>) -> Tensor<1> {
+    pub fn loss(
+        &self,
+        network: &mut Network,
+        rows: &[usize],
+        keep_mask: &mut KeepMask<'_>,
+    ) -> Tensor<1> {
         #[cfg(feature = "flex")]
         if let Pixels::Sparse(images) = &self.pixels
-            && let Some(loss) = model.sparse_loss(images, rows, keep_mask)
+            && let Some(mlp) = network.as_mlp_mut()
+            && let Some(loss) = mlp.sparse_loss(images, rows, keep_mask)
         {
             return loss;
         }
         let (images, targets) = self.batch(rows);
-        let logits = model.forward(Tensor::from_inner(images), keep_mask);
+        let logits = network.forward(Tensor::from_inner(images), keep_mask);
         let loss = loss::cross_entropy(logits, Tensor::from_inner(targets));
-        match model.penalty() {
+        match network.penalty() {
             Some(penalty) => loss + penalty,
             None => loss,
         }
@@ -106,12 +119,12 @@ impl DeviceSet {
 
     /// The sum of a network's cross-entropy over all images, and how many it gets right, where both
     /// can be had in one pass.
-    pub(crate) fn score(&self, model: &Mlp) -> Option<(f64, usize)> {
+    pub(crate) fn score(&self, network: &Network) -> Option<(f64, usize)> {
         match &self.pixels {
             #[cfg(feature = "flex")]
-            Pixels::Sparse(images) => model.sparse_score(images, 0..self.images),
+            Pixels::Sparse(images) => network.as_mlp()?.sparse_score(images, 0..self.images),
             _ => {
-                let _ = model;
+                let _ = network;
                 None
             }
         }
@@ -129,7 +142,9 @@ impl DeviceSet {
                 let rows: Vec<usize> = rows.clone().collect();
                 dense(images, &rows, &self.targets.device())
             }
-            Pixels::Packed(words) => unpack(&words.clone().slice([rows.clone()])),
+            Pixels::Packed(words, scale) => {
+                of_units(*scale, unpack(&words.clone().slice([rows.clone()])))
+            }
         };
         let targets = self.targets.clone().slice([rows.clone()]);
         (images, targets, self.labels.clone().slice([rows]))
@@ -139,26 +154,38 @@ impl DeviceSet {
 impl Pixels {
     /// Where flex can have them.
     #[cfg(feature = "flex")]
-    fn sparse(set: &ImageSet, backend: Backend) -> Option<Self> {
-        let images = || SparseImages::new(set.pixels(), set.image_size(), set.labels());
-        (backend == Backend::Flex).then(images)?.map(Self::Sparse)
+    fn sparse(set: &ImageSet, scale: PixelScale, backend: Backend) -> Option<Self> {
+        if backend != Backend::Flex {
+            return None;
+        }
+        let images = SparseImages::new(set.pixels(), set.image_size(), set.labels())?;
+        Some(Self::Sparse(images.scaled(scale)))
     }
 
     #[cfg(not(feature = "flex"))]
-    fn sparse(_set: &ImageSet, _backend: Backend) -> Option<Self> {
+    fn sparse(_set: &ImageSet, _scale: PixelScale, _backend: Backend) -> Option<Self> {
         None
     }
 
-    fn floats(bytes: &[u8], shape: [usize; 2], device: &Device) -> Self {
-        let values: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+    fn floats(bytes: &[u8], shape: [usize; 2], scale: PixelScale, device: &Device) -> Self {
+        let of_byte: Vec<f32> = (0..=u8::MAX).map(|byte| scale.of_byte(byte)).collect();
+        let values: Vec<f32> = bytes
+            .iter()
+            .map(|&byte| of_byte[usize::from(byte)])
+            .collect();
         Self::Floats(Tensor::from_data(TensorData::new(values, shape), device))
     }
 
-    fn packed(bytes: &[u8], [images, size]: [usize; 2], device: &Device) -> Self {
+    fn packed(
+        bytes: &[u8],
+        [images, size]: [usize; 2],
+        scale: PixelScale,
+        device: &Device,
+    ) -> Self {
         let (words, _) = bytes.as_chunks();
         let words: Vec<i32> = words.iter().map(|&word| i32::from_le_bytes(word)).collect();
         let data = TensorData::new(words, [images, size / 4]);
-        Self::Packed(Tensor::from_data(data, device))
+        Self::Packed(Tensor::from_data(data, device), scale)
     }
 }
 
@@ -167,6 +194,14 @@ impl Pixels {
 fn dense(images: &SparseImages, rows: &[usize], device: &Device) -> Tensor<2> {
     let data = TensorData::new(images.dense(rows), [rows.len(), images.size()]);
     Tensor::from_data(data, device)
+}
+
+/// Pixels of 0 to 1 turned into others.
+fn of_units(scale: PixelScale, pixels: Tensor<2>) -> Tensor<2> {
+    match scale == PixelScale::UNIT {
+        true => pixels,
+        false => pixels.sub_scalar(scale.mean).div_scalar(scale.deviation),
+    }
 }
 
 /// `[rows, words]` to `[rows, 4 * words]`.
@@ -188,20 +223,35 @@ fn unpack(words: &Tensor<2, Int>) -> Tensor<2> {
 mod tests {
     use super::*;
 
+    fn numbers(pixels: Tensor<2>) -> Vec<f32> {
+        pixels.into_data().iter::<f32>().collect()
+    }
+
     #[test]
     fn packed_pixels_are_the_same_numbers() {
         let device = Device::flex();
         let bytes: Vec<u8> = (0..=255).collect();
-        let Pixels::Floats(floats) = Pixels::floats(&bytes, [4, 64], &device) else {
-            panic!("floats");
+        let scaled = PixelScale {
+            mean: 0.1307,
+            deviation: 0.3081,
         };
-        let Pixels::Packed(words) = Pixels::packed(&bytes, [4, 64], &device) else {
-            panic!("packed");
-        };
-        assert_eq!(words.dims(), [4, 16]);
-        assert_eq!(
-            unpack(&words).into_data().iter::<f32>().collect::<Vec<_>>(),
-            floats.into_data().iter::<f32>().collect::<Vec<_>>()
-        );
+        for scale in [PixelScale::UNIT, scaled] {
+            let Pixels::Floats(floats) = Pixels::floats(&bytes, [4, 64], scale, &device) else {
+                panic!("floats");
+            };
+            let Pixels::Packed(words, scale) = Pixels::packed(&bytes, [4, 64], scale, &device)
+            else {
+                panic!("packed");
+            };
+            assert_eq!(words.dims(), [4, 16]);
+            let unpacked = numbers(of_units(scale, unpack(&words)));
+            let floats = numbers(floats);
+            // Scaled in 64 bits on one way, in 32 on the other.
+            let bits = if scale == PixelScale::UNIT { 0.0 } else { 4.0 };
+            for (unpacked, float) in unpacked.iter().zip(floats) {
+                let bound = bits * f32::EPSILON * float.abs().max(1.0);
+                assert!((unpacked - float).abs() <= bound, "{unpacked}, {float}");
+            }
+        }
     }
 }

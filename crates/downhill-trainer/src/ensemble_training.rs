@@ -9,7 +9,7 @@ use downhill_model::{Ensemble, Mlp};
 use downhill_report::record::{Evaluation, Outcome, RunEnd};
 
 use crate::TrainError;
-use crate::config::{Subset, TrainingConfig};
+use crate::config::{RecordLosses, Subset, TrainingConfig};
 use crate::device_data::{CLASSES, DeviceSet};
 use crate::evaluation::scores;
 use crate::losses::Losses;
@@ -51,13 +51,33 @@ pub trait EnsembleObserver {
     /// An update was made of all runs that have not ended. They are given up where this says
     /// `false`.
     fn updated(&mut self) -> bool;
+
+    /// All updates were made; these are the networks that were evaluated last, those that diverged
+    /// among them.
+    ///
+    /// # Errors
+    ///
+    /// End all runs.
+    fn trained(&mut self, _networks: &Ensemble) -> Result<(), TrainError> {
+        Ok(())
+    }
 }
 
 /// What runs of one ensemble have in common: the settings without the learning rate, where it may
-/// differ. Nothing where a run can't be in an ensemble: with images of its own, or an optimizer that
-/// would mix its members.
+/// differ. Nothing where a run can't be in an ensemble: with images of its own, more to record than
+/// evaluations, a network that no ensemble
+/// is made of, or an optimizer that would mix its members.
 pub(crate) fn common_settings(config: &TrainingConfig) -> Option<TrainingConfig> {
-    if config.data.subset == Subset::Random {
+    let TrainingConfig { data, training, .. } = config;
+    let own_images = data.subset == Subset::Random || data.validation_images > 0;
+    let recorded = training.record_losses != RecordLosses::No || training.record_activations;
+    let model = &config.model;
+    let unsupported = !model.convolutions.is_empty()
+        || training.pretraining.updates > 0
+        || model.dropout.input_probability > 0.0
+        || model.l1_decay > 0.0
+        || model.max_norm > 0.0;
+    if own_images || recorded || unsupported {
         return None;
     }
     let members = |factors: [f64; 2]| {
@@ -126,6 +146,9 @@ impl EnsembleTraining<'_> {
                     } else {
                         members[run].end(Outcome::Diverged { update }, update, run, observer)?;
                     }
+                }
+                if update == config.training.updates {
+                    observer.trained(&networks)?;
                 }
             }
             if members.iter().all(|member| member.ended) {

@@ -102,6 +102,7 @@ mod tests {
             runs_dir: directory.path().to_path_buf(),
             workers: None,
             ensemble: Some(members),
+            output: crate::arguments::OutputArguments::default(),
         };
         let plan = Plan::resolve(&ExperimentFile::find(&arguments.config)?, &arguments)?;
         let runs = runs(&plan, &load_mnist()?);

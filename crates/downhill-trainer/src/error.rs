@@ -28,18 +28,41 @@ pub enum TrainError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// A file of weights that does not hold the network asked for.
+    #[error("cannot use the weights in {}: {reason}", path.display())]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Backpropagation and differences do not agree.
+    #[error(
+        "a gradient differs by more than its limit from that by differences; the report says which"
+    )]
+    WrongGradient,
     /// Another process trains the same run.
     #[error("the run in {} is being trained by another process; wait for it, or use another --runs-dir", .0.display())]
     Locked(PathBuf),
 }
 
 impl TrainError {
-    /// The process's exit code: 2 usage or config, 3 data, 5 input, output or backend.
+    /// The process's exit code: 2 usage or config, 3 data, 4 wrong gradients, 5 input, output or backend.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) => 2,
-            Self::Data(_) => 3,
+            Self::Data(_) | Self::Weights { .. } => 3,
+            Self::WrongGradient => 4,
             Self::Backend(_) | Self::File { .. } | Self::Locked(_) => 5,
+        }
+    }
+
+    pub(crate) fn picture(path: &Path) -> impl FnOnce(downhill_report::PngError) -> Self {
+        let path = path.to_path_buf();
+        move |error| Self::File {
+            action: "cannot draw",
+            path,
+            source: io::Error::other(error),
         }
     }
 

@@ -1,7 +1,7 @@
 //! How good a network is on a set of images.
 
 use burn::tensor::Tensor;
-use downhill_model::{Ensemble, Mlp, loss};
+use downhill_model::{Ensemble, Network, loss};
 use downhill_report::record::Score;
 
 use crate::device_data::DeviceSet;
@@ -10,7 +10,7 @@ use crate::device_data::DeviceSet;
 const PART: usize = 2_500;
 
 /// Mean loss and share of correct answers over a set, of a network without autodiff.
-pub(crate) fn score(model: &Mlp, set: &DeviceSet) -> Score {
+pub(crate) fn score(model: &Network, set: &DeviceSet) -> Score {
     let images = set.len() as f64;
     if let Some((loss, hits)) = set.score(model) {
         return Score {

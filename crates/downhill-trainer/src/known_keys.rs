@@ -11,7 +11,17 @@ use crate::layers::join;
 const SIMILAR: f64 = 0.7;
 
 /// Keys of an experiment beside those of a training.
-const EXPERIMENT_KEYS: [&str; 3] = ["seeds", "baseline", "methods"];
+pub(crate) const EXPERIMENT_KEYS: [&str; 9] = [
+    "seeds",
+    "baseline",
+    "methods",
+    "grid",
+    "target",
+    "published",
+    "valley",
+    "gradient-check",
+    "search",
+];
 
 /// The word of `known` that `word` was probably meant to be.
 pub(crate) fn did_you_mean<'a>(
@@ -28,7 +38,7 @@ pub(crate) fn did_you_mean<'a>(
 }
 
 /// Every key of a training, as a table of defaults with all optimizers side by side.
-fn training_keys() -> Table {
+pub(crate) fn training_keys() -> Table {
     let mut keys = as_table(&TrainingConfig::default());
     let mut all: Table = OptimizerConfig::all().iter().flat_map(as_table).collect();
     for (_, settings) in &mut all {
@@ -146,7 +156,10 @@ mod tests {
     fn a_key_like_no_other_gets_the_list() {
         let message = error("training.zzz = 1");
         assert!(
-            message.ends_with("known here: batch, batch_order, updates, evaluate_every"),
+            message.ends_with(
+                "known here: batch, batch_order, updates, evaluate_every, record_losses, \
+                 record_activations, pretraining"
+            ),
             "{message}"
         );
     }

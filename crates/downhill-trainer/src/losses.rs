@@ -1,6 +1,9 @@
 //! The losses of updates, until somebody looks at them.
 
 use burn::tensor::Tensor;
+use downhill_report::record::BatchLosses;
+
+use crate::config::RecordLosses;
 
 /// The losses of the updates since the last look at them, of one network or of several. They stay on
 /// the device until then, so that a GPU is not waited for at every update.
@@ -9,6 +12,8 @@ pub(crate) struct Losses {
     /// One entry per update, `[networks]`.
     waiting: Vec<Tensor<1>>,
     seen: u64,
+    /// Those of the first network at the last look.
+    last_seen: Vec<f32>,
 }
 
 impl Losses {
@@ -28,17 +33,67 @@ impl Losses {
         let before = self.seen;
         self.seen += waiting.len() as u64;
         let Some(first) = waiting.first() else {
+            self.last_seen.clear();
             return Vec::new();
         };
         let [networks] = first.dims();
         let losses = Tensor::cat(waiting, 0).into_data().convert::<f32>();
         let losses = losses.as_slice::<f32>().unwrap_or_default();
+        self.last_seen = losses.iter().copied().step_by(networks).collect();
         let of = |network: usize| {
             let mut own = losses.iter().skip(network).step_by(networks);
             let bad = own.position(|loss| !loss.is_finite())?;
             Some(before + bad as u64)
         };
         (0..networks).map(of).collect()
+    }
+
+    /// Those of the first network between the last two looks.
+    pub(crate) fn last_seen(&self) -> &[f32] {
+        &self.last_seen
+    }
+}
+
+/// The losses that a record is to hold, a line of them for each look.
+pub(crate) struct Recorded {
+    which: RecordLosses,
+    recorded: u64,
+    after_updates: Vec<Tensor<1>>,
+}
+
+impl Recorded {
+    pub(crate) fn new(which: RecordLosses) -> Self {
+        Self {
+            which,
+            recorded: 0,
+            after_updates: Vec::new(),
+        }
+    }
+
+    /// Takes the loss after an update, where it is wanted.
+    pub(crate) fn after_update(&mut self, loss: impl FnOnce() -> Tensor<1>) {
+        if self.which == RecordLosses::AfterUpdate {
+            self.after_updates.push(loss());
+        }
+    }
+
+    /// The losses since the last look; nothing where none are wanted.
+    pub(crate) fn look(&mut self, before_updates: &[f32]) -> Option<BatchLosses> {
+        let losses = match self.which {
+            RecordLosses::No => return None,
+            RecordLosses::BeforeUpdate => before_updates.to_vec(),
+            RecordLosses::AfterUpdate if self.after_updates.is_empty() => return None,
+            RecordLosses::AfterUpdate => {
+                let losses = Tensor::cat(std::mem::take(&mut self.after_updates), 0);
+                losses.into_data().convert::<f32>().iter().collect()
+            }
+        };
+        let first_update = self.recorded + 1;
+        self.recorded += losses.len() as u64;
+        (!losses.is_empty()).then_some(BatchLosses {
+            first_update,
+            losses,
+        })
     }
 }
 

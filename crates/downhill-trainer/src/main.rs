@@ -4,42 +4,38 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap::{Parser, Subcommand};
-use downhill_trainer::{Done, TrainArguments, train};
+use clap::{CommandFactory, Parser};
+use downhill_trainer::command_line::{Command, CommandLine};
+use downhill_trainer::{
+    Done, TrainArguments, TrainError, evaluate, list_runs, report, schema, train,
+};
 
 // Burn allocates and frees every tensor of every step, and glibc gives the larger ones back to the
 // kernel each time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Trains small networks on MNIST and shows what optimizers and regularizers do
-#[derive(Parser)]
-#[command(name = "downhill", version)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Run an experiment: a table, and a report in HTML
-    Train(TrainArguments),
-}
-
 static STOP: AtomicBool = AtomicBool::new(false);
 
 fn main() -> ExitCode {
-    let Command::Train(arguments) = Cli::parse().command;
-    // The first Ctrl-C lets the workers end in order, the second ends the process.
-    let handler = ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
+    let out = &mut io::stdout();
+    let result = match CommandLine::parse().command {
+        Command::Train(arguments) => run(&arguments),
+        Command::Evaluate(arguments) => evaluate(&arguments, out).map(|()| Done::Finished),
+        Command::Runs(arguments) => list_runs(&arguments, out).map(|()| Done::Finished),
+        Command::Report(arguments) => report(&arguments, out).map(|()| Done::Finished),
+        Command::Schema => {
+            // A reader that is gone is no reason to fail.
+            let _ = writeln!(out, "{:#}", schema());
+            Ok(Done::Finished)
         }
-    });
-    if let Err(error) = handler {
-        complain(&format!("Ctrl-C will not stop in order: {error}"));
-    }
-    match train(&arguments, &mut io::stdout(), &STOP) {
+        Command::Completions(arguments) => {
+            let mut command = CommandLine::command();
+            clap_complete::generate(arguments.shell, &mut command, "downhill", out);
+            Ok(Done::Finished)
+        }
+    };
+    match result {
         Ok(done) => {
             if let Done::Diverged { runs } = done {
                 complain(&format!(
@@ -53,6 +49,19 @@ fn main() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// The first Ctrl-C lets the workers end in order, the second ends the process.
+fn run(arguments: &TrainArguments) -> Result<Done, TrainError> {
+    let handler = ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    });
+    if let Err(error) = handler {
+        complain(&format!("Ctrl-C will not stop in order: {error}"));
+    }
+    train(arguments, &mut io::stdout(), &STOP)
 }
 
 fn complain(text: &str) {

@@ -2,6 +2,8 @@
 
 use downhill_data::ImagePair;
 use downhill_model::BatchNormConvention;
+use downhill_report::{Cell, Grid, Published};
+use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use crate::arguments::TrainArguments;
@@ -9,12 +11,16 @@ use crate::config::TrainingConfig;
 use crate::device_data::CLASSES;
 use crate::ensembles::default_members;
 use crate::experiment_file::ExperimentFile;
-use crate::known_keys::{as_table, did_you_mean};
+use crate::grid::GridConfig;
+use crate::kind::Kind;
+use crate::known_keys::{as_table, check_experiment, did_you_mean};
 use crate::layers::{Layers, leaves};
 use crate::overrides::{Overrides, without_experiment_keys};
+use crate::published::published;
+use crate::target::TargetConfig;
 use crate::{Backend, TrainError};
 
-const DEFAULT_SEEDS: u64 = 8;
+pub(crate) const DEFAULT_SEEDS: u64 = 8;
 
 /// More updates than any machine makes in a lifetime.
 const MOST_UPDATES: u64 = 1_000_000_000_000;
@@ -39,6 +45,14 @@ pub struct Plan {
     pub ensemble: usize,
     /// What is compared, in the order of the file.
     pub methods: Vec<MethodPlan>,
+    /// What is done with them.
+    pub kind: Kind,
+    /// The setting that each method has several values of.
+    pub grid: Option<Grid>,
+    /// The accuracy to reach.
+    pub target: Option<TargetConfig>,
+    /// What others got.
+    pub published: Option<Published>,
     /// What all methods share, unless they change it.
     pub(crate) base: Layers,
 }
@@ -52,6 +66,8 @@ pub struct MethodPlan {
     pub config: TrainingConfig,
     /// What it sets otherwise than the experiment, e.g. `model.weight_decay = 0.1`.
     pub changes: Vec<String>,
+    /// Where it stands in the experiment's grid.
+    pub cell: Option<Cell>,
     layers: Layers,
 }
 
@@ -75,15 +91,35 @@ impl Plan {
             &without_experiment_keys(&file.table),
             &file.path.display().to_string(),
         );
+        let kind = Kind::of(&experiment)?;
+        let grid = GridConfig::of(&experiment)?;
         let mut methods = Vec::new();
         for (name, table) in method_tables(file, &overrides, &experiment.table)? {
             let mut layers = base.clone();
             layers.lay(&table, &format!("{}, method {name}", file.path.display()));
-            for (origin, over) in overrides.for_method(&name) {
-                refuse_other_optimizer(&name, &table, &over, origin)?;
-                layers.lay(&over, origin);
+            let lay_overrides = |layers: &mut Layers| {
+                for (origin, over) in overrides.for_method(&name) {
+                    refuse_other_optimizer(&name, &table, &over, origin)?;
+                    layers.lay(&over, origin);
+                }
+                Ok::<(), TrainError>(())
+            };
+            let Some(grid) = &grid else {
+                lay_overrides(&mut layers)?;
+                methods.push(MethodPlan::resolve(name, None, &layers)?);
+                continue;
+            };
+            let mut chosen = layers.clone();
+            lay_overrides(&mut chosen)?;
+            let optimizer = complete(&chosen)?.0.optimizer;
+            for (cell_name, cell, at) in grid.cells(&name, optimizer.name()) {
+                let origin = experiment.origin("grid.values").unwrap_or("default");
+                check_experiment(&at, &|_| format!("grid.setting of {origin}"))?;
+                let mut layers = layers.clone();
+                layers.lay(&at, &format!("{origin}, grid"));
+                lay_overrides(&mut layers)?;
+                methods.push(MethodPlan::resolve(cell_name, Some(cell), &layers)?);
             }
-            methods.push(MethodPlan::resolve(name, &layers)?);
         }
         for (origin, table) in &overrides.tables {
             base.lay(&without_experiment_keys(table), origin);
@@ -93,6 +129,12 @@ impl Plan {
             method.changes = changes(&base, &method.layers);
         }
 
+        if let (Kind::Search(_), [_, other, ..]) = (&kind, &methods[..]) {
+            let message = "an experiment with [search] has one method at most";
+            return Err(experiment.blame(&format!("methods.{}", other.name), message));
+        }
+        let names: Vec<&str> = methods.iter().map(|method| method.name.as_str()).collect();
+        let published = published(&experiment, &names)?;
         let baseline = baseline(&experiment, &methods)?;
         choose(&mut methods, &arguments.methods)?;
         let chosen = |name: &String| methods.iter().any(|method| method.name == *name);
@@ -107,6 +149,10 @@ impl Plan {
                 members as usize
             }),
             methods,
+            kind,
+            grid: grid.as_ref().map(GridConfig::report),
+            target: TargetConfig::of(&experiment)?,
+            published,
             base,
         })
     }
@@ -125,17 +171,33 @@ impl Plan {
 
     /// Number of runs.
     pub fn runs(&self) -> usize {
-        self.methods.len() * self.seeds.len()
+        match &self.kind {
+            Kind::Training => self.methods.len() * self.seeds.len(),
+            Kind::Search(search) => search.trials * search.rounds * self.seeds.len(),
+            Kind::Valley(_) | Kind::GradientCheck(_) => 0,
+        }
+    }
+
+    /// Whether images are trained on.
+    pub fn trains(&self) -> bool {
+        matches!(self.kind, Kind::Training | Kind::Search(_))
     }
 }
 
 impl MethodPlan {
-    fn resolve(name: String, layers: &Layers) -> Result<Self, TrainError> {
+    /// Whether this is its name, or that which it shares with others of a grid.
+    fn goes_by(&self, name: &str) -> bool {
+        let family = self.cell.as_ref().map(|cell| cell.family.as_str());
+        self.name == name || family == Some(name)
+    }
+
+    fn resolve(name: String, cell: Option<Cell>, layers: &Layers) -> Result<Self, TrainError> {
         let (config, layers) = complete(layers)?;
         let method = Self {
             name,
             config,
             changes: Vec::new(),
+            cell,
             layers,
         };
         method.check()?;
@@ -145,10 +207,10 @@ impl MethodPlan {
     /// Bounds that no type can say.
     fn check(&self) -> Result<(), TrainError> {
         let TrainingConfig {
+            data,
             model,
             optimizer,
             training,
-            ..
         } = &self.config;
         model.check().map_err(|error| {
             (self.layers).blame(&format!("model.{}", error.key()), &format!("model.{error}"))
@@ -169,9 +231,62 @@ impl MethodPlan {
                 return Err(self.layers.blame(&path, &message));
             }
         }
+        for (key, value, least) in [
+            ("pixel_mean", data.pixel_mean, f64::MIN),
+            ("pixel_deviation", data.pixel_deviation, f64::MIN_POSITIVE),
+        ] {
+            if !(value.is_finite() && value >= least) {
+                let path = format!("data.{key}");
+                let must = match key {
+                    "pixel_mean" => "be finite",
+                    _ => "be finite and greater than 0",
+                };
+                let message = format!("{path} must {must}, got {value}");
+                return Err(self.layers.blame(&path, &message));
+            }
+        }
+        self.check_pretraining()?;
         if training.batch == 1 && model.batch_norm != BatchNormConvention::None {
             let message = "training.batch must be at least 2 with batch normalization, got 1";
             return Err(self.layers.blame("training.batch", message));
+        }
+        Ok(())
+    }
+
+    fn check_pretraining(&self) -> Result<(), TrainError> {
+        let TrainingConfig {
+            data,
+            model,
+            training,
+            ..
+        } = &self.config;
+        let pretraining = &training.pretraining;
+        let blame = |path: &str, must: &str, value: &dyn std::fmt::Display| {
+            let message = format!("{path} must {must}, got {value}");
+            Err(self.layers.blame(path, &message))
+        };
+        if !(0.0..1.0).contains(&pretraining.corruption) {
+            let path = "training.pretraining.corruption";
+            return blame(path, "lie in [0, 1)", &pretraining.corruption);
+        }
+        if pretraining.updates > MOST_UPDATES {
+            let must = format!("lie in 0 to {MOST_UPDATES}");
+            return blame("training.pretraining.updates", &must, &pretraining.updates);
+        }
+        if pretraining.updates == 0 {
+            return Ok(());
+        }
+        if !model.convolutions.is_empty() {
+            let must = "be 0 beside convolutions";
+            return blame("training.pretraining.updates", must, &pretraining.updates);
+        }
+        if model.batch_norm != BatchNormConvention::None {
+            let must = "be 0 with batch normalization";
+            return blame("training.pretraining.updates", must, &pretraining.updates);
+        }
+        if data.pixel_mean != 0.0 || data.pixel_deviation != 1.0 {
+            let must = "be 0 with pixels that do not go from 0 to 1";
+            return blame("training.pretraining.updates", must, &pretraining.updates);
         }
         Ok(())
     }
@@ -196,15 +311,28 @@ impl MethodPlan {
                 return Err(self.layers.blame(key, &message));
             }
         }
-        let parameters = self.parameters(data.train.image_size());
+        let image = [data.train.rows(), data.train.columns()];
+        self.config.model.check_for(image).map_err(|error| {
+            (self.layers).blame(&format!("model.{}", error.key()), &format!("model.{error}"))
+        })?;
+        let parameters = self.parameters(image);
         if parameters.is_none_or(|parameters| parameters > MOST_PARAMETERS) {
             let message =
                 format!("model.hidden must give a network of at most {MOST_PARAMETERS} parameters");
             return Err(self.layers.blame("model.hidden", &message));
         }
-        if training.batch > train {
+        if wanted.validation_images >= train {
             let message = format!(
-                "training.batch must be at most {train}, the training images used, got {}",
+                "data.validation_images must be less than {train}, the training images that they \
+                 are taken from, got {}",
+                wanted.validation_images
+            );
+            return Err(self.layers.blame("data.validation_images", &message));
+        }
+        let left = wanted.images_to_train_on(data.train.len());
+        if training.batch > left {
+            let message = format!(
+                "training.batch must be at most {left}, the training images used, got {}",
                 training.batch
             );
             return Err(self.layers.blame("training.batch", &message));
@@ -213,15 +341,44 @@ impl MethodPlan {
     }
 
     /// Weights and biases of the network, unless they are too many to count.
-    fn parameters(&self, pixels: usize) -> Option<usize> {
-        let mut inputs = pixels;
-        let mut sum = 0_usize;
+    fn parameters(&self, image: [usize; 2]) -> Option<usize> {
+        let [mut height, mut width] = image;
+        let (mut channels, mut sum) = (1_usize, 0_usize);
+        for convolution in &self.config.model.convolutions {
+            let kernel = convolution.kernel.checked_pow(2)?.checked_mul(channels)?;
+            let layer = kernel.checked_add(1)?.checked_mul(convolution.channels)?;
+            sum = sum.checked_add(layer)?;
+            channels = convolution.channels;
+            let side = |side: usize| {
+                let padded = side.checked_add(2 * convolution.padding + 1)?;
+                Some(padded.checked_sub(convolution.kernel)? / convolution.pool)
+            };
+            (height, width) = (side(height)?, side(width)?);
+        }
+        let mut inputs = channels.checked_mul(height * width)?;
         for &units in self.config.model.hidden.iter().chain([&CLASSES]) {
             let layer = inputs.checked_add(1)?.checked_mul(units)?;
             sum = sum.checked_add(layer)?;
             inputs = units;
         }
         Some(sum)
+    }
+
+    /// The same under another name, with more settings laid over its own.
+    pub(crate) fn with(
+        &self,
+        name: String,
+        more: &[Table],
+        origin: &str,
+    ) -> Result<Self, TrainError> {
+        let mut layers = self.layers.clone();
+        for table in more {
+            check_experiment(table, &|_| origin.to_owned())?;
+            layers.lay(table, origin);
+        }
+        let mut method = Self::resolve(name, None, &layers)?;
+        method.changes = changes(&self.layers, &method.layers);
+        Ok(method)
     }
 
     /// Where the value at a path comes from.
@@ -306,8 +463,24 @@ fn at<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
 }
 
 impl Layers {
+    /// The value at a key of the experiment, such as `grid`, as what it is to be.
+    pub(crate) fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, TrainError> {
+        let Some(value) = self.table.get(key) else {
+            return Ok(None);
+        };
+        let value = serde_path_to_error::deserialize(value.clone()).map_err(|error| {
+            let path = match error.path().to_string() {
+                path if path == "." => key.to_owned(),
+                path => format!("{key}.{path}"),
+            };
+            let reason = error.inner().message().trim_end();
+            self.blame(&path, &format!("{path}: {reason}"))
+        })?;
+        Ok(Some(value))
+    }
+
     /// An error about the value at a path, which says where the value comes from.
-    fn blame(&self, path: &str, message: &str) -> TrainError {
+    pub(crate) fn blame(&self, path: &str, message: &str) -> TrainError {
         // Elements of a list come from where the list comes from.
         let leaf = path.split('[').next().unwrap_or(path);
         let origin = self.origin(leaf).unwrap_or("default");
@@ -376,12 +549,12 @@ fn unknown_method(name: &str, known: &[&str], origin: &str) -> TrainError {
 fn choose(methods: &mut Vec<MethodPlan>, wanted: &[String]) -> Result<(), TrainError> {
     let names: Vec<&str> = methods.iter().map(|method| method.name.as_str()).collect();
     for name in wanted {
-        if !names.contains(&name.as_str()) {
+        if !methods.iter().any(|method| method.goes_by(name)) {
             return Err(unknown_method(name, &names, &format!("--method {name}")));
         }
     }
     if !wanted.is_empty() {
-        methods.retain(|method| wanted.contains(&method.name));
+        methods.retain(|method| wanted.iter().any(|name| method.goes_by(name)));
     }
     Ok(())
 }

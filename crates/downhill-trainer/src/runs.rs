@@ -25,13 +25,23 @@ pub struct RunPlan<'a> {
 
 /// The runs of a plan: all methods of the first seed, then of the next.
 pub fn runs<'a>(plan: &'a Plan, data: &downhill_data::ImagePair) -> Vec<RunPlan<'a>> {
-    let run = |(seed, method): (u64, &'a MethodPlan)| RunPlan {
-        method,
-        header: header(plan, method, seed, data),
-    };
+    let run = |(seed, method): (u64, &'a MethodPlan)| run(plan, method, seed, data);
     let pairs =
         (plan.seeds.iter()).flat_map(|&seed| plan.methods.iter().map(move |method| (seed, method)));
     pairs.map(run).collect()
+}
+
+/// One run of a method, which may be one that the plan does not list.
+pub(crate) fn run<'a>(
+    plan: &Plan,
+    method: &'a MethodPlan,
+    seed: u64,
+    data: &downhill_data::ImagePair,
+) -> RunPlan<'a> {
+    RunPlan {
+        method,
+        header: header(plan, method, seed, data),
+    }
 }
 
 fn header(
@@ -52,7 +62,7 @@ fn header(
         data: DataIdentity {
             name: data.identity.name.clone(),
             sha256: data.identity.sha256.clone(),
-            train_images: wanted.train_images.of(data.train.len()),
+            train_images: wanted.images_to_train_on(data.train.len()),
             test_images: wanted.test_images.of(data.test.len()),
         },
         ensemble: may_share(&method.config, plan.ensemble),
@@ -84,9 +94,18 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
 /// The name of the report over these runs: the same for the same runs.
 pub(crate) fn report_name(plan: &Plan, records: &[RunRecord]) -> String {
+    let runs: Vec<&str> = records
+        .iter()
+        .map(|record| record.header.run.as_str())
+        .collect();
+    report_name_of(plan, &runs)
+}
+
+/// The name of the report over what these texts identify.
+pub(crate) fn report_name_of(plan: &Plan, identities: &[&str]) -> String {
     let mut hasher = Sha256::new();
-    for record in records {
-        hasher.update(&record.header.run);
+    for identity in identities {
+        hasher.update(identity);
     }
     let hash = hexadecimal(&hasher.finalize()[..4]);
     format!("{}-{}-{hash}", plan.name, plan.backend.name())

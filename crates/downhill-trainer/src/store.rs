@@ -7,7 +7,9 @@
 //!     record.jsonl.partial   one being trained, or given up
 //!     lock                   held by the process that trains it
 //!     timing.json            how long it took and on what: the only part that differs on repeat
-//!   reports/<experiment>-<backend>-<hash of its runs>.html, and figures beside it as .svg
+//!     weights.safetensors    its trained network, where that was asked for
+//!   reports/<experiment>-<backend>-<hash of its runs>.html, figures beside it as .svg, and its runs
+//!     as .csv and .jsonl
 //! ```
 
 use std::fs::{self, File, TryLockError};
@@ -15,10 +17,18 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use downhill_report::record::Line;
-use downhill_report::{RunRecord, encode, read_record};
+use downhill_report::{Picture, RunRecord, encode, png, read_record};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
+
+/// Pixels of a PNG for each unit of its SVG.
+pub(crate) const PNG_SCALE: f32 = 2.0;
+
+/// The trained network of a run.
+const WEIGHTS: &str = "weights.safetensors";
+/// The same until the record is complete.
+const WEIGHTS_WAITING: &str = "weights.safetensors.partial";
 
 /// The directory of all runs and reports.
 #[derive(Clone, Debug)]
@@ -74,6 +84,28 @@ impl Store {
         }
     }
 
+    /// Where the trained network of a run is, if it was kept.
+    pub fn weights(&self, run: &str) -> PathBuf {
+        self.directory(run).join(WEIGHTS)
+    }
+
+    /// The directories of all runs, finished or not, in the order of their names.
+    ///
+    /// # Errors
+    ///
+    /// A directory that cannot be read; one that is not there holds no run.
+    pub fn directories(&self) -> Result<Vec<PathBuf>, TrainError> {
+        let path = self.root.join("trainings");
+        let entries = match fs::read_dir(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(TrainError::file("cannot read", &path))?,
+        };
+        let paths = entries.flatten().map(|entry| entry.path());
+        let mut directories: Vec<_> = paths.filter(|path| path.is_dir()).collect();
+        directories.sort();
+        Ok(directories)
+    }
+
     /// How long a finished run took, where that is known.
     pub fn timing(&self, run: &str) -> Option<Timing> {
         let text = fs::read_to_string(self.directory(run).join("timing.json")).ok()?;
@@ -103,7 +135,12 @@ impl Store {
         }
         let path = directory.join("record.jsonl.partial");
         let file = File::create(&path).map_err(TrainError::file("cannot write", &path))?;
-        Ok(Some(RecordWriter { path, file, lock }))
+        Ok(Some(RecordWriter {
+            path,
+            file,
+            lock,
+            has_weights: false,
+        }))
     }
 
     /// Writes a file of a report in one piece, unless it is there with the same text.
@@ -119,6 +156,30 @@ impl Store {
         let directory = self.root.join("reports");
         fs::create_dir_all(&directory).map_err(TrainError::file("cannot create", &directory))?;
         write_whole(&path, text.as_bytes())
+    }
+
+    /// Writes the figures of a report beside it, as SVG and PNG.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be written.
+    pub(crate) fn write_pictures(
+        &self,
+        name: &str,
+        pictures: &[Picture],
+    ) -> Result<(), TrainError> {
+        for picture in pictures {
+            let file = format!("{name}-{}.svg", picture.name);
+            let path = self.report(&file).with_extension("png");
+            let there = fs::read(self.report(&file));
+            if there.is_ok_and(|there| there == picture.svg.as_bytes()) && path.is_file() {
+                continue;
+            }
+            self.write_report(&file, &picture.svg)?;
+            let pixels = png(&picture.svg, PNG_SCALE).map_err(TrainError::picture(&path))?;
+            write_whole(&path, &pixels)?;
+        }
+        Ok(())
     }
 
     /// Where this file of a report is, or will be.
@@ -139,6 +200,7 @@ pub struct RecordWriter {
     path: PathBuf,
     file: File,
     lock: File,
+    has_weights: bool,
 }
 
 impl RecordWriter {
@@ -152,7 +214,19 @@ impl RecordWriter {
             .map_err(TrainError::file("cannot write", &self.path))
     }
 
-    /// Makes it the record of a finished run.
+    /// Keeps the trained network, to appear with the record.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be written.
+    pub fn keep_weights(&mut self, bytes: &[u8]) -> Result<(), TrainError> {
+        write_whole(&self.path.with_file_name(WEIGHTS_WAITING), bytes)?;
+        self.has_weights = true;
+        Ok(())
+    }
+
+    /// Makes it the record of a finished run. A network that an earlier training left, and this one
+    /// did not keep, goes.
     ///
     /// # Errors
     ///
@@ -162,13 +236,30 @@ impl RecordWriter {
         self.file.sync_all().map_err(failed)?;
         let text = serde_json::to_string(timing).map_err(|error| failed(error.into()))?;
         write_whole(&self.path.with_file_name("timing.json"), text.as_bytes())?;
+        let weights = self.path.with_file_name(WEIGHTS);
+        let waiting = self.path.with_file_name(WEIGHTS_WAITING);
+        if self.has_weights {
+            fs::rename(&waiting, &weights).map_err(failed)?;
+        } else {
+            for path in [&weights, &waiting] {
+                remove(path).map_err(failed)?;
+            }
+        }
         fs::rename(&self.path, self.path.with_file_name("record.jsonl")).map_err(failed)?;
         self.lock.unlock().map_err(failed)
     }
 }
 
+/// Deletes a file that may be absent.
+fn remove(path: &Path) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Writes a file beside its place and moves it there, so that nobody sees half of it.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     let failed = |error| TrainError::file("cannot write", path)(error);
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.partial", std::process::id()));

@@ -7,18 +7,25 @@ use std::time::Instant;
 
 use downhill_data::{ImagePair, load_directory, load_mnist};
 use downhill_report::{
-    Experiment, Method, RunRecord, accuracy_figure, findings, loss_figure, render_html, text_table,
+    AccuracyTarget, Experiment, Extras, Method, RunRecord, findings, pictures, render_html_with,
+    text_table,
 };
 
 use crate::arguments::{Backend, TrainArguments};
 use crate::experiment_file::ExperimentFile;
+use crate::kind::Kind;
+use crate::other_kinds::{check_gradients, descend, report_search};
+use crate::output::Output;
 use crate::plan::Plan;
 use crate::plan_text::{config_toml, dry_run};
 use crate::progress::Progress;
 use crate::runs::{RunPlan, report_name, runs};
+use crate::search::SearchConfig;
+use crate::searching;
 use crate::store::Store;
+use crate::target::TargetConfig;
 use crate::workers::{Workshop, diverged};
-use crate::{TrainError, device};
+use crate::{TrainError, device, estimate, exports};
 
 /// How a command ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,50 +59,116 @@ impl Done {
 /// A config, data, backend or file that cannot be used. Finished runs are kept.
 pub fn train(
     arguments: &TrainArguments,
-    out: &mut dyn Write,
+    out: &mut (dyn Write + Send),
     stop: &AtomicBool,
 ) -> Result<Done, TrainError> {
+    let out = &mut Output::new(out, arguments.output.json);
     let file = ExperimentFile::find(&arguments.config)?;
     let plan = Plan::resolve(&file, arguments)?;
+    let store = Store::new(&arguments.runs_dir);
+    match &plan.kind {
+        Kind::Training | Kind::Search(_) => {}
+        Kind::Valley(_) | Kind::GradientCheck(_) if arguments.dry_run => {
+            out.say(&dry_run(&plan));
+            return Ok(Done::Finished);
+        }
+        Kind::Valley(valley) => return descend(arguments, &plan, valley, &store, out),
+        Kind::GradientCheck(check) => return check_gradients(arguments, &plan, check, &store, out),
+    }
     let data = match &arguments.data_dir {
         Some(directory) => load_directory(directory)?,
         None => load_mnist()?,
     };
     plan.check_data(&data)?;
     if arguments.dry_run {
-        say(out, &dry_run(&plan));
+        out.say(&dry_run(&plan));
+        out.say(&estimate::text(&plan, arguments, &data)?);
         return Ok(Done::Finished);
     }
+    let laboratory = Laboratory {
+        arguments,
+        plan: &plan,
+        data: &data,
+        store: &store,
+        stop,
+    };
+    match &plan.kind {
+        Kind::Search(search) => laboratory.search(search, out),
+        _ => laboratory.compare(out),
+    }
+}
 
-    let store = Store::new(&arguments.runs_dir);
-    let all = runs(&plan, &data);
-    let missing = missing(&all, &store, arguments.again)?;
-    let start = Instant::now();
-    if missing.is_empty() {
-        say(
-            out,
-            &format!(
-                "nothing to train: all {} runs are there (--again trains them anew)\n",
-                all.len()
-            ),
-        );
-    } else {
-        let finished = train_missing(arguments, &plan, &data, &store, &missing, stop)?;
-        let seconds = start.elapsed().as_secs_f64();
-        let text = format!(
-            "{finished} of {} runs trained in {seconds:.1} s\n",
-            missing.len()
-        );
-        say(out, &text);
-        if finished < missing.len() {
-            say(
-                out,
-                &stopped(arguments.again, all.len(), missing.len(), finished),
-            );
+/// What trainings need.
+struct Laboratory<'a> {
+    arguments: &'a TrainArguments,
+    plan: &'a Plan,
+    data: &'a ImagePair,
+    store: &'a Store,
+    stop: &'a AtomicBool,
+}
+
+impl Laboratory<'_> {
+    /// Trains all methods with all seeds and reports.
+    fn compare(&self, out: &mut Output<'_>) -> Result<Done, TrainError> {
+        let all = runs(self.plan, self.data);
+        if !self.train_all(&all, out)? {
             return Ok(Done::Interrupted);
         }
+        report(self.arguments, self.plan, self.store, &all, out)
     }
-    report(arguments, &plan, &store, &all, out)
+
+    /// Searches and reports.
+    fn search(&self, search: &SearchConfig, out: &mut Output<'_>) -> Result<Done, TrainError> {
+        let mut train = |runs: &[RunPlan<'_>]| match self.train_all(runs, out)? {
+            true => Ok(Some(records(runs, self.store)?)),
+            false => Ok(None),
+        };
+        let found = searching::search(self.plan, search, self.data, &mut train)?;
+        let Some(found) = found else {
+            return Ok(Done::Interrupted);
+        };
+        report_search(self.arguments, self.plan, search, self.store, &found, out)
+    }
+
+    /// Trains those that are missing and says so; `false` where the user stopped it.
+    fn train_all(&self, all: &[RunPlan<'_>], out: &mut Output<'_>) -> Result<bool, TrainError> {
+        let Self {
+            arguments,
+            plan,
+            data,
+            store,
+            stop,
+        } = *self;
+        let missing = missing(all, store, arguments.again)?;
+        if arguments.output.save_weights && !arguments.again {
+            exports::check_weights(all, store)?;
+        }
+        exports::tell_finished(all, &missing, store, out)?;
+        if missing.is_empty() {
+            out.say(&format!(
+                "nothing to train: all {} runs are there (--again trains them anew)\n",
+                all.len()
+            ));
+            return Ok(true);
+        }
+        let start = Instant::now();
+        let finished = train_missing(arguments, plan, data, store, &missing, stop, out)?;
+        let seconds = start.elapsed().as_secs_f64();
+        out.say(&format!(
+            "{finished} of {} runs trained in {seconds:.1} s\n",
+            missing.len()
+        ));
+        if finished < missing.len() {
+            out.say(&stopped(
+                arguments.again,
+                all.len(),
+                missing.len(),
+                finished,
+            ));
+            out.object(&exports::stopped_json(all.len(), missing.len(), finished));
+        }
+        Ok(finished == missing.len())
+    }
 }
 
 fn train_missing(
@@ -105,25 +178,29 @@ fn train_missing(
     store: &Store,
     missing: &[RunPlan<'_>],
     stop: &AtomicBool,
+    out: &mut Output<'_>,
 ) -> Result<usize, TrainError> {
     let device = device::open(plan.backend)?;
     let updates = missing.iter().map(|run| run.method.config.training.updates);
     let progress = match arguments.quiet {
         true => Progress::silent(),
-        false => Progress::new(updates.sum()),
+        false => Progress::new(missing.len(), updates.sum()),
     };
-    let workshop = Workshop {
-        backend: plan.backend,
-        device: &device,
-        data,
-        store,
-        progress: &progress,
-        stop,
-        workers: workers(arguments, plan.backend),
-        ensemble: plan.ensemble,
-        again: arguments.again,
-    };
-    workshop.train(missing)
+    exports::telling(progress, out, |progress| {
+        let workshop = Workshop {
+            backend: plan.backend,
+            device: &device,
+            data,
+            store,
+            progress,
+            stop,
+            workers: workers(arguments, plan.backend),
+            ensemble: plan.ensemble,
+            again: arguments.again,
+            save_weights: arguments.output.save_weights,
+        };
+        workshop.train(missing)
+    })
 }
 
 /// What is there after the user stopped the command.
@@ -144,7 +221,7 @@ fn report(
     plan: &Plan,
     store: &Store,
     runs: &[RunPlan<'_>],
-    out: &mut dyn Write,
+    out: &mut Output<'_>,
 ) -> Result<Done, TrainError> {
     let records = records(runs, store)?;
     let name = report_name(plan, &records);
@@ -153,21 +230,16 @@ fn report(
         .count();
     let experiment = experiment(arguments, plan, store, &records);
 
-    say(out, &format!("\n{}\n", text_table(&experiment)));
+    out.say(&format!("\n{}\n", text_table(&experiment)));
     for finding in findings(&experiment) {
-        say(out, &format!("- {finding}\n"));
+        out.say(&format!("- {finding}\n"));
     }
     let page = format!("{name}.html");
-    store.write_report(
-        &format!("{name}-accuracy.svg"),
-        &accuracy_figure(&experiment),
-    )?;
-    store.write_report(&format!("{name}-loss.svg"), &loss_figure(&experiment))?;
-    store.write_report(&page, &render_html(&experiment))?;
-    say(
-        out,
-        &format!("\nreport: {}\n", store.report(&page).display()),
-    );
+    let extras = Extras::of(&experiment);
+    store.write_pictures(&name, &pictures(&experiment, &extras))?;
+    store.write_report(&page, &render_html_with(&experiment, &extras))?;
+    out.say(&format!("\nreport: {}\n", store.report(&page).display()));
+    exports::write(arguments, &experiment, store, &name, out)?;
     Ok(match diverged {
         0 => Done::Finished,
         runs => Done::Diverged { runs },
@@ -217,7 +289,7 @@ fn experiment(
     let methods = plan.methods.iter().map(|method| Method {
         name: method.name.clone(),
         changes: method.changes.clone(),
-        cell: None,
+        cell: method.cell.clone(),
         runs: records
             .iter()
             .filter(|record| record.header.method == method.name)
@@ -238,15 +310,29 @@ fn experiment(
         config_toml: config_toml(plan),
         training_seconds: (timings.len() == records.len())
             .then(|| timings.iter().map(|timing| timing.seconds).sum()),
+        target: plan.target.map(|target| target_of(target, store, records)),
         baseline: plan.baseline.clone(),
-        grid: None,
-        published: None,
+        grid: plan.grid.clone(),
+        published: plan.published.clone(),
         methods: methods.collect(),
     }
 }
 
+/// The target with the seconds of the runs.
+fn target_of(target: TargetConfig, store: &Store, records: &[RunRecord]) -> AccuracyTarget {
+    let seconds = |record: &RunRecord| {
+        let run = &record.header.run;
+        Some((run.clone(), store.timing(run)?.seconds))
+    };
+    AccuracyTarget {
+        accuracy: target.accuracy,
+        on: target.on,
+        run_seconds: records.iter().filter_map(seconds).collect(),
+    }
+}
+
 /// The command that does the same again.
-fn command(arguments: &TrainArguments) -> String {
+pub(crate) fn command(arguments: &TrainArguments) -> String {
     let mut words = vec!["cargo xtask train".to_owned(), quoted(&arguments.config)];
     words.push(format!("--backend {}", arguments.backend.name()));
     words.extend(
@@ -283,7 +369,7 @@ fn quoted(word: &str) -> String {
 }
 
 /// One network per core; a GPU takes one after the other.
-fn workers(arguments: &TrainArguments, backend: Backend) -> usize {
+pub(crate) fn workers(arguments: &TrainArguments, backend: Backend) -> usize {
     let default = match backend {
         Backend::Flex | Backend::Ndarray => {
             std::thread::available_parallelism().map_or(1, usize::from)
@@ -293,9 +379,4 @@ fn workers(arguments: &TrainArguments, backend: Backend) -> usize {
     arguments
         .workers
         .map_or(default, |workers| workers as usize)
-}
-
-/// A reader that is gone is no reason to fail.
-fn say(out: &mut dyn Write, text: &str) {
-    let _ = out.write_all(text.as_bytes());
 }

@@ -1,17 +1,22 @@
 //! One run: a network trained from its first to its last update.
 
 use burn::optim::GradientsParams;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use downhill::DescentConfig;
 use downhill_data::{Batches, DataError, Purpose, Stream};
-use downhill_model::Mlp;
-use downhill_report::record::{Evaluation, Outcome, RunEnd};
+use downhill_model::{Network, loss};
+use downhill_report::record::{Activations, Evaluation, Line, Outcome, RunEnd};
 
 use crate::TrainError;
 use crate::config::TrainingConfig;
 use crate::device_data::{CLASSES, DeviceSet};
 use crate::evaluation::score;
-use crate::losses::Losses;
+use crate::histogram::histogram;
+use crate::losses::{Losses, Recorded};
+use crate::pretraining::Pretrained;
+
+/// Images for which it is recorded what the hidden units do.
+const SEEN_IMAGES: usize = 1000;
 
 /// What a run is made of.
 #[derive(Clone, Debug)]
@@ -24,8 +29,10 @@ pub struct Training<'a> {
     pub train: &'a DeviceSet,
     /// The images to test on.
     pub test: &'a DeviceSet,
-    /// Pixels of an image.
-    pub image_size: usize,
+    /// The images held out to choose by.
+    pub validation: Option<&'a DeviceSet>,
+    /// Height and width of an image in pixels.
+    pub image: [usize; 2],
     /// Where it is computed, without autodiff.
     pub device: &'a Device,
 }
@@ -39,8 +46,32 @@ pub trait Observer {
     /// End the run.
     fn evaluated(&mut self, evaluation: &Evaluation) -> Result<(), TrainError>;
 
+    /// Something else is to be recorded: losses of batches, activations.
+    ///
+    /// # Errors
+    ///
+    /// End the run.
+    fn seen(&mut self, line: &Line) -> Result<(), TrainError> {
+        let _ = line;
+        Ok(())
+    }
+
     /// An update was made. The run is given up where this says `false`.
     fn updated(&mut self) -> bool;
+
+    /// Whether the run is to go on where no update of the network is made.
+    fn goes_on(&mut self) -> bool {
+        true
+    }
+
+    /// All updates were made; this is the network that was evaluated last.
+    ///
+    /// # Errors
+    ///
+    /// End the run.
+    fn trained(&mut self, _network: &Network) -> Result<(), TrainError> {
+        Ok(())
+    }
 }
 
 impl Training<'_> {
@@ -59,9 +90,9 @@ impl Training<'_> {
         let mut batches = self.batches()?;
         let updates_per_epoch = batches.updates_per_epoch();
         let mut weights = Stream::new(self.seed, Purpose::InitialWeights, 0);
-        let mut model = Mlp::new(
+        let mut model = Network::new(
             model,
-            self.image_size,
+            self.image,
             CLASSES,
             &self.device.clone().autodiff(),
             &mut || weights.normal(),
@@ -71,8 +102,21 @@ impl Training<'_> {
             .build()
             .map_err(|error| TrainError::Config(error.to_string()))?;
 
+        if let Some(mlp) = model.as_mlp_mut() {
+            match self.pretrain(mlp, &mut batches, observer)? {
+                Pretrained::Done => {}
+                Pretrained::Diverged => {
+                    return Ok(Some(end(Outcome::Diverged { update: 0 }, 0)));
+                }
+                Pretrained::GivenUp => return Ok(None),
+            }
+        }
         observer.evaluated(&self.evaluate(&model, None, 0))?;
+        if training.record_activations {
+            observer.seen(&Line::Activations(self.activations(&model, 0)))?;
+        }
         let mut losses = Losses::default();
+        let mut recorded = Recorded::new(training.record_losses);
         for update in 1..=training.updates {
             // Batches and masks are counted from 0.
             let rows = batches.indices(update - 1);
@@ -85,15 +129,21 @@ impl Training<'_> {
             let outcome;
             (model, outcome) = descent.step(model, gradients);
             debug_assert_eq!(outcome, downhill::Outcome::Stepped);
+            model = model.bounded();
+
+            recorded.after_update(|| self.batch_loss(&model, &rows));
 
             if !observer.updated() {
                 return Ok(None);
             }
             let due = training.evaluates_after(update);
-            let diverged = match due || losses.are_many() {
-                true => losses.first_not_finite().into_iter().flatten().next(),
-                false => None,
-            };
+            let mut diverged = None;
+            if due || losses.are_many() {
+                diverged = losses.first_not_finite().into_iter().flatten().next();
+                if let Some(line) = recorded.look(losses.last_seen()) {
+                    observer.seen(&Line::Losses(line))?;
+                }
+            }
             if let Some(update) = diverged {
                 return Ok(Some(end(Outcome::Diverged { update }, update)));
             }
@@ -107,6 +157,12 @@ impl Training<'_> {
                     return Ok(Some(end(Outcome::Diverged { update }, update)));
                 }
                 observer.evaluated(&evaluation)?;
+                if update == training.updates && training.record_activations {
+                    observer.seen(&Line::Activations(self.activations(&network, update)))?;
+                }
+                if update == training.updates {
+                    observer.trained(&network)?;
+                }
             }
         }
         Ok(Some(end(Outcome::Finished, training.updates)))
@@ -118,14 +174,41 @@ impl Training<'_> {
         Batches::new(order, self.seed, training.batch, self.train.len())
     }
 
-    fn evaluate(&self, model: &Mlp, epoch: Option<u64>, updates: u64) -> Evaluation {
+    fn evaluate(&self, model: &Network, epoch: Option<u64>, updates: u64) -> Evaluation {
         let model = burn::module::Module::valid(model);
         Evaluation {
             epoch,
             updates,
             train: score(&model, self.train),
             test: score(&model, self.test),
-            validation: None,
+            validation: self.validation.map(|images| score(&model, images)),
+        }
+    }
+
+    /// What the hidden units do for the first training images.
+    fn activations(&self, model: &Network, updates: u64) -> Activations {
+        let images = self.train.len().min(SEEN_IMAGES);
+        let (images, ..) = self.train.part(0..images);
+        let model = burn::module::Module::valid(model);
+        let layers = model.activations(images);
+        let activation = self.config.model.activation;
+        Activations {
+            updates,
+            layers: layers
+                .into_iter()
+                .map(|layer| histogram(activation, layer))
+                .collect(),
+        }
+    }
+
+    /// Loss and penalty of a batch in evaluation mode, `[1]`.
+    fn batch_loss(&self, model: &Network, rows: &[usize]) -> Tensor<1> {
+        let model = burn::module::Module::valid(model);
+        let (images, targets) = self.train.batch(rows);
+        let loss = loss::cross_entropy(model.evaluate(images), targets);
+        match model.penalty() {
+            Some(penalty) => loss + penalty,
+            None => loss,
         }
     }
 }

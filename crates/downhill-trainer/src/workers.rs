@@ -7,19 +7,19 @@ use std::thread;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use downhill_data::{ImagePair, ImageSet, split};
+use downhill_data::ImagePair;
+use downhill_model::{Ensemble, Network};
 use downhill_report::record::{Evaluation, Line, Outcome, RunEnd};
 
 use crate::arguments::Backend;
-use crate::config::{Subset, TrainingConfig};
-use crate::device_data::DeviceSet;
 use crate::ensemble_training::{EnsembleObserver, EnsembleTraining};
 use crate::ensembles::together;
-use crate::progress::Progress;
+use crate::progress::{Progress, RunProgress};
 use crate::runs::RunPlan;
+use crate::shared_images::SharedImages;
 use crate::store::{RecordWriter, Store, Timing};
 use crate::training::{Observer, Training};
-use crate::{TrainError, device};
+use crate::{TrainError, device, weights};
 
 /// What all runs of a command share.
 #[derive(Debug)]
@@ -42,15 +42,8 @@ pub struct Workshop<'a> {
     pub ensemble: usize,
     /// Whether runs that are finished are trained once more.
     pub again: bool,
-}
-
-/// The images on the device that runs share, by part and number: the first so many of it.
-type Shared = Mutex<Vec<((Part, usize), DeviceSet)>>;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    Train,
-    Test,
+    /// Whether trained networks are kept.
+    pub save_weights: bool,
 }
 
 impl Workshop<'_> {
@@ -67,7 +60,7 @@ impl Workshop<'_> {
         let done = Mutex::new(0);
         let failure = Mutex::new(None);
         let failed = AtomicBool::new(false);
-        let shared = Shared::default();
+        let images = SharedImages::new(self.data, self.backend, self.device);
         let work = || {
             while !self.stopped() && !failed.load(Ordering::Relaxed) {
                 let Some(group) = lock(&next).next() else {
@@ -76,8 +69,8 @@ impl Workshop<'_> {
                 // A panic in here is a failure, too: the others should not go on for hours first.
                 let guard = RaiseOnDrop(&failed);
                 let finished = match group.as_slice() {
-                    [run] => self.train_one(run, &shared, &failed).map(usize::from),
-                    runs => self.train_ensemble(runs, &shared, &failed),
+                    [run] => self.train_one(run, &images, &failed).map(usize::from),
+                    runs => self.train_ensemble(runs, &images, &failed),
                 };
                 std::mem::forget(guard);
                 match finished {
@@ -116,7 +109,7 @@ impl Workshop<'_> {
     fn train_one(
         &self,
         run: &RunPlan<'_>,
-        shared: &Shared,
+        images: &SharedImages<'_>,
         failed: &AtomicBool,
     ) -> Result<bool, TrainError> {
         let start = Instant::now();
@@ -125,21 +118,16 @@ impl Workshop<'_> {
             self.progress.skipped(config.training.updates);
             return Ok(true);
         };
-        let (train, test) = self.images(config, run.header.seed, shared)?;
-        let mut recorder = Recorder {
-            workshop: self,
-            run,
-            writer,
-            failed,
-            updates: 0,
-        };
+        let images = images.of_run(&config.data, run.header.seed)?;
+        let mut recorder = Recorder::new(self, run, writer, failed);
         recorder.writer.write(&Line::Run(run.header.clone()))?;
         let training = Training {
             config,
             seed: run.header.seed,
-            train: &train,
-            test: &test,
-            image_size: self.data.train.image_size(),
+            train: &images.train,
+            test: &images.test,
+            validation: images.validation.as_ref(),
+            image: [self.data.train.rows(), self.data.train.columns()],
             device: self.device,
         };
         let Some(end) = training.run(&mut recorder)? else {
@@ -153,7 +141,7 @@ impl Workshop<'_> {
     fn train_ensemble(
         &self,
         runs: &[&RunPlan<'_>],
-        shared: &Shared,
+        images: &SharedImages<'_>,
         failed: &AtomicBool,
     ) -> Result<usize, TrainError> {
         let start = Instant::now();
@@ -167,13 +155,7 @@ impl Workshop<'_> {
                 finished += 1;
                 continue;
             };
-            let mut recorder = Recorder {
-                workshop: self,
-                run,
-                writer,
-                failed,
-                updates: 0,
-            };
+            let mut recorder = Recorder::new(self, run, writer, failed);
             recorder.writer.write(&Line::Run(run.header.clone()))?;
             recorders.push(Some(recorder));
             chosen.push((config, run.header.seed));
@@ -182,11 +164,11 @@ impl Workshop<'_> {
             return Ok(finished);
         };
         // They share the images, or they would be no ensemble.
-        let (train, test) = self.images(config, *seed, shared)?;
+        let images = images.of_run(&config.data, *seed)?;
         let training = EnsembleTraining {
             runs: &chosen,
-            train: &train,
-            test: &test,
+            train: &images.train,
+            test: &images.test,
             image_size: self.data.train.image_size(),
             device: self.device,
         };
@@ -202,51 +184,6 @@ impl Workshop<'_> {
         Ok(finished + members - left)
     }
 
-    /// The images of a run on the device: training and test.
-    fn images(
-        &self,
-        config: &TrainingConfig,
-        seed: u64,
-        shared: &Shared,
-    ) -> Result<(DeviceSet, DeviceSet), TrainError> {
-        let wanted = &config.data;
-        let ImagePair { train, test, .. } = self.data;
-        let test = self.first(Part::Test, wanted.test_images.of(test.len()), shared)?;
-        let images = wanted.train_images.of(train.len());
-        let train = match wanted.subset {
-            Subset::First => self.first(Part::Train, images, shared)?,
-            Subset::Random => {
-                let indices = split::random_subset(seed, images, train.len())?;
-                self.put(train, &indices)?
-            }
-        };
-        Ok((train, test))
-    }
-
-    /// The first images of a part, put on the device when first asked for.
-    fn first(&self, part: Part, images: usize, shared: &Shared) -> Result<DeviceSet, TrainError> {
-        let mut shared = lock(shared);
-        if let Some((_, set)) = shared.iter().find(|(key, _)| *key == (part, images)) {
-            return Ok(set.clone());
-        }
-        let whole = match part {
-            Part::Train => &self.data.train,
-            Part::Test => &self.data.test,
-        };
-        let set = match images == whole.len() {
-            // A copy of them all would be the most memory that a command holds.
-            true => DeviceSet::new(whole, self.backend, self.device),
-            false => self.put(whole, &split::first(images, whole.len())?)?,
-        };
-        shared.push(((part, images), set.clone()));
-        Ok(set)
-    }
-
-    fn put(&self, whole: &ImageSet, indices: &[usize]) -> Result<DeviceSet, TrainError> {
-        let chosen = whole.select(indices)?;
-        Ok(DeviceSet::new(&chosen, self.backend, self.device))
-    }
-
     fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
@@ -258,44 +195,80 @@ struct Recorder<'a> {
     run: &'a RunPlan<'a>,
     writer: RecordWriter,
     failed: &'a AtomicBool,
-    updates: u64,
+    progress: RunProgress<'a>,
 }
 
 impl Observer for Recorder<'_> {
+    fn seen(&mut self, line: &Line) -> Result<(), TrainError> {
+        self.writer.write(line)
+    }
+
     fn evaluated(&mut self, evaluation: &Evaluation) -> Result<(), TrainError> {
         self.writer.write(&Line::Evaluation(*evaluation))?;
-        let updates = self.run.method.config.training.updates;
-        (self.workshop.progress).evaluated(&self.run.header, updates, evaluation);
+        self.progress.evaluated(evaluation);
         Ok(())
     }
 
+    fn trained(&mut self, network: &Network) -> Result<(), TrainError> {
+        if !self.workshop.save_weights {
+            return Ok(());
+        }
+        let config = &self.run.method.config;
+        let bytes = weights::encode(
+            &self.run.header,
+            config,
+            network,
+            self.workshop.data.train.image_size(),
+        )?;
+        self.writer.keep_weights(&bytes)
+    }
+
+    fn goes_on(&mut self) -> bool {
+        !self.workshop.stopped() && !self.failed.load(Ordering::Relaxed)
+    }
+
     fn updated(&mut self) -> bool {
-        self.updates += 1;
-        self.workshop.progress.updated();
+        self.progress.updated();
         !self.workshop.stopped() && !self.failed.load(Ordering::Relaxed)
     }
 }
 
 /// The threads of a worker. Small networks use one of them, and what a run computes does not depend
 /// on how many there are: a sum is never split.
-fn pool(threads: usize) -> Result<rayon::ThreadPool, TrainError> {
+pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool, TrainError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     pool.map_err(|error| TrainError::Backend(format!("a worker's threads do not start: {error}")))
 }
 
-impl Recorder<'_> {
+impl<'a> Recorder<'a> {
+    fn new(
+        workshop: &'a Workshop<'a>,
+        run: &'a RunPlan<'a>,
+        writer: RecordWriter,
+        failed: &'a AtomicBool,
+    ) -> Self {
+        let updates = run.method.config.training.updates;
+        Self {
+            workshop,
+            run,
+            writer,
+            failed,
+            progress: workshop.progress.begin(&run.header, updates),
+        }
+    }
+
     /// Completes the record, after so many seconds of an ensemble of so many.
     fn end(mut self, end: RunEnd, seconds: f64, members: usize) -> Result<(), TrainError> {
         let workshop = self.workshop;
-        let left = self.run.method.config.training.updates - self.updates;
-        workshop.progress.ended(&self.run.header, left, &end);
-        self.writer.write(&Line::End(end))?;
+        self.writer.write(&Line::End(end.clone()))?;
         self.writer.finish(&Timing {
             seconds: seconds / members as f64,
             device: device::describe(workshop.backend, workshop.device),
             workers: workshop.workers,
             members,
-        })
+        })?;
+        self.progress.ended(end);
+        Ok(())
     }
 }
 
@@ -321,6 +294,19 @@ impl EnsembleObserver for EnsembleRecorder<'_> {
             Some(recorder) => recorder.end(end.clone(), seconds, self.members),
             None => Ok(()),
         }
+    }
+
+    fn trained(&mut self, networks: &Ensemble) -> Result<(), TrainError> {
+        let recorders = self.recorders.iter_mut().flatten();
+        if !(recorders.into_iter()).any(|recorder| recorder.workshop.save_weights) {
+            return Ok(());
+        }
+        for (recorder, network) in self.recorders.iter_mut().zip(networks.members()) {
+            if let Some(recorder) = recorder {
+                recorder.trained(&Network::Mlp(network))?;
+            }
+        }
+        Ok(())
     }
 
     fn updated(&mut self) -> bool {

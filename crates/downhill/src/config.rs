@@ -56,6 +56,7 @@ macro_rules! configs {
         /// assert_eq!(error.to_string(), "learning_rate must be finite and greater than 0, got -1");
         /// ```
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(rename_all = "lowercase")]
         #[non_exhaustive]
         pub enum OptimizerConfig {

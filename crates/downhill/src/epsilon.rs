@@ -7,6 +7,7 @@ use crate::rule::Real;
 /// Where epsilon goes when a step is divided by the root of `v`, a mean or, in AdaGrad, a sum of
 /// squares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum EpsilonPlace {
     /// `sqrt(v) + epsilon`: PyTorch, the book, Burn.

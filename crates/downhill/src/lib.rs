@@ -75,6 +75,7 @@
 //! - `flex` (default): on the flex backend the elementwise optimizers step a parameter in one pass, in
 //!   place, to the same bits as by tensors. It brings in Burn's flex backend; who computes elsewhere can
 //!   do without, and every optimizer still runs on every backend.
+//! - `schema`: all configs have a JSON schema, by the crate `schemars`.
 //! - `std` (default): the standard library, for `learner` alone. Without it the crate itself is
 //!   `no_std` with `alloc`; Burn 0.22.1's own optimizers, which it builds on, do not compile so.
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A library whose settings fill a config in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Preset {
     /// "Deep Learning from Scratch" (Koki Saitoh), `common/optimizer.py`.

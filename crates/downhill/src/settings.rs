@@ -86,10 +86,28 @@ macro_rules! settings {
 
         /// The config as a file has it: what is absent is the preset's.
         #[derive(serde::Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[cfg_attr(feature = "schema", schemars(inline))]
         #[serde(deny_unknown_fields)]
         pub(crate) struct Written {
+            /// The library whose settings fill in those that are absent.
             preset: Option<$crate::Preset>,
-            $($field: Option<$type>,)+
+            $($(#[$field_about])* $field: Option<$type>,)+
+        }
+
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $config {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> alloc::borrow::Cow<'static, str> {
+                stringify!($config).into()
+            }
+
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                <Written as schemars::JsonSchema>::json_schema(generator)
+            }
         }
 
         impl Written {

@@ -21,6 +21,7 @@ use crate::rule::Real;
 /// `add_decayed_weights` before the scaling by the rate; `independent` that of optax after the
 /// scaling, `proximal` that of Burn's Adan. The book's penalty belongs into the loss, and for its weights is `l2`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum WeightDecay {
     /// None.

@@ -76,6 +76,12 @@ pub enum NoEnsemble {
     /// There are none.
     #[error("an ensemble needs at least one network, got none")]
     Empty,
+    /// They have a setting that an ensemble has not.
+    #[error("networks with {setting} cannot be one ensemble; train them alone")]
+    Unsupported {
+        /// The setting.
+        setting: &'static str,
+    },
     /// One is not made like the first.
     #[error(
         "the networks of an ensemble must be alike, but the one at {index} has {what} {found} and \
@@ -99,9 +105,18 @@ impl Ensemble {
     /// # Errors
     ///
     /// No networks, or networks that differ in shape, activation, normalization, dropout or weight
-    /// decay.
+    /// decay, or that drop pixels, have an L1 penalty or bounded weights.
     pub fn of(members: &[Mlp]) -> Result<Self, NoEnsemble> {
         let first = members.first().ok_or(NoEnsemble::Empty)?;
+        for (setting, value) in [
+            ("dropout.input_probability", first.dropout.input_probability),
+            ("l1_decay", first.l1_decay),
+            ("max_norm", first.max_norm),
+        ] {
+            if value != 0.0 {
+                return Err(NoEnsemble::Unsupported { setting });
+            }
+        }
         for (index, member) in members.iter().enumerate() {
             refuse_different(first, member, index)?;
         }
@@ -133,6 +148,8 @@ impl Ensemble {
             activation: self.activation,
             dropout: self.dropout,
             weight_decay: self.weight_decay,
+            l1_decay: 0.0,
+            max_norm: 0.0,
         };
         (0..self.len()).map(member).collect()
     }
@@ -249,7 +266,7 @@ fn refuse_different(first: &Mlp, member: &Mlp, index: usize) -> Result<(), NoEns
 type Trait = (&'static str, fn(&Mlp) -> String);
 
 /// What networks must have in common.
-const TRAITS: [Trait; 5] = [
+const TRAITS: [Trait; 7] = [
     ("layers", |mlp| {
         let hidden = mlp.hidden.iter().map(|layer| &layer.linear);
         let layers = hidden.chain([&mlp.output]);
@@ -265,4 +282,6 @@ const TRAITS: [Trait; 5] = [
     }),
     ("dropout", |mlp| format!("{:?}", mlp.dropout)),
     ("weight_decay", |mlp| mlp.weight_decay.to_string()),
+    ("l1_decay", |mlp| mlp.l1_decay.to_string()),
+    ("max_norm", |mlp| mlp.max_norm.to_string()),
 ];

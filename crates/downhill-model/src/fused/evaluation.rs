@@ -28,10 +28,10 @@ impl<I: FnMut(&mut dyn FnMut(Batch<'_>))> WithSimd for Evaluate<'_, I> {
             workspace,
             mut batches,
         } = self;
-        let brightness = images::brightness();
         let hidden = network.layers.len() - 1;
         let (mut loss, mut hits) = (0.0, 0);
         batches(&mut |batch| {
+            let brightness = images::brightness(batch.scale);
             for number in 0..=hidden {
                 match number {
                     0 => network.first(simd, batch, &brightness, workspace),

@@ -79,6 +79,20 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     fold(parts) + rest
 }
 
+/// The sum of absolute values, in sixteen parts that are then added.
+#[inline(always)]
+pub(super) fn sum_of_sizes(row: &[f32]) -> f32 {
+    let (lines, rest) = row.as_chunks::<16>();
+    let mut parts = [0.0_f32; 16];
+    for line in lines {
+        for (part, number) in parts.iter_mut().zip(line) {
+            *part += number.abs();
+        }
+    }
+    let rest: f32 = rest.iter().map(|number| number.abs()).sum();
+    fold(parts) + rest
+}
+
 #[inline(always)]
 fn fold(parts: [f32; 16]) -> f32 {
     let mut width = 8;

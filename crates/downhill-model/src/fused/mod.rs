@@ -8,6 +8,7 @@
 //!   training.rs     loss and all gradients of a batch: softmax.rs, then the layers backward
 //!   evaluation.rs   loss and hits
 //! node.rs         what autodiff is told of it
+//! convolution/    the same of convolutions and pooling, for any network behind them
 //! memory.rs, buffer.rs, fetch.rs, threads.rs, transpose.rs, math.rs
 //! ```
 //!
@@ -16,10 +17,12 @@
 //! run time by `pulp`.
 
 mod buffer;
+mod convolution;
 mod evaluation;
 mod fetch;
 mod first_layer;
 mod images;
+mod input_dropout;
 mod math;
 mod memory;
 mod network;
@@ -31,6 +34,8 @@ mod threads;
 mod training;
 mod transpose;
 
+#[cfg(test)]
+mod rare_cases;
 #[cfg(test)]
 mod tests;
 
@@ -44,6 +49,7 @@ pub use images::SparseImages;
 use crate::{KeepMask, Mlp};
 use evaluation::{AT_ONCE, Evaluate};
 use images::Pixels;
+use input_dropout::Kept;
 use memory::with_workspace;
 use network::Batch;
 use parameters::Parameters;
@@ -56,7 +62,11 @@ impl Mlp {
     /// once, forward and backward, and autodiff sees a single operation.
     ///
     /// Nothing where it cannot be had so: where the network is not on the flex backend with autodiff,
-    /// its numbers are not `f32`, or its parameters do not lie row by row; then nothing has been done.
+    /// its numbers are not `f32`, or its parameters do not lie row by row, or where it drops pixels of
+    /// images whose mean is not 0; then nothing has been done.
+    ///
+    /// A pixel of 0 is left out, so that a weight that is infinite or no number does not show where
+    /// all its pixels are 0.
     ///
     /// # Panics
     ///
@@ -68,14 +78,25 @@ impl Mlp {
         rows: &[usize],
         keep_mask: &mut KeepMask<'_>,
     ) -> Option<Tensor<1>> {
+        if !input_dropout::is_possible(&self.dropout, images.scale()) {
+            return None;
+        }
         let parameters = Parameters::tracked(self)?;
         let network = parameters.network(self);
-        let pixels: Vec<Pixels<'_>> = rows.iter().map(|&row| images.pixels(row)).collect();
+        let mut pixels: Vec<Pixels<'_>> = rows.iter().map(|&row| images.pixels(row)).collect();
+        let kept;
+        if self.dropout.input_probability > 0.0 {
+            let keep = 1.0 - self.dropout.input_probability;
+            let mask = keep_mask(rows.len() * images.size(), keep);
+            kept = Kept::of(&pixels, images.size(), &mask);
+            pixels = kept.images();
+        }
         let labels: Vec<u8> = rows.iter().map(|&row| images.labels()[row]).collect();
         let batch = Batch {
             images: &pixels,
             labels: &labels,
             size: images.size(),
+            scale: input_dropout::in_training(&self.dropout, images.scale()),
         };
         network.check(batch);
         if network.layers.iter().any(|layer| layer.norm.is_some()) {
@@ -111,6 +132,10 @@ impl Mlp {
     ///
     /// Images of another size than the network's, rows or labels that are not there.
     pub fn sparse_score(&self, images: &SparseImages, rows: Range<usize>) -> Option<(f64, usize)> {
+        if !input_dropout::is_possible(&self.dropout, images.scale()) {
+            return None;
+        }
+        let scale = input_dropout::in_evaluation(&self.dropout, images.scale());
         let parameters = Parameters::untracked(self)?;
         let network = parameters.network(self);
         let mut pixels: Vec<Pixels<'_>> = Vec::with_capacity(AT_ONCE);
@@ -123,6 +148,7 @@ impl Mlp {
                     images: &pixels,
                     labels: &images.labels()[rows],
                     size: images.size(),
+                    scale,
                 };
                 network.check(batch);
                 each(batch);

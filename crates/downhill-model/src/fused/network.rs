@@ -7,8 +7,8 @@ use super::memory::Workspace;
 use super::product::{Left, Product, Right, Start, panels};
 use super::threads::over_numbers;
 use super::transpose::transpose;
-use super::{buffer, first_layer, math};
-use crate::{Activation, DropoutConfig};
+use super::{buffer, first_layer, images, math};
+use crate::{Activation, DropoutConfig, PixelScale};
 
 /// A network, from the input on; the last layer gives the logits.
 #[derive(Debug)]
@@ -17,6 +17,7 @@ pub(super) struct Network<'a> {
     pub(super) activation: Activation,
     pub(super) dropout: DropoutConfig,
     pub(super) weight_decay: f64,
+    pub(super) l1_decay: f64,
 }
 
 /// A linear layer, with its normalization.
@@ -48,6 +49,8 @@ pub(super) struct Batch<'a> {
     pub(super) labels: &'a [u8],
     /// Pixels of an image.
     pub(super) size: usize,
+    /// What they are turned into.
+    pub(super) scale: PixelScale,
 }
 
 impl Batch<'_> {
@@ -80,9 +83,9 @@ impl Network<'_> {
         workspace: &mut Workspace,
     ) {
         let layer = &self.layers[0];
-        let (images, row) = (batch.images.len(), batch.row());
+        let (count, row) = (batch.images.len(), batch.row());
         let width = first_layer::padded::<S>(layer.units);
-        let by_image = workspace.by_image.sized(images * width);
+        let by_image = workspace.by_image.sized(count * width);
         let forward = first_layer::Forward {
             images: batch.images,
             brightness,
@@ -101,13 +104,14 @@ impl Network<'_> {
             (here, sums) = sums.split_at_mut(units * row);
             jobs.push((first, width, here));
         }
-        over_numbers(images * layer.units, jobs, |(first, width, sums)| {
+        let bias = shifted(layer, images::darkness(batch.scale));
+        let bias = bias.as_deref().unwrap_or(layer.bias);
+        over_numbers(count * layer.units, jobs, |(first, width, sums)| {
             simd.vectorize(|| {
                 let units = sums.len() / row;
-                let panel = &by_image[first * images..];
-                transpose(panel, width, [images, units], sums, row);
-                let bias = &layer.bias[first..];
-                for (sums, bias) in sums.chunks_exact_mut(row).zip(bias) {
+                let panel = &by_image[first * count..];
+                transpose(panel, width, [count, units], sums, row);
+                for (sums, bias) in sums.chunks_exact_mut(row).zip(&bias[first..]) {
                     sums.iter_mut().for_each(|sum| *sum += bias);
                 }
                 self.activate_early(0, sums);
@@ -158,17 +162,44 @@ impl Network<'_> {
         self.dropout.probability > 0.0
     }
 
-    /// `weight_decay / 2 * sum(w^2)` over all weights.
+    /// `weight_decay / 2 * sum(w^2) + l1_decay * sum(|w|)` over all weights.
     pub(super) fn penalty<S: Simd>(&self, simd: S) -> f64 {
-        if self.weight_decay == 0.0 {
-            return 0.0;
-        }
         let squares = |layer: &Layer<'_>| {
             let weight = layer.weight;
             f64::from(simd.vectorize(|| math::dot(weight, weight)))
         };
-        0.5 * self.weight_decay * self.layers.iter().map(squares).sum::<f64>()
+        let sizes = |layer: &Layer<'_>| {
+            let weight = layer.weight;
+            f64::from(simd.vectorize(|| math::sum_of_sizes(weight)))
+        };
+        let mut penalty = 0.0;
+        if self.weight_decay != 0.0 {
+            penalty += 0.5 * self.weight_decay * self.layers.iter().map(squares).sum::<f64>();
+        }
+        if self.l1_decay != 0.0 {
+            penalty += self.l1_decay * self.layers.iter().map(sizes).sum::<f64>();
+        }
+        penalty
     }
+}
+
+/// The biases of the first layer with what pixels of 0 add to its sums, unless they add nothing: a
+/// pixel is that and what its byte adds.
+#[inline(always)]
+fn shifted(layer: &Layer<'_>, darkness: f32) -> Option<Vec<f32>> {
+    if darkness == 0.0 {
+        return None;
+    }
+    let mut sums = vec![0.0_f32; layer.units];
+    for row in layer.weight.chunks_exact(layer.units) {
+        for (sum, weight) in sums.iter_mut().zip(row) {
+            *sum += weight;
+        }
+    }
+    for (sum, bias) in sums.iter_mut().zip(layer.bias) {
+        *sum = darkness * *sum + bias;
+    }
+    Some(sums)
 }
 
 /// Applies an activation to each number.
@@ -186,7 +217,7 @@ pub(super) fn activate(activation: Activation, numbers: &mut [f32]) {
 pub(super) fn slope(activation: Activation, outputs: &[f32], numbers: &mut [f32]) {
     let each = numbers.iter_mut().zip(outputs);
     match activation {
-        Activation::Relu => each.for_each(|(g, y)| *g = if *y > 0.0 { *g } else { 0.0 }),
+        Activation::Relu => each.for_each(|(g, y)| *g = if *y <= 0.0 { 0.0 } else { *g }),
         Activation::Sigmoid => each.for_each(|(g, y)| *g *= y * (1.0 - y)),
         Activation::Tanh => each.for_each(|(g, y)| *g *= 1.0 - y * y),
     }

@@ -80,6 +80,13 @@ fn operation<const N: usize>(value: f32, inputs: Vec<Input>) -> Tracked {
     }
 }
 
+/// Whether what comes from a tensor is to hand a gradient on to it: it is a trained parameter, or made
+/// of some.
+pub(super) fn wants_gradient(guard: NodeGuard) -> bool {
+    let operation = Backward::<Flex, 1>::prepare::<NoCheckpointing>(Known, [guard]);
+    matches!(operation.compute_bound().stateful(), OpsKind::Tracked(_))
+}
+
 fn number(value: f32) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(vec![value], [1]))
 }

@@ -8,7 +8,7 @@ use burn::nn::Linear;
 use burn::tensor::{DType, Tensor, TensorData};
 
 use super::network::{Batch, Layer, Network, Norm};
-use super::node::{Gradient, Input};
+use super::node::{Gradient, Input, wants_gradient};
 use super::training::{Gradients, Wanted};
 use crate::{BatchNorm, Mlp};
 
@@ -30,10 +30,10 @@ struct NormParameters {
 }
 
 /// Contiguous numbers of type `f32`.
-struct Parameter {
-    numbers: FlexTensor,
+pub(super) struct Parameter {
+    pub(super) numbers: FlexTensor,
     /// Where autodiff knows it.
-    guard: Option<NodeGuard>,
+    pub(super) guard: Option<NodeGuard>,
     is_trained: bool,
 }
 
@@ -58,12 +58,12 @@ impl Parameters {
 
     /// The network that they make.
     pub(super) fn network(&self, mlp: &Mlp) -> Network<'_> {
-        let (activation, dropout, weight_decay) = mlp.settings();
         Network {
             layers: self.0.iter().map(LayerParameters::layer).collect(),
-            activation,
-            dropout,
-            weight_decay,
+            activation: mlp.activation,
+            dropout: mlp.dropout,
+            weight_decay: mlp.weight_decay,
+            l1_decay: mlp.l1_decay,
         }
     }
 
@@ -137,11 +137,13 @@ impl LayerParameters {
 }
 
 impl Parameter {
-    fn of<const D: usize>(param: &Param<Tensor<D>>, tracked: bool) -> Option<Self> {
+    pub(super) fn of<const D: usize>(param: &Param<Tensor<D>>, tracked: bool) -> Option<Self> {
         let tensor = param.val();
-        let is_trained = tensor.is_require_grad();
+        let mut is_trained = tensor.is_require_grad();
         let (numbers, guard) = if tracked {
             let tensor = tensor.try_into_primitive::<Autodiff<Flex>>().ok()?;
+            // It may itself be made of what is trained.
+            is_trained = is_trained || wants_gradient(tensor.node());
             let (numbers, guard) = tensor.into_parts();
             (numbers, Some(guard))
         } else {
@@ -200,5 +202,24 @@ impl Network<'_> {
             greatest.is_none_or(|label| usize::from(*label) < classes),
             "label {greatest:?} for a network of {classes} classes"
         );
+        let mut inputs = inputs;
+        for layer in &self.layers {
+            let (expected, units) = (layer.inputs, layer.units);
+            assert_eq!(
+                inputs, expected,
+                "{inputs} numbers for a layer of {expected}"
+            );
+            assert_eq!(layer.bias.len(), units, "biases of a layer of {units}");
+            if let Some(norm) = &layer.norm {
+                let lengths = [
+                    norm.scale.len(),
+                    norm.shift.len(),
+                    norm.running_mean.len(),
+                    norm.running_variance.len(),
+                ];
+                assert_eq!(lengths, [units; 4], "a normalization of {units} units");
+            }
+            inputs = units;
+        }
     }
 }

@@ -145,9 +145,10 @@ impl Product<'_> {
             out_row,
             ..
         } = self;
-        if rows == 0 || steps == 0 || columns == 0 {
+        if rows == 0 || columns == 0 {
             return;
         }
+        assert!(steps > 0, "a product of no steps");
         let vectors = columns.div_ceil(S::F32_LANES);
         let padded = vectors * S::F32_LANES;
         let last_left = (rows - 1) * self.left.row + (steps - 1) * self.left.step;

@@ -31,7 +31,7 @@ pub(super) fn cross_entropy(
         for (image, &label) in labels.iter().enumerate() {
             let place = usize::from(label) * row + first + image;
             gradient[place] -= share;
-            loss += f64::from(sums[image].ln() + largest[image] - logits[place]);
+            loss += f64::from(sums[image].ln() + (largest[image] - logits[place]));
         }
     }
     loss
@@ -48,9 +48,12 @@ pub(super) fn score(logits: &[f32], classes: usize, batch: Batch<'_>) -> (f64, u
         for (image, &label) in labels.iter().enumerate() {
             let logit = |class: usize| logits[class * row + first + image];
             let chosen = logit(usize::from(label));
-            loss += f64::from(sums[image].ln() + largest[image] - chosen);
-            // Of equal ones the first counts.
-            let first_largest = (0..classes).find(|class| logit(*class) == largest[image]);
+            loss += f64::from(sums[image].ln() + (largest[image] - chosen));
+            // Of equal ones the first counts, and what is no number before all others.
+            let first_largest = (0..classes).find(|class| {
+                let logit = logit(*class);
+                logit == largest[image] || logit.is_nan()
+            });
             hits += usize::from(first_largest == Some(usize::from(label)));
         }
     }
@@ -70,7 +73,8 @@ fn sums(
     for class in 1..classes {
         for (largest, logit) in largest.iter_mut().zip(line(logits, class * row + first)) {
             // What is no number stays none.
-            *largest = if *logit <= *largest { *largest } else { *logit };
+            let is_larger = *logit > *largest || logit.is_nan();
+            *largest = if is_larger { *logit } else { *largest };
         }
     }
     let mut sums = [0.0; LINE];

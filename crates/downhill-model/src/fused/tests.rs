@@ -7,7 +7,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use super::SparseImages;
 use crate::{
     Activation, BatchNormConvention, DropoutConfig, DropoutKind, Initialization, Mlp, MlpConfig,
-    loss,
+    PixelScale, loss,
 };
 
 /// Numbers that look drawn, from -1 to 1, or a mask.
@@ -29,7 +29,7 @@ impl Numbers {
 }
 
 /// So many images of which about a fifth of the pixels is not black.
-fn images(number: usize, size: usize, classes: usize) -> SparseImages {
+pub(super) fn images(number: usize, size: usize, classes: usize) -> SparseImages {
     let mut numbers = Numbers(5);
     let pixel = |_| {
         let number = numbers.next();
@@ -46,7 +46,7 @@ fn images(number: usize, size: usize, classes: usize) -> SparseImages {
     SparseImages::new(&pixels, size, &labels).unwrap()
 }
 
-fn network(config: &MlpConfig, size: usize, classes: usize) -> Mlp {
+pub(super) fn network(config: &MlpConfig, size: usize, classes: usize) -> Mlp {
     let mut numbers = Numbers(3);
     let device = Device::flex().autodiff();
     let mlp = Mlp::new(config, size, classes, &device, &mut || 1.7 * numbers.next()).unwrap();
@@ -82,7 +82,7 @@ impl ModuleMapper for Shaken {
 /// Loss, gradients and running statistics of a step, by name.
 type Step = (f64, Vec<(String, Vec<f32>)>);
 
-fn ordinary(mlp: &mut Mlp, images: &SparseImages, rows: &[usize], seed: u64) -> Step {
+pub(super) fn ordinary(mlp: &mut Mlp, images: &SparseImages, rows: &[usize], seed: u64) -> Step {
     let device = mlp.output.weight.val().device();
     let size = images.size();
     let pixels = TensorData::new(images.dense(rows), [rows.len(), size]);
@@ -99,7 +99,7 @@ fn ordinary(mlp: &mut Mlp, images: &SparseImages, rows: &[usize], seed: u64) -> 
     outcome(mlp, &loss)
 }
 
-fn fused(mlp: &mut Mlp, images: &SparseImages, rows: &[usize], seed: u64) -> Step {
+pub(super) fn fused(mlp: &mut Mlp, images: &SparseImages, rows: &[usize], seed: u64) -> Step {
     let mut numbers = Numbers(seed);
     let loss = mlp.sparse_loss(images, rows, &mut |length, keep| numbers.mask(length, keep));
     let loss = loss.expect("it is on flex");
@@ -175,6 +175,12 @@ fn assert_equal(name: &str, (loss, fused): &Step, (expected_loss, ordinary): &St
 #[track_caller]
 fn compare(name: &str, config: &MlpConfig, size: usize, classes: usize, batch: usize) {
     let images = images(2 * batch + 3, size, classes);
+    compare_on(name, config, &images, classes, batch);
+}
+
+#[track_caller]
+fn compare_on(name: &str, config: &MlpConfig, images: &SparseImages, classes: usize, batch: usize) {
+    let size = images.size();
     let rows: Vec<usize> = (0..batch).map(|row| 2 * row + row % 3).collect();
     let (mut a, mut b) = (
         network(config, size, classes),
@@ -183,12 +189,12 @@ fn compare(name: &str, config: &MlpConfig, size: usize, classes: usize, batch: u
     // Twice: the second step finds the memory of the first.
     for seed in [1, 2] {
         let (fused, ordinary) = (
-            fused(&mut a, &images, &rows, seed),
-            ordinary(&mut b, &images, &rows, seed),
+            fused(&mut a, images, &rows, seed),
+            ordinary(&mut b, images, &rows, seed),
         );
         assert_equal(name, &fused, &ordinary);
     }
-    let (sum, hits) = a.sparse_score(&images, 1..images.len()).unwrap();
+    let (sum, hits) = a.sparse_score(images, 1..images.len()).unwrap();
     let all: Vec<usize> = (1..images.len()).collect();
     let device = Device::flex();
     let pixels = TensorData::new(images.dense(&all), [all.len(), size]);
@@ -215,7 +221,7 @@ fn compare(name: &str, config: &MlpConfig, size: usize, classes: usize, batch: u
     assert_eq!(hits, expected, "{name}");
     // The network with autodiff and the one without are the same.
     assert_eq!(
-        a.valid().sparse_score(&images, 1..images.len()),
+        a.valid().sparse_score(images, 1..images.len()),
         Some((sum, hits))
     );
 }
@@ -252,6 +258,74 @@ fn any_widths_depths_and_batches() {
             );
         }
     }
+}
+
+#[test]
+fn pixels_that_are_turned_into_others() {
+    let unit = images(43, 37, 10);
+    for (mean, deviation) in [(0.1307, 0.3081), (0.1307, 1.0), (0.0, 0.3081), (-0.5, 2.0)] {
+        let scaled = unit.scaled(PixelScale { mean, deviation });
+        for (activation, weight_decay) in [(Activation::Tanh, 0.0), (Activation::Relu, 0.1)] {
+            let config = MlpConfig {
+                hidden: vec![21, 5],
+                activation,
+                weight_decay,
+                ..MlpConfig::default()
+            };
+            compare_on("scaled", &config, &scaled, 10, 20);
+        }
+    }
+    assert_eq!(unit.scaled(PixelScale::UNIT).dense(&[3]), unit.dense(&[3]));
+}
+
+#[test]
+fn dropped_pixels_and_both_penalties() {
+    for kind in [DropoutKind::Classic, DropoutKind::Inverted] {
+        for (probability, deviation) in [(0.0, 1.0), (0.5, 1.0), (0.3, 0.25)] {
+            let config = MlpConfig {
+                hidden: vec![21, 5],
+                dropout: DropoutConfig {
+                    probability,
+                    input_probability: 0.2,
+                    kind,
+                },
+                weight_decay: 0.1,
+                l1_decay: 0.01,
+                ..MlpConfig::default()
+            };
+            let mean = 0.0;
+            let images = images(43, 37, 10).scaled(PixelScale { mean, deviation });
+            compare_on("dropped pixels", &config, &images, 10, 20);
+        }
+    }
+    let config = MlpConfig {
+        l1_decay: 0.01,
+        ..MlpConfig::default()
+    };
+    compare("l1 alone", &config, 37, 10, 20);
+}
+
+#[test]
+fn a_dropped_pixel_of_shifted_images_is_not_fused() {
+    let config = MlpConfig {
+        dropout: DropoutConfig {
+            input_probability: 0.2,
+            ..DropoutConfig::default()
+        },
+        ..MlpConfig::default()
+    };
+    let shifted = images(3, 9, 2).scaled(PixelScale {
+        mean: 0.1,
+        deviation: 1.0,
+    });
+    let mut network = network(&config, 9, 2);
+    let mut asked = false;
+    let loss = network.sparse_loss(&shifted, &[0, 1], &mut |length, _| {
+        asked = true;
+        vec![1.0; length]
+    });
+    assert!(loss.is_none() && !asked);
+    assert!(network.sparse_score(&shifted, 0..3).is_none());
 }
 
 #[test]
@@ -308,9 +382,14 @@ fn all_regularizers_and_activations() {
                         hidden: vec![30, 20],
                         activation,
                         batch_norm,
-                        dropout: DropoutConfig { probability, kind },
+                        dropout: DropoutConfig {
+                            probability,
+                            kind,
+                            ..DropoutConfig::default()
+                        },
                         weight_decay,
                         initialization: Initialization::Xavier,
+                        ..MlpConfig::default()
                     };
                     compare(&format!("{config:?}"), &config, 40, 10, 50);
                 }

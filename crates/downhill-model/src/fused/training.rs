@@ -75,7 +75,7 @@ impl WithSimd for Train<'_, '_> {
             keep_mask,
             workspace,
         } = self;
-        let brightness = images::brightness();
+        let brightness = images::brightness(batch.scale);
         let hidden = network.layers.len() - 1;
         let mut statistics = Vec::with_capacity(hidden);
         batch.fetch();
@@ -213,6 +213,14 @@ impl Network<'_> {
                 out,
             };
             backward.run(simd);
+            let darkness = super::images::darkness(batch.scale);
+            if darkness != 0.0 {
+                let gradient = workspace.gradient.get();
+                simd.vectorize(|| {
+                    let sums = row_sums(gradient, row, images);
+                    add_to_rows(darkness, &sums, out);
+                });
+            }
         } else {
             let product = Product {
                 rows: layer.inputs,
@@ -235,6 +243,16 @@ impl Network<'_> {
             simd.vectorize(|| {
                 for (gradient, weight) in out.iter_mut().zip(layer.weight) {
                     *gradient += decay * weight;
+                }
+            });
+        }
+        if self.l1_decay != 0.0 {
+            let decay = self.l1_decay as f32;
+            simd.vectorize(|| {
+                for (gradient, weight) in out.iter_mut().zip(layer.weight) {
+                    // As autodiff has it: none at 0.
+                    let slope = if *weight == 0.0 { 0.0 } else { decay };
+                    *gradient += slope.copysign(*weight);
                 }
             });
         }
@@ -345,6 +363,16 @@ fn by_image<S: Simd>(
         },
     );
     bias
+}
+
+/// Adds numbers times a factor to each row of as many.
+#[inline(always)]
+fn add_to_rows(factor: f32, numbers: &[f32], rows: &mut [f32]) {
+    for row in rows.chunks_exact_mut(numbers.len()) {
+        for (there, number) in row.iter_mut().zip(numbers) {
+            *there += factor * number;
+        }
+    }
 }
 
 /// The sum of each row's numbers of images.

@@ -70,6 +70,7 @@ fn evaluate(workload: &Workload, times: u64) -> Result<(), Failure> {
             batch_order: BatchOrder::WithReplacement,
             updates: times,
             evaluate_every: 1,
+            ..LoopConfig::default()
         },
         ..TrainingConfig::default()
     };
@@ -78,7 +79,8 @@ fn evaluate(workload: &Workload, times: u64) -> Result<(), Failure> {
         seed: SEED,
         train: &on_device(&train),
         test: &on_device(&test),
-        image_size: train.image_size(),
+        validation: None,
+        image: [train.rows(), train.columns()],
         device: &device,
     };
     run.run(&mut Nobody)?;

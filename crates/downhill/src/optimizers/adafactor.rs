@@ -37,6 +37,7 @@ pub struct Adafactor {
 
 /// Which two axes of a parameter are its rows and columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum FactoredAxes {
     /// The last two (Keras, Burn).
@@ -47,6 +48,7 @@ pub enum FactoredAxes {
 
 /// What Adafactor's epsilon does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum AdafactorEpsilon {
     /// It is added to the squared gradients (Keras, optax, Burn).
@@ -57,6 +59,7 @@ pub enum AdafactorEpsilon {
 
 /// Which parameter sizes a step, where a step is sized by the parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum AdafactorSize {
     /// That after the decay (Keras).

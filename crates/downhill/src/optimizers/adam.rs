@@ -39,6 +39,7 @@ pub struct Adam {
 
 /// To which second moment Adam's epsilon is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum AdamEpsilon {
     /// To the root of the bias-corrected one (PyTorch, optax, Burn, Theano).
@@ -49,6 +50,7 @@ pub enum AdamEpsilon {
 
 /// Whether the divisor may fall, and of what the maximum is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Amsgrad {
     /// It may fall: no maximum.

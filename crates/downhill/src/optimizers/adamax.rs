@@ -29,6 +29,7 @@ pub struct Adamax {
 
 /// Where Adamax's epsilon goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum AdamaxEpsilon {
     /// To the gradient's size, inside the maximum (PyTorch, optax).

@@ -30,6 +30,7 @@ pub struct Adan {
 
 /// By what the difference of gradients is weighed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum AdanWeight {
     /// By `beta_2` (Burn).

@@ -33,6 +33,7 @@ pub struct Dog {
 
 /// How far DoG dares to go at first.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum FirstStep {
     /// So far, greater than 0.

@@ -28,6 +28,7 @@ pub struct Momentum {
 
 /// What the memory of a momentum method holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum MomentumForm {
     /// Past steps, each scaled by the learning rate of its time (book, Theano, Keras).

@@ -41,6 +41,7 @@ pub struct Muon {
 
 /// What Muon's memory holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum MuonMomentum {
     /// A running mean of the gradients.
@@ -53,6 +54,7 @@ pub enum MuonMomentum {
 
 /// How large a step is for the shape of its matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum MuonScale {
     /// As the iteration leaves it.
@@ -68,6 +70,7 @@ pub enum MuonScale {
 
 /// How epsilon keeps the matrix's norm from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum MuonEpsilon {
     /// It is added to the norm (Keras, optax).

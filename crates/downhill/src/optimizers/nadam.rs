@@ -33,6 +33,7 @@ pub struct NAdam {
 
 /// How NAdam's momentum goes over the steps.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum MomentumSchedule {
     /// It is `beta_1` throughout (optax).

@@ -35,6 +35,7 @@ pub struct Prodigy {
 
 /// Whether a warm-up of the rate may hold the estimate down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ProdigyWarmup {
     /// It may.

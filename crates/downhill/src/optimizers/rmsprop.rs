@@ -35,6 +35,7 @@ pub struct RmsProp {
 
 /// How a step goes on after what momentum remembers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum MomentumKind {
     /// By the memory.

@@ -31,6 +31,7 @@ pub struct Rprop {
 
 /// When a step is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum RpropTiming {
     /// At once (PyTorch).

@@ -37,6 +37,7 @@ pub struct ScheduleFree {
 
 /// How the descending point steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ScheduleFreeStep {
     /// By the gradient.

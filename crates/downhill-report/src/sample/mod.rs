@@ -1,10 +1,16 @@
 //! Made-up experiments, for this crate's tests and its example. No network was trained for them.
 
+mod kinds;
+mod records;
+
 use crate::experiment::{Experiment, Method};
 use crate::record::{
     DataIdentity, Evaluation, Outcome, RECORD_FORMAT, RunEnd, RunHeader, Score, Versions,
 };
 use crate::record_lines::RunRecord;
+
+pub use kinds::{gradient_check, search, valley};
+pub use records::{extras, grid, optimizers};
 
 /// A run whose evaluations are `(updates, train accuracy, test accuracy)`.
 #[must_use]
@@ -86,6 +92,7 @@ pub fn experiment(baseline: Option<&str>, methods: Vec<Method>) -> Experiment {
         data: data(),
         config_toml: "learning_rate = 0.01\n".into(),
         training_seconds: Some(83.4),
+        target: None,
         baseline: baseline.map(Into::into),
         grid: None,
         published: None,

@@ -1,0 +1,185 @@
+//! Products whose right matrix lies in rows anywhere.
+//!
+//! ```text
+//! out[row][column] = start + sum over steps of left[row][step] * right[offsets[step] + column]
+//! ```
+//!
+//! A convolution is one for each of its rows: each step is a place of the kernel, whose row of the
+//! input lies as many columns further. Nothing is copied together beforehand. Each sum is taken in
+//! the order of the steps.
+
+use pulp::{Simd, WithSimd};
+
+use super::super::product::{Left, load, panels, store, widest_panel};
+use super::geometry::IMAGES;
+
+/// A product; columns are whole blocks of images.
+#[derive(Debug)]
+pub(super) struct Gathered<'a> {
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) left: Left<'a>,
+    pub(super) right: &'a [f32],
+    /// For each step.
+    pub(super) offsets: &'a [usize],
+    pub(super) start: Start<'a>,
+    pub(super) out: &'a mut [f32],
+    /// From a row of `out` to the next.
+    pub(super) out_row: usize,
+}
+
+/// What sums begin with.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Start<'a> {
+    /// A number for each row.
+    Rows(&'a [f32]),
+    /// What is there.
+    Out,
+}
+
+impl Gathered<'_> {
+    /// Every place that the tiles touch is inside its slice.
+    fn check(&self) {
+        let (rows, columns, steps) = (self.rows, self.columns, self.offsets.len());
+        assert!(columns.is_multiple_of(IMAGES), "columns are whole blocks");
+        if rows == 0 || columns == 0 {
+            return;
+        }
+        if let Some(furthest) = self.offsets.iter().max() {
+            assert!(furthest + columns <= self.right.len(), "right is too short");
+            let last = (rows - 1) * self.left.row + (steps - 1) * self.left.step;
+            assert!(last < self.left.values.len(), "left is too short");
+        }
+        let end = (rows - 1) * self.out_row + columns;
+        assert!(end <= self.out.len(), "out is too short");
+        assert!(columns <= self.out_row, "rows of out overlap");
+        if let Start::Rows(values) = self.start {
+            assert!(rows <= values.len(), "start is too short");
+        }
+    }
+}
+
+impl WithSimd for Gathered<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.check();
+        let vectors = self.columns / S::F32_LANES;
+        let widest = panels(vectors, widest_panel::<S>())
+            .map(|(_, count)| count)
+            .max();
+        let highest = match widest {
+            Some(4) => 6,
+            Some(2) if S::F32_LANES < 16 => 6,
+            _ => 8,
+        };
+        let tiles = self.rows.div_ceil(highest);
+        for tile in 0..tiles {
+            let begin = self.rows * tile / tiles;
+            let rows = self.rows * (tile + 1) / tiles - begin;
+            for (first, count) in panels(vectors, widest_panel::<S>()) {
+                let column = first * S::F32_LANES;
+                // SAFETY: `check` has made sure that all rows, steps and columns are there.
+                #[allow(unsafe_code)]
+                unsafe {
+                    let tile = Tile {
+                        offsets: self.offsets,
+                        left: self.left.values.as_ptr().add(begin * self.left.row),
+                        left_row: self.left.row,
+                        left_step: self.left.step,
+                        right: self.right.as_ptr().add(column),
+                        start: match self.start {
+                            Start::Rows(values) => Some(values.as_ptr().add(begin)),
+                            Start::Out => None,
+                        },
+                        out: self.out.as_mut_ptr().add(begin * self.out_row + column),
+                        out_row: self.out_row,
+                    };
+                    tile.run(simd, rows, count);
+                }
+            }
+        }
+    }
+}
+
+/// What a tile reads and writes.
+#[derive(Clone, Copy)]
+struct Tile<'a> {
+    offsets: &'a [usize],
+    left: *const f32,
+    left_row: usize,
+    left_step: usize,
+    right: *const f32,
+    start: Option<*const f32>,
+    out: *mut f32,
+    out_row: usize,
+}
+
+impl Tile<'_> {
+    /// # Safety
+    ///
+    /// All places of so many rows and vectors exist.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn run<S: Simd>(self, simd: S, rows: usize, vectors: usize) {
+        macro_rules! of_size {
+            ($($rows:literal x $vectors:literal),* $(,)?) => {
+                match (rows, vectors) {
+                    // SAFETY: as the caller says.
+                    $(($rows, $vectors) => unsafe { self.sized::<S, $rows, $vectors>(simd) },)*
+                    _ => unreachable!("no tile of {rows} rows and {vectors} vectors"),
+                }
+            };
+        }
+        of_size!(
+            1 x 1, 2 x 1, 3 x 1, 4 x 1, 5 x 1, 6 x 1, 7 x 1, 8 x 1,
+            1 x 2, 2 x 2, 3 x 2, 4 x 2, 5 x 2, 6 x 2, 7 x 2, 8 x 2,
+            1 x 3, 2 x 3, 3 x 3, 4 x 3, 5 x 3, 6 x 3, 7 x 3, 8 x 3,
+            1 x 4, 2 x 4, 3 x 4, 4 x 4, 5 x 4, 6 x 4,
+        );
+    }
+
+    /// # Safety
+    ///
+    /// All places of so many rows and vectors exist.
+    #[inline(always)]
+    #[allow(unsafe_code, clippy::needless_range_loop)]
+    unsafe fn sized<S: Simd, const ROWS: usize, const VECTORS: usize>(self, simd: S) {
+        let lanes = S::F32_LANES;
+        let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
+        // SAFETY: as the caller says.
+        unsafe {
+            for row in 0..ROWS {
+                for vector in 0..VECTORS {
+                    sums[row][vector] = match self.start {
+                        Some(values) => simd.splat_f32s(*values.add(row)),
+                        None => load::<S>(self.out.add(row * self.out_row + vector * lanes)),
+                    };
+                }
+            }
+            let mut left = self.left;
+            for &offset in self.offsets {
+                let right = self.right.add(offset);
+                let mut vectors = [simd.splat_f32s(0.0); VECTORS];
+                for vector in 0..VECTORS {
+                    vectors[vector] = load::<S>(right.add(vector * lanes));
+                }
+                for row in 0..ROWS {
+                    let number = simd.splat_f32s(*left.add(row * self.left_row));
+                    for vector in 0..VECTORS {
+                        sums[row][vector] =
+                            simd.mul_add_f32s(number, vectors[vector], sums[row][vector]);
+                    }
+                }
+                left = left.wrapping_add(self.left_step);
+            }
+            for row in 0..ROWS {
+                for vector in 0..VECTORS {
+                    let place = self.out.add(row * self.out_row + vector * lanes);
+                    store::<S>(place, sums[row][vector]);
+                }
+            }
+        }
+    }
+}

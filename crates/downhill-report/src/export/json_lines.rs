@@ -1,0 +1,104 @@
+//! One JSON object per run.
+
+use serde::Serialize;
+
+use crate::experiment::Experiment;
+use crate::export::outcome_word;
+use crate::record::{DataIdentity, Evaluation, Outcome, Versions};
+use crate::record_lines::RunRecord;
+use crate::summary::final_evaluation;
+
+/// A run in short. The keys come in this order.
+#[derive(Serialize)]
+struct Run<'a> {
+    kind: &'static str,
+    experiment: &'a str,
+    method: &'a str,
+    seed: u64,
+    run: &'a str,
+    backend: &'a str,
+    /// `finished` or `diverged`.
+    outcome: &'static str,
+    /// The update after which the loss was not finite, in a diverged run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diverged_at: Option<u64>,
+    /// Updates made.
+    updates: u64,
+    /// The last evaluation; `null` in a diverged run, which has no final score.
+    #[serde(rename = "final")]
+    last: Option<&'a Evaluation>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    ensemble: bool,
+    config: &'a serde_json::Value,
+    data: &'a DataIdentity,
+    versions: &'a Versions,
+}
+
+/// A run as one JSON object without line breaks: who it is, how it ended, its last evaluation
+/// (`final`, which is `null` where the run diverged) and its resolved config.
+#[must_use]
+pub fn run_json(run: &RunRecord) -> String {
+    let header = &run.header;
+    let object = Run {
+        kind: "run",
+        experiment: &header.experiment,
+        method: &header.method,
+        seed: header.seed,
+        run: &header.run,
+        backend: &header.backend,
+        outcome: outcome_word(&run.end.outcome),
+        diverged_at: match run.end.outcome {
+            Outcome::Diverged { update } => Some(update),
+            Outcome::Finished => None,
+        },
+        updates: run.end.updates,
+        last: final_evaluation(run),
+        ensemble: header.ensemble,
+        config: &header.config,
+        data: &header.data,
+        versions: &header.versions,
+    };
+    serde_json::to_string(&object).expect("a run has string keys only")
+}
+
+/// [`run_json`] of each run, a line each, method by method.
+#[must_use]
+pub fn runs_json_lines(experiment: &Experiment) -> String {
+    let runs = experiment.methods.iter().flat_map(|method| &method.runs);
+    runs.map(|run| run_json(run) + "\n").collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn a_run_is_a_line() {
+        let text = runs_json_lines(&sample::decay());
+        assert_eq!(text.lines().count(), 8);
+        let first = text.lines().next().unwrap();
+        assert_eq!(
+            first,
+            "{\"kind\":\"run\",\"experiment\":\"sample\",\"method\":\"none\",\"seed\":0,\
+             \"run\":\"0000000000000000\",\"backend\":\"flex\",\"outcome\":\"finished\",\
+             \"updates\":601,\"final\":{\"epoch\":200,\"updates\":601,\
+             \"train\":{\"loss\":0.10000000000000009,\"accuracy\":1.0},\
+             \"test\":{\"loss\":0.6760000000000002,\"accuracy\":0.76}},\
+             \"config\":{\"learning_rate\":0.01},\"data\":{\"name\":\"made-up\",\"sha256\":\"SHA\",\
+             \"train_images\":300,\"test_images\":10000},\
+             \"versions\":{\"downhill\":\"0.1.0\",\"burn\":\"0.22.1\"}}"
+                .replace("SHA", &sample::decay().data.sha256)
+        );
+    }
+
+    #[test]
+    fn a_diverged_run_has_no_final_score() {
+        let outcome = Outcome::Diverged { update: 3 };
+        let run = sample::run("none", 1, &[(1, 0.1, 0.1)], outcome);
+        let object: serde_json::Value = serde_json::from_str(&run_json(&run)).unwrap();
+        assert_eq!(object["outcome"], "diverged");
+        assert_eq!(object["diverged_at"], 3);
+        assert_eq!(object["final"], serde_json::Value::Null);
+    }
+}

@@ -1,0 +1,88 @@
+//! Training minus test accuracy while training, one line per method.
+
+use std::collections::BTreeMap;
+
+use crate::axis::Axis;
+use crate::band::mean_point;
+use crate::chart::{Chart, Point, Series, WIDE, thinned};
+use crate::experiment::{Experiment, Method};
+use crate::figure::{Figure, Layout};
+use crate::plot::Look;
+use crate::record::Evaluation;
+use crate::summary::{Summary, final_evaluation};
+
+/// `None` where no run finished with two evaluations or more.
+pub(crate) fn gap(experiment: &Experiment, summary: &Summary) -> Option<Figure> {
+    let gap = |evaluation: &Evaluation| evaluation.train.accuracy - evaluation.test.accuracy;
+    let series: Vec<Series> = (experiment.methods.iter().enumerate())
+        .map(|(index, method)| {
+            let look = Look::of(index, summary.baseline);
+            Series::new(&method.name, look, over_updates(method, gap))
+        })
+        .collect();
+    if series.iter().all(|series| series.points.len() < 2) {
+        return None;
+    }
+    let x = series
+        .iter()
+        .flat_map(|series| series.points.iter().map(|point| point.x));
+    let y = series.iter().flat_map(|series| {
+        series
+            .points
+            .iter()
+            .flat_map(|point| [point.y, point.lower, point.upper])
+    });
+    let mut caption =
+        "Training minus test accuracy in points, the mean over the runs that finished.".to_owned();
+    if summary.has_intervals() {
+        caption.push_str(" Shaded: 95 % Student t interval of the mean.");
+    }
+    let chart = Chart {
+        title: "Gap between training and test accuracy".into(),
+        size: WIDE,
+        x: Axis::linear("updates", x.chain([0.0])),
+        y: Axis::shares("train − test accuracy, points", y.chain([0.0])),
+        series,
+        is_labelled: true,
+    };
+    Some(Figure {
+        name: "gap".into(),
+        title: format!(
+            "{}: gap between training and test accuracy",
+            experiment.name
+        ),
+        layout: Layout::Wide,
+        key: Vec::new(),
+        panels: vec![chart.panel()],
+        caption,
+    })
+}
+
+/// Mean and interval of a quantity over the runs that finished, where each of them has it.
+pub(crate) fn over_updates(method: &Method, value: impl Fn(&Evaluation) -> f64) -> Vec<Point> {
+    let finished = method
+        .runs
+        .iter()
+        .filter(|run| final_evaluation(run).is_some());
+    let runs = finished.clone().count();
+    let mut by_updates: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+    for evaluation in finished.flat_map(|run| &run.evaluations) {
+        let value = value(evaluation);
+        if value.is_finite() {
+            by_updates
+                .entry(evaluation.updates)
+                .or_default()
+                .push(value);
+        }
+    }
+    let complete = by_updates
+        .into_iter()
+        .filter(|(_, values)| values.len() == runs);
+    let complete: Vec<(u64, Vec<f64>)> = complete.collect();
+    let kept = thinned(&(0..complete.len()).collect::<Vec<_>>());
+    let point = |at: usize| {
+        let (updates, values) = &complete[at];
+        mean_point(*updates as f64, values)
+    };
+    kept.into_iter().filter_map(point).collect()
+}

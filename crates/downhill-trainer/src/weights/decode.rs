@@ -1,0 +1,64 @@
+//! From a file to a network.
+
+use std::collections::BTreeSet;
+
+use downhill_model::{MlpConfig, Network};
+use safetensors::SafeTensors;
+use safetensors::tensor::Dtype;
+
+use super::sequential::Sequential;
+
+/// Gives a network made from `config` the parameters of a file.
+///
+/// # Errors
+///
+/// What is no safetensors file, and the tensor that is missing, of another shape or type, or has no
+/// place in the network.
+pub fn decode(bytes: &[u8], config: &MlpConfig, network: &mut Network) -> Result<(), String> {
+    let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
+    let mut left: BTreeSet<String> = file.names().into_iter().map(ToString::to_string).collect();
+    let mut sequence = Sequential::of(config, network);
+    for name in &sequence.batch_counts {
+        left.remove(name);
+    }
+    for (name, place) in &mut sequence.places {
+        let tensor = file.tensor(name).map_err(|_| {
+            let there: Vec<_> = left.iter().map(String::as_str).collect();
+            format!(
+                "it has no tensor {name}, which this network needs; it has {}",
+                there.join(", ")
+            )
+        })?;
+        if tensor.shape() != place.shape() {
+            let (found, must) = (tensor.shape(), place.shape());
+            return Err(format!(
+                "{name} must have the shape {must:?} in this network, got {found:?}"
+            ));
+        }
+        place.write(numbers(name, tensor.dtype(), tensor.data())?);
+        left.remove(name);
+    }
+    match left.first() {
+        Some(name) => Err(format!(
+            "the tensor {name} has no place in this network; is this its config?"
+        )),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn numbers(name: &str, dtype: Dtype, data: &[u8]) -> Result<Vec<f32>, String> {
+    match dtype {
+        Dtype::F32 => {
+            let (numbers, _) = data.as_chunks();
+            Ok(numbers.iter().copied().map(f32::from_le_bytes).collect())
+        }
+        Dtype::F64 => {
+            let (numbers, _) = data.as_chunks();
+            let number = |bytes| f64::from_le_bytes(bytes) as f32;
+            Ok(numbers.iter().copied().map(number).collect())
+        }
+        other => Err(format!(
+            "{name} must hold F32 or F64, got {other:?}; convert it by `tensor.float()`"
+        )),
+    }
+}

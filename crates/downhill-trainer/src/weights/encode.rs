@@ -1,0 +1,90 @@
+//! From a network to a file.
+
+use std::borrow::Cow;
+
+use downhill_model::Network;
+use downhill_report::record::RunHeader;
+use safetensors::serialize;
+use safetensors::tensor::{Dtype, View};
+
+use super::metadata::{KEY, Metadata};
+use super::sequential::Sequential;
+use crate::TrainError;
+use crate::config::TrainingConfig;
+
+/// A trained network for images of so many pixels as a file.
+///
+/// # Errors
+///
+/// A network too large for the format.
+pub fn encode(
+    run: &RunHeader,
+    config: &TrainingConfig,
+    network: &Network,
+    inputs: usize,
+) -> Result<Vec<u8>, TrainError> {
+    // A copy, whose parameters are but read.
+    let mut network = network.clone();
+    let sequence = Sequential::of(&config.model, &mut network);
+    let last = sequence.places.last().map(|(_, place)| place.shape());
+    let about = Metadata {
+        run: run.run.clone(),
+        experiment: run.experiment.clone(),
+        method: run.method.clone(),
+        seed: run.seed,
+        backend: run.backend.clone(),
+        inputs,
+        outputs: last.map_or(0, |shape| shape[0]),
+        config: run.config.clone(),
+    };
+    let about = serde_json::to_string(&about).expect("metadata have string keys only");
+    let count = Array {
+        dtype: Dtype::I64,
+        shape: Vec::new(),
+        bytes: (config.training.updates as i64).to_le_bytes().to_vec(),
+    };
+    let counts = sequence.batch_counts.iter().cloned();
+    let counts = counts.map(|name| (name, count.clone()));
+    let places = (sequence.places.iter()).map(|(name, place)| {
+        let numbers = place.read();
+        let array = Array {
+            dtype: Dtype::F32,
+            shape: place.shape(),
+            bytes: numbers.iter().copied().flat_map(f32::to_le_bytes).collect(),
+        };
+        (name.clone(), array)
+    });
+    // A map of the standard library or of hashbrown, by the crate's features.
+    let metadata = [(KEY.to_owned(), about)].into_iter().collect();
+    serialize(places.chain(counts), Some(metadata)).map_err(|error| {
+        TrainError::Config(format!(
+            "the network cannot be written as safetensors: {error}"
+        ))
+    })
+}
+
+/// A tensor's numbers as bytes.
+#[derive(Clone)]
+struct Array {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl View for Array {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.bytes)
+    }
+
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}

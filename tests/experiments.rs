@@ -1,0 +1,362 @@
+//! Experiments of every kind, small, by the command `train`.
+
+use std::fs;
+use std::path::Path;
+
+use downhill_report::{RunRecord, read_record};
+use downhill_trainer::command_line::ReportArguments;
+use downhill_trainer::experiment_file::ExperimentFile;
+use downhill_trainer::plan::Plan;
+use downhill_trainer::{Backend, Done, Kind, report};
+
+use crate::command::{Bench, CONFIG};
+
+fn records(bench: &Bench) -> Vec<RunRecord> {
+    let read = |(_, text): (_, String)| read_record(text.as_bytes()).expect("a record");
+    bench.records().into_iter().map(read).collect()
+}
+
+/// The files of the reports, by their endings.
+fn reports(bench: &Bench, ending: &str) -> usize {
+    let reports = fs::read_dir(bench.arguments.runs_dir.join("reports"));
+    let reports = reports.expect("reports").flatten();
+    let names = reports.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.ends_with(ending)).count()
+}
+
+/// Every config of the project has a question and can be resolved.
+#[cfg(feature = "flex")]
+#[test]
+fn every_config_resolves() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory).expect("configs") {
+        let path = entry.expect("an entry").path();
+        let file = ExperimentFile::find(&path.display().to_string()).expect("a config");
+        assert!(file.question.ends_with('?'), "{}", file.question);
+        let bench = Bench::new(Backend::Flex, CONFIG);
+        let plan = Plan::resolve(&file, &bench.arguments).expect("a plan");
+        assert_eq!(plan.runs() > 0, plan.trains(), "{}", file.name);
+        names.push(file.name);
+    }
+    names.sort();
+    assert_eq!(names.len(), 19, "{names:?}");
+}
+
+const GRID: &str = "\
+# How large should the first weights be?
+
+seeds = 2
+
+[data]
+train_images = 60
+test_images = 40
+validation_images = 20
+pixel_mean = 0.1307
+pixel_deviation = 0.3081
+
+[model]
+hidden = [6]
+activation = 'tanh'
+
+[training]
+batch = 20
+updates = 4
+evaluate_every = 2
+record_losses = 'after-update'
+record_activations = true
+
+[grid]
+setting = 'model.initialization.std'
+values = [0.5, 0.01]
+
+[target]
+accuracy = 0.01
+on = 'validation_and_test'
+
+[methods.sgd.optimizer.sgd]
+
+[methods.adam.optimizer.adam]
+
+[published]
+source = 'nobody'
+methods.'adam 0.5'.test_accuracy = 0.5
+";
+
+pub(crate) fn a_grid_trains_every_method_at_every_value(backend: Backend) {
+    let bench = Bench::new(backend, GRID);
+    let (done, text) = bench.train().expect("it trains");
+    assert_eq!(done, Done::Finished);
+    assert!(text.contains("of a method's own best"), "{text}");
+    let records = records(&bench);
+    let mut names: Vec<&str> = records
+        .iter()
+        .map(|run| run.header.method.as_str())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names, ["adam 0.01", "adam 0.5", "sgd 0.01", "sgd 0.5"]);
+    for run in &records {
+        let std = run.header.method.rsplit(' ').next().expect("a value");
+        let config = &run.header.config["model"]["initialization"]["std"];
+        assert_eq!(config.to_string(), std);
+        // 20 of the 60 are held out.
+        assert_eq!(run.header.data.train_images, 40);
+        assert!(
+            run.evaluations
+                .iter()
+                .all(|evaluation| evaluation.validation.is_some())
+        );
+        assert_eq!(run.losses.len(), 4);
+        assert!(run.losses.iter().all(|loss| loss.is_finite()));
+        assert_eq!(run.activations.len(), 2);
+        let counts = &run.activations[0].layers[0].counts;
+        // 6 units of 40 images.
+        assert_eq!(counts.iter().sum::<u64>(), 240);
+    }
+    assert!(reports(&bench, ".png") > 0);
+    assert_eq!(reports(&bench, ".png"), reports(&bench, ".svg"));
+}
+
+const SEARCH: &str = "\
+# Which rate is best?
+
+seeds = 2
+
+[data]
+train_images = 60
+test_images = 20
+validation_images = 20
+
+[model]
+hidden = [6]
+
+[optimizer.sgd]
+
+[training]
+batch = 20
+updates = 6
+evaluate_every = 3
+
+[search]
+trials = 4
+rounds = 2
+best = 2
+
+[search.ranges]
+'optimizer.*.learning_rate' = { from = 1e-4, to = 1.0 }
+";
+
+pub(crate) fn a_search_narrows_its_range_and_goes_on(backend: Backend) {
+    let mut bench = Bench::new(backend, SEARCH);
+    let (_, first) = bench.train().expect("it searches");
+    assert_eq!(first.matches("8 of 8 runs trained").count(), 2, "{first}");
+    let found = records(&bench);
+    let rate = |run: &RunRecord| {
+        let rate = &run.header.config["optimizer"]["sgd"]["learning_rate"];
+        rate.as_f64().expect("a rate")
+    };
+    let of = |seed: u64, round: &str| {
+        let runs = found.iter();
+        let runs =
+            runs.filter(|run| run.header.seed == seed && run.header.method.starts_with(round));
+        runs.collect::<Vec<_>>()
+    };
+    for seed in 0..2 {
+        let mut first = of(seed, "round 1");
+        let validation = |run: &&RunRecord| {
+            let last = run.evaluations.last().and_then(|last| last.validation);
+            last.expect("images held out").accuracy
+        };
+        first.sort_by(|a, b| {
+            let order = validation(b).total_cmp(&validation(a));
+            order.then(a.header.method.cmp(&b.header.method))
+        });
+        let best = [rate(first[0]), rate(first[1])];
+        let (from, to) = (best[0].min(best[1]), best[0].max(best[1]));
+        for run in of(seed, "round 2") {
+            assert!((from..=to).contains(&rate(run)), "{} {best:?}", rate(run));
+        }
+    }
+    let (_, again) = bench.train().expect("it is there");
+    assert_eq!(again.matches("nothing to train").count(), 2, "{again}");
+    // A trial depends on its seed and number alone.
+    bench.arguments.seed = Some(1);
+    bench.arguments.overrides = vec!["search.trials=3".to_owned(), "search.rounds=1".to_owned()];
+    let (_, fewer) = bench.train().expect("it is there");
+    assert!(
+        fewer.contains("nothing to train: all 3 runs are there"),
+        "{fewer}"
+    );
+}
+
+pub(crate) fn a_valley_is_descended_to_its_end(backend: Backend) {
+    let config = "\
+# Where do they go?
+
+[valley]
+coefficients = [0.05, 1.0]
+start = [-7.0, 2.0]
+updates = 30
+
+[methods.sgd]
+optimizer.sgd.learning_rate = 0.95
+";
+    let bench = Bench::new(backend, config);
+    let (done, text) = bench.train().expect("it descends");
+    assert_eq!(done, Done::Finished);
+    // In 32 bits the last of six digits may be another.
+    assert!(text.contains("ends at (-0.3503"), "{text}");
+    assert!(text.contains(", 0.0847"), "{text}");
+    assert_eq!(reports(&bench, ".html"), 1);
+}
+
+/// Another kind of network, its layers or weights trained or bounded in another way.
+pub(crate) fn other_networks_train(backend: Backend) {
+    for model in [
+        "model = { hidden = [8], convolutions = [{ channels = 2, kernel = 5, pool = 4 }] }",
+        "model = { hidden = [8], activation = 'sigmoid' }
+         training = { pretraining = { updates = 3, corruption = 0.3 } }",
+        "model = { hidden = [8], max_norm = 0.5, l1_decay = 1e-4, \
+                   dropout = { probability = 0.5, input_probability = 0.2, kind = 'inverted' } }",
+    ] {
+        let config = format!(
+            "# Does it train?\nseeds = 1\ndata = {{ train_images = 60, test_images = 20 }}\n{model}\n[optimizer.adam]\n"
+        );
+        let mut bench = Bench::new(backend, &config);
+        bench.arguments.overrides = [
+            "training.batch=20",
+            "training.updates=4",
+            "training.evaluate_every=2",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        let (done, text) = bench.train().expect("it trains");
+        assert_eq!(done, Done::Finished, "{text}");
+        let record = &records(&bench)[0];
+        let losses: Vec<f64> = record
+            .evaluations
+            .iter()
+            .map(|seen| seen.train.loss)
+            .collect();
+        assert!(losses.last() < losses.first(), "{model}: {losses:?}");
+        if model.contains("pretraining") {
+            assert_eq!(record.pretraining.len(), 3);
+        }
+    }
+}
+
+#[cfg(feature = "flex")]
+#[test]
+fn gradients_are_checked_with_their_exit_code() {
+    let config = "# Are they right?\nseeds = 1\n[gradient-check]\nlimit = 1e-7\n";
+    let mut bench = Bench::new(Backend::Flex, config);
+    let (done, text) = bench.train().expect("they are right");
+    assert_eq!(done, Done::Finished);
+    assert!(text.contains("convolution"), "{text}");
+    bench.arguments.overrides = vec!["gradient-check.limit=1e-13".to_owned()];
+    let error = bench.train().expect_err("none is so exact");
+    assert_eq!(error.exit_code(), 4);
+}
+
+#[cfg(feature = "flex")]
+#[test]
+fn runs_are_reported_again_and_beside_others() {
+    let bench = Bench::new(Backend::Flex, CONFIG);
+    bench.train().expect("it trains");
+    let other = Bench::new(
+        Backend::Flex,
+        &CONFIG.replace("hidden = [10]", "hidden = [12]"),
+    );
+    other.train().expect("it trains");
+    let page = bench.directory.path().join("pages/page.html");
+    let mut arguments = ReportArguments {
+        directories: vec![bench.arguments.runs_dir.clone()],
+        out: page.clone(),
+    };
+    let mut out = Vec::new();
+    report(&arguments, &mut out).expect("a report");
+    let html = fs::read_to_string(&page).expect("a page");
+    assert!(html.contains("decay"), "{html}");
+    assert!(page.with_file_name("page-accuracy.png").is_file());
+
+    arguments.directories.push(other.arguments.runs_dir);
+    report(&arguments, &mut out).expect("a comparison");
+    let html = fs::read_to_string(&page).expect("a page");
+    assert!(html.contains("Test accuracy side by side"), "{html}");
+
+    arguments.directories = vec![bench.directory.path().join("pages")];
+    let error = report(&arguments, &mut out).expect_err("no runs there");
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.to_string().contains("no finished run in"), "{error}");
+}
+
+#[cfg(feature = "flex")]
+#[test]
+fn what_cannot_be_is_refused() {
+    for (change, reason) in [
+        (
+            "[grid]\nsetting = 'model.hiden'\nvalues = [1]",
+            "unknown key `model.hiden`",
+        ),
+        (
+            "[target]\naccuracy = 97\non = 'test'",
+            "target.accuracy must be greater than 0 and at most 1",
+        ),
+        (
+            "[published]\nsource = 'x'\nmethods.other.test_accuracy = 0.5",
+            "no method `other`",
+        ),
+        (
+            "[search]\ntrials = 1\nbest = 1\nranges = {}",
+            "search.ranges must hold at least one setting",
+        ),
+        (
+            "[valley]\ncoefficients = [0, 1]\nstart = [1, 1]\nupdates = 3",
+            "two numbers greater than 0",
+        ),
+        (
+            "[gradient-check]\nlimit = 0",
+            "gradient-check.limit must be finite and greater than 0",
+        ),
+    ] {
+        let bench = Bench::new(Backend::Flex, &format!("{CONFIG}\n{change}\n"));
+        let error = bench.train().expect_err(change);
+        assert_eq!(error.exit_code(), 2, "{error}");
+        assert!(error.to_string().contains(reason), "{error}");
+        assert!(!bench.arguments.runs_dir.exists());
+    }
+    for (setting, reason) in [
+        (
+            "data.validation_images=100",
+            "data.validation_images must be less than 100",
+        ),
+        (
+            "data.pixel_deviation=0",
+            "data.pixel_deviation must be finite and greater than 0",
+        ),
+        (
+            "training.pretraining.corruption=1",
+            "training.pretraining.corruption must lie in [0, 1)",
+        ),
+        (
+            "model.max_norm=-1",
+            "model.max_norm must be finite and at least 0",
+        ),
+        (
+            "model.dropout.input_probability=1",
+            "model.dropout.input_probability must lie in [0, 1)",
+        ),
+    ] {
+        let mut bench = Bench::new(Backend::Flex, CONFIG);
+        bench.arguments.overrides = vec![setting.to_owned()];
+        let error = bench.train().expect_err(setting);
+        assert!(error.to_string().contains(reason), "{error}");
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/search.toml");
+    let file = ExperimentFile::find(&file.display().to_string()).expect("a config");
+    let bench = Bench::new(Backend::Flex, CONFIG);
+    let plan = Plan::resolve(&file, &bench.arguments).expect("a plan");
+    assert!(matches!(plan.kind, Kind::Search(_)));
+    assert_eq!(plan.runs(), 1600);
+}
