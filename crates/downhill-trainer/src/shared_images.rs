@@ -92,7 +92,11 @@ impl<'a> SharedImages<'a> {
             Part::Train => &self.data.train,
             Part::Test => &self.data.test,
         };
-        let set = self.put(whole, &split::first(images, whole.len())?, scale)?;
+        let set = match images == whole.len() {
+            // A copy of them all would be the most memory that a command holds.
+            true => DeviceSet::scaled(whole, scale, self.backend, self.device),
+            false => self.put(whole, &split::first(images, whole.len())?, scale)?,
+        };
         shared.push((key, set.clone()));
         Ok(set)
     }

@@ -64,9 +64,11 @@ impl Network<'_> {
         let row = batch.row();
         let sums = memory.sums.get_mut();
         if let Some(norm) = &layer.norm {
-            simd.vectorize(|| normalize(norm, row, sums));
+            simd.vectorize(|| {
+                normalize(norm, row, sums);
+                activate(self.activation, sums);
+            });
         }
-        simd.vectorize(|| activate(self.activation, sums));
         if self.drops() {
             let scale = match self.dropout.kind {
                 DropoutKind::Classic => (1.0 - self.dropout.probability) as f32,

@@ -9,6 +9,7 @@ use pulp::{Simd, WithSimd};
 
 use super::images::Pixels;
 use super::product::{load, panels, store};
+use super::threads::on_threads;
 
 /// Vectors of units that stay in registers while the pixels of an image go by.
 pub(super) const WIDEST: usize = 8;
@@ -82,20 +83,6 @@ impl Backward<'_> {
             });
         });
     }
-}
-
-/// Does all jobs, on the threads of the pool around.
-fn on_threads<J: Send>(jobs: Vec<J>, work: impl Fn(J) + Sync) {
-    if jobs.len() == 1 || rayon::current_num_threads() == 1 {
-        jobs.into_iter().for_each(work);
-        return;
-    }
-    rayon::scope(|scope| {
-        let work = &work;
-        for job in jobs {
-            scope.spawn(move |_| work(job));
-        }
-    });
 }
 
 /// Some columns of the units.

@@ -9,7 +9,7 @@
 //!   evaluation.rs   loss and hits
 //! node.rs         what autodiff is told of it
 //! convolution/    the same of convolutions and pooling, for any network behind them
-//! memory.rs, buffer.rs, fetch.rs, transpose.rs, math.rs
+//! memory.rs, buffer.rs, fetch.rs, threads.rs, transpose.rs, math.rs
 //! ```
 //!
 //! Within, a layer's numbers are `[units, images]`, so that a vector holds one unit of sixteen images:
@@ -30,6 +30,7 @@ mod node;
 mod parameters;
 mod product;
 mod softmax;
+mod threads;
 mod training;
 mod transpose;
 

@@ -5,6 +5,7 @@ use pulp::Simd;
 use super::images::Pixels;
 use super::memory::Workspace;
 use super::product::{Left, Product, Right, Start, panels};
+use super::threads::over_numbers;
 use super::transpose::transpose;
 use super::{buffer, first_layer, images, math};
 use crate::{Activation, DropoutConfig, PixelScale};
@@ -72,7 +73,8 @@ impl Batch<'_> {
 }
 
 impl Network<'_> {
-    /// Weights times input plus biases of the first layer, `[units, images]`, into `sums`.
+    /// Weights times input plus biases of the first layer, `[units, images]`, into `sums`; and what the
+    /// activation makes of it, if it is hidden and without normalization.
     pub(super) fn first<S: Simd>(
         &self,
         simd: S,
@@ -93,19 +95,27 @@ impl Network<'_> {
         };
         forward.run(simd);
         let by_image = workspace.by_image.get();
-        let sums = workspace.layers[0].sums.sized(layer.units * row);
-        simd.vectorize(|| {
-            for (first, vectors) in panels(width / S::F32_LANES, first_layer::WIDEST) {
-                let (first, width) = (first * S::F32_LANES, vectors * S::F32_LANES);
-                let units = width.min(layer.units - first);
+        let mut sums = workspace.layers[0].sums.sized(layer.units * row);
+        let mut jobs = Vec::new();
+        for (first, vectors) in panels(width / S::F32_LANES, first_layer::WIDEST) {
+            let (first, width) = (first * S::F32_LANES, vectors * S::F32_LANES);
+            let units = width.min(layer.units - first);
+            let here;
+            (here, sums) = sums.split_at_mut(units * row);
+            jobs.push((first, width, here));
+        }
+        let bias = shifted(layer, images::darkness(batch.scale));
+        let bias = bias.as_deref().unwrap_or(layer.bias);
+        over_numbers(count * layer.units, jobs, |(first, width, sums)| {
+            simd.vectorize(|| {
+                let units = sums.len() / row;
                 let panel = &by_image[first * count..];
-                transpose(panel, width, [count, units], &mut sums[first * row..], row);
-            }
-            let bias = shifted(layer, images::darkness(batch.scale));
-            let bias = bias.as_deref().unwrap_or(layer.bias);
-            for (sums, bias) in sums.chunks_exact_mut(row).zip(bias) {
-                sums.iter_mut().for_each(|sum| *sum += bias);
-            }
+                transpose(panel, width, [count, units], sums, row);
+                for (sums, bias) in sums.chunks_exact_mut(row).zip(&bias[first..]) {
+                    sums.iter_mut().for_each(|sum| *sum += bias);
+                }
+                self.activate_early(0, sums);
+            });
         });
     }
 
@@ -134,7 +144,17 @@ impl Network<'_> {
             out: above[0].sums.sized(layer.units * row),
             out_row: row,
         };
-        product.run(simd);
+        product.run_then(simd, |_, sums| {
+            simd.vectorize(|| self.activate_early(number, sums));
+        });
+    }
+
+    /// Applies the activation to the sums of a layer where nothing comes between them.
+    #[inline(always)]
+    fn activate_early(&self, number: usize, sums: &mut [f32]) {
+        if number + 1 < self.layers.len() && self.layers[number].norm.is_none() {
+            activate(self.activation, sums);
+        }
     }
 
     /// Whether units are dropped in training.

@@ -56,9 +56,12 @@ pub(super) struct Product<'a> {
 
 /// Steps that are taken at a time: so many rows of the right matrix stay in the caches.
 const STEPS_AT_ONCE: usize = 256;
+/// The same where the left matrix is copied: the copies are to stay in the nearest one, too.
+const STEPS_COPIED: usize = 64;
 /// Products of fewer multiplications are not worth a second thread.
 const WORTH_A_THREAD: usize = 1 << 21;
-/// Left matrices whose columns are further apart than this, in numbers, are copied tile by tile.
+/// Left matrices whose columns are further apart than this, in numbers, are copied, some tiles of it
+/// at a time.
 const FAR_APART: usize = 512;
 
 /// Vectors of columns in a tile.
@@ -82,6 +85,12 @@ pub(super) fn panels(
 impl Product<'_> {
     /// Computes it, on the threads of the pool around where it is large.
     pub(super) fn run<S: Simd>(self, simd: S) {
+        self.run_then(simd, |_, _| ());
+    }
+
+    /// The same, and then something to each part of the rows of `out`, on the thread that has computed
+    /// them: they are in its cache. It is told where in `out` they begin.
+    pub(super) fn run_then<S: Simd>(self, simd: S, then: impl Fn(usize, &mut [f32]) + Sync) {
         self.check::<S>();
         let work = self.rows * self.steps * self.columns;
         let threads = rayon::current_num_threads();
@@ -102,16 +111,27 @@ impl Product<'_> {
         };
         if parts == 1 {
             simd.vectorize(tiles);
-            return;
+            return then(0, self.out);
         }
+        let (length, out_row) = (self.out.len(), self.out_row);
+        let then = &then;
         rayon::scope(|scope| {
             for part in 0..parts {
                 let rows = rows * part / parts..rows * (part + 1) / parts;
+                let begin = rows.start * out_row;
+                let end = length.min(rows.end * out_row);
                 let tiles = Tiles {
                     rows,
                     ..tiles.clone()
                 };
-                scope.spawn(move |_| simd.vectorize(tiles));
+                scope.spawn(move |_| {
+                    let out = tiles.part(begin, end - begin);
+                    simd.vectorize(tiles);
+                    // SAFETY: these rows are only this part's, and it is done with them.
+                    #[allow(unsafe_code)]
+                    let out = unsafe { &mut *out };
+                    then(begin, out);
+                });
             }
         });
     }
@@ -197,6 +217,9 @@ struct Tile {
     last: usize,
 }
 
+/// Tiles of which the left matrix is copied at a time, where it is: their rows of a step lie side by
+/// side, and a cache line or page is gone to once for all of them.
+const TILES_AT_ONCE: usize = 4;
 /// Rows of the highest tile.
 const HIGHEST: usize = 8;
 
@@ -217,40 +240,39 @@ impl<S: Simd> WithSimd for Tiles<'_, S> {
             _ => HIGHEST,
         };
         let far_apart = self.left_row == 1 && self.left_step > FAR_APART;
-        let mut copy = [[0.0_f32; HIGHEST]; STEPS_AT_ONCE];
+        let mut copies = [[[0.0_f32; HIGHEST]; STEPS_COPIED]; TILES_AT_ONCE];
+        let at_once = if far_apart {
+            STEPS_COPIED
+        } else {
+            STEPS_AT_ONCE
+        };
         let tiles = self.rows.len().div_ceil(highest);
-        for first_step in (0..self.steps.max(1)).step_by(STEPS_AT_ONCE) {
-            let steps = STEPS_AT_ONCE.min(self.steps - first_step);
+        let begin_of = |tile: usize| self.rows.start + self.rows.len() * tile / tiles;
+        for first_step in (0..self.steps.max(1)).step_by(at_once) {
+            let steps = at_once.min(self.steps - first_step);
             for tile in 0..tiles {
-                let begin = self.rows.start + self.rows.len() * tile / tiles;
-                let rows = self.rows.start + self.rows.len() * (tile + 1) / tiles - begin;
+                let (begin, end) = (begin_of(tile), begin_of(tile + 1));
+                let rows = end - begin;
+                let copy = tile % TILES_AT_ONCE;
+                if far_apart && copy == 0 {
+                    let last = tiles.min(tile + TILES_AT_ONCE);
+                    let begins = (tile..last).map(begin_of);
+                    // SAFETY: as below.
+                    #[allow(unsafe_code)]
+                    unsafe {
+                        self.copy(&begins, begin_of(last), first_step, steps, &mut copies);
+                    }
+                }
                 // SAFETY: `Product::check` has made sure that all rows, steps and columns are there.
                 #[allow(unsafe_code)]
                 unsafe {
-                    let mut left = self
-                        .left
-                        .add(begin * self.left_row + first_step * self.left_step);
-                    let (mut left_row, mut left_step) = (self.left_row, self.left_step);
-                    if far_apart {
-                        // Rows of 8 while there are so many: the whole of it is one instruction.
-                        let width = if begin + HIGHEST <= self.rows.end {
-                            HIGHEST
-                        } else {
-                            rows
-                        };
-                        for (step, copy) in copy.iter_mut().enumerate().take(steps) {
-                            let from = left.add(step * left_step);
-                            if width == HIGHEST {
-                                *copy = from.cast::<[f32; HIGHEST]>().read_unaligned();
-                            } else {
-                                for (row, number) in copy.iter_mut().enumerate().take(width) {
-                                    *number = *from.add(row);
-                                }
-                            }
-                            fetch(from.wrapping_add(LINE));
+                    let (left, left_row, left_step) = match far_apart {
+                        true => (copies[copy].as_ptr().cast(), 1, HIGHEST),
+                        false => {
+                            let place = begin * self.left_row + first_step * self.left_step;
+                            (self.left.add(place), self.left_row, self.left_step)
                         }
-                        (left, left_row, left_step) = (copy.as_ptr().cast(), 1, HIGHEST);
-                    }
+                    };
                     for (first, count) in panels(vectors, widest_panel::<S>()) {
                         let column = first * lanes;
                         let panel =
@@ -280,6 +302,48 @@ impl<S: Simd> WithSimd for Tiles<'_, S> {
 }
 
 impl<S: Simd> Tiles<'_, S> {
+    /// Copies the left matrix's steps of some tiles, which begin at these rows and end at that one.
+    ///
+    /// # Safety
+    ///
+    /// All these rows and steps exist, and numbers of a step lie side by side.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    unsafe fn copy(
+        &self,
+        begins: &(impl Iterator<Item = usize> + Clone),
+        end: usize,
+        first_step: usize,
+        steps: usize,
+        copies: &mut [[[f32; HIGHEST]; STEPS_COPIED]; TILES_AT_ONCE],
+    ) {
+        for step in 0..steps {
+            // SAFETY: as the caller says.
+            let from = unsafe { self.left.add((first_step + step) * self.left_step) };
+            for (begin, copy) in begins.clone().zip(copies.iter_mut()) {
+                let (copy, width) = (&mut copy[step], HIGHEST.min(self.rows.end - begin));
+                // SAFETY: as the caller says.
+                unsafe {
+                    if width == HIGHEST {
+                        *copy = from.add(begin).cast::<[f32; HIGHEST]>().read_unaligned();
+                    } else {
+                        for (row, number) in copy.iter_mut().enumerate().take(width) {
+                            *number = *from.add(begin + row);
+                        }
+                    }
+                }
+            }
+            for line in 0..HIGHEST * TILES_AT_ONCE / LINE {
+                fetch(from.wrapping_add(end + line * LINE));
+            }
+        }
+    }
+
+    /// Some numbers of `out`.
+    fn part(&self, begin: usize, length: usize) -> *mut [f32] {
+        core::ptr::slice_from_raw_parts_mut(self.out.wrapping_add(begin), length)
+    }
+
     #[inline(always)]
     #[allow(unsafe_code)]
     unsafe fn panel(

@@ -8,6 +8,7 @@ use super::memory::{LayerMemory, Workspace};
 use super::network::{Batch, Layer, Network, Norm, activate, slope};
 use super::product::{Left, Product, Right, Start, panels, widest_panel};
 use super::softmax::cross_entropy;
+use super::threads::over_numbers;
 use super::transpose::transpose;
 use super::{images, math};
 use crate::{DropoutKind, KeepMask};
@@ -141,10 +142,12 @@ impl Network<'_> {
         let (row, images) = (batch.row(), batch.images.len());
         let statistics = layer.norm.as_ref().map(|norm| {
             memory.normalized.sized(layer.units * row);
-            simd.vectorize(|| normalize(norm, layer.units, row, images, memory))
+            simd.vectorize(|| {
+                let statistics = normalize(norm, layer.units, row, images, memory);
+                activate(self.activation, memory.sums.get_mut());
+                statistics
+            })
         });
-        let sums = memory.sums.get_mut();
-        simd.vectorize(|| activate(self.activation, sums));
         if self.drops() {
             let keep = 1.0 - self.dropout.probability;
             let scale = match self.dropout.kind {
@@ -185,11 +188,10 @@ impl Network<'_> {
     ) {
         let layer = &self.layers[number];
         let (row, images) = (batch.row(), batch.images.len());
-        if wanted.bias {
-            let gradient = workspace.gradient.get();
-            gradients.bias = Some(simd.vectorize(|| row_sums(gradient, row, images)));
-        }
         if !wanted.weight {
+            let gradient = workspace.gradient.get();
+            let sums = || row_sums(gradient, row, images);
+            gradients.bias = wanted.bias.then(|| simd.vectorize(sums));
             return;
         }
         let shape = [layer.inputs, layer.units];
@@ -199,7 +201,8 @@ impl Network<'_> {
             0 => first_layer::WIDEST,
             _ => widest_panel::<S>(),
         };
-        by_image(simd, layer, batch, widest, workspace);
+        let bias = by_image(simd, layer, batch, widest, workspace);
+        gradients.bias = wanted.bias.then_some(bias);
         let gradient = workspace.gradient_by_image.get();
         if number == 0 {
             let backward = Backward {
@@ -257,7 +260,8 @@ impl Network<'_> {
         gradients.weight = Some(tensor);
     }
 
-    /// The gradient of the layer's input, in place of that of its sums.
+    /// The gradient of what the layer below hands to its activation, in place of that of the layer's
+    /// sums.
     fn input_backward<S: Simd>(
         &self,
         simd: S,
@@ -281,11 +285,21 @@ impl Network<'_> {
             out: workspace.gradient_below.sized(layer.inputs * row),
             out_row: row,
         };
-        product.run(simd);
+        let below = &workspace.layers[number - 1];
+        let (outputs, dropped) = (below.sums.get(), self.drops().then(|| below.mask.get()));
+        product.run_then(simd, |begin, gradient| {
+            simd.vectorize(|| {
+                if let Some(mask) = dropped {
+                    let each = gradient.iter_mut().zip(&mask[begin..]);
+                    each.for_each(|(g, mask)| *g *= mask);
+                }
+                slope(self.activation, &outputs[begin..], gradient);
+            });
+        });
         std::mem::swap(&mut workspace.gradient, &mut workspace.gradient_below);
     }
 
-    /// The gradient of a hidden layer's sums, in place of that of its output.
+    /// The gradient of a hidden layer's sums, in place of that of what its normalization gives.
     #[allow(clippy::too_many_arguments, reason = "each another thing")]
     fn hidden_backward<S: Simd>(
         &self,
@@ -299,17 +313,6 @@ impl Network<'_> {
     ) {
         let layer = &self.layers[number];
         let (row, images) = (batch.row(), batch.images.len());
-        let dropped = self.drops().then(|| memory.mask.get());
-        let outputs = memory.sums.get();
-        simd.vectorize(|| {
-            if let Some(mask) = dropped {
-                gradient
-                    .iter_mut()
-                    .zip(mask)
-                    .for_each(|(g, mask)| *g *= mask);
-            }
-            slope(self.activation, outputs, gradient);
-        });
         if let Some(norm) = &layer.norm {
             let normalized = memory.normalized.get();
             let (shift, scale) = simd.vectorize(|| {
@@ -322,26 +325,44 @@ impl Network<'_> {
     }
 }
 
-/// The gradient of a layer's sums with a row for each image, in panels of units.
+/// The gradient of a layer's sums with a row for each image, in panels of units; returns that of the
+/// biases.
 fn by_image<S: Simd>(
     simd: S,
     layer: &Layer<'_>,
     batch: Batch<'_>,
     widest: usize,
     workspace: &mut Workspace,
-) {
+) -> Vec<f32> {
     let (row, images) = (batch.row(), batch.images.len());
     let width = first_layer::padded::<S>(layer.units);
-    let gradient = workspace.gradient.get();
-    let by_image = workspace.gradient_by_image.sized(images * width);
-    simd.vectorize(|| {
-        for (first, vectors) in panels(width / S::F32_LANES, widest) {
-            let (first, width) = (first * S::F32_LANES, vectors * S::F32_LANES);
-            let units = width.min(layer.units - first);
-            let panel = &mut by_image[first * images..][..width * images];
-            transpose(&gradient[first * row..], row, [units, images], panel, width);
-        }
-    });
+    let mut gradient = workspace.gradient.get();
+    let mut by_image = workspace.gradient_by_image.sized(images * width);
+    let mut bias = vec![0.0; layer.units];
+    let mut biases = &mut bias[..];
+    let mut jobs = Vec::new();
+    for (first, vectors) in panels(width / S::F32_LANES, widest) {
+        let (first, width) = (first * S::F32_LANES, vectors * S::F32_LANES);
+        let units = width.min(layer.units - first);
+        let (from, panel, sums);
+        (from, gradient) = gradient.split_at(units * row);
+        (panel, by_image) = by_image.split_at_mut(width * images);
+        (sums, biases) = biases.split_at_mut(units);
+        jobs.push((from, panel, width, sums));
+    }
+    over_numbers(
+        images * layer.units,
+        jobs,
+        |(gradient, panel, width, sums)| {
+            simd.vectorize(|| {
+                transpose(gradient, row, [sums.len(), images], panel, width);
+                for (sum, numbers) in sums.iter_mut().zip(gradient.chunks_exact(row)) {
+                    *sum = math::sum(&numbers[..images]);
+                }
+            });
+        },
+    );
+    bias
 }
 
 /// Adds numbers times a factor to each row of as many.

@@ -74,6 +74,8 @@ def update():
     shapes = task["shapes"]
     values = [torch.randn(shape).requires_grad_() for shape in shapes]
     sources = [0.1 * torch.randn(shape) for shape in shapes]
+    for value in values:
+        value.grad = torch.empty_like(value)
     settings = {task["kind"]: True}
     optimizer = OPTIMIZERS[task["optimizer"]](values, lr=task["learning_rate"], **settings)
 
@@ -81,7 +83,7 @@ def update():
         seconds = 0.0
         for _ in range(steps):
             for value, source in zip(values, sources):
-                value.grad = source.clone()
+                value.grad.copy_(source)
             start = time.perf_counter()
             optimizer.step()
             seconds += time.perf_counter() - start

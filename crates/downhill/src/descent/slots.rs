@@ -139,12 +139,13 @@ pub(super) struct Context {
 
 impl Context {
     pub(super) fn of<const D: usize>(value: &Tensor<D>) -> Self {
+        let strategy = value.gradient_checkpointing_strategy();
         Self {
-            strategy: value.gradient_checkpointing_strategy(),
+            strategy,
             is_trained: value.is_require_grad(),
             #[cfg(feature = "std")]
             // Only what is on the tape can be asked.
-            is_distributed: value.is_autodiff() && value.is_distributed(),
+            is_distributed: strategy.is_some() && value.is_distributed(),
         }
     }
 
