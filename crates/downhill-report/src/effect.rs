@@ -34,6 +34,19 @@ impl Direction {
     }
 }
 
+/// Which of interval and test sees a difference where the other does not, if one does.
+pub(crate) fn only_witness(differences: &PairedDifferences) -> Option<&'static str> {
+    let interval = differences.difference.interval?;
+    let significance = differences.significance;
+    let leaves_zero_out = interval.upper < -ROUNDING || interval.lower > ROUNDING;
+    match (leaves_zero_out, significance.is_significant()) {
+        _ if !significance.is_reachable() => None,
+        (true, false) => Some("the interval alone tells them apart"),
+        (false, true) => Some("the test alone tells them apart"),
+        (true, true) | (false, false) => None,
+    }
+}
+
 /// What a method does, compared with the baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Effect {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::effect::{Direction, Effect, effect, verdicts};
+use crate::effect::{Direction, Effect, effect, only_witness, verdicts};
 use crate::experiment::Experiment;
 use crate::grid_findings::grid_findings;
 use crate::number_text::{Precision, count, counted, listed, p_value, quoted, range};
@@ -156,7 +156,8 @@ fn change(differences: &PairedDifferences, precision: Precision) -> String {
     let evidence = certainty(difference.interval, &p, difference.n, |points| {
         precision.signed_points(points)
     });
-    format!("difference {mean} points, {evidence}")
+    let dissent = only_witness(differences).map_or_else(String::new, |who| format!("; {who}"));
+    format!("difference {mean} points, {evidence}{dissent}")
 }
 
 /// The p of a test followed by a comma, or nothing where there are too few pairs for one to count.

@@ -134,7 +134,7 @@ fn an_interval_that_the_corrected_test_denies_tells_none() {
     assert!(!found.join(" ").contains("raises"), "{found:?}");
     assert!(found[2].contains("95 % interval +"), "{found:?}");
     assert!(
-        found[2].contains(", corrected p = 0.062, 8 seeds)"),
+        found[2].contains(", corrected p = 0.062, 8 seeds; the interval alone tells them apart)"),
         "{found:?}"
     );
 }
@@ -154,7 +154,10 @@ fn a_test_that_the_interval_denies_tells_none() {
         "{found:?}"
     );
     assert!(found[2].contains("95 % interval −"), "{found:?}");
-    assert!(found[2].contains("p = 0.008, 8 seeds)"), "{found:?}");
+    assert!(
+        found[2].contains("p = 0.008, 8 seeds; the test alone tells them apart)"),
+        "{found:?}"
+    );
 }
 
 #[test]

@@ -69,7 +69,8 @@ pub fn dry_run(plan: &Plan) -> String {
             text.push_str("  as above\n");
         }
     }
-    let _ = writeln!(text, "\n{}, on {}", amount(plan), plan.backend.name());
+    let (backend, ensembles) = (plan.backend.name(), ensembles(plan.ensemble));
+    let _ = writeln!(text, "\n{}, on {backend}{ensembles}", amount(plan));
     text
 }
 
@@ -82,10 +83,9 @@ fn amount(plan: &Plan) -> String {
         .map(|method| method.config.training.updates);
     match &plan.kind {
         Kind::Training => format!(
-            "{methods} methods x {seeds} seeds = {} runs, {} updates in all{}",
+            "{methods} methods x {seeds} seeds = {} runs, {} updates in all",
             plan.runs(),
-            updates.sum::<u64>() * seeds as u64,
-            ensembles(plan.ensemble)
+            updates.sum::<u64>() * seeds as u64
         ),
         Kind::Search(search) => format!(
             "{seeds} seeds x {} rounds x {} trials = {} runs, {} updates in all",
