@@ -255,8 +255,7 @@ fn difference(
             test: Direction::Down,
         }) if test.difference.n == paired_gaps => {
             text.push_str(
-                " The narrower gap is no gain: training accuracy falls by more than test accuracy \
-                 does.",
+                " The lower gap is no gain: training accuracy falls by more than test accuracy does.",
             );
         }
         _ => {}
@@ -277,10 +276,13 @@ fn gap_clause(gap: &PairedDifferences, is_alone: bool, precision: Precision) -> 
              ({after} against {before} points; {change})"
         ),
         Some(direction) => {
-            let verb = if direction == Direction::Down {
-                "narrows"
-            } else {
-                "widens"
+            // Below zero, where test accuracy is the higher one, a lower gap is no narrower one.
+            let is_positive = gap.baseline_mean >= 0.0 && gap.method_mean >= 0.0;
+            let verb = match (direction == Direction::Down, is_positive) {
+                (true, true) => "narrows",
+                (true, false) => "lowers",
+                (false, true) => "widens",
+                (false, false) => "raises",
             };
             let p = p_clause(gap);
             let p = match p.strip_suffix(", ") {

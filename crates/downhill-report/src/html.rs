@@ -22,7 +22,8 @@ use crate::table::{NONE, difference_rows, differences_legend, final_cells, legen
 use crate::target_table;
 use crate::training_data::image_counts;
 use crate::validation::{
-    PUBLISHED_HEADS, VALIDATION_HEADS, published_note, published_rows, validation_rows,
+    PUBLISHED_HEADS, VALIDATION_HEADS, VALIDATION_NOTE, published_note, published_rows,
+    validation_rows,
 };
 
 /// An experiment's report as one HTML file.
@@ -254,10 +255,6 @@ fn sections(
     sections.splice(after_the_main_picture..after_the_main_picture, tables);
     sections
 }
-
-const VALIDATION_NOTE: &str = "Means over the runs that finished, with half the width of their 95 % \
-    interval. Of each run the evaluation with the highest accuracy on the held-out images counts, of \
-    equal ones the first: the test images have no say in the choice.";
 
 fn results(summary: &Summary, precision: Precision) -> Markup {
     let heads = [

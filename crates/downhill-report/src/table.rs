@@ -7,6 +7,10 @@ use crate::summary::{MethodSummary, Summary};
 use crate::target_table;
 use crate::text_columns::Grid;
 pub(crate) use crate::text_columns::lines_of;
+use crate::validation::{
+    PUBLISHED_HEADS, VALIDATION_HEADS, VALIDATION_NOTE, published_note, published_rows,
+    validation_rows,
+};
 
 /// No line of [`text_table`] is longer, counted in characters.
 pub const TABLE_WIDTH: usize = 100;
@@ -18,8 +22,9 @@ pub(crate) const NONE: &str = "—";
 /// Marks a number over the finished runs only.
 pub(crate) const FINISHED_ONLY: &str = "*";
 
-/// Final values with one row per method, below them the paired differences to the baseline, and what
-/// the target costs, if there is one.
+/// Final values with one row per method, below them the paired differences to the baseline, what the
+/// target costs, test accuracy where validation accuracy was best, and published figures, as far as
+/// there are such.
 ///
 /// Accuracies are means in percent with half the width of their 95 % interval, gaps and differences
 /// are in points. A long method name goes on in the next line.
@@ -48,7 +53,28 @@ pub fn text_table(experiment: &Experiment) -> String {
         text.push_str(&wrapped(&target_table::legend(target)));
         text.push_str(&Grid::new(&heads, target_table::rows(&summary, target)).text());
     }
+    // Of a grid they would be many, and its figure has them.
+    if experiment.grid.is_none() {
+        let rows = validation_rows(experiment, precision);
+        push_table(&mut text, VALIDATION_NOTE, &VALIDATION_HEADS, rows);
+        let rows = published_rows(experiment, &summary, precision);
+        push_table(
+            &mut text,
+            &published_note(experiment),
+            &PUBLISHED_HEADS,
+            rows,
+        );
+    }
     text
+}
+
+/// The rows below what they mean, if there are any.
+fn push_table(text: &mut String, note: &str, heads: &[&str], rows: Vec<Vec<String>>) {
+    if !rows.is_empty() {
+        text.push('\n');
+        text.push_str(&wrapped(note));
+        text.push_str(&Grid::new(heads, rows).text());
+    }
 }
 
 /// Heads of the columns in a terminal, shorter than those of the page.
@@ -290,6 +316,40 @@ mod tests {
             three.contains("with Holm's correction for the 3 methods of a column"),
             "{three}"
         );
+    }
+
+    #[test]
+    fn held_out_images_and_published_figures_have_tables_of_their_own() {
+        let mut experiment = sample::decay();
+        let table = text_table(&experiment);
+        assert!(!table.contains("held-out") && !table.contains("Published"));
+        for run in &mut experiment.methods[1].runs {
+            for evaluation in &mut run.evaluations {
+                evaluation.validation = Some(evaluation.test);
+            }
+        }
+        experiment.published = Some(crate::experiment::Published {
+            source: "the book".into(),
+            figures: vec![crate::experiment::PublishedFigure {
+                method: "none".into(),
+                train_accuracy: None,
+                test_accuracy: Some(0.75),
+                losses: vec![],
+            }],
+        });
+        let table = text_table(&experiment);
+        assert_narrow(&table);
+        let line = |with: &str| {
+            let line = table.lines().find(|line| line.contains(with));
+            line.unwrap_or_else(|| panic!("{with} in {table}"))
+        };
+        // The sample's test accuracies, now of held-out images, too.
+        let validated = line("601     72.0 ± 2.3          72.0 ± 2.3");
+        assert!(
+            validated.starts_with("weight-decay     4          72.0 ± 2.3"),
+            "{validated}"
+        );
+        assert!(line("75.0  76.0 ± 1.3     4").ends_with("+1.0"), "{table}");
     }
 
     #[test]

@@ -35,6 +35,11 @@ pub(crate) const VALIDATION_HEADS: [&str; 6] = [
     "test at the end, %",
 ];
 
+/// What they mean.
+pub(crate) const VALIDATION_NOTE: &str = "Means over the runs that finished, with half the width of their 95 % \
+    interval. Of each run the evaluation with the highest accuracy on the held-out images counts, of \
+    equal ones the first: the test images have no say in the choice.";
+
 /// One row per method; none where no run has held-out images.
 pub(crate) fn validation_rows(experiment: &Experiment, precision: Precision) -> Vec<Vec<String>> {
     let row = |method: &Method| {

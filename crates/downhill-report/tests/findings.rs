@@ -28,10 +28,32 @@ fn a_narrower_gap_with_lower_test_accuracy_is_called_no_help() {
              77.3, 4 seeds), a gap of 24.0 points.",
             "“weight-decay” narrows the gap between training and test accuracy from 24.0 to \
              17.8 points, and lowers test accuracy by 4.0 points, from 76.0 to 72.0 % (95 % \
-             interval 2.7 to 5.3, 4 seeds). The narrower gap is no gain: training accuracy \
+             interval 2.7 to 5.3, 4 seeds). The lower gap is no gain: training accuracy \
              falls by more than test accuracy does.",
             "“none” classifies all 300 training images correctly in every run.",
         ]
+    );
+}
+
+#[test]
+fn a_gap_below_zero_is_not_called_a_narrower_one() {
+    let finals = |train: f64, test: f64, step: f64| {
+        [0.0, 1.0, 2.0].map(|seed| (train + step * seed, test + 2.0 * step * seed))
+    };
+    let methods = vec![
+        method("adam", 937, &finals(0.96, 0.95, 0.001)),
+        method("sgd", 937, &finals(0.60, 0.64, 0.002)),
+    ];
+    let found = findings(&experiment(Some("adam"), methods.clone()));
+    let expected =
+        "“sgd” lowers the gap between training and test accuracy from 0.9 to −4.2 points";
+    assert!(found[2].starts_with(expected), "{found:?}");
+    let found = findings(&experiment(Some("sgd"), methods));
+    let expected =
+        "“adam” raises the gap between training and test accuracy from −4.2 to 0.9 points";
+    assert!(
+        found.iter().any(|one| one.starts_with(expected)),
+        "{found:?}"
     );
 }
 
