@@ -12,8 +12,9 @@ use crate::target_table;
 
 /// What the runs of an experiment show, one or more sentences per entry.
 ///
-/// The first entry is the answer in short: where the baseline (or the only method) ends, and what
-/// the other methods do to the gap between training and test accuracy and to test accuracy. Then
+/// The first entry is the answer in short: how soon a target is reached, if there is one; else where the
+/// baseline (or the only method) ends, and what the other methods do to the gap between training and test
+/// accuracy and to test accuracy. Then
 /// one entry for each method, then diverged runs and differing numbers of updates. With a grid there is
 /// an entry for each method of the file instead of each of its values.
 #[must_use]
@@ -27,7 +28,9 @@ pub fn findings(experiment: &Experiment) -> Vec<String> {
         found.extend(target_table::sentence(&summary));
         return found;
     }
-    let mut found = answer(&summary, precision);
+    // Where a target is asked for, it is the question.
+    let mut found: Vec<String> = target_table::sentence(&summary).into_iter().collect();
+    found.extend(answer(&summary, precision));
     found.extend(
         summary
             .others()
@@ -43,7 +46,6 @@ pub fn findings(experiment: &Experiment) -> Vec<String> {
             .filter_map(|method| diverged(method, precision)),
     );
     found.extend(memorised(experiment, &summary));
-    found.extend(target_table::sentence(&summary));
     found.extend(different_updates(&summary));
     found
 }

@@ -8,7 +8,9 @@ use crate::record::DataIdentity;
 use crate::statistics::FEWEST_RESAMPLED;
 use crate::summary::Summary;
 use crate::target::TargetImages;
-use crate::training_data::{counts, draws_images, headers, image_counts, is_mixed};
+use crate::training_data::{
+    counts, draws_images, headers, holds_images_out, image_counts, is_mixed,
+};
 
 /// How the settings of the optimizer begin.
 const OPTIMIZER: &str = "optimizer.";
@@ -71,21 +73,37 @@ fn data(experiment: &Experiment) -> Option<String> {
 }
 
 fn architecture(experiment: &Experiment) -> Option<String> {
-    let mut known: Vec<[&Value; 2]> = Vec::new();
+    let mut known: Vec<[&Value; 3]> = Vec::new();
     for header in headers(experiment) {
         let setting = |path| header.config.pointer(path).unwrap_or(&Value::Null);
-        let architecture = [setting("/model/hidden"), setting("/model/activation")];
-        if architecture != [&Value::Null; 2] && !known.contains(&architecture) {
+        let architecture = [
+            setting("/model/hidden"),
+            setting("/model/activation"),
+            setting("/model/convolutions"),
+        ];
+        if architecture != [&Value::Null; 3] && !known.contains(&architecture) {
             known.push(architecture);
         }
     }
-    Some(match known.len() {
-        0 | 1 => "One network architecture, the one in the resolved config: deeper, wider or \
-                  convolutional networks may behave differently."
+    let is_convolutional = |[.., convolutions]: &[&Value; 3]| {
+        let convolutions = convolutions.as_array();
+        convolutions.is_some_and(|layers| !layers.is_empty())
+    };
+    let convolutional = known.iter().filter(|one| is_convolutional(one)).count();
+    Some(match (known.len(), convolutional) {
+        (0 | 1, 0) => "One network architecture, the one in the resolved config: deeper, wider or \
+                       convolutional networks may behave differently."
             .into(),
-        several => format!(
+        (0 | 1, _) => "One network architecture, the one in the resolved config: deeper or wider \
+                       ones, or those without convolutions, may behave differently."
+            .into(),
+        (several, 0) => format!(
             "{several} network architectures (hidden layers and activation), those in the resolved \
              config: others, convolutional ones among them, may behave differently."
+        ),
+        (several, _) => format!(
+            "{several} network architectures (convolutions, hidden layers and activation), those in \
+             the resolved config: others may behave differently."
         ),
     })
 }
@@ -144,7 +162,14 @@ fn decided_by_seed(experiment: &Experiment, summary: &Summary) -> Option<String>
     let with_runs = experiment.methods.iter();
     let with_runs = with_runs.filter(|method| !method.runs.is_empty()).count();
     let is_known = headers(experiment).all(|header| draws_images(header).is_some());
-    let (images, consequence) = if drawing.len() == with_runs {
+    let holds_out = headers(experiment).any(holds_images_out);
+    let (images, consequence) = if drawing.len() == with_runs && holds_out {
+        (
+            "and draws which images are held out".to_owned(),
+            "so the intervals include a part of the spread between training sets, within this data \
+             set",
+        )
+    } else if drawing.len() == with_runs {
         (
             "and draws the training images".to_owned(),
             "so the intervals include the spread between training sets, within this data set",
@@ -235,6 +260,13 @@ fn target(experiment: &Experiment, summary: &Summary) -> Option<String> {
 }
 
 fn tuning(experiment: &Experiment) -> Option<String> {
+    if experiment.grid.is_some() {
+        return Some(
+            "One setting was varied, in the steps of the grid, and no other was tuned: a method may \
+             be better between two steps, or with other values of what stayed."
+                .into(),
+        );
+    }
     (experiment.methods.len() > 1).then(|| {
         "Each method ran at one setting, and no method was tuned here: the runs compare these \
          settings, not the methods at their best."
@@ -313,6 +345,50 @@ mod tests {
 
     fn text_of(experiment: &Experiment) -> String {
         limits(experiment).join("\n")
+    }
+
+    #[test]
+    fn convolutions_are_part_of_the_architecture() {
+        let mut experiment = sample::decay();
+        let model = |channels: &[u32]| {
+            let layers: Vec<_> = channels
+                .iter()
+                .map(|it| json!({ "channels": it }))
+                .collect();
+            json!({ "model": { "hidden": [100], "activation": "relu", "convolutions": layers } })
+        };
+        let mut set = |method: usize, config: &Value| {
+            for run in &mut experiment.methods[method].runs {
+                run.header.config = config.clone();
+            }
+            text_of(&experiment)
+        };
+        set(0, &model(&[20]));
+        let text = set(1, &model(&[20]));
+        assert!(text.contains("One network architecture") && text.contains("without convolutions"));
+        let text = set(1, &model(&[20, 40]));
+        assert!(
+            text.contains("2 network architectures (convolutions,"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn images_held_out_by_the_seed_are_told() {
+        let mut experiment = sample::decay();
+        let data = json!({ "train_images": "all", "subset": "first", "validation_images": 50 });
+        for run in experiment
+            .methods
+            .iter_mut()
+            .flat_map(|method| &mut method.runs)
+        {
+            run.header.config = json!({ "data": data });
+        }
+        let text = text_of(&experiment);
+        assert!(
+            text.contains("and draws which images are held out, so"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -79,6 +79,9 @@ impl Section {
 /// More entries than this below the answer are folded away.
 const MOST_ENTRIES: usize = 12;
 
+/// A longer config is folded.
+const MOST_OPEN_LINES: usize = 150;
+
 impl Page<'_> {
     /// The HTML file.
     pub(crate) fn html(&self) -> String {
@@ -140,7 +143,8 @@ impl Page<'_> {
                 }
             }
             (self.made_details)
-            details open="open" { summary { "Resolved config" } pre tabindex="0" { (about.config_toml) } }
+            @let is_short = about.config_toml.lines().count() <= MOST_OPEN_LINES;
+            details open=[is_short.then_some("open")] { summary { "Resolved config" } pre tabindex="0" { (about.config_toml) } }
         }
     }
 }
