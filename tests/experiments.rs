@@ -261,8 +261,17 @@ fn a_dry_run_counts_what_its_kind_does() {
     let amount = "2 seeds x 2 rounds x 4 trials = 16 runs, 96 updates in all, on flex";
     assert!(text.contains(amount), "{text}");
     assert!(text.contains("for 16 runs with"), "{text}");
+    for setting in ["search.trials = 4", "search.best = 10"] {
+        assert!(text.contains(setting), "{setting} in {text}");
+    }
     let valley = "# Where?\n[valley]\ncoefficients = [1, 1]\nstart = [1, 1]\nupdates = 3\n";
-    assert!(dry(valley).contains("\n3 updates of each method, on flex"));
+    let text = dry(valley);
+    assert!(
+        text.contains("\n3 updates of each method, on flex"),
+        "{text}"
+    );
+    assert!(text.contains("valley.coefficients = [1, 1]"), "{text}");
+    assert!(!text.contains("training.batch"), "{text}");
     let check = "# Right?\nseeds = 2\n[gradient-check]\nlimit = 1e-7\n";
     assert!(dry(check).contains("\ngradients of 2 seeds, on flex"));
     let layers = "\n[model]\nhidden = [6, 6]\n[training]\nbatch = 20\nupdates = 2\n\

@@ -7,7 +7,7 @@ import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 
-from laboratory import WORKSPACE, arguments, check, records, run
+from laboratory import WORKSPACE, arguments, batch_losses, check, records, run
 
 DIVERGED = 4
 
@@ -17,13 +17,16 @@ def number(value):
     return math.nan if value is None else value
 
 
-def expected_scalars(evaluations, end):
+def expected_scalars(directory, evaluations, end):
     """`(step, value)` by tag."""
     scalars = {}
     for kind in ("accuracy", "loss"):
-        for part in ("train", "test"):
+        for part in ("train", "test", "validation"):
             values = [(line["updates"], number(line[part][kind])) for line in evaluations]
             scalars[f"{kind}/{part}"] = values
+    losses = [(update, number(loss)) for update, loss in batch_losses(directory)]
+    if losses:
+        scalars["loss/batch"] = losses
     if end["outcome"] != "finished":
         scalars["diverged"] = [(end["outcome"]["diverged"]["update"], 1.0)]
     return scalars
@@ -36,14 +39,15 @@ def main():
     run(words.downhill, "train", config, "--quiet", "--runs-dir", runs_dir,
         f"--tensorboard={events}", codes=(DIVERGED,))
 
-    names, compared, difference = set(), 0, 0.0
-    for _, header, evaluations, end in records(runs_dir):
+    names, compared, difference, with_losses = set(), 0, 0.0, 0
+    for directory, header, evaluations, end in records(runs_dir):
         method = quote(header["method"], safe="-_+=,.")
         name = f"events/{method}/{header['seed']}"
         names.add(name)
         accumulator = EventAccumulator(str(events / name), size_guidance={"scalars": 0})
         accumulator.Reload()
-        expected = expected_scalars(evaluations, end)
+        expected = expected_scalars(directory, evaluations, end)
+        with_losses += "loss/batch" in expected
         found = accumulator.Tags()["scalars"]
         check(set(found) == set(expected), f"{name}: tags are {found}")
         for tag, points in expected.items():
@@ -76,6 +80,7 @@ def main():
     multiplexer.Reload()
     check(set(multiplexer.Runs()) == names, f"runs are {sorted(multiplexer.Runs())}")
     check(len(names) == 9, f"9 runs were expected, got {len(names)}")
+    check(with_losses == 3, f"3 runs with losses of batches were expected, got {with_losses}")
     print(f"TensorBoard: {len(names)} runs found, {compared} values of {len(names)} records equal as "
           f"f32; largest difference to the f64 of a record {difference:.1e}")
 

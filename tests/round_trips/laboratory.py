@@ -33,8 +33,17 @@ def run(binary, *words, codes=(0,)):
 def records(runs_dir):
     """Header, evaluations and end of each finished run, with its directory."""
     for path in sorted((runs_dir / "trainings").glob("*/record.jsonl")):
-        header, *evaluations, end = map(json.loads, path.read_text().splitlines())
+        header, *lines, end = map(json.loads, path.read_text().splitlines())
+        evaluations = [line for line in lines if line["kind"] == "evaluation"]
         yield path.parent, header, evaluations, end
+
+
+def batch_losses(directory):
+    """`(update, loss)` of each update whose batch's loss was recorded."""
+    lines = map(json.loads, (directory / "record.jsonl").read_text().splitlines())
+    for line in lines:
+        if line["kind"] == "losses":
+            yield from enumerate(line["losses"], line["first_update"])
 
 
 def test_images():

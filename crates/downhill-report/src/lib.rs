@@ -57,7 +57,10 @@ pub use comparison::{comparison_pictures, render_comparison};
 pub use experiment::{
     Cell, Experiment, Grid, InvalidExperiment, Method, Published, PublishedFigure,
 };
-pub use export::{event_file, run_json, runs_csv, runs_json_lines, summary_json};
+pub use export::{
+    differences_csv, event_file, paths_csv, run_json, runs_csv, runs_json_lines, summary_json,
+    trials_csv,
+};
 pub use figure::Picture;
 pub use figures::profiles::{Extras, Target};
 pub use figures::{accuracy_figure, loss_figure};

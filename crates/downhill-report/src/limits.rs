@@ -275,12 +275,19 @@ fn tuning(experiment: &Experiment) -> Option<String> {
 }
 
 fn several_changes(experiment: &Experiment) -> Option<String> {
-    let methods = experiment.methods.iter();
-    let changes = methods.map(|method| (method, number_of_changes(experiment, method)));
-    let named: Vec<String> = changes
-        .filter(|(_, changes)| *changes > 1)
-        .map(|(method, changes)| format!("{} ({})", quoted(&method.name), count(changes)))
-        .collect();
+    let mut named: Vec<String> = Vec::new();
+    for method in &experiment.methods {
+        let changes = number_of_changes(experiment, method);
+        // In a grid they are told once for all values, whose setting is meant to differ.
+        let (name, changes) = match &method.cell {
+            Some(cell) => (&cell.family, changes.saturating_sub(1)),
+            None => (&method.name, changes),
+        };
+        let entry = format!("{} ({})", quoted(name), count(changes));
+        if changes > 1 && !named.contains(&entry) {
+            named.push(entry);
+        }
+    }
     (!named.is_empty()).then(|| {
         format!(
             "More than one setting differs at once in {}; which of them made the difference does \
@@ -579,6 +586,25 @@ mod tests {
             text.contains("masks and draws the training images."),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_a_grid_varies_is_no_change_of_its_own() {
+        let mut experiment = sample::grid(2, 3, 2);
+        for method in &mut experiment.methods {
+            method.changes = vec!["model.initialization.std = 0.1".into()];
+        }
+        for method in &mut experiment.methods[3..] {
+            method.changes.push("model.batch_norm = \"book\"".into());
+        }
+        let text = text_of(&experiment);
+        assert!(!text.contains("More than one setting"), "{text}");
+        assert!(!text.contains("ran at one setting"), "{text}");
+        for method in &mut experiment.methods[3..] {
+            method.changes.push("training.batch = 5".into());
+        }
+        let text = text_of(&experiment);
+        assert!(text.contains("at once in “batch-norm” (2);"), "{text}");
     }
 
     #[test]

@@ -30,6 +30,14 @@ impl Layers {
         lay(&mut self.table, top, "", origin, &mut self.origins);
     }
 
+    /// Lays `bottom` under what is there: its values count where there are none yet.
+    pub(crate) fn lay_below(&mut self, bottom: &Table, origin: &str) {
+        let top = std::mem::take(self);
+        self.lay(bottom, origin);
+        self.lay(&top.table, origin);
+        self.origins.extend(top.origins);
+    }
+
     /// Where the value at a path, or the first below or above it, comes from.
     pub(crate) fn origin(&self, path: &str) -> Option<&str> {
         let within = |leaf: &str| is_at_or_below(leaf, path) || is_at_or_below(path, leaf);

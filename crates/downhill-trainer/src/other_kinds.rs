@@ -5,7 +5,7 @@ use downhill_model::gradient_check;
 use downhill_report::record::Versions;
 use downhill_report::{
     About, GradientReport, GradientRow, Picture, PublishedTrials, Round, Search, SearchReport,
-    SearchedSetting, Trial, ValleyPath, ValleyReport,
+    SearchedSetting, Trial, ValleyPath, ValleyReport, differences_csv, paths_csv, trials_csv,
 };
 
 use crate::arguments::{Backend, TrainArguments};
@@ -62,6 +62,7 @@ pub(crate) fn descend(
     write(
         &Told {
             name: report_name_of(plan, &[&config_toml(plan)]),
+            csv: paths_csv(&report),
             page: report.render_html(),
             pictures: report.pictures(),
             findings: report.findings(),
@@ -133,6 +134,7 @@ pub(crate) fn check_gradients(
     }
     let told = Told {
         name: report_name_of(plan, &[&config_toml(plan)]),
+        csv: differences_csv(&report),
         page: report.render_html(),
         pictures: report.pictures(),
         findings: report.findings(),
@@ -194,6 +196,7 @@ pub(crate) fn report_search(
     };
     let told = Told {
         name: report_name_of(plan, &runs),
+        csv: trials_csv(&report),
         page: report.render_html(),
         pictures: report.pictures(),
         findings: report.findings(),
@@ -253,6 +256,8 @@ fn about(arguments: &TrainArguments, plan: &Plan) -> About {
 /// A report.
 struct Told {
     name: String,
+    /// Its numbers for other programs.
+    csv: String,
     page: String,
     pictures: Vec<Picture>,
     findings: Vec<String>,
@@ -263,6 +268,7 @@ fn write(told: &Told, store: &Store, out: &mut Output<'_>) -> Result<(), TrainEr
         out.say(&format!("- {finding}\n"));
     }
     let Told { name, .. } = told;
+    store.write_report(&format!("{name}.csv"), &told.csv)?;
     store.write_pictures(name, &told.pictures)?;
     let page = format!("{name}.html");
     store.write_report(&page, &told.page)?;

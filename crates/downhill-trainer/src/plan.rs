@@ -10,7 +10,7 @@ use crate::config::TrainingConfig;
 use crate::ensembles::default_members;
 use crate::experiment_file::ExperimentFile;
 use crate::grid::GridConfig;
-use crate::kind::Kind;
+use crate::kind::{Kind, TABLES};
 use crate::known_keys::{as_table, check_experiment, did_you_mean};
 use crate::layers::{Layers, leaves};
 use crate::overrides::{Overrides, without_experiment_keys};
@@ -47,6 +47,8 @@ pub struct Plan {
     pub published: Option<Published>,
     /// What all methods share, unless they change it.
     pub(crate) base: Layers,
+    /// The tables that are no settings of a method, such as `[grid]`.
+    pub(crate) tables: Layers,
 }
 
 /// One method of an experiment.
@@ -71,10 +73,13 @@ impl Plan {
     /// Names the value that cannot be used, its bound, and where it comes from.
     pub fn resolve(file: &ExperimentFile, arguments: &TrainArguments) -> Result<Self, TrainError> {
         let overrides = Overrides::parse(&arguments.overrides)?;
-        let mut experiment = Layers::default();
-        experiment.lay(&file.table, &file.path.display().to_string());
+        let written = file.path.display().to_string();
+        let (mut experiment, mut tables) = (Layers::default(), Layers::default());
+        experiment.lay(&file.table, &written);
+        tables.lay(&own_tables(&file.table), &written);
         for (origin, table) in &overrides.tables {
             experiment.lay(table, origin);
+            tables.lay(&own_tables(table), origin);
         }
 
         let mut base = Layers::default();
@@ -84,6 +89,9 @@ impl Plan {
             &file.path.display().to_string(),
         );
         let kind = Kind::of(&experiment)?;
+        if let Kind::Search(search) = &kind {
+            tables.lay_below(&search.with_defaults(), "default");
+        }
         let grid = GridConfig::of(&experiment)?;
         let mut methods = Vec::new();
         for (name, table) in method_tables(file, &overrides, &experiment.table)? {
@@ -146,6 +154,7 @@ impl Plan {
             target: TargetConfig::of(&experiment)?,
             published,
             base,
+            tables,
         })
     }
 
@@ -221,6 +230,17 @@ impl MethodPlan {
     pub(crate) fn layers(&self) -> &Layers {
         &self.layers
     }
+}
+
+/// The tables of an experiment that are no settings of a method, such as `[grid]`.
+fn own_tables(table: &Table) -> Table {
+    let is_own =
+        |key: &str| TABLES.contains(&key) || ["grid", "target", "published"].contains(&key);
+    let own = table
+        .iter()
+        .filter(|(key, value)| is_own(key) && value.is_table());
+    own.map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }
 
 /// The typed settings, and the layers with the settings that nobody wrote.

@@ -5,18 +5,21 @@ use std::fmt::Write;
 use toml::Value;
 
 use crate::kind::Kind;
+use crate::layers::Layers;
 use crate::plan::Plan;
 
-/// The settings as TOML that could be read back: what all methods share, then what each changes.
+/// The settings as TOML that could be read back: what all methods share, then what each changes, then
+/// what is done with them. The values of a grid are methods here.
 pub fn config_toml(plan: &Plan) -> String {
     let mut text = match plan.seeds.as_slice() {
+        _ if matches!(plan.kind, Kind::Valley(_)) => String::new(),
         [seed] => format!("seeds = 1  # seed {seed}\n"),
         seeds => format!("seeds = {}\n", seeds.len()),
     };
     if let Some(baseline) = &plan.baseline {
         let _ = writeln!(text, "baseline = {}", Value::from(baseline.as_str()));
     }
-    for (path, value) in plan.base.leaves() {
+    for (path, value) in base(plan) {
         let _ = writeln!(text, "{path} = {value}");
     }
     for method in &plan.methods {
@@ -25,7 +28,23 @@ pub fn config_toml(plan: &Plan) -> String {
             let _ = writeln!(text, "{change}");
         }
     }
+    let mut tables = plan.tables.table.clone();
+    tables.remove("grid");
+    if !tables.is_empty() {
+        let _ = write!(text, "\n{tables}");
+    }
     text
+}
+
+/// What all methods share of the settings that the experiment looks at.
+fn base(plan: &Plan) -> Vec<(String, Value)> {
+    let mut leaves = plan.base.leaves();
+    leaves.retain(|(path, _)| match plan.kind {
+        Kind::Training | Kind::Search(_) => true,
+        Kind::Valley(_) => path.starts_with("optimizer."),
+        Kind::GradientCheck(_) => false,
+    });
+    leaves
 }
 
 /// A name as a TOML key, in quotes where it must be.
@@ -40,16 +59,7 @@ fn key(name: &str) -> String {
 /// What `--dry-run` prints: every value with its origin, then the methods and the runs.
 pub fn dry_run(plan: &Plan) -> String {
     let mut text = format!("{}: {}\n\n", plan.name, plan.question);
-    let rows: Vec<(String, &str)> = plan
-        .base
-        .leaves()
-        .into_iter()
-        .map(|(path, value)| {
-            let origin = plan.base.origin(&path).unwrap_or("default");
-            (format!("{path} = {value}"), origin)
-        })
-        .collect();
-    write_rows(&mut text, "", &rows);
+    write_rows(&mut text, "", &with_origins(&plan.base, base(plan)));
     for method in &plan.methods {
         let baseline = match &plan.baseline {
             Some(baseline) if *baseline == method.name => " (baseline)",
@@ -69,9 +79,25 @@ pub fn dry_run(plan: &Plan) -> String {
             text.push_str("  as above\n");
         }
     }
+    let tables = with_origins(&plan.tables, plan.tables.leaves());
+    if !tables.is_empty() {
+        text.push('\n');
+        write_rows(&mut text, "", &tables);
+    }
     let (backend, ensembles) = (plan.backend.name(), ensembles(plan.ensemble));
     let _ = writeln!(text, "\n{}, on {backend}{ensembles}", amount(plan));
     text
+}
+
+/// Settings as they are written, each with where it comes from.
+fn with_origins(layers: &Layers, leaves: Vec<(String, Value)>) -> Vec<(String, &str)> {
+    let rows = leaves.into_iter().map(|(path, value)| {
+        // A path of its own first: it may be the beginning of another.
+        let origin = layers.origins.get(&path).map(String::as_str);
+        let origin = origin.or_else(|| layers.origin(&path));
+        (format!("{path} = {value}"), origin.unwrap_or("default"))
+    });
+    rows.collect()
 }
 
 /// How much there is to do.
@@ -111,5 +137,56 @@ fn write_rows(text: &mut String, indent: &str, rows: &[(String, &str)]) {
     let width = width.unwrap_or(0);
     for (setting, origin) in rows {
         let _ = writeln!(text, "{indent}{setting:width$}  # {origin}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::TrainArguments;
+    use crate::experiment_file::ExperimentFile;
+
+    #[derive(Parser)]
+    struct Words {
+        #[command(flatten)]
+        arguments: TrainArguments,
+    }
+
+    fn plan(path: &Path, text: String) -> Plan {
+        let file = ExperimentFile::parse(path, text).unwrap();
+        let words = Words::parse_from(["downhill", &file.name]);
+        Plan::resolve(&file, &words.arguments).unwrap()
+    }
+
+    #[test]
+    fn what_is_resolved_reads_back_as_the_same_experiment() {
+        let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+        let mut read = 0;
+        for entry in configs.read_dir().unwrap() {
+            let path = entry.unwrap().path();
+            let plan_of = |text: String| plan(&path, text);
+            let as_written = plan_of(std::fs::read_to_string(&path).unwrap());
+            let resolved = config_toml(&as_written);
+            let again = plan_of(format!("# {}\n\n{resolved}", as_written.question));
+            let methods = |plan: &Plan| -> Vec<_> {
+                let methods = plan.methods.iter();
+                methods
+                    .map(|it| (it.name.clone(), it.config.clone()))
+                    .collect()
+            };
+            let name = &as_written.name;
+            assert_eq!(methods(&again), methods(&as_written), "{name}");
+            assert_eq!(again.seeds, as_written.seeds, "{name}");
+            assert_eq!(again.baseline, as_written.baseline, "{name}");
+            assert_eq!(again.kind, as_written.kind, "{name}");
+            assert_eq!(again.target, as_written.target, "{name}");
+            assert_eq!(again.published, as_written.published, "{name}");
+            read += 1;
+        }
+        assert!(read >= 19, "{read}");
     }
 }

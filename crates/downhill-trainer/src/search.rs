@@ -62,6 +62,16 @@ pub struct PublishedTrial {
     pub validation: f64,
 }
 
+impl SearchConfig {
+    /// The table `[search]` of those settings that need not be written.
+    pub(crate) fn with_defaults(&self) -> Table {
+        let number = |number: usize| Value::Integer(number as i64);
+        let settings = [("rounds", self.rounds), ("best", self.best)];
+        let settings = settings.map(|(key, value)| (key.to_owned(), number(value)));
+        Table::from_iter([("search".to_owned(), Table::from_iter(settings).into())])
+    }
+}
+
 fn one() -> usize {
     1
 }

@@ -13,19 +13,21 @@
 //! TensorBoard's `event.proto` and `summary.proto`, of which a scalar needs three.
 
 use crate::export::protobuf::Message;
-use crate::record::{Evaluation, Outcome};
+use crate::record::{Evaluation, Outcome, Score};
 use crate::record_lines::RunRecord;
 
-/// Reads a number from an evaluation.
-type Number = fn(&Evaluation) -> f64;
+/// Reads the scores on a part of the images from an evaluation.
+type Scored = fn(&Evaluation) -> Option<Score>;
 
-/// The scalars of an evaluation, by tag.
-const SCALARS: [(&str, Number); 4] = [
-    ("accuracy/train", |evaluation| evaluation.train.accuracy),
-    ("accuracy/test", |evaluation| evaluation.test.accuracy),
-    ("loss/train", |evaluation| evaluation.train.loss),
-    ("loss/test", |evaluation| evaluation.test.loss),
+/// The parts of the images, as the tags name them.
+const PARTS: [(&str, Scored); 3] = [
+    ("train", |evaluation| Some(evaluation.train)),
+    ("test", |evaluation| Some(evaluation.test)),
+    ("validation", |evaluation| evaluation.validation),
 ];
+
+/// The loss of an update's batch, where it was recorded.
+const BATCH: &str = "loss/batch";
 
 /// Marks the update after which a diverged run's loss was not finite.
 const DIVERGED: &str = "diverged";
@@ -43,17 +45,31 @@ const SUMMARY_VALUE: u8 = 1;
 const VALUE_TAG: u8 = 1;
 const VALUE_SIMPLE: u8 = 2;
 
-/// A run's evaluations as TensorBoard reads them: at the step of each the four scalars, rounded to
-/// `f32`, which is all that a scalar of TensorBoard holds, and for a diverged run a 1 under
-/// `diverged` at the update at which it did. All events are at time 0.
+/// A run as TensorBoard reads it: accuracy and loss on each part of the images at the step of an
+/// evaluation, the loss of each update's batch where it was recorded, and for a diverged run a 1 under
+/// `diverged` at the update at which it did. Scalars are rounded to `f32`, which is all that one of
+/// TensorBoard holds. All events are at time 0.
 #[must_use]
 pub fn event_file(run: &RunRecord) -> Vec<u8> {
     let version = event(0).text(EVENT_FILE_VERSION, "brain.Event:2");
     let mut file = framed(version.bytes());
+    let mut losses = (1..).zip(&run.losses).peekable();
+    let mut losses_until = |file: &mut Vec<u8>, last: u64| {
+        while let Some((update, loss)) = losses.next_if(|(update, _)| *update <= last) {
+            file.extend(scalars_at(update, &[(BATCH, *loss)]));
+        }
+    };
     for evaluation in &run.evaluations {
-        let scalars = SCALARS.map(|(tag, number)| (tag, number(evaluation) as f32));
-        file.extend(scalars_at(evaluation.updates, &scalars));
+        losses_until(&mut file, evaluation.updates);
+        let scored = PARTS.map(|(part, scored)| Some((part, scored(evaluation)?)));
+        let scored = scored.into_iter().flatten();
+        let scalars = scored.flat_map(|(part, score)| {
+            let numbers = [("accuracy", score.accuracy), ("loss", score.loss)];
+            numbers.map(|(number, value)| (format!("{number}/{part}"), value as f32))
+        });
+        file.extend(scalars_at(evaluation.updates, &scalars.collect::<Vec<_>>()));
     }
+    losses_until(&mut file, u64::MAX);
     if let Outcome::Diverged { update } = run.end.outcome {
         file.extend(scalars_at(update, &[(DIVERGED, 1.0)]));
     }
@@ -61,10 +77,10 @@ pub fn event_file(run: &RunRecord) -> Vec<u8> {
 }
 
 /// The record of an event of these scalars.
-fn scalars_at(step: u64, scalars: &[(&str, f32)]) -> Vec<u8> {
+fn scalars_at(step: u64, scalars: &[(impl AsRef<str>, f32)]) -> Vec<u8> {
     let summary = (scalars.iter()).fold(Message::default(), |summary, (tag, number)| {
         let value = Message::default()
-            .text(VALUE_TAG, tag)
+            .text(VALUE_TAG, tag.as_ref())
             .float(VALUE_SIMPLE, *number);
         summary.message(SUMMARY_VALUE, &value)
     });
@@ -134,6 +150,24 @@ mod tests {
         let expected = [tag, 0.4_f32.to_le_bytes().to_vec()].concat();
         let holds = |part: &[u8]| frames[2].windows(part.len()).any(|found| found == part);
         assert!(holds(&expected));
+    }
+
+    #[test]
+    fn losses_of_batches_and_held_out_images_are_there() {
+        let mut run = sample::run("a", 0, &[(1, 0.1, 0.2), (3, 0.5, 0.4)], Outcome::Finished);
+        run.losses = vec![2.0, 1.5, 1.0];
+        run.evaluations[1].validation = Some(run.evaluations[1].test);
+        let frames = frames(&event_file(&run));
+        let holds = |at: usize, part: &[u8]| {
+            let mut windows = frames[at].windows(part.len());
+            windows.any(|found| found == part)
+        };
+        // The version, then by their updates: a loss, an evaluation, two losses, an evaluation.
+        assert_eq!(frames.len(), 6);
+        let losses: Vec<usize> = (0..6).filter(|at| holds(*at, b"loss/batch")).collect();
+        assert_eq!(losses, [1, 3, 4]);
+        assert!(holds(3, &1.5_f32.to_le_bytes()) && frames[3][9..11] == [0x10, 2]);
+        assert!(!holds(2, b"validation") && holds(5, b"accuracy/validation"));
     }
 
     #[test]

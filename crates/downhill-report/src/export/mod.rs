@@ -9,7 +9,7 @@ mod json_lines;
 mod json_summary;
 mod protobuf;
 
-pub use csv::runs_csv;
+pub use csv::{differences_csv, paths_csv, runs_csv, trials_csv};
 pub use event_file::event_file;
 pub use json_lines::{run_json, runs_json_lines};
 pub use json_summary::summary_json;
