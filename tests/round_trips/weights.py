@@ -104,7 +104,7 @@ def pytorchs_here(words, images, labels):
         "batch-norm": {"hidden": [80, 60], "batch_norm": "torch", "activation": "relu",
                        "dropout": {"probability": 0.1, "kind": "inverted"}},
         "convolutions": {"convolutions": [{"channels": 6, "kernel": 5, "padding": 2, "pool": 2},
-                                          {"channels": 8, "kernel": 4}],
+                                          {"channels": 8, "kernel": 4, "pool": 1}],
                          "hidden": [30], "batch_norm": "none", "activation": "tanh",
                          "dropout": {"probability": 0.0, "kind": "inverted"}},
     }.items():
