@@ -69,4 +69,6 @@ pub(crate) fn run(wanted: &Wanted, data: &Data, report: &mut Report) -> Result<(
     })
 }
 
-const STEPS: usize = 100;
+/// Half a second and more: workers that are woken together begin on one core, and it takes the scheduler
+/// up to 60 ms to move one of them to the other.
+const STEPS: usize = 1000;
