@@ -61,7 +61,7 @@ pub use decay::DecaySplit;
 pub use dropout::{DropoutConfig, DropoutKind, KeepMask};
 pub use ensemble::{Ensemble, EnsembleLayer, EnsembleLinear, EnsembleNorm, MemberMask, NoEnsemble};
 #[cfg(feature = "flex")]
-pub use fused::SparseImages;
+pub use fused::{KnownGradients, SparseImages};
 pub use gradient_check::{GradientRow, gradient_check};
 pub use initialization::Initialization;
 pub use mlp::{HiddenLayer, Mlp};

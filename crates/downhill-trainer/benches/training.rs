@@ -18,15 +18,17 @@ pub(crate) struct Training {
     name: String,
     /// Taken out for each update, so that its tensors are never shared and can change in place.
     model: Option<Network>,
-    loss: Loss,
+    gradients: Gradients,
     step: Step<Network>,
     batches: Batches,
     updates: u64,
     pool: rayon::ThreadPool,
 }
 
-/// The loss of a network on a batch of rows, `[1]`.
-type Loss = Box<dyn FnMut(&mut Network, &[usize], &mut KeepMask<'_>) -> Tensor<1> + Send>;
+/// The loss of a network on a batch of rows, `[1]`, and its gradients.
+type Gradients = Box<
+    dyn FnMut(&mut Network, &[usize], &mut KeepMask<'_>) -> (Tensor<1>, GradientsParams) + Send,
+>;
 
 /// A step of a module by its gradients.
 pub(crate) type Step<M> = Box<dyn FnMut(M, GradientsParams) -> M + Send>;
@@ -44,9 +46,11 @@ impl Training {
         workload: &Workload,
     ) -> Result<Self, Failure> {
         let images = data.ours.clone();
-        let loss: Loss =
-            Box::new(move |model, rows, keep_mask| images.loss(model, rows, keep_mask));
-        Self::new("ours", loss, by_descent(optimizer)?, data, workload)
+        let gradients: Gradients =
+            Box::new(move |model, rows, keep_mask| images.gradients(model, rows, keep_mask));
+        let mut ours = Self::new("ours", gradients, by_descent(optimizer)?, data, workload)?;
+        ours.model = ours.model.map(|model| data.ours.trainable(model));
+        Ok(ours)
     }
 
     /// By Burn's own tensors and its Adam.
@@ -62,7 +66,7 @@ impl Training {
         workload: &Workload,
     ) -> Result<Self, Failure> {
         let [images, targets] = data.tensors.clone();
-        let loss: Loss = Box::new(move |model, rows, keep_mask| {
+        let gradients: Gradients = Box::new(move |model, rows, keep_mask| {
             let numbers: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
             let rows = TensorData::new(numbers, [rows.len()]);
             let rows = Tensor::<1, Int>::from_data(rows, &images.device());
@@ -70,17 +74,25 @@ impl Training {
             let targets = targets.clone().select(0, rows);
             let logits = model.forward(Tensor::from_inner(batch), keep_mask);
             let loss = loss::cross_entropy(logits, Tensor::from_inner(targets));
-            match model.penalty() {
+            let loss = match model.penalty() {
                 Some(penalty) => loss + penalty,
                 None => loss,
-            }
+            };
+            let gradients = GradientsParams::from_grads(loss.backward(), model);
+            (loss.inner(), gradients)
         });
-        Self::new("Burn as shipped", loss, by_burn(optimizer), data, workload)
+        Self::new(
+            "Burn as shipped",
+            gradients,
+            by_burn(optimizer),
+            data,
+            workload,
+        )
     }
 
     fn new(
         name: &str,
-        loss: Loss,
+        gradients: Gradients,
         step: Step<Network>,
         data: &Data,
         workload: &Workload,
@@ -89,7 +101,7 @@ impl Training {
         Ok(Self {
             name: name.to_owned(),
             model: Some(Network::Mlp(network(workload, data.images.image_size())?)),
-            loss,
+            gradients,
             step,
             batches: workload.batches(&data.images)?,
             updates: 0,
@@ -106,7 +118,7 @@ impl Contender for Training {
     fn turn(&mut self, steps: usize) -> Result<Turn, Failure> {
         let Self {
             model,
-            loss,
+            gradients,
             step,
             batches,
             updates,
@@ -121,10 +133,9 @@ impl Contender for Training {
                 let rows = batches.indices(*updates);
                 let mut masks = Stream::new(SEED, Purpose::DropoutMask, *updates);
                 let mut keep_mask = |length, probability| masks.keep_mask(length, probability);
-                let loss = loss(&mut network, &rows, &mut keep_mask);
-                losses.push(loss.clone().inner());
-                let gradients = GradientsParams::from_grads(loss.backward(), &network);
-                network = step(network, gradients);
+                let (loss, known) = gradients(&mut network, &rows, &mut keep_mask);
+                losses.push(loss);
+                network = step(network, known);
                 *updates += 1;
             }
             let losses = Tensor::cat(losses, 0).mean().into_data();

@@ -1,11 +1,14 @@
 //! Images and labels on the device, put there once; a batch is a selection of rows.
 
+#[cfg(feature = "flex")]
+use burn::module::Module;
+use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use downhill_data::ImageSet;
-#[cfg(feature = "flex")]
-use downhill_model::SparseImages;
 use downhill_model::loss::{self, one_hot};
 use downhill_model::{KeepMask, Network, PixelScale};
+#[cfg(feature = "flex")]
+use downhill_model::{KnownGradients, SparseImages};
 
 use crate::Backend;
 
@@ -115,6 +118,56 @@ impl DeviceSet {
             Some(penalty) => loss + penalty,
             None => loss,
         }
+    }
+
+    /// The network as it is best trained on these images: without autodiff, where its gradients can be
+    /// had without.
+    #[must_use]
+    pub fn trainable(&self, network: Network) -> Network {
+        #[cfg(feature = "flex")]
+        if let (Pixels::Sparse(images), Some(mlp)) = (&self.pixels, network.as_mlp())
+            && mlp.has_sparse_gradients(images)
+        {
+            return network.valid();
+        }
+        network
+    }
+
+    /// The [loss](Self::loss) of an update on these rows, without autodiff, and its gradients. Where they
+    /// can be had with autodiff alone, the network has it from then on.
+    pub fn gradients(
+        &self,
+        network: &mut Network,
+        rows: &[usize],
+        keep_mask: &mut KeepMask<'_>,
+    ) -> (Tensor<1>, GradientsParams) {
+        #[cfg(feature = "flex")]
+        if let Pixels::Sparse(images) = &self.pixels
+            && let Some(mlp) = network.as_mlp_mut()
+        {
+            if let Some(known) = mlp.sparse_gradients(images, rows, keep_mask) {
+                return self.of_known(known);
+            }
+            if !network.devices().iter().all(Device::is_autodiff) {
+                *network = network.clone().train();
+            }
+        }
+        let loss = self.loss(network, rows, keep_mask);
+        let gradients = GradientsParams::from_grads(loss.backward(), network);
+        (loss.inner(), gradients)
+    }
+
+    #[cfg(feature = "flex")]
+    fn of_known(&self, known: KnownGradients) -> (Tensor<1>, GradientsParams) {
+        let mut gradients = GradientsParams::new();
+        for (id, gradient) in known.matrices {
+            gradients.register(id, gradient);
+        }
+        for (id, gradient) in known.vectors {
+            gradients.register(id, gradient);
+        }
+        let loss = TensorData::new(vec![known.loss], [1]);
+        (Tensor::from_data(loss, &self.targets.device()), gradients)
     }
 
     /// The sum of a network's cross-entropy over all images, and how many it gets right, where both

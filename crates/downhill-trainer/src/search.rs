@@ -18,7 +18,8 @@ pub struct SearchConfig {
     /// Rounds; the ranges of each after the first come from the best trials of the one before.
     #[serde(default = "one")]
     pub rounds: usize,
-    /// So many trials with the highest validation accuracy give the next round's ranges.
+    /// So many trials with the highest validation accuracy give the next round's ranges; if it is not
+    /// written and there are fewer trials, all of them.
     #[serde(default = "ten")]
     pub best: usize,
     /// What is searched: the ranges of settings by their path, in which a `*` is the method's
@@ -94,9 +95,12 @@ const MOST_ROUNDS: usize = 100;
 
 impl SearchConfig {
     pub(crate) fn of(experiment: &Layers) -> Result<Option<Self>, TrainError> {
-        let Some(search) = experiment.read::<Self>("search")? else {
+        let Some(mut search) = experiment.read::<Self>("search")? else {
             return Ok(None);
         };
+        if experiment.origin("search.best").is_none() {
+            search.best = search.best.min(search.trials.max(1));
+        }
         for (key, value, most) in [
             ("trials", search.trials, MOST_TRIALS),
             ("rounds", search.rounds, MOST_ROUNDS),

@@ -1,6 +1,5 @@
 //! One run: a network trained from its first to its last update.
 
-use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use downhill::DescentConfig;
 use downhill_data::{Batches, DataError, Purpose, Stream};
@@ -115,6 +114,7 @@ impl Training<'_> {
         if training.record_activations {
             observer.seen(&Line::Activations(self.activations(&model, 0)))?;
         }
+        model = self.train.trainable(model);
         let mut losses = Losses::default();
         let mut recorded = Recorded::new(training.record_losses);
         for update in 1..=training.updates {
@@ -123,9 +123,8 @@ impl Training<'_> {
             let mut masks = Stream::new(self.seed, Purpose::DropoutMask, update - 1);
             let mut keep_mask = |length, probability| masks.keep_mask(length, probability);
 
-            let loss = self.train.loss(&mut model, &rows, &mut keep_mask);
-            losses.push(loss.clone().inner());
-            let gradients = GradientsParams::from_grads(loss.backward(), &model);
+            let (loss, gradients) = self.train.gradients(&mut model, &rows, &mut keep_mask);
+            losses.push(loss);
             let outcome;
             (model, outcome) = descent.step(model, gradients);
             debug_assert_eq!(outcome, downhill::Outcome::Stepped);

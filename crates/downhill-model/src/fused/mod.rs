@@ -41,6 +41,7 @@ mod tests;
 
 use std::ops::Range;
 
+use burn::module::ParamId;
 use burn::tensor::Tensor;
 use pulp::Arch;
 
@@ -52,8 +53,19 @@ use images::Pixels;
 use input_dropout::Kept;
 use memory::with_workspace;
 use network::Batch;
-use parameters::Parameters;
-use training::Train;
+use parameters::{Parameters, by_parameter};
+use training::{Statistics, Train, Trained};
+
+/// A loss, and gradients by the parameters that they are of.
+#[derive(Debug)]
+pub struct KnownGradients {
+    /// Mean cross-entropy and penalty, in nats.
+    pub loss: f32,
+    /// Those of weights.
+    pub matrices: Vec<(ParamId, Tensor<2>)>,
+    /// Those of biases, scales and shifts.
+    pub vectors: Vec<(ParamId, Tensor<1>)>,
+}
 
 impl Mlp {
     /// Training: the loss on some of the images, `[1]`, mean cross-entropy and penalty, with all that
@@ -78,10 +90,56 @@ impl Mlp {
         rows: &[usize],
         keep_mask: &mut KeepMask<'_>,
     ) -> Option<Tensor<1>> {
+        let parameters = Parameters::tracked(self)?;
+        let trained = self.trained(&parameters, images, rows, keep_mask)?;
+        let loss = node::loss(trained.loss, parameters.inputs(trained.gradients));
+        self.see(&trained.statistics, rows.len());
+        Some(loss)
+    }
+
+    /// Training without autodiff: the same loss, and the gradients of all parameters, to the bit those that
+    /// [`sparse_loss`](Self::sparse_loss) leads to.
+    ///
+    /// Burn's autodiff keeps what all threads of a process have put on its tape under one lock, and each
+    /// update puts every parameter there anew: networks that train beside one another wait for it. These
+    /// do not.
+    ///
+    /// Nothing where it cannot be had so, as there, but of a network without autodiff; then nothing has
+    /// been done. All its parameters count as trained.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    pub fn sparse_gradients(
+        &mut self,
+        images: &SparseImages,
+        rows: &[usize],
+        keep_mask: &mut KeepMask<'_>,
+    ) -> Option<KnownGradients> {
+        let parameters = Parameters::all_trained(self)?;
+        let trained = self.trained(&parameters, images, rows, keep_mask)?;
+        drop(parameters);
+        self.see(&trained.statistics, rows.len());
+        Some(by_parameter(self, trained.loss, trained.gradients))
+    }
+
+    /// Whether [`sparse_gradients`](Self::sparse_gradients) can be had of it without autodiff.
+    pub fn has_sparse_gradients(&self, images: &SparseImages) -> bool {
+        let is_possible = input_dropout::is_possible(&self.dropout, images.scale());
+        is_possible && Parameters::untracked(self).is_some()
+    }
+
+    /// Loss and gradients of a batch, and the statistics that are to be taken in.
+    fn trained(
+        &self,
+        parameters: &Parameters,
+        images: &SparseImages,
+        rows: &[usize],
+        keep_mask: &mut KeepMask<'_>,
+    ) -> Option<Trained> {
         if !input_dropout::is_possible(&self.dropout, images.scale()) {
             return None;
         }
-        let parameters = Parameters::tracked(self)?;
         let network = parameters.network(self);
         let mut pixels: Vec<Pixels<'_>> = rows.iter().map(|&row| images.pixels(row)).collect();
         let kept;
@@ -103,7 +161,7 @@ impl Mlp {
             crate::batch_norm::check(rows.len());
         }
         let wanted = parameters.wanted();
-        let trained = with_workspace(network.layers.len(), |workspace| {
+        Some(with_workspace(network.layers.len(), |workspace| {
             Arch::new().dispatch(Train {
                 network: &network,
                 wanted: &wanted,
@@ -111,15 +169,17 @@ impl Mlp {
                 keep_mask,
                 workspace,
             })
-        });
-        drop(network);
-        let loss = node::loss(trained.loss, parameters.inputs(trained.gradients));
-        for (layer, statistics) in self.hidden.iter_mut().zip(trained.statistics) {
+        }))
+    }
+
+    /// The running statistics take in those of a batch of so many images. They change where they lie, if
+    /// nobody else holds them.
+    fn see(&mut self, statistics: &[Option<Statistics>], images: usize) {
+        for (layer, statistics) in self.hidden.iter_mut().zip(statistics) {
             if let (Some(norm), Some(statistics)) = (&mut layer.norm, statistics) {
-                norm.see(&statistics.mean, &statistics.variance, rows.len());
+                norm.see(&statistics.mean, &statistics.variance, images);
             }
         }
-        Some(loss)
     }
 
     /// Evaluation: the sum of the cross-entropy over some of the images, and how many have the largest

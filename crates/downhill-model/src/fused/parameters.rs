@@ -10,10 +10,21 @@ use burn::tensor::{DType, Tensor, TensorData};
 use super::network::{Batch, Layer, Network, Norm};
 use super::node::{Gradient, Input, wants_gradient};
 use super::training::{Gradients, Wanted};
-use crate::{BatchNorm, Mlp};
+use crate::{BatchNorm, KnownGradients, Mlp};
 
 /// All parameters, layer by layer from the input on.
 pub(super) struct Parameters(Vec<LayerParameters>);
+
+/// What is wanted of autodiff.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tape {
+    /// All parameters are on it.
+    Used,
+    /// It is left as it is, if there is one.
+    Left,
+    /// There is none.
+    None,
+}
 
 struct LayerParameters {
     weight: Parameter,
@@ -40,19 +51,24 @@ pub(super) struct Parameter {
 impl Parameters {
     /// Of a network with autodiff.
     pub(super) fn tracked(mlp: &Mlp) -> Option<Self> {
-        Self::of(mlp, true)
+        Self::of(mlp, Tape::Used)
     }
 
     /// Of a network with or without autodiff, which is not to know.
     pub(super) fn untracked(mlp: &Mlp) -> Option<Self> {
-        Self::of(mlp, false)
+        Self::of(mlp, Tape::Left)
     }
 
-    fn of(mlp: &Mlp, tracked: bool) -> Option<Self> {
+    /// Of a network without autodiff, all of whose parameters are trained.
+    pub(super) fn all_trained(mlp: &Mlp) -> Option<Self> {
+        Self::of(mlp, Tape::None)
+    }
+
+    fn of(mlp: &Mlp, tape: Tape) -> Option<Self> {
         let hidden = mlp.hidden.iter();
         let hidden =
-            hidden.map(|layer| LayerParameters::of(&layer.linear, layer.norm.as_ref(), tracked));
-        let output = LayerParameters::of(&mlp.output, None, tracked);
+            hidden.map(|layer| LayerParameters::of(&layer.linear, layer.norm.as_ref(), tape));
+        let output = LayerParameters::of(&mlp.output, None, tape);
         hidden.chain([output]).collect::<Option<_>>().map(Self)
     }
 
@@ -100,20 +116,20 @@ impl Parameters {
 }
 
 impl LayerParameters {
-    fn of(linear: &Linear, norm: Option<&BatchNorm>, tracked: bool) -> Option<Self> {
+    fn of(linear: &Linear, norm: Option<&BatchNorm>, tape: Tape) -> Option<Self> {
         let norm = match norm {
             None => None,
             Some(norm) => Some(NormParameters {
-                scale: Parameter::of(&norm.scale, tracked)?,
-                shift: Parameter::of(&norm.shift, tracked)?,
-                running_mean: Parameter::of(&norm.running_mean, tracked)?,
-                running_variance: Parameter::of(&norm.running_variance, tracked)?,
+                scale: Parameter::of(&norm.scale, tape)?,
+                shift: Parameter::of(&norm.shift, tape)?,
+                running_mean: Parameter::of(&norm.running_mean, tape)?,
+                running_variance: Parameter::of(&norm.running_variance, tape)?,
                 epsilon: norm.convention.epsilon() as f32,
             }),
         };
         Some(Self {
-            weight: Parameter::of(&linear.weight, tracked)?,
-            bias: Parameter::of(linear.bias.as_ref()?, tracked)?,
+            weight: Parameter::of(&linear.weight, tape)?,
+            bias: Parameter::of(linear.bias.as_ref()?, tape)?,
             norm,
         })
     }
@@ -137,21 +153,34 @@ impl LayerParameters {
 }
 
 impl Parameter {
-    pub(super) fn of<const D: usize>(param: &Param<Tensor<D>>, tracked: bool) -> Option<Self> {
+    pub(super) fn of<const D: usize>(param: &Param<Tensor<D>>, tape: Tape) -> Option<Self> {
         let tensor = param.val();
         let mut is_trained = tensor.is_require_grad();
-        let (numbers, guard) = if tracked {
-            let tensor = tensor.try_into_primitive::<Autodiff<Flex>>().ok()?;
-            // It may itself be made of what is trained.
-            is_trained = is_trained || wants_gradient(tensor.node());
-            let (numbers, guard) = tensor.into_parts();
-            (numbers, Some(guard))
-        } else {
-            let tensor = match tensor.is_autodiff() {
-                true => tensor.inner(),
-                false => tensor,
-            };
-            (tensor.try_into_primitive::<Flex>().ok()?, None)
+        let (numbers, guard) = match tape {
+            Tape::Used => {
+                let tensor = tensor.try_into_primitive::<Autodiff<Flex>>().ok()?;
+                // It may itself be made of what is trained.
+                is_trained = is_trained || wants_gradient(tensor.node());
+                let (numbers, guard) = tensor.into_parts();
+                (numbers, Some(guard))
+            }
+            Tape::Left => {
+                let tensor = match tensor.is_autodiff() {
+                    true => tensor.inner(),
+                    false => tensor,
+                };
+                (tensor.try_into_primitive::<Flex>().ok()?, None)
+            }
+            Tape::None => {
+                is_trained = true;
+                let base = param.base().try_into_primitive::<Flex>().ok()?;
+                let numbers = tensor.try_into_primitive::<Flex>().ok()?;
+                if base.bytes().as_ptr() != numbers.bytes().as_ptr() {
+                    // Made of something else, whose gradient is another.
+                    return None;
+                }
+                (numbers, None)
+            }
         };
         let fits = numbers.dtype() == DType::F32 && numbers.is_contiguous();
         fits.then_some(Self {
@@ -167,11 +196,7 @@ impl Parameter {
     }
 
     fn input(self, gradient: Option<Vec<f32>>) -> Option<Input> {
-        let tensor = |gradient: Vec<f32>| {
-            let length = gradient.len();
-            FlexTensor::from_data(TensorData::new(gradient, [length]))
-        };
-        self.tensor_input(gradient.map(tensor))
+        self.tensor_input(gradient.map(vector))
     }
 
     fn tensor_input(self, gradient: Option<FlexTensor>) -> Option<Input> {
@@ -180,6 +205,40 @@ impl Parameter {
             gradient: Gradient::Known(gradient?),
         })
     }
+}
+
+/// The gradients by the parameters of the network that they are of.
+pub(super) fn by_parameter(mlp: &Mlp, loss: f32, gradients: Vec<Gradients>) -> KnownGradients {
+    let mut known = KnownGradients {
+        loss,
+        matrices: Vec::with_capacity(gradients.len()),
+        vectors: Vec::with_capacity(3 * gradients.len()),
+    };
+    let hidden = mlp.hidden.iter();
+    let hidden = hidden.map(|layer| (&layer.linear, layer.norm.as_ref()));
+    for ((linear, norm), gradients) in hidden.chain([(&mlp.output, None)]).zip(gradients) {
+        let matrix = gradients.weight.map(Tensor::from_primitive::<Flex>);
+        known
+            .matrices
+            .extend(matrix.map(|gradient| (linear.weight.id, gradient)));
+        let vectors = [
+            (linear.bias.as_ref(), gradients.bias),
+            (norm.map(|norm| &norm.scale), gradients.scale),
+            (norm.map(|norm| &norm.shift), gradients.shift),
+        ];
+        for (parameter, gradient) in vectors {
+            let gradient = gradient.map(|numbers| Tensor::from_primitive::<Flex>(vector(numbers)));
+            known
+                .vectors
+                .extend(parameter.map(|it| it.id).zip(gradient));
+        }
+    }
+    known
+}
+
+fn vector(numbers: Vec<f32>) -> FlexTensor {
+    let length = numbers.len();
+    FlexTensor::from_data(TensorData::new(numbers, [length]))
 }
 
 impl Network<'_> {

@@ -124,6 +124,13 @@ fn biases_that_do_not_fit_are_refused() {
 fn what_a_parameter_is_made_of_gets_its_gradient() {
     let images = images(8, 9, 3);
     let mut lora = network(&config(&[5]), 9, 3).apply_lora(Lora::new(2, 4.0));
+    // Without autodiff nobody could say what the parts of a weight are to get.
+    let keep_all = &mut |length: usize, _: f64| vec![1.0; length];
+    assert!(
+        lora.valid()
+            .sparse_gradients(&images, &[0, 1, 2], keep_all)
+            .is_none()
+    );
     let (loss, gradients) = fused(&mut lora.clone(), &images, &[0, 1, 2], 1);
     let (expected_loss, expected) = ordinary(&mut lora, &images, &[0, 1, 2], 1);
     assert!((loss - expected_loss).abs() < 1e-6);

@@ -106,16 +106,35 @@ pub(super) fn fused(mlp: &mut Mlp, images: &SparseImages, rows: &[usize], seed: 
     outcome(mlp, &loss)
 }
 
+/// The same without autodiff.
+fn off_tape(mlp: &mut Mlp, images: &SparseImages, rows: &[usize], seed: u64) -> Step {
+    let mut numbers = Numbers(seed);
+    let known = mlp.sparse_gradients(images, rows, &mut |length, keep| numbers.mask(length, keep));
+    let known = known.expect("it is on flex, off the tape");
+    let mut gradients = GradientsParams::new();
+    for (id, gradient) in known.matrices {
+        gradients.register(id, gradient);
+    }
+    for (id, gradient) in known.vectors {
+        gradients.register(id, gradient);
+    }
+    (f64::from(known.loss), read(mlp, gradients))
+}
+
 fn outcome(mlp: &Mlp, loss: &Tensor<1>) -> Step {
     let value = loss.clone().into_scalar();
     let gradients = GradientsParams::from_grads(loss.backward(), mlp);
+    (value, read(mlp, gradients))
+}
+
+fn read(mlp: &Mlp, gradients: GradientsParams) -> Vec<(String, Vec<f32>)> {
     let mut reader = Reader {
         path: Vec::new(),
         gradients,
         all: Vec::new(),
     };
     mlp.visit(&mut reader);
-    (value, reader.all)
+    reader.all
 }
 
 struct Reader {
@@ -141,7 +160,8 @@ impl ModuleVisitor for Reader {
                 .push((format!("gradient of {path}"), numbers(gradient)));
         }
         if path.contains("running") {
-            self.all.push((path, numbers(param.val().inner())));
+            self.all
+                .push((path, numbers(param.val().without_autodiff())));
         }
     }
 }
@@ -186,6 +206,8 @@ fn compare_on(name: &str, config: &MlpConfig, images: &SparseImages, classes: us
         network(config, size, classes),
         network(config, size, classes),
     );
+    let mut c = a.valid();
+    assert!(a.has_sparse_gradients(images) && c.has_sparse_gradients(images));
     // Twice: the second step finds the memory of the first.
     for seed in [1, 2] {
         let (fused, ordinary) = (
@@ -193,6 +215,11 @@ fn compare_on(name: &str, config: &MlpConfig, images: &SparseImages, classes: us
             ordinary(&mut b, images, &rows, seed),
         );
         assert_equal(name, &fused, &ordinary);
+        let off_tape = off_tape(&mut c, images, &rows, seed);
+        assert!(
+            off_tape == fused,
+            "{name}: without autodiff something differs"
+        );
     }
     let (sum, hits) = a.sparse_score(images, 1..images.len()).unwrap();
     let all: Vec<usize> = (1..images.len()).collect();
@@ -492,12 +519,22 @@ fn what_is_not_there_is_not_fused() {
     let keep_all = &mut |length: usize, _: f64| vec![1.0; length];
     let mut inner = network(&config, 30, 10).valid();
     assert!(inner.sparse_loss(&images, &[0], keep_all).is_none());
+    assert!(inner.sparse_gradients(&images, &[0], keep_all).is_some());
+    let mut tracked = network(&config, 30, 10);
+    assert!(tracked.sparse_gradients(&images, &[0], keep_all).is_none());
     let mut doubles = network(&config, 30, 10);
     doubles.output.weight = doubles
         .output
         .weight
         .map(|weight| weight.cast(DType::F64).detach().require_grad());
     assert!(doubles.sparse_loss(&images, &[0], keep_all).is_none());
+    assert!(!doubles.has_sparse_gradients(&images));
+    assert!(
+        doubles
+            .valid()
+            .sparse_gradients(&images, &[0], keep_all)
+            .is_none()
+    );
     assert!(doubles.sparse_score(&images, 0..1).is_none());
     let mut turned = network(&config, 30, 10);
     turned.output.weight = Param::initialized(

@@ -79,6 +79,15 @@ impl<F: Fn(&str) -> bool> ModuleVisitor for Pending<'_, F> {
     }
 }
 
+/// Whether a parameter is trained: on the tape that it requires a gradient says so, off the tape that it
+/// has one.
+pub(super) fn is_trained<const D: usize>(
+    param: &Param<Tensor<D>>,
+    has_gradient: impl FnOnce() -> bool,
+) -> bool {
+    param.is_require_grad() || !param.base().is_autodiff() && has_gradient()
+}
+
 /// The trained parameters that have a gradient, in the order of the module; their gradients are
 /// taken out.
 pub(crate) fn collect<M: Module>(module: &M, gradients: &mut GradientsParams) -> Vec<Slot> {
@@ -107,7 +116,7 @@ impl ModuleVisitor for Collector<'_> {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if !param.is_require_grad() {
+        if !is_trained(param, || self.gradients.get::<D>(param.id).is_some()) {
             return;
         }
         let Some(gradient) = self.gradients.remove::<D>(param.id) else {

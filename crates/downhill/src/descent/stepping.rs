@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 
 use super::members::{OwnRates, are_alike};
 use super::order::Path;
-use super::slots::Context;
+use super::slots::{Context, is_trained};
 use super::{Descent, Kept, StepMask, WeightStage};
 #[cfg(feature = "flex")]
 use crate::rule::on_flex;
@@ -60,6 +60,13 @@ impl<const D: usize> Gradient<D> {
 impl Gradients {
     pub(super) fn prepared(gradients: Vec<(ParamId, Tensor<1>)>) -> Self {
         Self::Prepared(gradients.into_iter().peekable())
+    }
+
+    fn has<const D: usize>(&mut self, id: ParamId) -> bool {
+        match self {
+            Self::AsGiven(gradients) => gradients.get::<D>(id).is_some(),
+            Self::Prepared(gradients) => gradients.peek().is_some_and(|(its, _)| *its == id),
+        }
     }
 
     fn take<const D: usize>(&mut self, id: ParamId) -> Option<Gradient<D>> {
@@ -119,7 +126,7 @@ impl ModuleMapper for Stepper<'_> {
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        if !param.is_require_grad() {
+        if !is_trained(&param, || self.gradients.has::<D>(param.id)) {
             return param;
         }
         let group = self.group_of_next(D);
@@ -245,7 +252,7 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::{AdamConfig, DescentConfig, Outcome};
+    use crate::{AdamConfig, DescentConfig, OptimizerConfig, Outcome};
 
     fn model() -> Linear {
         let device = Device::flex().autodiff();
@@ -287,6 +294,46 @@ mod tests {
             let before = addresses(&model);
             model = step(&mut descent, model);
             assert_eq!(addresses(&model), before, "{config:?}");
+        }
+    }
+
+    /// Off the tape gradients come from elsewhere; there they decide what is trained.
+    #[test]
+    fn a_step_off_the_tape_is_the_same() {
+        let of = DescentConfig::new::<OptimizerConfig>;
+        let adam = || of(AdamConfig::torch().into());
+        let mut configs: Vec<DescentConfig> = OptimizerConfig::all().into_iter().map(of).collect();
+        configs.extend([adam().clipping_global_norm(0.1), adam().with_ema(0.9)]);
+        for config in configs {
+            let (mut on, mut off) = (config.build().unwrap(), config.build().unwrap());
+            let (mut model, mut plain) = (model(), None);
+            for _ in 0..3 {
+                let input = Tensor::<2>::ones([3, 5], &Device::flex().autodiff());
+                let loss = model.forward(input).square().mean();
+                let gradients = GradientsParams::from_grads(loss.backward(), &model);
+                let mut same = GradientsParams::new();
+                let weight = gradients.get::<2>(model.weight.id).unwrap();
+                same.register(model.weight.id, weight.mul_scalar(1.0));
+                let bias = model.bias.as_ref().unwrap().id;
+                same.register(bias, gradients.get::<1>(bias).unwrap().mul_scalar(1.0));
+                let before = plain.unwrap_or_else(|| model.valid());
+                model = on.step(model, gradients).0;
+                plain = Some(off.step(before, same).0);
+                let after = plain.as_ref().unwrap();
+                assert!(!after.weight.val().is_autodiff());
+                let data = |model: &Linear| {
+                    let bias = model.bias.as_ref().unwrap().val();
+                    (model.weight.val().into_data(), bias.into_data())
+                };
+                assert_eq!(data(after), data(&model), "{config:?}");
+            }
+            // What has no gradient stays.
+            let before = plain.unwrap();
+            let after = off.step(before.clone(), GradientsParams::new()).0;
+            assert_eq!(
+                after.weight.val().into_data(),
+                before.weight.val().into_data()
+            );
         }
     }
 

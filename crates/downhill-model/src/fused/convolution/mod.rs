@@ -30,7 +30,7 @@ use burn::backend::{Autodiff, Flex};
 use burn::tensor::{DType, Tensor, TensorData};
 use pulp::Arch;
 
-use super::parameters::Parameter;
+use super::parameters::{Parameter, Tape};
 use crate::{Activation, ConvolutionLayer, ConvolutionalNetwork};
 use backward::{Backward, Gradients, Wanted};
 use geometry::{Frame, Geometry, IMAGES};
@@ -130,8 +130,9 @@ impl Numbers {
         tracked: bool,
         guards: &mut Vec<NodeGuard>,
     ) -> Option<Self> {
-        let weight = Parameter::of(&layer.weight, tracked)?;
-        let bias = Parameter::of(&layer.bias, tracked)?;
+        let tape = if tracked { Tape::Used } else { Tape::Left };
+        let weight = Parameter::of(&layer.weight, tape)?;
+        let bias = Parameter::of(&layer.bias, tape)?;
         guards.extend(weight.guard);
         guards.extend(bias.guard);
         Some(Self {
