@@ -300,7 +300,7 @@ mod tests {
     /// Off the tape gradients come from elsewhere; there they decide what is trained.
     #[test]
     fn a_step_off_the_tape_is_the_same() {
-        let of = DescentConfig::new::<OptimizerConfig>;
+        let of = |optimizer: OptimizerConfig| DescentConfig::new(optimizer);
         let adam = || of(AdamConfig::torch().into());
         let mut configs: Vec<DescentConfig> = OptimizerConfig::all().into_iter().map(of).collect();
         configs.extend([adam().clipping_global_norm(0.1), adam().with_ema(0.9)]);
