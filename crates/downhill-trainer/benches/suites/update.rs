@@ -45,7 +45,10 @@ fn table(
     let mut field = Field::new();
     for Pair { ours, burns } in elementwise() {
         let group = ours.name();
-        enter(&mut field, group, Updating::ours(ours, shapes)?);
+        enter(&mut field, group, Updating::ours(ours.clone(), shapes)?);
+        if ["adam", "sgd", "momentum"].contains(&group) {
+            enter(&mut field, group, Updating::ours_on_tape(ours, shapes)?);
+        }
         if let Some(burns) = burns {
             enter(&mut field, group, Updating::burns(burns, shapes)?);
         }

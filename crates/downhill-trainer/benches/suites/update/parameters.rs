@@ -32,6 +32,7 @@ struct Work {
     /// Off the tape until their turn comes, see [`go_backward`]. Taken out then, so that their tensors
     /// are never shared and can change in place.
     parameters: Option<Parameters>,
+    is_on_tape: bool,
     matrices: Vec<Gradient<2>>,
     vectors: Vec<Gradient<1>>,
     memory: GradientMemory,
@@ -82,9 +83,21 @@ impl<const D: usize> Gradient<D> {
 }
 
 impl Updating {
+    /// As the trainer has them: off the tape.
     pub(crate) fn ours(optimizer: OptimizerConfig, shapes: &[Vec<usize>]) -> Result<Self, Failure> {
         let step = by_descent(optimizer)?;
-        Self::new("ours", step, GradientMemory::Lent, shapes)
+        let mut ours = Self::new("ours", step, GradientMemory::Lent, shapes)?;
+        ours.work.is_on_tape = false;
+        Ok(ours)
+    }
+
+    /// As whoever trains by Burn's autodiff has them.
+    pub(crate) fn ours_on_tape(
+        optimizer: OptimizerConfig,
+        shapes: &[Vec<usize>],
+    ) -> Result<Self, Failure> {
+        let step = by_descent(optimizer)?;
+        Self::new("ours, on the tape", step, GradientMemory::Lent, shapes)
     }
 
     pub(crate) fn burns(
@@ -139,6 +152,7 @@ impl Work {
         }
         Self {
             parameters: Some(parameters.valid()),
+            is_on_tape: true,
             matrices,
             vectors,
             memory,
@@ -147,8 +161,10 @@ impl Work {
     }
 
     fn updates(&mut self, steps: usize) -> Result<f64, Failure> {
-        let parameters = self.parameters.take().ok_or("its last turn failed")?;
-        let mut parameters = parameters.train();
+        let mut parameters = self.parameters.take().ok_or("its last turn failed")?;
+        if self.is_on_tape {
+            parameters = parameters.train();
+        }
         let mut seconds = 0.0;
         for _ in 0..steps {
             let gradients = self.gradients()?;
