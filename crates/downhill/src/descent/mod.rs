@@ -197,6 +197,9 @@ impl Descent {
 
     /// A step of all parameters that have a gradient, or a part of one where gradients are
     /// accumulated. The module comes back in any case.
+    ///
+    /// On the tape of autodiff a parameter that requires no gradient stays. Off it, where gradients
+    /// come from elsewhere, whatever has one is stepped.
     pub fn step<M: Module>(&mut self, module: M, gradients: GradientsParams) -> (M, Outcome) {
         self.step_at(module, gradients, None)
     }
