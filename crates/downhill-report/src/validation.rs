@@ -1,10 +1,10 @@
 //! Test accuracy where validation accuracy was best, and figures of others beside ours.
 
 use crate::experiment::{Experiment, Method};
-use crate::number_text::{Precision, count, loss, quoted};
+use crate::number_text::{Precision, count, fixed, loss, quoted};
 use crate::record::Evaluation;
 use crate::record_lines::RunRecord;
-use crate::statistics::describe;
+use crate::statistics::{Statistics, describe};
 use crate::summary::{MethodSummary, Summary, final_evaluation};
 use crate::table::NONE;
 
@@ -123,14 +123,14 @@ pub(crate) fn published_rows(
             ));
         }
         for (update, theirs) in &figure.losses {
-            let ours = mean_loss_at(method, *update);
+            let ours = losses_at(method, *update);
             let name = format!("loss of the batch at update {}", count(*update));
-            let difference = ours.map(|ours| signed(ours - theirs));
+            let difference = ours.map(|ours| signed(ours.mean - theirs));
             rows.push(published_row(
                 numbers,
                 name,
                 loss(*theirs),
-                ours.map(loss),
+                ours.map(|ours| loss_and_half_width(&ours)),
                 difference,
             ));
         }
@@ -156,7 +156,7 @@ fn published_row(
 }
 
 fn signed(difference: f64) -> String {
-    let text = crate::number_text::fixed(difference, 3);
+    let text = fixed(difference, 3);
     if difference > 0.0 {
         format!("+{text}")
     } else {
@@ -164,8 +164,22 @@ fn signed(difference: f64) -> String {
     }
 }
 
-/// The mean over the finished runs of the batch's loss at an update, as it is, without smoothing.
-fn mean_loss_at(method: &Method, update: u64) -> Option<f64> {
+/// `0.352 ± 0.021`, or the mean alone where there is no interval to show.
+fn loss_and_half_width(losses: &Statistics) -> String {
+    let mean = loss(losses.mean);
+    let half_width = losses.half_width();
+    let half_width = half_width.filter(|_| losses.shown_interval().is_some());
+    match (half_width, mean.split_once('.')) {
+        (Some(half_width), Some((_, decimals))) if !decimals.contains('e') => {
+            let half_width = fixed(half_width, decimals.len());
+            format!("{mean} ± {half_width}")
+        }
+        _ => mean,
+    }
+}
+
+/// The batch's losses at an update over the finished runs, as they are, without smoothing.
+fn losses_at(method: &Method, update: u64) -> Option<Statistics> {
     let at = usize::try_from(update.checked_sub(1)?).ok()?;
     let finished = method
         .runs
@@ -174,7 +188,7 @@ fn mean_loss_at(method: &Method, update: u64) -> Option<f64> {
     let losses: Vec<f64> = finished
         .filter_map(|run| run.losses.get(at).map(|loss| f64::from(*loss)))
         .collect();
-    Some(describe(&losses)?.mean)
+    describe(&losses)
 }
 
 /// The note below the table of published figures.
@@ -254,5 +268,15 @@ mod tests {
             ]
         );
         assert_eq!(rows[2][3..], ["—", "4", "—"]);
+        for (run, loss) in experiment.methods[0]
+            .runs
+            .iter_mut()
+            .zip([1.25, 1.5, 1.5, 1.75])
+        {
+            run.losses[1] = loss;
+        }
+        let rows = published_rows(&experiment, &summary, Precision::of(&summary));
+        // Student t of four: 3.182 standard deviations of 0.204, by the square root of 4.
+        assert_eq!(rows[1][3], "1.50 ± 0.32");
     }
 }
