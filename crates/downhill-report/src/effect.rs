@@ -52,13 +52,36 @@ pub(crate) fn only_witness(differences: &PairedDifferences) -> Option<&'static s
 pub(crate) struct Effect {
     /// `None` if the gap has no interval.
     pub(crate) gap: Option<Direction>,
+    /// Whether it is above zero, before and after.
+    pub(crate) is_gap_positive: bool,
     pub(crate) test: Direction,
+}
+
+fn is_positive(gap: &PairedDifferences) -> bool {
+    gap.baseline_mean >= 0.0 && gap.method_mean >= 0.0
+}
+
+/// What happens to a gap that goes down or up. Below zero, where test accuracy is the higher one, a lower
+/// gap is no narrower one.
+fn verb_of(is_down: bool, is_positive: bool) -> &'static str {
+    match (is_down, is_positive) {
+        (true, true) => "narrows",
+        (true, false) => "lowers",
+        (false, true) => "widens",
+        (false, false) => "raises",
+    }
+}
+
+/// The same of these differences.
+pub(crate) fn gap_verb(gap: &PairedDifferences, direction: Direction) -> &'static str {
+    verb_of(direction == Direction::Down, is_positive(gap))
 }
 
 /// `None` if test accuracy has no interval.
 pub(crate) fn effect(comparison: &Comparison) -> Option<Effect> {
     Some(Effect {
         gap: comparison.gap.as_ref().and_then(Direction::of),
+        is_gap_positive: comparison.gap.as_ref().is_none_or(is_positive),
         test: Direction::of(&comparison.test_accuracy)?,
     })
 }
@@ -129,7 +152,12 @@ fn untested(summary: &Summary) -> Option<String> {
 }
 
 /// What follows the names of methods with the same effect.
-fn verdict(Effect { gap, test }: Effect, is_one: bool) -> String {
+fn verdict(effect: Effect, is_one: bool) -> String {
+    let Effect {
+        gap,
+        is_gap_positive,
+        test,
+    } = effect;
     let verb = |singular: &'static str| {
         if is_one {
             singular
@@ -143,13 +171,9 @@ fn verdict(Effect { gap, test }: Effect, is_one: bool) -> String {
         ("are", "their")
     };
     let on_gap = match gap {
-        Some(Direction::Down) => format!(
+        Some(direction @ (Direction::Down | Direction::Up)) => format!(
             "{} the gap between training and test accuracy",
-            verb("narrows")
-        ),
-        Some(Direction::Up) => format!(
-            "{} the gap between training and test accuracy",
-            verb("widens")
+            verb(verb_of(direction == Direction::Down, is_gap_positive))
         ),
         Some(Direction::Unclear) | None => String::new(),
     };

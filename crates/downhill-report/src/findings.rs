@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::effect::{Direction, Effect, effect, only_witness, verdicts};
+use crate::effect::{Direction, Effect, effect, gap_verb, only_witness, verdicts};
 use crate::experiment::Experiment;
 use crate::grid_findings::grid_findings;
 use crate::number_text::{Precision, count, counted, listed, p_value, quoted, range};
@@ -255,6 +255,7 @@ fn difference(
         Some(Effect {
             gap: Some(Direction::Down),
             test: Direction::Down,
+            ..
         }) if test.difference.n == paired_gaps => {
             text.push_str(
                 " The lower gap is no gain: training accuracy falls by more than test accuracy does.",
@@ -278,14 +279,7 @@ fn gap_clause(gap: &PairedDifferences, is_alone: bool, precision: Precision) -> 
              ({after} against {before} points; {change})"
         ),
         Some(direction) => {
-            // Below zero, where test accuracy is the higher one, a lower gap is no narrower one.
-            let is_positive = gap.baseline_mean >= 0.0 && gap.method_mean >= 0.0;
-            let verb = match (direction == Direction::Down, is_positive) {
-                (true, true) => "narrows",
-                (true, false) => "lowers",
-                (false, true) => "widens",
-                (false, false) => "raises",
-            };
+            let verb = gap_verb(gap, direction);
             let p = p_clause(gap);
             let p = match p.strip_suffix(", ") {
                 Some(p) => format!(" ({p})"),

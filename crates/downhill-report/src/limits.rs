@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::experiment::{Experiment, Method};
 use crate::number_text::{count, counted, listed, quoted};
-use crate::record::DataIdentity;
+use crate::record::{DataIdentity, RunHeader};
 use crate::statistics::FEWEST_RESAMPLED;
 use crate::summary::Summary;
 use crate::target::TargetImages;
@@ -152,24 +152,23 @@ fn decided_by_seed(experiment: &Experiment, summary: &Summary) -> Option<String>
     if is_mixed(experiment) || headers(experiment).next().is_none() {
         return None;
     }
-    let draws = |method: &&Method| {
+    let some = |method: &Method, is_so: fn(&RunHeader) -> bool| {
         let mut runs = method.runs.iter();
-        runs.any(|run| draws_images(&run.header) == Some(true))
+        runs.any(|run| is_so(&run.header))
     };
-    let drawing: Vec<String> = (experiment.methods.iter().filter(draws))
-        .map(|method| quoted(&method.name))
-        .collect();
+    let named = |is_so: fn(&RunHeader) -> bool| {
+        let methods = experiment.methods.iter();
+        let methods = methods.filter(|method| some(method, is_so));
+        methods
+            .map(|method| quoted(&method.name))
+            .collect::<Vec<_>>()
+    };
+    let drawing = named(|header| draws_images(header) == Some(true));
+    let holding_out = named(holds_images_out);
     let with_runs = experiment.methods.iter();
     let with_runs = with_runs.filter(|method| !method.runs.is_empty()).count();
     let is_known = headers(experiment).all(|header| draws_images(header).is_some());
-    let holds_out = headers(experiment).any(holds_images_out);
-    let (images, consequence) = if drawing.len() == with_runs && holds_out {
-        (
-            "and draws which images are held out".to_owned(),
-            "so the intervals include a part of the spread between training sets, within this data \
-             set",
-        )
-    } else if drawing.len() == with_runs {
+    let (images, consequence) = if drawing.len() == with_runs {
         (
             "and draws the training images".to_owned(),
             "so the intervals include the spread between training sets, within this data set",
@@ -179,6 +178,21 @@ fn decided_by_seed(experiment: &Experiment, summary: &Summary) -> Option<String>
             format!("and, for {}, draws the training images", listed(&drawing)),
             "so only there do the intervals include the spread between training sets, within this \
              data set",
+        )
+    } else if holding_out.len() == with_runs {
+        (
+            "and draws which images are held out".to_owned(),
+            "so the intervals include a part of the spread between training sets, within this data \
+             set",
+        )
+    } else if !holding_out.is_empty() {
+        (
+            format!(
+                "and, for {}, draws which images are held out",
+                listed(&holding_out)
+            ),
+            "so only there do the intervals include a part of the spread between training sets, \
+             within this data set",
         )
     } else if is_known {
         (
@@ -278,11 +292,11 @@ fn several_changes(experiment: &Experiment) -> Option<String> {
     let mut named: Vec<String> = Vec::new();
     for method in &experiment.methods {
         let changes = number_of_changes(experiment, method);
-        // In a grid they are told once for all values, whose setting is meant to differ.
-        let (name, changes) = match &method.cell {
-            Some(cell) => (&cell.family, changes.saturating_sub(1)),
-            None => (&method.name, changes),
-        };
+        // In a grid they are told once for all values.
+        let name = method
+            .cell
+            .as_ref()
+            .map_or(&method.name, |cell| &cell.family);
         let entry = format!("{} ({})", quoted(name), count(changes));
         if changes > 1 && !named.contains(&entry) {
             named.push(entry);
@@ -301,13 +315,26 @@ fn several_changes(experiment: &Experiment) -> Option<String> {
 /// however many settings of its own it brings along.
 fn number_of_changes(experiment: &Experiment, method: &Method) -> usize {
     let of_optimizer = |change: &&String| change.starts_with(OPTIMIZER);
-    let optimizer = method.changes.iter().filter(of_optimizer).count();
-    let others = method.changes.len() - optimizer;
+    // The setting of a grid is meant to differ.
+    let grid = experiment.grid.as_ref();
+    let changes = method.changes.iter();
+    let changes = changes.filter(|change| grid.is_none_or(|grid| !sets(change, &grid.setting)));
+    let (optimizer, others): (Vec<_>, Vec<_>) = changes.partition(of_optimizer);
+    let (optimizer, others) = (optimizer.len(), others.len());
     // A method that leaves the optimizer alone has the one of the base config.
     let keeping = |method: &&Method| !method.changes.iter().any(|change| of_optimizer(&change));
     let mut base = (experiment.methods.iter().filter(keeping)).flat_map(optimizers);
     let is_kept = base.any(|name| optimizers(method).any(|own| own == name));
     others + if is_kept { optimizer } else { optimizer.min(1) }
+}
+
+/// Whether a change such as `optimizer.sgd.learning_rate = 0.1` is of a setting, in whose path a `*` is any
+/// one part.
+fn sets(change: &str, setting: &str) -> bool {
+    let path = change.split(" = ").next().unwrap_or_default();
+    let mut parts = path.split('.').zip(setting.split('.'));
+    path.split('.').count() == setting.split('.').count()
+        && parts.all(|(part, wanted)| wanted == "*" || part == wanted)
 }
 
 /// The names of the optimizers in the configs of a method's runs.
@@ -396,6 +423,11 @@ mod tests {
             text.contains("and draws which images are held out, so"),
             "{text}"
         );
+        let without = json!({ "train_images": "all", "subset": "first", "validation_images": 0 });
+        set_config(&mut experiment, 0, &json!({ "data": without }));
+        let text = text_of(&experiment);
+        let expected = "and, for “weight-decay”, draws which images are held out, so only there";
+        assert!(text.contains(expected), "{text}");
     }
 
     #[test]
@@ -600,6 +632,15 @@ mod tests {
         let text = text_of(&experiment);
         assert!(!text.contains("More than one setting"), "{text}");
         assert!(!text.contains("ran at one setting"), "{text}");
+        // Another optimizer and another batch are two, its rate at the values of the grid is none.
+        experiment.grid.as_mut().unwrap().setting = "optimizer.*.learning_rate".into();
+        for method in &mut experiment.methods[3..] {
+            let changes = ["learning_rate = 0.1", "beta_1 = 0.5"];
+            method.changes = changes
+                .map(|change| format!("optimizer.adam.{change}"))
+                .into();
+        }
+        assert!(!text_of(&experiment).contains("in “batch-norm”"));
         for method in &mut experiment.methods[3..] {
             method.changes.push("training.batch = 5".into());
         }

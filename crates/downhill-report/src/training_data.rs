@@ -41,14 +41,13 @@ pub(crate) fn is_mixed(experiment: &Experiment) -> bool {
     headers(experiment).any(|header| header.data.sha256 != experiment.data.sha256)
 }
 
-/// Whether the seed of a run drew its training images, or which are held out of them; `None` if its config does not say.
+/// Whether the seed of a run drew its training images; `None` if its config does not say.
 pub(crate) fn draws_images(header: &RunHeader) -> Option<bool> {
     let data = header.config.get("data")?;
     let is_part = data
         .get("train_images")
         .is_none_or(|images| images != "all");
-    let is_random = data.get("subset")?.as_str()? == "random" && is_part;
-    Some(is_random || holds_images_out(header))
+    Some(data.get("subset")?.as_str()? == "random" && is_part)
 }
 
 /// Whether a run held out images that its seed drew.

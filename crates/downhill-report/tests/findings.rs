@@ -48,6 +48,10 @@ fn a_gap_below_zero_is_not_called_a_narrower_one() {
     let expected =
         "“sgd” lowers the gap between training and test accuracy from 0.9 to −4.2 points";
     assert!(found[2].starts_with(expected), "{found:?}");
+    assert!(
+        found[0].contains("“sgd” lowers the gap between training and test accuracy and lowers"),
+        "{found:?}"
+    );
     let found = findings(&experiment(Some("sgd"), methods));
     let expected =
         "“adam” raises the gap between training and test accuracy from −4.2 to 0.9 points";

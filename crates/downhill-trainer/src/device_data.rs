@@ -1,6 +1,5 @@
 //! Images and labels on the device, put there once; a batch is a selection of rows.
 
-#[cfg(feature = "flex")]
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -144,13 +143,12 @@ impl DeviceSet {
         #[cfg(feature = "flex")]
         if let Pixels::Sparse(images) = &self.pixels
             && let Some(mlp) = network.as_mlp_mut()
+            && let Some(known) = mlp.sparse_gradients(images, rows, keep_mask)
         {
-            if let Some(known) = mlp.sparse_gradients(images, rows, keep_mask) {
-                return self.of_known(known);
-            }
-            if !network.devices().iter().all(Device::is_autodiff) {
-                *network = network.clone().train();
-            }
+            return self.of_known(known);
+        }
+        if !network.devices().iter().all(Device::is_autodiff) {
+            *network = network.clone().train();
         }
         let loss = self.loss(network, rows, keep_mask);
         let gradients = GradientsParams::from_grads(loss.backward(), network);

@@ -36,8 +36,8 @@ pub(crate) fn text(
     arguments: &TrainArguments,
     data: &ImagePair,
 ) -> Result<String, TrainError> {
-    if let (Kind::Search(_), [method, ..]) = (&plan.kind, &plan.methods[..]) {
-        return text_of_search(plan, &method.config, arguments, data);
+    if let (Kind::Search(search), [method, ..]) = (&plan.kind, &plan.methods[..]) {
+        return text_of_search(plan, search.trials, &method.config, arguments, data);
     }
     let store = Store::new(&arguments.runs_dir);
     let all = runs(plan, data);
@@ -98,6 +98,7 @@ pub(crate) fn text(
 /// The same of a search, whose trials are all alike and not known before their rounds.
 fn text_of_search(
     plan: &Plan,
+    trials_of_round: usize,
     config: &TrainingConfig,
     arguments: &TrainArguments,
     data: &ImagePair,
@@ -106,7 +107,9 @@ fn text_of_search(
         return Ok("time: unknown on wgpu\n".to_owned());
     }
     let trials = plan.runs();
-    let workers = workers(arguments, plan.backend).min(trials).max(1);
+    // A round waits for the one before.
+    let at_once = trials_of_round * plan.seeds.len();
+    let workers = workers(arguments, plan.backend).min(at_once).max(1);
     let seconds = Meter::new(plan.backend, workers, data)?.seconds(config)? * trials as f64;
     Ok(format!(
         "time: about {} for {trials} runs with {workers} at a time\n      (by an evaluation and some \

@@ -30,6 +30,11 @@ pub fn config_toml(plan: &Plan) -> String {
     }
     let mut tables = plan.tables.table.clone();
     tables.remove("grid");
+    let published = tables.get_mut("published").and_then(Value::as_table_mut);
+    let published = published.and_then(|it| it.get_mut("methods")?.as_table_mut());
+    if let Some(published) = published {
+        published.retain(|name, _| plan.methods.iter().any(|method| method.name == *name));
+    }
     if !tables.is_empty() {
         let _ = write!(text, "\n{tables}");
     }
@@ -156,9 +161,9 @@ mod tests {
         arguments: TrainArguments,
     }
 
-    fn plan(path: &Path, text: String) -> Plan {
+    fn plan(path: &Path, text: String, words: &[&str]) -> Plan {
         let file = ExperimentFile::parse(path, text).unwrap();
-        let words = Words::parse_from(["downhill", &file.name]);
+        let words = Words::parse_from([&["downhill", &file.name], words].concat());
         Plan::resolve(&file, &words.arguments).unwrap()
     }
 
@@ -168,7 +173,7 @@ mod tests {
         let mut read = 0;
         for entry in configs.read_dir().unwrap() {
             let path = entry.unwrap().path();
-            let plan_of = |text: String| plan(&path, text);
+            let plan_of = |text: String| plan(&path, text, &[]);
             let as_written = plan_of(std::fs::read_to_string(&path).unwrap());
             let resolved = config_toml(&as_written);
             let again = plan_of(format!("# {}\n\n{resolved}", as_written.question));
@@ -188,5 +193,18 @@ mod tests {
             read += 1;
         }
         assert!(read >= 19, "{read}");
+    }
+
+    #[test]
+    fn what_is_resolved_of_some_methods_names_no_others() {
+        let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+        let path = configs.join("optimizers.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let plan_of_adam = plan(&path, text, &["--method", "adam"]);
+        assert_eq!(plan_of_adam.methods.len(), 1);
+        let resolved = config_toml(&plan_of_adam);
+        assert!(resolved.contains("[published.methods.adam"), "{resolved}");
+        assert!(!resolved.contains("sgd]"), "{resolved}");
+        plan(&path, format!("# Which?\n\n{resolved}"), &[]);
     }
 }

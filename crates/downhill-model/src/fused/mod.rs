@@ -41,7 +41,7 @@ mod tests;
 
 use std::ops::Range;
 
-use burn::module::ParamId;
+use burn::module::{Module, ParamId};
 use burn::tensor::Tensor;
 use pulp::Arch;
 
@@ -118,15 +118,27 @@ impl Mlp {
     ) -> Option<KnownGradients> {
         let parameters = Parameters::all_trained(self)?;
         let trained = self.trained(&parameters, images, rows, keep_mask)?;
-        drop(parameters);
         self.see(&trained.statistics, rows.len());
         Some(by_parameter(self, trained.loss, trained.gradients))
     }
 
-    /// Whether [`sparse_gradients`](Self::sparse_gradients) can be had of it without autodiff.
+    /// Whether [`sparse_gradients`](Self::sparse_gradients) can be had of it without autodiff, and are
+    /// the same: where it has autodiff, all its parameters are trained.
     pub fn has_sparse_gradients(&self, images: &SparseImages) -> bool {
         let is_possible = input_dropout::is_possible(&self.dropout, images.scale());
-        is_possible && Parameters::untracked(self).is_some()
+        let has_autodiff = self.output.weight.base().is_autodiff();
+        (is_possible && (!has_autodiff || self.is_trained_whole()))
+            && Parameters::all_trained(&self.valid()).is_some()
+    }
+
+    /// Whether each of its parameters requires a gradient.
+    fn is_trained_whole(&self) -> bool {
+        let mut linears = (self.hidden.iter().map(|layer| &layer.linear)).chain([&self.output]);
+        let mut norms = self.hidden.iter().filter_map(|layer| layer.norm.as_ref());
+        linears.all(|linear| {
+            let mut bias = linear.bias.iter();
+            linear.weight.is_require_grad() && bias.all(|bias| bias.is_require_grad())
+        }) && norms.all(|norm| norm.scale.is_require_grad() && norm.shift.is_require_grad())
     }
 
     /// Loss and gradients of a batch, and the statistics that are to be taken in.
@@ -172,8 +184,7 @@ impl Mlp {
         }))
     }
 
-    /// The running statistics take in those of a batch of so many images. They change where they lie, if
-    /// nobody else holds them.
+    /// The running statistics take in those of a batch of so many images.
     fn see(&mut self, statistics: &[Option<Statistics>], images: usize) {
         for (layer, statistics) in self.hidden.iter_mut().zip(statistics) {
             if let (Some(norm), Some(statistics)) = (&mut layer.norm, statistics) {

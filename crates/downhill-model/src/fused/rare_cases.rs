@@ -125,6 +125,7 @@ fn what_a_parameter_is_made_of_gets_its_gradient() {
     let images = images(8, 9, 3);
     let mut lora = network(&config(&[5]), 9, 3).apply_lora(Lora::new(2, 4.0));
     // Without autodiff nobody could say what the parts of a weight are to get.
+    assert!(!lora.has_sparse_gradients(&images));
     let keep_all = &mut |length: usize, _: f64| vec![1.0; length];
     assert!(
         lora.valid()

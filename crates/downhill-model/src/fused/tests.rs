@@ -520,6 +520,10 @@ fn what_is_not_there_is_not_fused() {
     let mut inner = network(&config, 30, 10).valid();
     assert!(inner.sparse_loss(&images, &[0], keep_all).is_none());
     assert!(inner.sparse_gradients(&images, &[0], keep_all).is_some());
+    let mut frozen = network(&config, 30, 10);
+    assert!(frozen.has_sparse_gradients(&images));
+    frozen.output.weight = frozen.output.weight.set_require_grad(false);
+    assert!(!frozen.has_sparse_gradients(&images));
     let mut tracked = network(&config, 30, 10);
     assert!(tracked.sparse_gradients(&images, &[0], keep_all).is_none());
     let mut doubles = network(&config, 30, 10);

@@ -59,7 +59,7 @@ fn row(method: &Method, run: &RunRecord, evaluation: Option<&Evaluation>) -> Str
     fields.join(",") + "\r\n"
 }
 
-/// Each trial of each search as a row: where it stands, the values that were drawn, and what it reached,
+/// Each trial of each search as a row: where it stands, rounds and trials counted from 1, the values that were drawn, and what it reached,
 /// which is empty where it diverged.
 #[must_use]
 pub fn trials_csv(report: &SearchReport) -> String {
@@ -72,7 +72,7 @@ pub fn trials_csv(report: &SearchReport) -> String {
     for search in &report.searches {
         for (round, trials) in search.rounds.iter().enumerate() {
             for trial in &trials.trials {
-                let place = [search.seed, round as u64 + 1, trial.index as u64];
+                let place = [search.seed, round as u64 + 1, trial.index as u64 + 1];
                 let reached = [trial.validation, trial.test];
                 let fields = (place.iter().map(ToString::to_string))
                     .chain(trial.values.iter().map(|value| finite(*value)))
@@ -203,7 +203,7 @@ mod tests {
         );
         let second = 1 + report.searches[0].rounds[0].trials.len();
         assert!(
-            rows[1].starts_with("0,1,0,") && rows[second].starts_with("0,2,0,"),
+            rows[1].starts_with("0,1,1,") && rows[second].starts_with("0,2,1,"),
             "{text}"
         );
 

@@ -72,7 +72,9 @@ impl<F: Fn(&str) -> bool> ModuleVisitor for Pending<'_, F> {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let missing = || self.gradients.get::<D>(param.id).is_none();
-        if param.is_require_grad() && (self.chosen)(self.path.as_str()) && missing() {
+        // Off the tape those with a gradient are trained, and the chosen had one.
+        let is_trained = param.is_require_grad() || !param.base().is_autodiff();
+        if is_trained && (self.chosen)(self.path.as_str()) && missing() {
             let nothing = param.base().inner().zeros_like();
             self.gradients.register::<D>(param.id, nothing);
         }

@@ -338,6 +338,29 @@ mod tests {
     }
 
     #[test]
+    fn what_was_accumulated_off_the_tape_is_stepped_when_it_is_due() {
+        let config = DescentConfig::new(AdamConfig::torch()).accumulating(2);
+        let stepped = |mut model: Linear| {
+            let mut descent = config.build().unwrap();
+            let weight = model.weight.id;
+            // The second call has no gradient of it.
+            for gradient in [Some(1.0), None] {
+                let mut gradients = GradientsParams::new();
+                if let Some(gradient) = gradient {
+                    let gradient = Tensor::<2>::ones([5, 7], &Device::flex()).mul_scalar(gradient);
+                    gradients.register(weight, gradient);
+                }
+                model = descent.step(model, gradients).0;
+            }
+            model.weight.val().into_data()
+        };
+        let start = model().weight.val().into_data();
+        let (on, off) = (stepped(model()), stepped(model().valid()));
+        assert_eq!(on, off);
+        assert_ne!(off, start);
+    }
+
+    #[test]
     fn a_step_leaves_a_clone_as_it_was() {
         let mut descent = DescentConfig::new(AdamConfig::torch()).build().unwrap();
         let mut model = model();
