@@ -143,33 +143,42 @@ struct Curve {
     points: Vec<(u64, f64, f64, f64)>,
 }
 
+/// The values of a quantity over the runs that finished, by the updates at which each of them has it.
+pub(crate) fn values_by_updates(
+    method: &Method,
+    value: impl Fn(&Evaluation) -> f64,
+) -> Vec<(u64, Vec<f64>)> {
+    let finished = method
+        .runs
+        .iter()
+        .filter(|run| final_evaluation(run).is_some());
+    let runs = finished.clone().count();
+    let mut by_updates: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+    for evaluation in finished.flat_map(|run| &run.evaluations) {
+        let value = value(evaluation);
+        if value.is_finite() {
+            by_updates
+                .entry(evaluation.updates)
+                .or_default()
+                .push(value);
+        }
+    }
+    let complete = by_updates
+        .into_iter()
+        .filter(|(_, values)| values.len() == runs);
+    complete.collect()
+}
+
 impl Curve {
     fn of(method: &Method, value: impl Fn(&Evaluation) -> f64) -> Self {
-        let finished = method
-            .runs
-            .iter()
-            .filter(|run| final_evaluation(run).is_some());
-        let runs = finished.clone().count();
-        let mut by_updates: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
-        for evaluation in finished.flat_map(|run| &run.evaluations) {
-            let value = value(evaluation);
-            if value.is_finite() {
-                by_updates
-                    .entry(evaluation.updates)
-                    .or_default()
-                    .push(value);
-            }
-        }
-        let complete = by_updates
-            .into_iter()
-            .filter(|(_, values)| values.len() == runs);
+        let complete = values_by_updates(method, value).into_iter();
         let points = complete.map(|(updates, values)| {
             let lowest = values.iter().copied().fold(f64::INFINITY, f64::min);
             let highest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             (
                 updates,
                 lowest,
-                values.iter().sum::<f64>() / runs as f64,
+                values.iter().sum::<f64>() / values.len() as f64,
                 highest,
             )
         });

@@ -1,15 +1,14 @@
 //! Training minus test accuracy while training, one line per method.
 
-use std::collections::BTreeMap;
-
 use crate::axis::Axis;
 use crate::band::mean_point;
 use crate::chart::{Chart, Point, Series, WIDE, thinned};
+use crate::curves::values_by_updates;
 use crate::experiment::{Experiment, Method};
 use crate::figure::{Figure, Layout};
 use crate::plot::Look;
 use crate::record::Evaluation;
-use crate::summary::{Summary, final_evaluation};
+use crate::summary::Summary;
 
 /// `None` where no run finished with two evaluations or more.
 pub(crate) fn gap(experiment: &Experiment, summary: &Summary) -> Option<Figure> {
@@ -60,25 +59,7 @@ pub(crate) fn gap(experiment: &Experiment, summary: &Summary) -> Option<Figure> 
 
 /// Mean and interval of a quantity over the runs that finished, where each of them has it.
 pub(crate) fn over_updates(method: &Method, value: impl Fn(&Evaluation) -> f64) -> Vec<Point> {
-    let finished = method
-        .runs
-        .iter()
-        .filter(|run| final_evaluation(run).is_some());
-    let runs = finished.clone().count();
-    let mut by_updates: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
-    for evaluation in finished.flat_map(|run| &run.evaluations) {
-        let value = value(evaluation);
-        if value.is_finite() {
-            by_updates
-                .entry(evaluation.updates)
-                .or_default()
-                .push(value);
-        }
-    }
-    let complete = by_updates
-        .into_iter()
-        .filter(|(_, values)| values.len() == runs);
-    let complete: Vec<(u64, Vec<f64>)> = complete.collect();
+    let complete = values_by_updates(method, value);
     let kept = thinned(&(0..complete.len()).collect::<Vec<_>>());
     let point = |at: usize| {
         let (updates, values) = &complete[at];
