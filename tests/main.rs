@@ -19,6 +19,7 @@ mod gradient_check;
 mod lbfgs;
 #[cfg(feature = "flex")]
 mod learner;
+mod many_parameters;
 mod model;
 mod numbers;
 mod optimizer_settings;
@@ -59,6 +60,7 @@ on_each_backend! {
         every_rank_and_size_is_stepped, a_loaded_descent_goes_on_bit_for_bit,
         a_loaded_optimizer_goes_on_bit_for_bit, frozen_and_unused_parameters_keep_their_bits,
         what_is_not_finite_is_skipped, global_clipping_is_that_of_pytorch;
+    many_parameters: many_parameters_are_stepped_as_each_by_itself;
     model: loss_and_gradients_are_those_of_the_formulas, evaluation_is_that_of_the_formulas,
         batch_norm_is_that_of_pytorch, batch_norm_of_the_book,
         a_copy_keeps_its_running_statistics, a_decay_tells_weights_from_the_rest;

@@ -1,6 +1,7 @@
 //! How long a plan will take, for `--dry-run`: by finished runs of the same settings where there are
 //! some, else by a few updates and an evaluation made now.
 
+use std::borrow::Cow;
 use std::thread;
 use std::time::Instant;
 
@@ -199,7 +200,8 @@ impl<'a> Meter<'a> {
         let mut config = config.clone();
         config.training.pretraining.updates = 0;
         let config = &config;
-        let images = SharedImages::new(self.data, self.backend, &self.device);
+        let data = Cow::Borrowed(self.data);
+        let images = SharedImages::new(data, [&config.data], self.backend, &self.device)?;
         let sets = images.of_run(&config.data, 0)?;
         let image = [self.data.train.rows(), self.data.train.columns()];
         let measured = |(seed, sets): (usize, RunImages)| {

@@ -1,5 +1,6 @@
 //! The command `train`, from config to report.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -88,13 +89,12 @@ pub fn train(
     let laboratory = Laboratory {
         arguments,
         plan: &plan,
-        data: &data,
         store: &store,
         stop,
     };
     match &plan.kind {
-        Kind::Search(search) => laboratory.search(search, out),
-        _ => laboratory.compare(out),
+        Kind::Search(search) => laboratory.search(search, &data, out),
+        _ => laboratory.compare(data, out),
     }
 }
 
@@ -102,28 +102,33 @@ pub fn train(
 struct Laboratory<'a> {
     arguments: &'a TrainArguments,
     plan: &'a Plan,
-    data: &'a ImagePair,
     store: &'a Store,
     stop: &'a AtomicBool,
 }
 
 impl Laboratory<'_> {
     /// Trains all methods with all seeds and reports.
-    fn compare(&self, out: &mut Output<'_>) -> Result<Done, TrainError> {
-        let all = runs(self.plan, self.data);
-        if !self.train_all(&all, out)? {
+    fn compare(&self, data: ImagePair, out: &mut Output<'_>) -> Result<Done, TrainError> {
+        let all = runs(self.plan, &data);
+        if !self.train_all(&all, Cow::Owned(data), out)? {
             return Ok(Done::Interrupted);
         }
         report(self.arguments, self.plan, self.store, &all, out)
     }
 
     /// Searches and reports.
-    fn search(&self, search: &SearchConfig, out: &mut Output<'_>) -> Result<Done, TrainError> {
-        let mut train = |runs: &[RunPlan<'_>]| match self.train_all(runs, out)? {
+    fn search(
+        &self,
+        search: &SearchConfig,
+        data: &ImagePair,
+        out: &mut Output<'_>,
+    ) -> Result<Done, TrainError> {
+        let of_round = || Cow::Borrowed(data);
+        let mut train = |runs: &[RunPlan<'_>]| match self.train_all(runs, of_round(), out)? {
             true => Ok(Some(records(runs, self.store)?)),
             false => Ok(None),
         };
-        let found = searching::search(self.plan, search, self.data, &mut train)?;
+        let found = searching::search(self.plan, search, data, &mut train)?;
         let Some(found) = found else {
             return Ok(Done::Interrupted);
         };
@@ -131,11 +136,15 @@ impl Laboratory<'_> {
     }
 
     /// Trains those that are missing and says so; `false` where the user stopped it.
-    fn train_all(&self, all: &[RunPlan<'_>], out: &mut Output<'_>) -> Result<bool, TrainError> {
+    fn train_all(
+        &self,
+        all: &[RunPlan<'_>],
+        data: Cow<'_, ImagePair>,
+        out: &mut Output<'_>,
+    ) -> Result<bool, TrainError> {
         let Self {
             arguments,
             plan,
-            data,
             store,
             stop,
         } = *self;
@@ -174,13 +183,14 @@ impl Laboratory<'_> {
 fn train_missing(
     arguments: &TrainArguments,
     plan: &Plan,
-    data: &ImagePair,
+    data: Cow<'_, ImagePair>,
     store: &Store,
     missing: &[RunPlan<'_>],
     stop: &AtomicBool,
     out: &mut Output<'_>,
 ) -> Result<usize, TrainError> {
     let device = device::open(plan.backend)?;
+    let image = [data.train.rows(), data.train.columns()];
     let updates = missing.iter().map(|run| run.method.config.training.updates);
     let progress = match arguments.quiet {
         true => Progress::silent(),
@@ -190,7 +200,7 @@ fn train_missing(
         let workshop = Workshop {
             backend: plan.backend,
             device: &device,
-            data,
+            image,
             store,
             progress,
             stop,
@@ -199,7 +209,7 @@ fn train_missing(
             again: arguments.again,
             save_weights: arguments.output.save_weights,
         };
-        workshop.train(missing)
+        workshop.train(missing, data)
     })
 }
 

@@ -1,6 +1,7 @@
 //! Runs side by side, one network or ensemble of networks per worker. What a run computes does not
 //! depend on how many run at once.
 
+use std::borrow::Cow;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -28,8 +29,8 @@ pub struct Workshop<'a> {
     pub backend: Backend,
     /// Its device, without autodiff.
     pub device: &'a Device,
-    /// The images.
-    pub data: &'a ImagePair,
+    /// Rows and columns of an image.
+    pub image: [usize; 2],
     /// Where records go.
     pub store: &'a Store,
     /// What the user sees.
@@ -48,19 +49,24 @@ pub struct Workshop<'a> {
 
 impl Workshop<'_> {
     /// Trains the runs; each record is kept as it is done. Returns how many were finished, all of
-    /// them unless the user stopped.
+    /// them unless the user stopped. Data that are given away do not stay beside what the device has of
+    /// them, unless a run draws a subset of its own.
     ///
     /// # Errors
     ///
     /// The first failure; runs that were finished before it are kept.
-    pub fn train(&self, runs: &[RunPlan<'_>]) -> Result<usize, TrainError> {
-        let pixels = self.data.train.image_size();
-        let groups = together(runs, self.ensemble, self.backend, pixels);
+    pub fn train(
+        &self,
+        runs: &[RunPlan<'_>],
+        data: Cow<'_, ImagePair>,
+    ) -> Result<usize, TrainError> {
+        let groups = together(runs, self.ensemble, self.backend, self.image_size());
         let next = Mutex::new(groups.iter());
         let done = Mutex::new(0);
         let failure = Mutex::new(None);
         let failed = AtomicBool::new(false);
-        let images = SharedImages::new(self.data, self.backend, self.device);
+        let wanted = runs.iter().map(|run| &run.method.config.data);
+        let images = SharedImages::new(data, wanted, self.backend, self.device)?;
         let work = || {
             while !self.stopped() && !failed.load(Ordering::Relaxed) {
                 let Some(group) = lock(&next).next() else {
@@ -127,7 +133,7 @@ impl Workshop<'_> {
             train: &images.train,
             test: &images.test,
             validation: images.validation.as_ref(),
-            image: [self.data.train.rows(), self.data.train.columns()],
+            image: self.image,
             device: self.device,
         };
         let Some(end) = training.run(&mut recorder)? else {
@@ -169,7 +175,7 @@ impl Workshop<'_> {
             runs: &chosen,
             train: &images.train,
             test: &images.test,
-            image_size: self.data.train.image_size(),
+            image_size: self.image_size(),
             device: self.device,
         };
         let members = recorders.len();
@@ -182,6 +188,10 @@ impl Workshop<'_> {
         training.run(&mut recorders)?;
         let left = recorders.recorders.iter().flatten().count();
         Ok(finished + members - left)
+    }
+
+    fn image_size(&self) -> usize {
+        self.image.iter().product()
     }
 
     fn stopped(&self) -> bool {
@@ -218,7 +228,7 @@ impl Observer for Recorder<'_> {
             &self.run.header,
             config,
             network,
-            self.workshop.data.train.image_size(),
+            self.workshop.image_size(),
         )?;
         self.writer.keep_weights(&bytes)
     }

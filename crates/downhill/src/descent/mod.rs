@@ -21,6 +21,8 @@ mod record;
 mod select;
 mod slots;
 mod stepping;
+#[cfg(feature = "cubecl")]
+mod together;
 
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -255,7 +257,7 @@ impl Descent {
         let sums = self.measure(&slots, &rates);
         // The values go, so that the module alone holds them.
         let gradients = slots.into_iter().map(|slot| (slot.id, slot.gradient));
-        let gradients = Gradients::prepared(gradients.collect());
+        let gradients = Gradients::prepared(gradients);
         let module = self.update(module, gradients, &rates, &sums);
         (module, Outcome::Stepped)
     }

@@ -1,6 +1,7 @@
 //! The step of each parameter of a module.
 
 use alloc::vec::Vec;
+#[cfg(feature = "cubecl")]
 use core::iter::Peekable;
 
 #[cfg(feature = "flex")]
@@ -12,6 +13,8 @@ use burn::tensor::Tensor;
 use super::members::{OwnRates, are_alike};
 use super::order::Path;
 use super::slots::{Context, is_trained};
+#[cfg(feature = "cubecl")]
+use super::together::Together;
 use super::{Descent, Kept, StepMask, WeightStage};
 #[cfg(feature = "flex")]
 use crate::rule::on_flex;
@@ -22,12 +25,12 @@ use crate::rule::{Parameter, Real};
 pub(super) enum Gradients {
     /// As they were given: each is taken when its parameter is stepped.
     AsGiven(GradientsParams),
-    /// Flattened, of those parameters that are to be stepped, in the order of the module.
-    Prepared(Peekable<alloc::vec::IntoIter<(ParamId, Tensor<1>)>>),
+    /// Flattened, of those parameters that are to be stepped.
+    Prepared(GradientsParams),
 }
 
 /// A gradient in its parameter's shape, or row by row.
-enum Gradient<const D: usize> {
+pub(super) enum Gradient<const D: usize> {
     Shaped(Tensor<D>),
     Flat(Tensor<1>),
 }
@@ -58,23 +61,39 @@ impl<const D: usize> Gradient<D> {
 }
 
 impl Gradients {
-    pub(super) fn prepared(gradients: Vec<(ParamId, Tensor<1>)>) -> Self {
-        Self::Prepared(gradients.into_iter().peekable())
+    pub(super) fn prepared(gradients: impl IntoIterator<Item = (ParamId, Tensor<1>)>) -> Self {
+        let mut prepared = GradientsParams::new();
+        for (id, gradient) in gradients {
+            prepared.register(id, gradient);
+        }
+        Self::Prepared(prepared)
     }
 
-    fn has<const D: usize>(&mut self, id: ParamId) -> bool {
+    pub(super) fn has<const D: usize>(&self, id: ParamId) -> bool {
         match self {
             Self::AsGiven(gradients) => gradients.get::<D>(id).is_some(),
-            Self::Prepared(gradients) => gradients.peek().is_some_and(|(its, _)| *its == id),
+            Self::Prepared(gradients) => gradients.get::<1>(id).is_some(),
         }
     }
 
-    fn take<const D: usize>(&mut self, id: ParamId) -> Option<Gradient<D>> {
+    pub(super) fn take<const D: usize>(&mut self, id: ParamId) -> Option<Gradient<D>> {
         match self {
             Self::AsGiven(gradients) => gradients.remove(id).map(Gradient::Shaped),
-            Self::Prepared(gradients) => {
-                let next = gradients.next_if(|(its, _)| *its == id)?;
-                Some(Gradient::Flat(next.1))
+            Self::Prepared(gradients) => gradients.remove(id).map(Gradient::Flat),
+        }
+    }
+
+    #[cfg(feature = "cubecl")]
+    pub(super) fn put_back<const D: usize>(&mut self, id: ParamId, gradient: Gradient<D>) {
+        match (self, gradient) {
+            (Self::AsGiven(gradients), Gradient::Shaped(gradient)) => {
+                gradients.register(id, gradient);
+            }
+            (Self::AsGiven(gradients) | Self::Prepared(gradients), Gradient::Flat(gradient)) => {
+                gradients.register(id, gradient);
+            }
+            (Self::Prepared(gradients), Gradient::Shaped(gradient)) => {
+                gradients.register(id, gradient);
             }
         }
     }
@@ -90,12 +109,14 @@ impl Descent {
         rates: &[f64],
         sums: &[Vec<f64>],
     ) -> M {
+        #[cfg(feature = "cubecl")]
+        let (stepped, gradients) = self.step_together(&module, gradients, rates);
         let own_rates = OwnRates::new(&self.config.members);
         let module = module.map(&mut Stepper {
-            descent: self,
+            walk: Walk::new(self),
             own_rates,
-            path: Path::default(),
-            met: 0,
+            #[cfg(feature = "cubecl")]
+            stepped,
             gradients,
             rates,
             sums,
@@ -105,12 +126,56 @@ impl Descent {
     }
 }
 
-struct Stepper<'a> {
-    descent: &'a mut Descent,
-    own_rates: OwnRates,
-    path: Path,
+/// A walk over the parameters of a module that a descent steps.
+pub(super) struct Walk<'a> {
+    pub(super) descent: &'a mut Descent,
+    pub(super) path: Path,
     /// The trained parameters met so far.
     met: usize,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(descent: &'a mut Descent) -> Self {
+        Self {
+            descent,
+            path: Path::default(),
+            met: 0,
+        }
+    }
+
+    /// The group of the parameter that is met now.
+    pub(super) fn group_of_next(&mut self, rank: usize) -> usize {
+        let Descent { order, config, .. } = &mut *self.descent;
+        let path = self.path.as_str();
+        let known = order.meet(self.met, path, rank, || config.group_of(path, rank));
+        self.met += 1;
+        known.group
+    }
+
+    /// Where what is kept of the parameter that was met last lies.
+    pub(super) fn place_of_last(&mut self, group: usize) -> usize {
+        let Descent {
+            order,
+            kept,
+            config,
+            ..
+        } = &mut *self.descent;
+        let stages = config.weights.len();
+        let place = order.place_of(self.met - 1, || {
+            kept.place_of(self.path.as_str(), || Kept::new(group, stages))
+        });
+        // A checkpoint may have brought it before its first step, without its group.
+        kept[place].group = group;
+        place
+    }
+}
+
+struct Stepper<'a> {
+    walk: Walk<'a>,
+    own_rates: OwnRates,
+    /// Parameters that have been stepped already, in the order of the module.
+    #[cfg(feature = "cubecl")]
+    stepped: Peekable<alloc::vec::IntoIter<Together>>,
     gradients: Gradients,
     rates: &'a [f64],
     sums: &'a [Vec<f64>],
@@ -118,19 +183,28 @@ struct Stepper<'a> {
 
 impl ModuleMapper for Stepper<'_> {
     fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.enter(name);
+        self.walk.path.enter(name);
     }
 
     fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.exit();
+        self.walk.path.exit();
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        #[cfg(feature = "cubecl")]
+        if let Some(stepped) = self.stepped.next_if(|next| next.id == param.id) {
+            self.walk.group_of_next(D);
+            let (id, old, mapper) = param.consume();
+            let context = Context::of(&old);
+            let memory = &mut self.walk.descent.kept[stepped.place].rule;
+            let value = stepped.done.into_value(memory);
+            return Param::from_mapped_value(id, context.lift(value, id), mapper);
+        }
         if !is_trained(&param, || self.gradients.has::<D>(param.id)) {
             return param;
         }
-        let group = self.group_of_next(D);
-        if self.descent.groups[group].frozen {
+        let group = self.walk.group_of_next(D);
+        if self.walk.descent.groups[group].frozen {
             return param;
         }
         let Some(gradient) = self.gradients.take(param.id) else {
@@ -146,32 +220,6 @@ impl ModuleMapper for Stepper<'_> {
 }
 
 impl Stepper<'_> {
-    /// The group of the parameter that is met now.
-    fn group_of_next(&mut self, rank: usize) -> usize {
-        let Descent { order, config, .. } = &mut *self.descent;
-        let path = self.path.as_str();
-        let known = order.meet(self.met, path, rank, || config.group_of(path, rank));
-        self.met += 1;
-        known.group
-    }
-
-    /// Where what is kept of the parameter that was met last lies.
-    fn place_of_last(&mut self, group: usize) -> usize {
-        let Descent {
-            order,
-            kept,
-            config,
-            ..
-        } = &mut *self.descent;
-        let stages = config.weights.len();
-        let place = order.place_of(self.met - 1, || {
-            kept.place_of(self.path.as_str(), || Kept::new(group, stages))
-        });
-        // A checkpoint may have brought it before its first step, without its group.
-        kept[place].group = group;
-        place
-    }
-
     /// The new value of the parameter that was met last.
     fn step<const D: usize>(
         &mut self,
@@ -179,11 +227,12 @@ impl Stepper<'_> {
         value: Tensor<D>,
         gradient: Gradient<D>,
     ) -> Tensor<D> {
-        let place = self.place_of_last(group);
+        let place = self.walk.place_of_last(group);
         let rate = self.rates[group];
-        let config = &self.descent.config;
-        let rule = &*self.descent.groups[group].rule;
-        let kept = &mut self.descent.kept[place];
+        let descent = &mut *self.walk.descent;
+        let config = &descent.config;
+        let rule = &*descent.groups[group].rule;
+        let kept = &mut descent.kept[place];
         // A rule that measures has done so at this time already.
         if !rule.measures() {
             kept.rule.time += 1;

@@ -32,6 +32,15 @@ macro_rules! optimizer {
                 $crate::rule::step_fused(self, learning_rate, value, gradient, memory)
             }
 
+            #[cfg(feature = "cubecl")]
+            fn record(
+                &self,
+                learning_rate: f64,
+                memory: &mut $crate::rule::Memory,
+            ) -> Option<$crate::rule::Recorded> {
+                Some($crate::rule::record(self, learning_rate, memory))
+            }
+
             fn weight_decay(&self) -> $crate::WeightDecay {
                 $crate::rule::Elementwise::weight_decay(self)
             }

@@ -2,6 +2,8 @@
 
 use burn::tensor::Tensor;
 
+#[cfg(feature = "cubecl")]
+use super::cube;
 #[cfg(feature = "flex")]
 use super::fused;
 use super::{Memory, Parameter, Real};
@@ -132,6 +134,13 @@ pub(crate) fn step<E: Elementwise>(
         Ok(x) => return (x, memory),
         Err(both) => both,
     };
+    #[cfg(feature = "cubecl")]
+    if cube::can_step(&x, &g, &memory) {
+        let recorded = cube::record(rule, learning_rate, &mut memory);
+        let step = cube::prepare(recorded, x, g, &mut memory);
+        let x = cube::launch_one(step, &mut memory);
+        return (x, memory);
+    }
     let x = step_tensors(rule, learning_rate, x, g, &mut memory);
     (x, memory)
 }

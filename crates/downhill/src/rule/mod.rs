@@ -2,13 +2,16 @@
 //!
 //! ```text
 //! Elementwise   a rule for one number, written over Real; most optimizers
-//!                 (over tensors in elementwise.rs, over a CPU's memory in fused/)
+//!                 (over tensors in elementwise.rs, over a CPU's memory in fused/, as one kernel of a
+//!                 GPU in cube/)
 //!   -> Rule     a rule for one parameter, flattened, its shape beside it
 //!     -> burn::optim::Optimizer   what Burn takes          (optimizer! in burn_optimizer.rs)
 //!     -> DynRule                  what a whole module takes
 //! ```
 
 mod burn_optimizer;
+#[cfg(feature = "cubecl")]
+mod cube;
 mod elementwise;
 #[cfg(feature = "flex")]
 mod fused;
@@ -25,6 +28,14 @@ use burn::tensor::Tensor;
 use crate::WeightDecay;
 
 pub(crate) use burn_optimizer::optimizer;
+#[cfg(feature = "cubecl")]
+#[doc(hidden)]
+pub use cube::Recorded;
+#[cfg(feature = "cubecl")]
+pub(crate) use cube::{
+    Done as CubeDone, Step as CubeStep, can_step as can_step_on_cube, launch as launch_on_cube,
+    prepare as prepare_for_cube, record,
+};
 #[cfg(test)]
 pub(crate) use elementwise::tests::assert_steps;
 pub(crate) use elementwise::{Elementwise, Remembered, memory, step as step_elementwise};
@@ -90,6 +101,15 @@ pub trait Rule: Clone + Send + Sync + 'static {
         _memory: &mut Memory,
     ) -> bool {
         false
+    }
+
+    /// The same step written down, for a kernel of its own. `memory` is at the time of the step, and
+    /// afterwards holds the numbers remembered of it. None, and nothing changed, where the rule does
+    /// more than one kernel can.
+    #[cfg(feature = "cubecl")]
+    #[doc(hidden)]
+    fn record(&self, _learning_rate: f64, _memory: &mut Memory) -> Option<Recorded> {
+        None
     }
 
     /// The decay that acts beside the step.
@@ -168,6 +188,8 @@ pub(crate) trait DynRule: Send + Sync {
         gradient: &FlexTensor,
         memory: &mut Memory,
     ) -> bool;
+    #[cfg(feature = "cubecl")]
+    fn record(&self, learning_rate: f64, memory: &mut Memory) -> Option<Recorded>;
     fn weight_decay_of(&self, shape: &[usize], learning_rate: f64) -> (WeightDecay, f64);
 }
 
@@ -212,6 +234,11 @@ impl<R: Rule> DynRule for R {
         memory: &mut Memory,
     ) -> bool {
         Rule::step_in_place(self, learning_rate, value, gradient, memory)
+    }
+
+    #[cfg(feature = "cubecl")]
+    fn record(&self, learning_rate: f64, memory: &mut Memory) -> Option<Recorded> {
+        Rule::record(self, learning_rate, memory)
     }
 
     fn weight_decay_of(&self, shape: &[usize], learning_rate: f64) -> (WeightDecay, f64) {

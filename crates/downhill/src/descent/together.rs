@@ -1,0 +1,127 @@
+//! Parameters that one launch steps together, on the backends of CubeCL.
+
+use alloc::vec::{self, Vec};
+use core::iter::Peekable;
+
+use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::tensor::Tensor;
+
+use super::members::are_alike;
+use super::slots::is_trained;
+use super::stepping::{Gradient, Gradients, Walk};
+use super::{Descent, StepMask};
+use crate::rule::{CubeDone, CubeStep, can_step_on_cube, launch_on_cube, prepare_for_cube};
+
+/// A parameter that has been stepped; only its module and its memory do not know it yet.
+pub(super) struct Together {
+    pub(super) id: ParamId,
+    /// Where what is kept of it lies.
+    pub(super) place: usize,
+    pub(super) done: CubeDone,
+}
+
+impl Descent {
+    /// Steps those parameters that can be stepped together. They come in the order of the module; the
+    /// gradients of all others come back.
+    pub(super) fn step_together<M: Module>(
+        &mut self,
+        module: &M,
+        gradients: Gradients,
+        rates: &[f64],
+    ) -> (Peekable<vec::IntoIter<Together>>, Gradients) {
+        let config = &self.config;
+        let steps_alone = config.mask == StepMask::Cautious
+            || !are_alike(&config.members)
+            || !config.weights.is_empty();
+        let mut gatherer = Gatherer {
+            walk: Walk::new(self),
+            gradients,
+            rates,
+            places: Vec::new(),
+            steps: Vec::new(),
+        };
+        if !steps_alone {
+            module.visit(&mut gatherer);
+        }
+        let Gatherer {
+            gradients,
+            places,
+            steps,
+            ..
+        } = gatherer;
+        let stepped = places.into_iter().zip(launch_on_cube(steps));
+        let stepped = stepped.map(|((id, place), done)| Together { id, place, done });
+        (
+            stepped.collect::<Vec<_>>().into_iter().peekable(),
+            gradients,
+        )
+    }
+}
+
+struct Gatherer<'a> {
+    walk: Walk<'a>,
+    gradients: Gradients,
+    rates: &'a [f64],
+    /// Of each step its parameter, and where what is kept of that lies.
+    places: Vec<(ParamId, usize)>,
+    steps: Vec<CubeStep>,
+}
+
+impl ModuleVisitor for Gatherer<'_> {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.walk.path.enter(name);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.walk.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !is_trained(param, || self.gradients.has::<D>(param.id)) {
+            return;
+        }
+        let group = self.walk.group_of_next(D);
+        if self.walk.descent.groups[group].frozen {
+            return;
+        }
+        let Some(gradient) = self.gradients.take(param.id) else {
+            return;
+        };
+        let value = param.base().inner();
+        match gradient {
+            Gradient::Shaped(gradient) => {
+                self.gather(group, param.id, value, gradient, Gradient::Shaped)
+            }
+            Gradient::Flat(gradient) => {
+                self.gather::<D, 1>(group, param.id, value, gradient, Gradient::Flat)
+            }
+        }
+    }
+}
+
+impl Gatherer<'_> {
+    /// Takes a step of the parameter that was met last along, or gives its gradient back.
+    fn gather<const D: usize, const G: usize>(
+        &mut self,
+        group: usize,
+        id: ParamId,
+        value: Tensor<D>,
+        gradient: Tensor<G>,
+        again: impl FnOnce(Tensor<G>) -> Gradient<D>,
+    ) {
+        let place = self.walk.place_of_last(group);
+        let descent = &mut *self.walk.descent;
+        let memory = &mut descent.kept[place].rule;
+        if can_step_on_cube(&value, &gradient, memory) {
+            memory.time += 1;
+            if let Some(recorded) = descent.groups[group].rule.record(self.rates[group], memory) {
+                self.steps
+                    .push(prepare_for_cube(recorded, value, gradient, memory));
+                self.places.push((id, place));
+                return;
+            }
+            memory.time -= 1;
+        }
+        self.gradients.put_back(id, again(gradient));
+    }
+}

@@ -1,0 +1,154 @@
+//! From steps on a device to launches of the kernel.
+
+use alloc::vec::Vec;
+
+use burn::tensor::{DType, Shape};
+use burn_cubecl::cubecl::ir::{AddressType, ElemType, FloatKind};
+use burn_cubecl::cubecl::prelude::*;
+use burn_cubecl::cubecl::server::CubeCountSelection;
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
+use burn_cubecl::tensor::CubeTensor;
+
+use super::kernel;
+use super::program::{Program, Recorded};
+
+/// Parameters of which one launch takes at most so many. Each makes the kernel longer, and each cube
+/// looks for its own among them.
+const MOST_PARAMETERS: usize = 32;
+
+/// Bindings that are not a parameter's: scalars and lengths.
+const OTHER_BINDINGS: usize = 2;
+
+/// What the kernel takes of one parameter, all of as many elements.
+#[derive(Debug)]
+pub(super) struct Operands {
+    pub(super) value: CubeTensor,
+    pub(super) gradient: CubeTensor,
+    /// What is remembered; none at the first step.
+    pub(super) memory: Vec<CubeTensor>,
+}
+
+/// What a step makes of a parameter.
+#[derive(Debug)]
+pub(super) struct Stepped {
+    pub(super) value: CubeTensor,
+    pub(super) memory: Vec<CubeTensor>,
+}
+
+/// Steps parameters that have a program, its scalars, their type and their device in common. The values
+/// get new memory; what is remembered is changed where it lies, if nobody else holds it.
+pub(super) fn launch(recorded: &Recorded, steps: Vec<Operands>) -> Vec<Stepped> {
+    let Some(first) = steps.first() else {
+        return Vec::new();
+    };
+    let fields = recorded.program.memory.len();
+    let bindings = first.value.client.properties().hardware.max_bindings as usize;
+    let most = bindings.saturating_sub(OTHER_BINDINGS) / (3 + fields);
+    let most = most.clamp(1, MOST_PARAMETERS);
+    let mut stepped = Vec::with_capacity(steps.len());
+    let mut rest = steps.into_iter().peekable();
+    while rest.peek().is_some() {
+        let together = rest.by_ref().take(most).collect();
+        stepped.extend(launch_once(recorded, together));
+    }
+    stepped
+}
+
+fn launch_once(recorded: &Recorded, steps: Vec<Operands>) -> Vec<Stepped> {
+    let Recorded {
+        program, scalars, ..
+    } = recorded;
+    let (client, kind) = {
+        let value = &steps[0].value;
+        (value.client.clone(), float_type(value.dtype))
+    };
+    let largest = steps.iter().map(|step| elements(&step.value)).max();
+    let units = CubeDim::new(&client, largest.unwrap_or(1));
+    let (mut lengths, mut first_cubes) = (Vec::new(), Vec::new());
+    let mut cubes = 0;
+    let mut addresses = AddressType::default();
+    let (mut values, mut gradients) = (Vec::new(), Vec::new());
+    let (mut results, mut memories) = (Vec::new(), Vec::new());
+    let mut stepped = Vec::with_capacity(steps.len());
+    for step in steps {
+        lengths.push(elements(&step.value) as u32);
+        first_cubes.push(cubes);
+        cubes += elements(&step.value).div_ceil(units.num_elems() as usize) as u32;
+        let (value, gradient) = (into_contiguous(step.value), into_contiguous(step.gradient));
+        let new = room_for(program, &value, step.memory);
+        let tensors = [&value, &gradient, &new.value].into_iter();
+        let required = tensors
+            .chain(&new.memory)
+            .map(CubeTensor::required_address_type);
+        addresses = required.fold(addresses, Ord::max);
+        values.push(value.into_buffer_arg());
+        gradients.push(gradient.into_buffer_arg());
+        results.push(new.value.clone().into_buffer_arg());
+        for field in &new.memory {
+            memories.push(field.clone().into_buffer_arg());
+        }
+        stepped.push(new);
+    }
+    first_cubes.push(cubes);
+    let scalars = scalars.iter().map(|scalar| InputScalar::new(*scalar, kind));
+    // SAFETY: a unit reads and writes one element of each tensor of its parameter, after it has looked
+    // whether the parameter has so many; all its tensors have as many (`alike` in mod.rs).
+    #[allow(unsafe_code)]
+    unsafe {
+        kernel::step_all::launch_unchecked(
+            &client,
+            CubeCountSelection::new(&client, cubes).cube_count(),
+            units,
+            addresses,
+            values.into_iter().collect(),
+            gradients.into_iter().collect(),
+            results.into_iter().collect(),
+            memories.into_iter().collect(),
+            lengths.into_iter().collect(),
+            first_cubes.into_iter().collect(),
+            scalars.collect(),
+            program.clone(),
+            kind,
+        );
+    }
+    stepped
+}
+
+/// Memory for what comes out: of the value new, of what is remembered the same, unless it is shared.
+fn room_for(program: &Program, value: &CubeTensor, memory: Vec<CubeTensor>) -> Stepped {
+    let new = |shape| {
+        let (client, device) = (value.client.clone(), value.device.clone());
+        empty_device_contiguous_dtype(client, device, shape, value.dtype)
+    };
+    let memory = match program.starts {
+        true => {
+            let flat = || Shape::new([elements(value)]);
+            program.memory.iter().map(|_| new(flat())).collect()
+        }
+        false => memory.into_iter().map(unshared).collect(),
+    };
+    Stepped {
+        value: new(value.meta.shape().clone()),
+        memory,
+    }
+}
+
+fn unshared(tensor: CubeTensor) -> CubeTensor {
+    let tensor = into_contiguous(tensor);
+    match tensor.can_mut() {
+        true => tensor,
+        false => tensor.copy(),
+    }
+}
+
+fn elements(tensor: &CubeTensor) -> usize {
+    tensor.meta.num_elements()
+}
+
+fn float_type(dtype: DType) -> ElemType {
+    ElemType::Float(match dtype {
+        DType::F64 => FloatKind::F64,
+        _ => FloatKind::F32,
+    })
+}

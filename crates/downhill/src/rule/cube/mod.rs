@@ -1,0 +1,165 @@
+//! A step of many parameters in one launch, on the backends of CubeCL.
+//!
+//! A chain of tensor operations launches a kernel for each of them and each parameter; with Burn's fusion
+//! it is a kernel for each parameter. Small networks have their time go by in launches. Here a rule's
+//! [`update`](super::Elementwise::update), the same definition, is written down as a program, and a
+//! kernel made of it steps as many parameters as the device lets it bind.
+//!
+//! ```text
+//! mod.rs       tensors of Burn -> steps that go together
+//! program.rs   a rule -> a program and the numbers of this step
+//! direct.rs    steps of one program -> launches, at once
+//! fusion.rs    or as an operation of Burn's fusion, which puts off all operations
+//! launch.rs    what the kernel is given
+//! kernel.rs    the kernel, made of the program
+//! ```
+
+#[cfg(not(feature = "fusion"))]
+mod direct;
+#[cfg(feature = "fusion")]
+mod fusion;
+mod kernel;
+mod launch;
+mod program;
+
+use alloc::vec::Vec;
+
+use burn::backend::{
+    BackendTensor, BackendTypes, Cube, DispatchAutodiffContext, DispatchTensor, DispatchTensorKind,
+};
+use burn::tensor::{DType, Device, Tensor};
+
+#[cfg(not(feature = "fusion"))]
+use direct::{is_supported, launch_alike};
+#[cfg(feature = "fusion")]
+use fusion::{is_supported, launch_alike};
+pub use program::Recorded;
+pub(crate) use program::record;
+
+use super::Memory;
+
+/// A tensor as the backend has it.
+type Primitive = <Cube as BackendTypes>::FloatTensorPrimitive;
+
+/// A step of one parameter that is still to be made.
+pub(crate) struct Step {
+    recorded: Recorded,
+    dtype: DType,
+    device: Device,
+    value: Primitive,
+    gradient: Primitive,
+    memory: Vec<Primitive>,
+}
+
+/// A step that has been launched.
+pub(crate) struct Done {
+    value: Primitive,
+    names: Vec<&'static str>,
+    memory: Vec<Primitive>,
+}
+
+/// Whether a step of this parameter can be launched here: if all that it takes is of one kind and on one
+/// device of CubeCL's, off the tape.
+pub(crate) fn can_step<const D: usize, const G: usize>(
+    x: &Tensor<D>,
+    g: &Tensor<G>,
+    memory: &Memory,
+) -> bool {
+    let elements = x.shape().num_elements();
+    let (dtype, device) = (x.dtype(), x.device());
+    let is_alike = |length: usize, its: DType| length == elements && its == dtype;
+    is_supported()
+        && elements > 0
+        && matches!(dtype, DType::F32 | DType::F64)
+        && is_cube(x)
+        && is_cube(g)
+        && is_alike(g.shape().num_elements(), g.dtype())
+        && g.device() == device
+        && memory.tensors().all(|(_, remembered)| {
+            is_cube(remembered)
+                && is_alike(remembered.shape().num_elements(), remembered.dtype())
+                && remembered.device() == device
+        })
+}
+
+/// Takes what a step needs, of a parameter that [can be stepped](can_step).
+pub(crate) fn prepare<const D: usize, const G: usize>(
+    recorded: Recorded,
+    x: Tensor<D>,
+    g: Tensor<G>,
+    memory: &mut Memory,
+) -> Step {
+    let mut taken = Vec::new();
+    if !recorded.program.starts {
+        taken.extend(recorded.names.iter().filter_map(|name| memory.take(name)));
+    }
+    Step {
+        dtype: x.dtype(),
+        device: x.device(),
+        recorded,
+        value: primitive(x),
+        gradient: primitive(g),
+        memory: taken.into_iter().map(primitive).collect(),
+    }
+}
+
+/// Launches all steps, those of one program together. They come back in their order.
+pub(crate) fn launch(steps: Vec<Step>) -> Vec<Done> {
+    let mut done: Vec<Option<Done>> = Vec::new();
+    done.resize_with(steps.len(), || None);
+    let mut rest: Vec<(usize, Step)> = steps.into_iter().enumerate().collect();
+    while let Some((_, first)) = rest.first() {
+        let recorded = first.recorded.clone();
+        let (dtype, device) = (first.dtype, first.device.clone());
+        let goes_along =
+            |step: &Step| step.dtype == dtype && step.device == device && step.recorded == recorded;
+        let (together, others) = rest.into_iter().partition(|(_, step)| goes_along(step));
+        rest = others;
+        let (places, together): (Vec<usize>, Vec<Step>) = Vec::into_iter(together).unzip();
+        for (place, stepped) in places.into_iter().zip(launch_alike(&recorded, together)) {
+            done[place] = Some(stepped);
+        }
+    }
+    done.into_iter().flatten().collect()
+}
+
+/// Launches a single step: the parameter's new value.
+pub(crate) fn launch_one<const D: usize>(step: Step, memory: &mut Memory) -> Tensor<D> {
+    let mut done = launch(alloc::vec![step]);
+    let done = done.pop().expect("a step comes back for each");
+    done.into_value(memory)
+}
+
+impl Done {
+    /// The parameter's new value; what is remembered of it goes into the memory.
+    pub(crate) fn into_value<const D: usize>(self, memory: &mut Memory) -> Tensor<D> {
+        for (name, remembered) in self.names.into_iter().zip(self.memory) {
+            memory.put(name, tensor(remembered));
+        }
+        tensor(self.value)
+    }
+}
+
+fn is_cube<const D: usize>(tensor: &Tensor<D>) -> bool {
+    matches!(
+        tensor.clone().into_dispatch(),
+        DispatchTensor {
+            kind: DispatchTensorKind::Cube(BackendTensor::Float(_)),
+            autodiff: DispatchAutodiffContext::Disabled,
+        }
+    )
+}
+
+fn primitive<const D: usize>(tensor: Tensor<D>) -> Primitive {
+    match tensor.into_dispatch().kind {
+        DispatchTensorKind::Cube(BackendTensor::Float(tensor)) => tensor,
+        _ => unreachable!("it has been looked whether it is CubeCL's"),
+    }
+}
+
+fn tensor<const D: usize>(primitive: Primitive) -> Tensor<D> {
+    Tensor::from_dispatch(DispatchTensor {
+        kind: DispatchTensorKind::Cube(BackendTensor::Float(primitive)),
+        autodiff: DispatchAutodiffContext::Disabled,
+    })
+}

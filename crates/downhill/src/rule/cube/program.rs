@@ -1,0 +1,305 @@
+//! A rule's step written down, so that a kernel can be made of it.
+//!
+//! A rule is a function over any [`Real`]. Here it runs over symbols instead of numbers, which note
+//! what is done to them. What a step has in common for all numbers (learning rate, corrections of
+//! bias) are not part of the program but its scalars, given anew at each step: so the program of a rule
+//! stays the same from step to step, and so does its kernel.
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+use core::ops::{Add, Div, Mul, Neg, Sub};
+
+use crate::rule::{Elementwise, Memory, Real, Remembered};
+
+/// The place of an earlier result in a program.
+type Node = usize;
+
+/// An operation on numbers, by the places of its operands in the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Operation {
+    /// The parameter.
+    Value,
+    Gradient,
+    /// What is remembered, by its place among the tensors of the step.
+    Memory(usize),
+    /// By its place among the scalars.
+    Scalar(usize),
+    Add(Node, Node),
+    Sub(Node, Node),
+    Mul(Node, Node),
+    Div(Node, Node),
+    Neg(Node),
+    Sqrt(Node),
+    Abs(Node),
+    Sign(Node),
+    Exp(Node),
+    Power(Node, Node),
+    Max(Node, Node),
+    Min(Node, Node),
+    /// The second where the first is above 0, else the third.
+    PositiveOr(Node, Node, Node),
+}
+
+/// What a step does to each number, one operation after the other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Program {
+    pub(super) operations: Vec<Operation>,
+    /// The new value.
+    pub(super) value: Node,
+    /// What is remembered then.
+    pub(super) memory: Vec<Node>,
+    /// Whether it is the first step, at which nothing is remembered yet.
+    pub(super) starts: bool,
+}
+
+/// A step of a parameter as a program, with the numbers of this step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    pub(super) program: Program,
+    pub(super) scalars: Vec<f64>,
+    /// The names of what is remembered, in the order of the program.
+    pub(super) names: Vec<&'static str>,
+}
+
+/// Writes the next step of a rule down. `memory` is at the time of this step, and afterwards holds the
+/// numbers that the rule remembers of it; its tensors are only asked for being there.
+pub(crate) fn record<E: Elementwise>(
+    rule: &E,
+    learning_rate: f64,
+    memory: &mut Memory,
+) -> Recorded {
+    let names = <E::Remembers<f64> as Remembered<f64>>::NAMES;
+    let always = <E::Remembers<f64> as Remembered<f64>>::ALWAYS;
+    let tape = Rc::<RefCell<Tape>>::default();
+    let symbol = |operation| Symbol::new(&tape, operation);
+    let is_there = |name: &&str| memory.tensor(name).is_some();
+    let starts = memory.time == 1 || !names[..always].iter().all(is_there);
+    // Each tensor's place is that among those that are there.
+    let mut places = Vec::new();
+    for (field, name) in names.iter().enumerate() {
+        if !starts && is_there(name) {
+            places.push(field);
+        }
+    }
+    let scalars = rule.scalars(learning_rate, memory);
+    let (x, g) = (symbol(Operation::Value), symbol(Operation::Gradient));
+    let past = match starts {
+        true => None,
+        false => E::Remembers::gather(|field| {
+            let place = places.iter().position(|there| *there == field)?;
+            Some(symbol(Operation::Memory(place)))
+        }),
+    };
+    let past = past.unwrap_or_else(|| rule.start(&scalars, &x, &g));
+    let decay = rule.weight_decay();
+    let (x, g) = decay.around(learning_rate, x, g);
+    let (x, next) = rule.update(&scalars, x, g, past);
+    let value = decay.after(learning_rate, x).node;
+    let mut remembered = Vec::new();
+    next.scatter(|field, symbol: Symbol| remembered.push((field, symbol.node)));
+    remembered.sort_unstable();
+    let Tape {
+        operations,
+        scalars,
+    } = tape.take();
+    Recorded {
+        program: Program {
+            operations,
+            value,
+            memory: remembered.iter().map(|(_, node)| *node).collect(),
+            starts,
+        },
+        scalars,
+        names: remembered.iter().map(|(field, _)| names[*field]).collect(),
+    }
+}
+
+/// What has been done so far.
+#[derive(Debug, Default)]
+struct Tape {
+    operations: Vec<Operation>,
+    scalars: Vec<f64>,
+}
+
+/// A number that is not known yet.
+#[derive(Clone, Debug)]
+struct Symbol {
+    node: Node,
+    tape: Rc<RefCell<Tape>>,
+}
+
+impl Symbol {
+    fn new(tape: &Rc<RefCell<Tape>>, operation: Operation) -> Self {
+        let mut written = tape.borrow_mut();
+        let node = written.operations.len();
+        written.operations.push(operation);
+        let tape = Rc::clone(tape);
+        Self { node, tape }
+    }
+
+    fn then(&self, operation: Operation) -> Self {
+        Self::new(&self.tape, operation)
+    }
+
+    /// A number of this step. Equal ones are not made one: at another step they may differ.
+    fn scalar(&self, number: f64) -> Self {
+        let mut tape = self.tape.borrow_mut();
+        let place = tape.scalars.len();
+        tape.scalars.push(number);
+        drop(tape);
+        self.then(Operation::Scalar(place))
+    }
+}
+
+impl Add for Symbol {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        self.then(Operation::Add(self.node, other.node))
+    }
+}
+
+impl Sub for Symbol {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        self.then(Operation::Sub(self.node, other.node))
+    }
+}
+
+impl Mul for Symbol {
+    type Output = Self;
+
+    fn mul(self, other: Self) -> Self {
+        self.then(Operation::Mul(self.node, other.node))
+    }
+}
+
+impl Div for Symbol {
+    type Output = Self;
+
+    fn div(self, other: Self) -> Self {
+        self.then(Operation::Div(self.node, other.node))
+    }
+}
+
+impl Neg for Symbol {
+    type Output = Self;
+
+    fn neg(self) -> Self {
+        self.then(Operation::Neg(self.node))
+    }
+}
+
+impl Real for Symbol {
+    fn scale(self, factor: f64) -> Self {
+        let factor = self.scalar(factor);
+        factor * self
+    }
+
+    fn shift(self, term: f64) -> Self {
+        let term = self.scalar(term);
+        self + term
+    }
+
+    fn fill(&self, number: f64) -> Self {
+        self.scalar(number)
+    }
+
+    fn square(self) -> Self {
+        self.clone() * self
+    }
+
+    fn sqrt(self) -> Self {
+        self.then(Operation::Sqrt(self.node))
+    }
+
+    fn abs(self) -> Self {
+        self.then(Operation::Abs(self.node))
+    }
+
+    fn sign(self) -> Self {
+        self.then(Operation::Sign(self.node))
+    }
+
+    fn power(self, exponent: f64) -> Self {
+        let exponent = self.scalar(exponent);
+        self.then(Operation::Power(self.node, exponent.node))
+    }
+
+    fn exp(self) -> Self {
+        self.then(Operation::Exp(self.node))
+    }
+
+    fn max(self, other: Self) -> Self {
+        self.then(Operation::Max(self.node, other.node))
+    }
+
+    fn min(self, other: Self) -> Self {
+        self.then(Operation::Min(self.node, other.node))
+    }
+
+    fn clamp(self, least: f64, most: f64) -> Self {
+        let (least, most) = (self.scalar(least), self.scalar(most));
+        self.max(least).min(most)
+    }
+
+    fn positive_or(self, yes: Self, no: Self) -> Self {
+        self.then(Operation::PositiveOr(self.node, yes.node, no.node))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AdamConfig, SgdConfig};
+
+    fn memory(time: u64) -> Memory {
+        Memory {
+            time,
+            ..Memory::default()
+        }
+    }
+
+    #[test]
+    fn plain_descent_is_three_operations_on_its_inputs() {
+        let rule = SgdConfig::torch().build().unwrap();
+        let recorded = record(&rule, 0.5, &mut memory(1));
+        let Recorded {
+            program, scalars, ..
+        } = recorded;
+        assert_eq!(scalars, [0.5]);
+        assert_eq!(
+            program.operations,
+            [
+                Operation::Value,
+                Operation::Gradient,
+                Operation::Scalar(0),
+                Operation::Mul(2, 1),
+                Operation::Sub(0, 3),
+            ]
+        );
+        assert_eq!((program.value, program.memory), (4, Vec::new()));
+    }
+
+    #[test]
+    fn a_program_stays_while_its_scalars_change() {
+        let rule = AdamConfig::torch().build().unwrap();
+        let first = record(&rule, 0.1, &mut memory(1));
+        assert!(first.program.starts);
+        assert_eq!(first.names, ["first_moment", "second_moment"]);
+        let later = |time| {
+            let mut memory = memory(time);
+            let device = burn::tensor::Device::flex();
+            for name in ["first_moment", "second_moment"] {
+                memory.put(name, burn::tensor::Tensor::zeros([3], &device));
+            }
+            record(&rule, 0.1, &mut memory)
+        };
+        let (second, third) = (later(2), later(3));
+        assert!(!second.program.starts);
+        assert_eq!(second.program, third.program);
+        assert_ne!(second.scalars, third.scalars);
+    }
+}
