@@ -9,8 +9,9 @@
 //! momentum, on all images of MNIST. Burn's is the same network by its tensors' `conv2d` and
 //! `max_pool2d`, with our optimizer. `--threads N` gives each so many.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+mod line_peer;
+
+use std::io::Write;
 use std::time::Instant;
 
 use burn::optim::GradientsParams;
@@ -22,6 +23,7 @@ use downhill_data::{BatchOrder, Batches, Purpose, Stream, load_mnist};
 use downhill_model::{ConvolutionConfig, ConvolutionalNetwork, MlpConfig, loss};
 use downhill_trainer::device_data::DeviceSet;
 use downhill_trainer::{Backend, device};
+use line_peer::LinePeer;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -131,51 +133,18 @@ impl Contender {
 }
 
 /// PyTorch, in a process that waits for its turn.
-struct Peer {
-    process: Child,
-    to: ChildStdin,
-    from: BufReader<ChildStdout>,
-}
-
-impl Peer {
-    fn start(python: &str, config: &MlpConfig, threads: usize) -> Result<Self, Failure> {
-        let script = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/benches/peers/torch_convolution.py"
-        );
-        let numbers = (config.convolutions.iter())
-            .map(|layer| format!("{},{},{}", layer.channels, layer.kernel, layer.padding));
-        let hidden: Vec<String> = config.hidden.iter().map(ToString::to_string).collect();
-        let mut process = Command::new(python)
-            .arg(script)
-            .args([threads.to_string(), BATCH.to_string(), RATE.to_string()])
-            .arg(numbers.collect::<Vec<_>>().join(";"))
-            .arg(hidden.join(","))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let to = process.stdin.take().ok_or("no way in")?;
-        let from = BufReader::new(process.stdout.take().ok_or("no way out")?);
-        Ok(Self { process, to, from })
-    }
-
-    fn run(&mut self, steps: usize) -> Result<(f64, f64), Failure> {
-        writeln!(self.to, "{steps}")?;
-        let mut line = String::new();
-        self.from.read_line(&mut line)?;
-        let (seconds, loss) = line.trim().split_once(' ').ok_or("PyTorch said nothing")?;
-        // Threads of OpenMP keep their core for a while in wait of more.
-        std::thread::sleep(std::time::Duration::from_millis(300));
-        Ok((seconds.parse()?, loss.parse()?))
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+fn peer(python: &str, config: &MlpConfig, threads: usize) -> Result<LinePeer, Failure> {
+    let numbers = (config.convolutions.iter())
+        .map(|layer| format!("{},{},{}", layer.channels, layer.kernel, layer.padding));
+    let hidden: Vec<String> = config.hidden.iter().map(ToString::to_string).collect();
+    let mut arguments = [threads.to_string(), BATCH.to_string(), RATE.to_string()].to_vec();
+    arguments.push(numbers.collect::<Vec<_>>().join(";"));
+    arguments.push(hidden.join(","));
+    Ok(LinePeer::start(
+        python,
+        "torch_convolution.py",
+        &arguments,
+    )??)
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -193,7 +162,7 @@ fn measure(rounds: usize, threads: usize, python: Option<&str>) -> Result<(), Fa
         let mut ours = Contender::new(Way::Ours, &config, images, &device)?;
         let mut burn = Contender::new(Way::Burn, &config, images, &device)?;
         let mut peer = match python {
-            Some(python) => Some(Peer::start(python, &config, threads)?),
+            Some(python) => Some(peer(python, &config, threads)?),
             None => None,
         };
         let names = ["ours", "Burn's own", "PyTorch"];

@@ -193,11 +193,10 @@ impl ModuleMapper for Stepper<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         #[cfg(feature = "cubecl")]
         if let Some(stepped) = self.stepped.next_if(|next| next.id == param.id) {
-            self.walk.group_of_next(D);
+            let group = self.walk.group_of_next(D);
             let (id, old, mapper) = param.consume();
             let context = Context::of(&old);
-            let memory = &mut self.walk.descent.kept[stepped.place].rule;
-            let value = stepped.done.into_value(memory);
+            let value = self.end(group, old.inner(), stepped);
             return Param::from_mapped_value(id, context.lift(value, id), mapper);
         }
         if !is_trained(&param, || self.gradients.has::<D>(param.id)) {
@@ -220,6 +219,39 @@ impl ModuleMapper for Stepper<'_> {
 }
 
 impl Stepper<'_> {
+    /// The new value of a parameter that has been stepped together with others.
+    #[cfg(feature = "cubecl")]
+    fn end<const D: usize>(
+        &mut self,
+        group: usize,
+        old: Tensor<D>,
+        together: Together,
+    ) -> Tensor<D> {
+        let Together {
+            place,
+            masked_by,
+            done,
+            ..
+        } = together;
+        let looks_back = self.looks_back();
+        let before = looks_back.then_some(old);
+        let descent = &mut *self.walk.descent;
+        let x: Tensor<D> = done.into_value(&mut descent.kept[place].rule);
+        if !looks_back && descent.config.weights.is_empty() {
+            return x;
+        }
+        let shape = x.shape();
+        let elements = [shape.num_elements()];
+        let stepped = Stepped {
+            group,
+            place,
+            shape: &shape,
+            before: before.map(|before| before.reshape(elements)),
+            masked_by,
+        };
+        self.after_rule(stepped, x.reshape(elements)).reshape(shape)
+    }
+
     /// The new value of the parameter that was met last.
     fn step<const D: usize>(
         &mut self,
@@ -238,9 +270,10 @@ impl Stepper<'_> {
             kept.rule.time += 1;
         }
         let is_masked = config.mask == StepMask::Cautious;
-        let has_own_rates = !are_alike(&config.members);
         #[cfg(feature = "flex")]
-        let (value, gradient) = if is_masked || has_own_rates || !config.weights.is_empty() {
+        let is_followed = is_masked || !are_alike(&config.members) || !config.weights.is_empty();
+        #[cfg(feature = "flex")]
+        let (value, gradient) = if is_followed {
             (value, gradient)
         } else {
             let memory = &mut kept.rule;
@@ -256,33 +289,72 @@ impl Stepper<'_> {
         }
         let value = value.reshape([elements]);
         let gradient = gradient.flat(&value);
-        let looks_back =
-            is_masked || has_own_rates || config.weights.iter().any(WeightStage::looks_back);
-        let before = looks_back.then(|| value.clone());
+        let before = self.looks_back().then(|| value.clone());
         let masked_by = is_masked.then(|| gradient.clone());
         let parameter = Parameter {
             value,
             gradient,
             shape: &shape,
         };
-        let memory = core::mem::take(&mut kept.rule);
         let sums = self.sums.get(group).map_or(&[][..], Vec::as_slice);
-        let (mut x, memory) = rule.step(rate, parameter, memory, sums);
+        let descent = &mut *self.walk.descent;
+        let rule = &*descent.groups[group].rule;
+        let kept = &mut descent.kept[place];
+        let memory = core::mem::take(&mut kept.rule);
+        let (x, memory) = rule.step(rate, parameter, memory, sums);
         kept.rule = memory;
-        if let (true, Some(before)) = (has_own_rates, &before) {
+        let stepped = Stepped {
+            group,
+            place,
+            shape: &shape,
+            before,
+            masked_by,
+        };
+        self.after_rule(stepped, x).reshape(shape)
+    }
+
+    /// Whether what follows the rule asks where the parameter was.
+    fn looks_back(&self) -> bool {
+        let config = &self.walk.descent.config;
+        config.mask == StepMask::Cautious
+            || !are_alike(&config.members)
+            || config.weights.iter().any(WeightStage::looks_back)
+    }
+
+    /// The value that a rule has found, after all that follows the rule.
+    fn after_rule(&mut self, stepped: Stepped<'_>, mut x: Tensor<1>) -> Tensor<1> {
+        let descent = &mut *self.walk.descent;
+        let config = &descent.config;
+        let before = stepped.before;
+        if let (false, Some(before)) = (are_alike(&config.members), &before) {
             x = self.own_rates.apply(before, x);
         }
-        if let (Some(gradient), Some(before)) = (masked_by, &before) {
-            let (decay, rate) = rule.weight_decay_of(&shape, rate);
+        if let (Some(gradient), Some(before)) = (stepped.masked_by, &before) {
+            let rule = &descent.groups[stepped.group].rule;
+            let rate = self.rates[stepped.group];
+            let (decay, rate) = rule.weight_decay_of(stepped.shape, rate);
             let (decayed, _) = decay.around(rate, before.clone(), gradient.clone());
             x = cautiously(decayed, x, gradient);
         }
-        for (stage, memory) in config.weights.iter().zip(&mut kept.weights) {
+        let memories = &mut descent.kept[stepped.place].weights;
+        for (stage, memory) in config.weights.iter().zip(memories) {
             memory.time += 1;
             x = stage.after(before.as_ref(), x, memory);
         }
-        x.reshape(shape)
+        x
     }
+}
+
+/// A parameter that its rule has stepped.
+struct Stepped<'a> {
+    group: usize,
+    /// Where what is kept of it lies.
+    place: usize,
+    shape: &'a [usize],
+    /// Its elements before, where they are asked for.
+    before: Option<Tensor<1>>,
+    /// Its gradient, where the step is masked.
+    masked_by: Option<Tensor<1>>,
 }
 
 /// The step from `from` to `to` where it goes against the gradient.

@@ -6,7 +6,6 @@ use core::iter::Peekable;
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::Tensor;
 
-use super::members::are_alike;
 use super::slots::is_trained;
 use super::stepping::{Gradient, Gradients, Walk};
 use super::{Descent, StepMask};
@@ -17,6 +16,8 @@ pub(super) struct Together {
     pub(super) id: ParamId,
     /// Where what is kept of it lies.
     pub(super) place: usize,
+    /// Its gradient, row by row, where the step is masked.
+    pub(super) masked_by: Option<Tensor<1>>,
     pub(super) done: CubeDone,
 }
 
@@ -29,41 +30,43 @@ impl Descent {
         gradients: Gradients,
         rates: &[f64],
     ) -> (Peekable<vec::IntoIter<Together>>, Gradients) {
-        let config = &self.config;
-        let steps_alone = config.mask == StepMask::Cautious
-            || !are_alike(&config.members)
-            || !config.weights.is_empty();
+        let is_masked = self.config.mask == StepMask::Cautious;
         let mut gatherer = Gatherer {
             walk: Walk::new(self),
             gradients,
             rates,
-            places: Vec::new(),
+            is_masked,
+            gathered: Vec::new(),
             steps: Vec::new(),
         };
-        if !steps_alone {
-            module.visit(&mut gatherer);
-        }
-        let Gatherer {
-            gradients,
-            places,
-            steps,
-            ..
-        } = gatherer;
-        let stepped = places.into_iter().zip(launch_on_cube(steps));
-        let stepped = stepped.map(|((id, place), done)| Together { id, place, done });
-        (
-            stepped.collect::<Vec<_>>().into_iter().peekable(),
-            gradients,
-        )
+        module.visit(&mut gatherer);
+        let gathered = gatherer.gathered.into_iter();
+        let stepped = gathered.zip(launch_on_cube(gatherer.steps));
+        let stepped = stepped.map(|(gathered, done)| Together {
+            id: gathered.id,
+            place: gathered.place,
+            masked_by: gathered.masked_by,
+            done,
+        });
+        let stepped: Vec<Together> = stepped.collect();
+        (stepped.into_iter().peekable(), gatherer.gradients)
     }
+}
+
+/// A parameter of a step that goes together with others.
+struct Gathered {
+    id: ParamId,
+    place: usize,
+    masked_by: Option<Tensor<1>>,
 }
 
 struct Gatherer<'a> {
     walk: Walk<'a>,
     gradients: Gradients,
     rates: &'a [f64],
-    /// Of each step its parameter, and where what is kept of that lies.
-    places: Vec<(ParamId, usize)>,
+    is_masked: bool,
+    /// The parameter of each step.
+    gathered: Vec<Gathered>,
     steps: Vec<CubeStep>,
 }
 
@@ -115,9 +118,15 @@ impl Gatherer<'_> {
         if can_step_on_cube(&value, &gradient, memory) {
             memory.time += 1;
             if let Some(recorded) = descent.groups[group].rule.record(self.rates[group], memory) {
-                self.steps
-                    .push(prepare_for_cube(recorded, value, gradient, memory));
-                self.places.push((id, place));
+                let flat = || gradient.clone().reshape([gradient.shape().num_elements()]);
+                let masked_by = self.is_masked.then(flat);
+                self.gathered.push(Gathered {
+                    id,
+                    place,
+                    masked_by,
+                });
+                let step = prepare_for_cube(recorded, value, gradient, memory);
+                self.steps.push(step);
                 return;
             }
             memory.time -= 1;
