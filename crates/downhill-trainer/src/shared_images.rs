@@ -222,9 +222,10 @@ mod tests {
         assert_ne!(held_out, chosen(&wanted, 4, 100).unwrap().1);
         assert_eq!(held_out, chosen(&wanted, 3, 200).unwrap().1);
     }
+    #[cfg(feature = "flex")]
     #[test]
     fn data_are_let_go_where_no_run_has_images_of_its_own() {
-        let device = Device::default();
+        let device = Device::flex();
         let data = downhill_data::load_mnist().unwrap();
         let first = |images| DataConfig {
             train_images: Amount::Images(images),

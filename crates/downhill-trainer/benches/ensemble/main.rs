@@ -7,13 +7,18 @@
 //! cargo bench -p downhill-trainer --bench ensemble --features wgpu -- launches
 //! ```
 //!
-//! Members are 1, 30 and 180 unless numbers are given behind the backend. The networks are
+//! Members are 1, 30, 180 and 1000 unless numbers are given behind the backend. The networks are
 //! 784-100x4-10 with ReLU, batch 100, Adam, on all images of MNIST. On flex it is one thread, as in
-//! a worker of the trainer. On a software driver wgpu's figures say little about a GPU; the number
+//! a worker of the trainer. With `--python PYTHON` PyTorch takes its turns beside: eager, as CUDA graphs
+//! and as a stack by `torch.func`, on a GPU where it finds one. On a GPU build with `wgpu-tuned` in place of
+//! `wgpu`, as `cargo xtask train` does. On a software driver wgpu's figures say little about a GPU; the number
 //! of launches is the same there.
 
 #[cfg(feature = "wgpu")]
 mod launches;
+mod limit;
+#[path = "../line_peer.rs"]
+mod line_peer;
 
 use std::io::Write;
 use std::time::Instant;
@@ -25,11 +30,15 @@ use downhill_data::{BatchOrder, Batches, Purpose, Stream, load_mnist};
 use downhill_model::{Ensemble, Mlp, MlpConfig, Network};
 use downhill_trainer::device_data::DeviceSet;
 use downhill_trainer::{Backend, device};
+use limit::Limit;
+use line_peer::LinePeer;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const BATCH: usize = 100;
+/// The widths of the hidden layers.
+const HIDDEN: &str = "100,100,100,100";
 /// Seconds that each contender is timed for in each round, about.
 const TURN: f64 = 1.0;
 const ROUNDS: usize = 5;
@@ -159,11 +168,86 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// The step of an ensemble of each size, beside that of one network.
+/// Who takes part for a number of networks.
+#[allow(clippy::large_enum_variant, reason = "there are few")]
+enum Contender {
+    /// Ours, one network after the other.
+    Single(Single),
+    /// Ours, all as one.
+    Together(Together),
+    PyTorch(LinePeer),
+}
+
+/// A contender with its steps of a turn, how many networks a step of it is of, and what it took.
+struct Entry {
+    contender: Contender,
+    networks: usize,
+    steps: usize,
+    milliseconds: Vec<f64>,
+}
+
+impl Entry {
+    fn new(contender: Contender, networks: usize) -> Self {
+        Self {
+            contender,
+            networks,
+            steps: 2,
+            milliseconds: Vec::new(),
+        }
+    }
+
+    fn name(&self) -> String {
+        match &self.contender {
+            Contender::Single(_) => "ours, one by one".to_owned(),
+            Contender::Together(_) => "ours, an ensemble".to_owned(),
+            Contender::PyTorch(peer) => peer.name.clone(),
+        }
+    }
+
+    /// Milliseconds of a step.
+    fn turn(&mut self, device: &Device, train: &DeviceSet) -> Result<f64, Failure> {
+        let steps = &mut self.steps;
+        match &mut self.contender {
+            Contender::Single(single) => turn(device, steps, || single.step(train)),
+            Contender::Together(together) => turn(device, steps, || together.step(train)),
+            Contender::PyTorch(peer) => {
+                let (seconds, _) = peer.run(*steps)?;
+                let each = seconds / *steps as f64;
+                *steps = ((TURN / each) as usize).clamp(1, 2000);
+                Ok(1e3 * each)
+            }
+        }
+    }
+}
+
+/// The contenders for so many networks, and what PyTorch has not here.
+fn contenders(
+    members: usize,
+    images: usize,
+    device: &Device,
+    python: Option<&str>,
+) -> Result<(Vec<Entry>, Vec<String>), Failure> {
+    let single = Contender::Single(Single::new(images, device)?);
+    let together = Contender::Together(Together::new(members, images, device)?);
+    let mut entries = vec![Entry::new(single, 1), Entry::new(together, members)];
+    let mut missing = Vec::new();
+    for (way, networks) in [("eager", 1), ("graphs", 1), ("stack", members)] {
+        let Some(python) = python else { break };
+        let arguments = [way, &networks.to_string(), &BATCH.to_string(), HIDDEN];
+        let arguments = arguments.map(str::to_owned);
+        match LinePeer::start(python, "torch_stack.py", &arguments)? {
+            Ok(peer) => entries.push(Entry::new(Contender::PyTorch(peer), networks)),
+            Err(reason) => missing.push(reason),
+        }
+    }
+    Ok((entries, missing))
+}
+
+/// The step of an ensemble of each size, beside those of others, in turns.
 fn times(
     backend: Backend,
     sizes: &[usize],
-    rounds: usize,
+    (rounds, python): (usize, Option<&str>),
     out: &mut impl Write,
 ) -> Result<(), Failure> {
     let device = device::open(backend)?;
@@ -175,33 +259,57 @@ fn times(
         backend.name(),
         device::describe(backend, &device)
     )?;
-    writeln!(
-        out,
-        "| members | step of one, ms | step of the ensemble, ms | network-steps/s, one by one \
-         | as an ensemble | gain |"
-    )?;
-    writeln!(out, "| --- | --- | --- | --- | --- | --- |")?;
-    for &members in sizes {
-        let mut single = Single::new(mnist.train.len(), &device)?;
-        let mut together = Together::new(members, mnist.train.len(), &device)?;
-        let (mut of_single, mut of_together) = (Vec::new(), Vec::new());
-        let (mut single_steps, mut together_steps) = (2, 2);
-        for round in 0..=rounds {
-            let one = turn(&device, &mut single_steps, || single.step(&train))?;
-            let all = turn(&device, &mut together_steps, || together.step(&train))?;
-            // The first round warms up.
-            if round > 0 || rounds == 0 {
-                of_single.push(one);
-                of_together.push(all);
-            }
-        }
-        let (one, all) = (median(of_single), median(of_together));
-        let (by_one, by_all) = (1e3 / one, 1e3 * members as f64 / all);
+    let limit = match rounds {
+        0 => None,
+        _ => Some(Limit::of(&device)?),
+    };
+    if let Some(limit) = limit {
         writeln!(
             out,
-            "| {members} | {one:.2} | {all:.2} | {by_one:.0} | {by_all:.0} | {:.2} |",
-            by_all / by_one
+            "the device by Burn: {:.3} TFLOP/s in products, {:.1} GB/s in sums",
+            limit.flops / 1e12,
+            limit.bytes / 1e9
         )?;
+    }
+    writeln!(
+        out,
+        "| networks | contender | ms per step | network-steps/s | ours as an ensemble / this |"
+    )?;
+    writeln!(out, "| --- | --- | --- | --- | --- |")?;
+    for &members in sizes {
+        let (mut entries, missing) = contenders(members, mnist.train.len(), &device, python)?;
+        for round in 0..=rounds {
+            for entry in &mut entries {
+                let milliseconds = entry.turn(&device, &train)?;
+                // The first round warms up.
+                if round > 0 || rounds == 0 {
+                    entry.milliseconds.push(milliseconds);
+                }
+            }
+        }
+        let rates = entries.iter().map(|entry| {
+            let milliseconds = median(entry.milliseconds.clone());
+            (milliseconds, 1e3 * entry.networks as f64 / milliseconds)
+        });
+        let rates: Vec<_> = rates.collect();
+        for (entry, (milliseconds, rate)) in entries.iter().zip(&rates) {
+            let name = entry.name();
+            let ratio = rates[1].1 / rate;
+            writeln!(
+                out,
+                "| {members} | {name} | {milliseconds:.2} | {rate:.0} | {ratio:.2} |"
+            )?;
+        }
+        if let Some(limit) = limit {
+            let [products, update] = limit.of_step(members);
+            writeln!(
+                out,
+                "| {members} | the device's limit: products {products:.3} ms, update {update:.3} ms | | | |"
+            )?;
+        }
+        for reason in missing {
+            writeln!(out, "| {members} | not here: {reason} | | | |")?;
+        }
     }
     Ok(())
 }
@@ -217,21 +325,26 @@ fn main() -> Result<(), Failure> {
         .filter_map(|argument| argument.parse().ok());
     let mut sizes: Vec<usize> = sizes.collect();
     if sizes.is_empty() {
-        sizes = if is_bench { vec![1, 30, 180] } else { vec![2] };
+        sizes = match is_bench {
+            true => vec![1, 30, 180, 1000],
+            false => vec![2],
+        };
     }
+    let python = arguments.iter().position(|argument| argument == "--python");
+    let python = python.and_then(|place| arguments.get(place + 1));
+    let how = (rounds, python.map(String::as_str));
     let mut out = std::io::stdout();
     #[cfg(feature = "wgpu")]
     if named("launches") {
         return launches::count(rounds.max(1), &mut out);
     }
     if named("wgpu") {
-        return times(Backend::Wgpu, &sizes, rounds, &mut out);
+        return times(Backend::Wgpu, &sizes, how, &mut out);
     }
     let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
     one_thread.install(|| {
         // Its own, for that of `main` is not for threads.
-        times(Backend::Flex, &sizes, rounds, &mut std::io::stdout())
-            .map_err(|error| error.to_string())
+        times(Backend::Flex, &sizes, how, &mut std::io::stdout()).map_err(|error| error.to_string())
     })?;
     Ok(())
 }

@@ -256,10 +256,9 @@ mod tests {
     use crate::{AdamConfig, SgdConfig};
 
     fn memory(time: u64) -> Memory {
-        Memory {
-            time,
-            ..Memory::default()
-        }
+        let mut memory = Memory::default();
+        memory.time = time;
+        memory
     }
 
     #[test]
