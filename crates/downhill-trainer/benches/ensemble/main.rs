@@ -72,6 +72,8 @@ struct Single {
     descent: Descent,
     batches: Batches,
     step: u64,
+    /// Of the last batch, `[1]`.
+    loss: Option<Tensor<1>>,
 }
 
 impl Single {
@@ -81,6 +83,7 @@ impl Single {
             descent: DescentConfig::new(AdamConfig::torch()).build()?,
             batches: batches(0, images)?,
             step: 0,
+            loss: None,
         })
     }
 
@@ -91,13 +94,15 @@ impl Single {
         let mut keep_all = |length, _| vec![1.0; length];
         let loss = train.loss(&mut model, &rows, &mut keep_all);
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        self.loss = Some(loss.inner());
         Some((model, gradients))
     }
 
-    fn step(&mut self, train: &DeviceSet) {
-        if let Some((model, gradients)) = self.gradients(train) {
-            self.model = Some(self.descent.step(model, gradients).0);
-        }
+    /// The loss.
+    fn step(&mut self, train: &DeviceSet) -> Option<Tensor<1>> {
+        let (model, gradients) = self.gradients(train)?;
+        self.model = Some(self.descent.step(model, gradients).0);
+        self.loss.take()
     }
 }
 
@@ -107,6 +112,8 @@ struct Together {
     descent: Descent,
     batches: Vec<Batches>,
     step: u64,
+    /// Of the last batches, one for each network.
+    losses: Option<Tensor<1>>,
 }
 
 impl Together {
@@ -122,6 +129,7 @@ impl Together {
                 .build()?,
             batches: batches.collect::<Result<_, _>>()?,
             step: 0,
+            losses: None,
         })
     }
 
@@ -137,30 +145,45 @@ impl Together {
         let images = Tensor::from_inner(images.reshape([members, BATCH, 784]));
         let targets = Tensor::from_inner(targets.reshape([members, BATCH, 10]));
         let mut keep_all = |_, length, _| vec![1.0; length];
-        let loss = model.loss(images, targets, &mut keep_all).sum();
-        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        let losses = model.loss(images, targets, &mut keep_all);
+        let gradients = GradientsParams::from_grads(losses.clone().sum().backward(), &model);
+        self.losses = Some(losses.inner());
         Some((model, gradients))
     }
 
-    fn step(&mut self, train: &DeviceSet) {
-        if let Some((model, gradients)) = self.gradients(train) {
-            self.model = Some(self.descent.step(model, gradients).0);
-        }
+    /// The mean loss of the networks.
+    fn step(&mut self, train: &DeviceSet) -> Option<Tensor<1>> {
+        let (model, gradients) = self.gradients(train)?;
+        self.model = Some(self.descent.step(model, gradients).0);
+        Some(self.losses.take()?.mean())
     }
 }
 
-/// Milliseconds per call, after so many calls that they fill the turn.
-fn turn(device: &Device, steps: &mut usize, mut step: impl FnMut()) -> Result<f64, Failure> {
+/// Milliseconds per step, after so many steps that they fill the turn, and the last one's loss: what a
+/// device refuses shows when something is read.
+fn turn(
+    device: &Device,
+    steps: &mut usize,
+    mut step: impl FnMut() -> Option<Tensor<1>>,
+) -> Result<(f64, f64), Failure> {
     device.sync()?;
     let start = Instant::now();
+    let mut last = None;
     for _ in 0..*steps {
-        step();
+        last = step();
     }
     device.sync()?;
     let seconds = start.elapsed().as_secs_f64();
+    let loss = last.ok_or("an earlier turn failed")?;
+    let loss = loss.try_into_scalar::<f64>()?;
+    Ok((of_step(seconds, steps), loss))
+}
+
+/// Milliseconds of a step of a turn; the next turn takes the time that a turn is to take.
+fn of_step(seconds: f64, steps: &mut usize) -> f64 {
     let each = seconds / *steps as f64;
     *steps = ((TURN / each) as usize).clamp(1, 2000);
-    Ok(1e3 * each)
+    1e3 * each
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -184,6 +207,8 @@ struct Entry {
     networks: usize,
     steps: usize,
     milliseconds: Vec<f64>,
+    /// At the end of the first turn and of the last.
+    losses: [f64; 2],
 }
 
 impl Entry {
@@ -193,6 +218,7 @@ impl Entry {
             networks,
             steps: 2,
             milliseconds: Vec::new(),
+            losses: [f64::NAN; 2],
         }
     }
 
@@ -204,17 +230,15 @@ impl Entry {
         }
     }
 
-    /// Milliseconds of a step.
-    fn turn(&mut self, device: &Device, train: &DeviceSet) -> Result<f64, Failure> {
+    /// Milliseconds of a step, and the last loss.
+    fn turn(&mut self, device: &Device, train: &DeviceSet) -> Result<(f64, f64), Failure> {
         let steps = &mut self.steps;
         match &mut self.contender {
             Contender::Single(single) => turn(device, steps, || single.step(train)),
             Contender::Together(together) => turn(device, steps, || together.step(train)),
             Contender::PyTorch(peer) => {
-                let (seconds, _) = peer.run(*steps)?;
-                let each = seconds / *steps as f64;
-                *steps = ((TURN / each) as usize).clamp(1, 2000);
-                Ok(1e3 * each)
+                let (seconds, loss) = peer.run(*steps)?;
+                Ok((of_step(seconds, steps), loss))
             }
         }
     }
@@ -273,45 +297,82 @@ fn times(
     }
     writeln!(
         out,
-        "| networks | contender | ms per step | network-steps/s | ours as an ensemble / this |"
+        "| networks | contender | ms per step | network-steps/s | ours as an ensemble / this \
+         | loss, first to last turn |"
     )?;
-    writeln!(out, "| --- | --- | --- | --- | --- |")?;
+    writeln!(out, "| --- | --- | --- | --- | --- | --- |")?;
     for &members in sizes {
-        let (mut entries, missing) = contenders(members, mnist.train.len(), &device, python)?;
-        for round in 0..=rounds {
-            for entry in &mut entries {
-                let milliseconds = entry.turn(&device, &train)?;
-                // The first round warms up.
-                if round > 0 || rounds == 0 {
-                    entry.milliseconds.push(milliseconds);
-                }
-            }
-        }
-        let rates = entries.iter().map(|entry| {
-            let milliseconds = median(entry.milliseconds.clone());
-            (milliseconds, 1e3 * entry.networks as f64 / milliseconds)
-        });
-        let rates: Vec<_> = rates.collect();
-        for (entry, (milliseconds, rate)) in entries.iter().zip(&rates) {
-            let name = entry.name();
-            let ratio = rates[1].1 / rate;
-            writeln!(
+        let table = of_size(members, &train, &device, (rounds, python, limit));
+        match table {
+            Ok(rows) => write!(out, "{rows}")?,
+            Err(error) => writeln!(
                 out,
-                "| {members} | {name} | {milliseconds:.2} | {rate:.0} | {ratio:.2} |"
-            )?;
-        }
-        if let Some(limit) = limit {
-            let [products, update] = limit.of_step(members);
-            writeln!(
-                out,
-                "| {members} | the device's limit: products {products:.3} ms, update {update:.3} ms | | | |"
-            )?;
-        }
-        for reason in missing {
-            writeln!(out, "| {members} | not here: {reason} | | | |")?;
+                "| {members} | not here: {} | | | | |",
+                root(&error.to_string())
+            )?,
         }
     }
     Ok(())
+}
+
+/// The rows of the table for so many networks.
+fn of_size(
+    members: usize,
+    train: &DeviceSet,
+    device: &Device,
+    (rounds, python, limit): (usize, Option<&str>, Option<Limit>),
+) -> Result<String, Failure> {
+    let (mut entries, missing) = contenders(members, train.len(), device, python)?;
+    for round in 0..=rounds {
+        for entry in &mut entries {
+            let (milliseconds, loss) = entry.turn(device, train)?;
+            entry.losses[usize::from(round > 0)] = loss;
+            // The first round warms up.
+            if round > 0 || rounds == 0 {
+                entry.milliseconds.push(milliseconds);
+            }
+        }
+    }
+    let rates = entries.iter().map(|entry| {
+        let milliseconds = median(entry.milliseconds.clone());
+        (milliseconds, 1e3 * entry.networks as f64 / milliseconds)
+    });
+    let rates: Vec<_> = rates.collect();
+    let mut rows = String::new();
+    for (entry, (milliseconds, rate)) in entries.iter().zip(&rates) {
+        let name = entry.name();
+        let ratio = rates[1].1 / rate;
+        let [first, last] = entry.losses;
+        rows += &format!(
+            "| {members} | {name} | {milliseconds:.2} | {rate:.0} | {ratio:.2} | {first:.3} to \
+             {last:.3} |\n"
+        );
+    }
+    if let Some(limit) = limit {
+        let [products, update] = limit.of_step(members);
+        rows += &format!(
+            "| {members} | the device's limit: products {products:.3} ms, update {update:.3} ms | \
+             | | | |\n"
+        );
+    }
+    for reason in missing {
+        rows += &format!("| {members} | not here: {reason} | | | | |\n");
+    }
+    Ok(rows)
+}
+
+/// What a chain of errors began with.
+fn root(error: &str) -> &str {
+    let is_cause = |line: &&str| {
+        let line = line.trim();
+        !(line.is_empty() || line.ends_with(':') || line.starts_with("No backtrace"))
+    };
+    error
+        .lines()
+        .filter(is_cause)
+        .last()
+        .unwrap_or(error)
+        .trim()
 }
 
 fn main() -> Result<(), Failure> {

@@ -73,7 +73,7 @@ impl<F: Fn(&str) -> bool> ModuleVisitor for Pending<'_, F> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let missing = || self.gradients.get::<D>(param.id).is_none();
         // Off the tape those with a gradient are trained, and the chosen had one.
-        let is_trained = param.is_require_grad() || !param.base().is_autodiff();
+        let is_trained = param.is_require_grad() || !Tensor::is_autodiff(param);
         if is_trained && (self.chosen)(self.path.as_str()) && missing() {
             let nothing = param.base().inner().zeros_like();
             self.gradients.register::<D>(param.id, nothing);
@@ -87,7 +87,7 @@ pub(super) fn is_trained<const D: usize>(
     param: &Param<Tensor<D>>,
     has_gradient: impl FnOnce() -> bool,
 ) -> bool {
-    param.is_require_grad() || !param.base().is_autodiff() && has_gradient()
+    param.is_require_grad() || !Tensor::is_autodiff(param) && has_gradient()
 }
 
 /// The trained parameters that have a gradient, in the order of the module; their gradients are

@@ -69,13 +69,6 @@ impl Gradients {
         Self::Prepared(prepared)
     }
 
-    pub(super) fn has<const D: usize>(&self, id: ParamId) -> bool {
-        match self {
-            Self::AsGiven(gradients) => gradients.get::<D>(id).is_some(),
-            Self::Prepared(gradients) => gradients.get::<1>(id).is_some(),
-        }
-    }
-
     pub(super) fn take<const D: usize>(&mut self, id: ParamId) -> Option<Gradient<D>> {
         match self {
             Self::AsGiven(gradients) => gradients.remove(id).map(Gradient::Shaped),
@@ -199,14 +192,15 @@ impl ModuleMapper for Stepper<'_> {
             let value = self.end(group, old.inner(), stepped);
             return Param::from_mapped_value(id, context.lift(value, id), mapper);
         }
-        if !is_trained(&param, || self.gradients.has::<D>(param.id)) {
+        let gradient = self.gradients.take(param.id);
+        if !is_trained(&param, || gradient.is_some()) {
             return param;
         }
         let group = self.walk.group_of_next(D);
         if self.walk.descent.groups[group].frozen {
             return param;
         }
-        let Some(gradient) = self.gradients.take(param.id) else {
+        let Some(gradient) = gradient else {
             return param;
         };
         // The raw value: a reparameterization is mapped by itself. It is taken out of the module, so

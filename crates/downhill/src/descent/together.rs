@@ -80,16 +80,17 @@ impl ModuleVisitor for Gatherer<'_> {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if !is_trained(param, || self.gradients.has::<D>(param.id)) {
+        let gradient = self.gradients.take(param.id);
+        if !is_trained(param, || gradient.is_some()) {
             return;
         }
         let group = self.walk.group_of_next(D);
+        let Some(gradient) = gradient else {
+            return;
+        };
         if self.walk.descent.groups[group].frozen {
             return;
         }
-        let Some(gradient) = self.gradients.take(param.id) else {
-            return;
-        };
         let value = param.base().inner();
         match gradient {
             Gradient::Shaped(gradient) => {
