@@ -111,8 +111,9 @@ pub(crate) fn launch(steps: Vec<Step>) -> Vec<Done> {
     while let Some((_, first)) = rest.first() {
         let recorded = first.recorded.clone();
         let (dtype, device) = (first.dtype, first.device.clone());
-        let goes_along =
-            |step: &Step| step.dtype == dtype && step.device == device && step.recorded == recorded;
+        let goes_along = |step: &Step| {
+            step.dtype == dtype && step.device == device && step.recorded.is_same(&recorded)
+        };
         let (together, others) = rest.into_iter().partition(|(_, step)| goes_along(step));
         rest = others;
         let (places, together): (Vec<usize>, Vec<Step>) = Vec::into_iter(together).unzip();

@@ -54,12 +54,26 @@ pub(super) struct Program {
 }
 
 /// A step of a parameter as a program, with the numbers of this step.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Recorded {
     pub(super) program: Program,
     pub(super) scalars: Vec<f64>,
     /// The names of what is remembered, in the order of the program.
     pub(super) names: Vec<&'static str>,
+}
+
+impl Recorded {
+    /// Whether it does the same to each number, also where a scalar is none.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let bits = |recorded: &Self| -> Vec<u64> {
+            recorded
+                .scalars
+                .iter()
+                .map(|scalar| scalar.to_bits())
+                .collect()
+        };
+        self.names == other.names && self.program == other.program && bits(self) == bits(other)
+    }
 }
 
 /// Writes the next step of a rule down. `memory` is at the time of this step, and afterwards holds the
@@ -280,6 +294,15 @@ mod tests {
             ]
         );
         assert_eq!((program.value, program.memory), (4, Vec::new()));
+    }
+
+    /// Or the search for steps that go together would not end.
+    #[test]
+    fn a_step_is_the_same_as_itself_whatever_its_scalars_are() {
+        let rule = SgdConfig::torch().build().unwrap();
+        let [one, other] = [f64::NAN, 0.5].map(|rate| record(&rule, rate, &mut memory(1)));
+        assert!(one.is_same(&one.clone()));
+        assert!(!one.is_same(&other));
     }
 
     #[test]
