@@ -116,9 +116,10 @@ impl Gatherer<'_> {
         let place = self.walk.place_of_last(group);
         let descent = &mut *self.walk.descent;
         let memory = &mut descent.kept[place].rule;
-        if can_step_on_cube(&value, &gradient, memory) {
+        let rule = &descent.groups[group].rule;
+        if can_step_on_cube(&value, &gradient, rule.tensors().len(), memory) {
             memory.time += 1;
-            if let Some(recorded) = descent.groups[group].rule.record(self.rates[group], memory) {
+            if let Some(recorded) = rule.record(self.rates[group], memory) {
                 let flat = || gradient.clone().reshape([gradient.shape().num_elements()]);
                 let masked_by = self.is_masked.then(flat);
                 self.gathered.push(Gathered {

@@ -135,7 +135,7 @@ pub(crate) fn step<E: Elementwise>(
         Err(both) => both,
     };
     #[cfg(feature = "cubecl")]
-    if cube::can_step(&x, &g, &memory) {
+    if cube::can_step(&x, &g, E::Remembers::<f64>::NAMES.len(), &memory) {
         let recorded = cube::record(rule, learning_rate, &mut memory);
         let step = cube::prepare(recorded, x, g, &mut memory);
         let x = cube::launch_one(step, &mut memory);

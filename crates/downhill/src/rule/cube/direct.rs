@@ -1,18 +1,21 @@
 //! Launches at once, where Burn is built without fusion.
 
 use alloc::vec::Vec;
-use core::any::{Any, TypeId};
+use core::any::Any;
 
 use burn_cubecl::tensor::CubeTensor;
 
 use super::launch::{Operands, launch};
 use super::{Done, Primitive, Recorded, Step};
 
-/// Whether tensors are what kernels take. With Burn's fusion, which another crate may have switched on,
-/// they are not: the feature `fusion` of this crate then is needed, and without it steps are tensor
-/// operations, which Burn fuses.
-pub(super) fn is_supported() -> bool {
-    TypeId::of::<Primitive>() == TypeId::of::<CubeTensor>()
+/// How many tensors the device binds at once. None where tensors are not what kernels take: with Burn's
+/// fusion, which another crate may have switched on, the feature `fusion` of this crate is needed, and
+/// without it steps are tensor operations, which Burn fuses.
+pub(super) fn bindings(tensor: &Primitive) -> usize {
+    let tensor: Option<&CubeTensor> = (tensor as &dyn Any).downcast_ref();
+    tensor.map_or(0, |tensor| {
+        tensor.client.properties().hardware.max_bindings as usize
+    })
 }
 
 /// Launches steps of one program, type and device.

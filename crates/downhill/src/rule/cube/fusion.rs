@@ -10,11 +10,12 @@ use burn_fusion::custom::{
 };
 
 use super::launch::{Operands, launch};
-use super::{Done, Recorded, Step};
+use super::{Done, Primitive, Recorded, Step};
 
-/// The tensors are always those of fusion.
-pub(super) fn is_supported() -> bool {
-    true
+/// How many tensors the device binds at once.
+pub(super) fn bindings(tensor: &Primitive) -> usize {
+    let client = tensor.client.device().client();
+    client.properties().hardware.max_bindings as usize
 }
 
 /// Puts a step of one program, type and device into the stream.

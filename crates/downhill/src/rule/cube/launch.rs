@@ -44,8 +44,7 @@ pub(super) fn launch(recorded: &Recorded, steps: Vec<Operands>) -> Vec<Stepped> 
     };
     let fields = recorded.program.memory.len();
     let bindings = first.value.client.properties().hardware.max_bindings as usize;
-    let most = bindings.saturating_sub(OTHER_BINDINGS) / (3 + fields);
-    let most = most.clamp(1, MOST_PARAMETERS);
+    let most = parameters_of_a_launch(bindings, fields).max(1);
     let mut stepped = Vec::with_capacity(steps.len());
     let mut rest = steps.into_iter().peekable();
     while rest.peek().is_some() {
@@ -53,6 +52,13 @@ pub(super) fn launch(recorded: &Recorded, steps: Vec<Operands>) -> Vec<Stepped> 
         stepped.extend(launch_once(recorded, together));
     }
     stepped
+}
+
+/// How many parameters a launch takes, of each of which so many tensors are remembered.
+pub(super) fn parameters_of_a_launch(bindings: usize, remembered: usize) -> usize {
+    // Beside those its value, its gradient, and the new value.
+    let of_one = 3 + remembered;
+    (bindings.saturating_sub(OTHER_BINDINGS) / of_one).min(MOST_PARAMETERS)
 }
 
 fn launch_once(recorded: &Recorded, steps: Vec<Operands>) -> Vec<Stepped> {
@@ -151,4 +157,18 @@ fn float_type(dtype: DType) -> ElemType {
         DType::F64 => FloatKind::F64,
         _ => FloatKind::F32,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_launch_takes_what_the_device_binds() {
+        // WebGPU's least, Metal, lavapipe, and a GPU by Vulkan, with the two moments of Adam.
+        let of = |bindings| parameters_of_a_launch(bindings, 2);
+        assert_eq!([8, 30, 32, 1 << 20].map(of), [1, 5, 6, MOST_PARAMETERS]);
+        // Not even one.
+        assert_eq!(parameters_of_a_launch(8, 5), 0);
+    }
 }

@@ -30,9 +30,10 @@ use burn::backend::{
 use burn::tensor::{DType, Device, Tensor};
 
 #[cfg(not(feature = "fusion"))]
-use direct::{is_supported, launch_alike};
+use direct::{bindings, launch_alike};
 #[cfg(feature = "fusion")]
-use fusion::{is_supported, launch_alike};
+use fusion::{bindings, launch_alike};
+use launch::parameters_of_a_launch;
 pub use program::Recorded;
 pub(crate) use program::record;
 
@@ -58,25 +59,26 @@ pub(crate) struct Done {
     memory: Vec<Primitive>,
 }
 
-/// Whether a step of this parameter can be launched here: if all that it takes is of one kind and on one
-/// device of CubeCL's, off the tape.
+/// Whether a step of this parameter, of which a rule remembers so many tensors at most, can be launched
+/// here: if all that it takes is of one kind and on one device of CubeCL's, off the tape, and the device
+/// binds as much at once.
 pub(crate) fn can_step<const D: usize, const G: usize>(
     x: &Tensor<D>,
     g: &Tensor<G>,
+    remembers: usize,
     memory: &Memory,
 ) -> bool {
     let elements = x.shape().num_elements();
     let (dtype, device) = (x.dtype(), x.device());
     let is_alike = |length: usize, its: DType| length == elements && its == dtype;
-    is_supported()
-        && elements > 0
+    (1..=u32::MAX as usize).contains(&elements)
         && matches!(dtype, DType::F32 | DType::F64)
-        && is_cube(x)
-        && is_cube(g)
+        && cube(x).is_some_and(|x| parameters_of_a_launch(bindings(&x), remembers) > 0)
+        && cube(g).is_some()
         && is_alike(g.shape().num_elements(), g.dtype())
         && g.device() == device
         && memory.tensors().all(|(_, remembered)| {
-            is_cube(remembered)
+            cube(remembered).is_some()
                 && is_alike(remembered.shape().num_elements(), remembered.dtype())
                 && remembered.device() == device
         })
@@ -141,14 +143,15 @@ impl Done {
     }
 }
 
-fn is_cube<const D: usize>(tensor: &Tensor<D>) -> bool {
-    matches!(
-        tensor.clone().into_dispatch(),
+/// The tensor as the backend has it, if it is CubeCL's and off the tape.
+fn cube<const D: usize>(tensor: &Tensor<D>) -> Option<Primitive> {
+    match tensor.clone().into_dispatch() {
         DispatchTensor {
-            kind: DispatchTensorKind::Cube(BackendTensor::Float(_)),
+            kind: DispatchTensorKind::Cube(BackendTensor::Float(tensor)),
             autodiff: DispatchAutodiffContext::Disabled,
-        }
-    )
+        } => Some(tensor),
+        _ => None,
+    }
 }
 
 fn primitive<const D: usize>(tensor: Tensor<D>) -> Primitive {
