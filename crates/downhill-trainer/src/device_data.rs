@@ -29,6 +29,7 @@ pub struct DeviceSet {
 }
 
 /// Pixels, row by row.
+#[allow(clippy::large_enum_variant, reason = "there is one for each set")]
 #[derive(Clone, Debug)]
 enum Pixels {
     /// `[images, pixels]`.

@@ -367,12 +367,7 @@ fn root(error: &str) -> &str {
         let line = line.trim();
         !(line.is_empty() || line.ends_with(':') || line.starts_with("No backtrace"))
     };
-    error
-        .lines()
-        .filter(is_cause)
-        .last()
-        .unwrap_or(error)
-        .trim()
+    error.lines().rfind(is_cause).unwrap_or(error).trim()
 }
 
 fn main() -> Result<(), Failure> {

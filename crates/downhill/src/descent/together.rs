@@ -94,10 +94,10 @@ impl ModuleVisitor for Gatherer<'_> {
         let value = param.base().inner();
         match gradient {
             Gradient::Shaped(gradient) => {
-                self.gather(group, param.id, value, gradient, Gradient::Shaped)
+                self.gather(group, param.id, value, gradient, Gradient::Shaped);
             }
             Gradient::Flat(gradient) => {
-                self.gather::<D, 1>(group, param.id, value, gradient, Gradient::Flat)
+                self.gather::<D, 1>(group, param.id, value, gradient, Gradient::Flat);
             }
         }
     }
