@@ -29,7 +29,6 @@ pub struct DeviceSet {
 }
 
 /// Pixels, row by row.
-#[allow(clippy::large_enum_variant, reason = "there is one for each set")]
 #[derive(Clone, Debug)]
 enum Pixels {
     /// `[images, pixels]`.
@@ -39,17 +38,7 @@ enum Pixels {
     Sparse(SparseImages),
     /// Four pixels of a byte each in one number, the first in the lowest bits: `[images, pixels /
     /// 4]`. A quarter of the memory, for sets that would not fit into one buffer of the GPU.
-    Packed(Packed),
-}
-
-/// Pixels as bytes, four in a number.
-#[derive(Clone, Debug)]
-struct Packed {
-    /// `[images, pixels / 4]`.
-    words: Tensor<2, Int>,
-    /// How far each of the four lies from the lowest bit, `[1, 1, 4]`.
-    shifts: Tensor<3, Int>,
-    scale: PixelScale,
+    Packed(Tensor<2, Int>, PixelScale),
 }
 
 impl DeviceSet {
@@ -99,8 +88,8 @@ impl DeviceSet {
             Pixels::Floats(pixels) => pixels.clone().select(0, numbers.clone()),
             #[cfg(feature = "flex")]
             Pixels::Sparse(images) => dense(images, rows, &device),
-            Pixels::Packed(packed) => {
-                packed.floats(packed.words.clone().select(0, numbers.clone()))
+            Pixels::Packed(words, scale) => {
+                of_units(*scale, unpack(&words.clone().select(0, numbers.clone())))
             }
         };
         (images, self.targets.clone().select(0, numbers))
@@ -204,7 +193,9 @@ impl DeviceSet {
                 let rows: Vec<usize> = rows.clone().collect();
                 dense(images, &rows, &self.targets.device())
             }
-            Pixels::Packed(packed) => packed.floats(packed.words.clone().slice([rows.clone()])),
+            Pixels::Packed(words, scale) => {
+                of_units(*scale, unpack(&words.clone().slice([rows.clone()])))
+            }
         };
         let targets = self.targets.clone().slice([rows.clone()]);
         (images, targets, self.labels.clone().slice([rows]))
@@ -244,26 +235,8 @@ impl Pixels {
     ) -> Self {
         let (words, _) = bytes.as_chunks();
         let words: Vec<i32> = words.iter().map(|&word| i32::from_le_bytes(word)).collect();
-        let words = TensorData::new(words, [images, size / 4]);
-        let shifts = TensorData::new(vec![0, 8, 16, 24], [1, 1, 4]);
-        Self::Packed(Packed {
-            words: Tensor::from_data(words, device),
-            shifts: Tensor::from_data(shifts, device),
-            scale,
-        })
-    }
-}
-
-impl Packed {
-    /// Some rows of words, `[rows, words]`, as pixels, `[rows, 4 * words]`.
-    fn floats(&self, words: Tensor<2, Int>) -> Tensor<2> {
-        let [rows, columns] = words.dims();
-        let bytes = words
-            .unsqueeze_dim::<3>(2)
-            .bitwise_right_shift(self.shifts.clone())
-            .bitwise_and_scalar(255);
-        let pixels = bytes.reshape([rows, 4 * columns]).float();
-        of_units(self.scale, pixels.div_scalar(255.0))
+        let data = TensorData::new(words, [images, size / 4]);
+        Self::Packed(Tensor::from_data(data, device), scale)
     }
 }
 
@@ -280,6 +253,21 @@ fn of_units(scale: PixelScale, pixels: Tensor<2>) -> Tensor<2> {
         true => pixels,
         false => pixels.sub_scalar(scale.mean).div_scalar(scale.deviation),
     }
+}
+
+/// `[rows, words]` to `[rows, 4 * words]`.
+fn unpack(words: &Tensor<2, Int>) -> Tensor<2> {
+    let [rows, columns] = words.dims();
+    let bytes = [0, 8, 16, 24].map(|shift| {
+        words
+            .clone()
+            .bitwise_right_shift_scalar(shift)
+            .bitwise_and_scalar(255)
+    });
+    Tensor::<2, Int>::stack::<3>(bytes.to_vec(), 2)
+        .reshape([rows, 4 * columns])
+        .float()
+        .div_scalar(255.0)
 }
 
 #[cfg(all(test, feature = "flex"))]
@@ -302,11 +290,12 @@ mod tests {
             let Pixels::Floats(floats) = Pixels::floats(&bytes, [4, 64], scale, &device) else {
                 panic!("floats");
             };
-            let Pixels::Packed(packed) = Pixels::packed(&bytes, [4, 64], scale, &device) else {
+            let Pixels::Packed(words, scale) = Pixels::packed(&bytes, [4, 64], scale, &device)
+            else {
                 panic!("packed");
             };
-            assert_eq!(packed.words.dims(), [4, 16]);
-            let unpacked = numbers(packed.floats(packed.words.clone()));
+            assert_eq!(words.dims(), [4, 16]);
+            let unpacked = numbers(of_units(scale, unpack(&words)));
             let floats = numbers(floats);
             // Scaled in 64 bits on one way, in 32 on the other.
             let bits = if scale == PixelScale::UNIT { 0.0 } else { 4.0 };
