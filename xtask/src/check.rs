@@ -22,7 +22,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     test::run_flex_built_with_all()
 }
 
-fn checks() -> [(&'static str, Command); 5] {
+fn checks() -> [(&'static str, Command); 6] {
     let mut format = cargo("fmt");
     format.args(["--all", "--check"]);
     let mut lints = cargo("clippy");
@@ -43,6 +43,12 @@ fn checks() -> [(&'static str, Command); 5] {
         .args(["-p", "downhill", "--lib"])
         .args(["--no-default-features", "--features", "burn/std"])
         .args(["--", "-D", "warnings"]);
+    // Tests build wgpu without Burn's fusion, which a software driver bears badly.
+    let mut with_fusion = cargo("clippy");
+    with_fusion
+        .args(["-p", "downhill", "--lib"])
+        .args(["--features", "wgpu,fusion"])
+        .args(["--", "-D", "warnings"]);
     let mut documentation = cargo("doc");
     documentation
         .args(["--workspace", "--no-deps"])
@@ -53,6 +59,7 @@ fn checks() -> [(&'static str, Command); 5] {
         ("lints", lints),
         ("package", package),
         ("without std", without_std),
+        ("with fusion", with_fusion),
         ("documentation", documentation),
     ]
 }

@@ -24,6 +24,14 @@ impl LinePeer {
         arguments: &[String],
     ) -> Result<Result<Self, String>, Failure> {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers");
+        // `cargo bench` runs in the directory of the crate, its user in that of the workspace.
+        let of_workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../..")
+            .join(python);
+        let python = match of_workspace.is_file() {
+            true => of_workspace.as_path(),
+            false => Path::new(python),
+        };
         let mut process = Command::new(python)
             .arg(directory.join(script))
             .args(arguments)

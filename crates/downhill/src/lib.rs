@@ -75,12 +75,12 @@
 //! - `flex` (default): on the flex backend the elementwise optimizers step a parameter in one pass, in
 //!   place, to the same bits as by tensors. It brings in Burn's flex backend; who computes elsewhere can
 //!   do without, and every optimizer still runs on every backend.
-//! - `wgpu`, `cuda`: on these backends of CubeCL a [`Descent`] steps all parameters of an elementwise
-//!   optimizer in one launch, or as few as the device has bindings for; numbers differ from those by tensors
+//! - `wgpu`, `cuda`: on these backends of CubeCL a [`Descent`] steps the parameters of an elementwise
+//!   optimizer together, up to 32 in a launch, as many as the device has bindings for; numbers differ from those by tensors
 //!   in rounding alone. Each turns Burn's feature of that name on. `cuda` compiles the same code and has
 //!   never run.
-//! - `fusion`: the same where Burn is built with its fusion, as it is by default. Without this feature such a
-//!   build steps by tensors, of which Burn fuses a kernel for each parameter.
+//! - `fusion`, beside one of these: the same where Burn is built with its fusion, as it is by default. Without
+//!   this feature such a build steps by tensors, whose operations Burn fuses.
 //! - `schema`: all configs have a JSON schema, by the crate `schemars`.
 //! - `std` (default): the standard library, for `learner` alone. Without it the crate itself is
 //!   `no_std` with `alloc`; Burn 0.22.1's own optimizers, which it builds on, do not compile so.

@@ -76,8 +76,17 @@ impl Gradients {
         }
     }
 
+    /// No gradients, to which such can be added.
     #[cfg(feature = "cubecl")]
-    pub(super) fn put_back<const D: usize>(&mut self, id: ParamId, gradient: Gradient<D>) {
+    pub(super) fn none_alike(&self) -> Self {
+        match self {
+            Self::AsGiven(_) => Self::AsGiven(GradientsParams::new()),
+            Self::Prepared(_) => Self::Prepared(GradientsParams::new()),
+        }
+    }
+
+    #[cfg(feature = "cubecl")]
+    pub(super) fn put<const D: usize>(&mut self, id: ParamId, gradient: Gradient<D>) {
         match (self, gradient) {
             (Self::AsGiven(gradients), Gradient::Shaped(gradient)) => {
                 gradients.register(id, gradient);

@@ -33,6 +33,7 @@ impl Descent {
         let is_masked = self.config.mask == StepMask::Cautious;
         let mut gatherer = Gatherer {
             walk: Walk::new(self),
+            left: gradients.none_alike(),
             gradients,
             rates,
             is_masked,
@@ -49,7 +50,7 @@ impl Descent {
             done,
         });
         let stepped: Vec<Together> = stepped.collect();
-        (stepped.into_iter().peekable(), gatherer.gradients)
+        (stepped.into_iter().peekable(), gatherer.left)
     }
 }
 
@@ -63,6 +64,8 @@ struct Gathered {
 struct Gatherer<'a> {
     walk: Walk<'a>,
     gradients: Gradients,
+    /// Those of parameters that do not go along.
+    left: Gradients,
     rates: &'a [f64],
     is_masked: bool,
     /// The parameter of each step.
@@ -89,7 +92,7 @@ impl ModuleVisitor for Gatherer<'_> {
             return;
         };
         if self.walk.descent.groups[group].frozen {
-            return;
+            return self.left.put(param.id, gradient);
         }
         let value = param.base().inner();
         match gradient {
@@ -104,7 +107,7 @@ impl ModuleVisitor for Gatherer<'_> {
 }
 
 impl Gatherer<'_> {
-    /// Takes a step of the parameter that was met last along, or gives its gradient back.
+    /// Takes a step of the parameter that was met last along, or leaves its gradient.
     fn gather<const D: usize, const G: usize>(
         &mut self,
         group: usize,
@@ -133,6 +136,6 @@ impl Gatherer<'_> {
             }
             memory.time -= 1;
         }
-        self.gradients.put_back(id, again(gradient));
+        self.left.put(id, again(gradient));
     }
 }

@@ -1,7 +1,7 @@
 //! A step of many parameters in one launch, on the backends of CubeCL.
 //!
-//! A chain of tensor operations launches a kernel for each of them and each parameter; with Burn's fusion
-//! it is a kernel for each parameter. Small networks have their time go by in launches. Here a rule's
+//! A chain of tensor operations launches a kernel for each of them and each parameter; Burn's fusion makes
+//! one of many operations, seven kernels for its own Adam of ten parameters. Small networks have their time go by in launches. Here a rule's
 //! [`update`](super::Elementwise::update), the same definition, is written down as a program, and a
 //! kernel made of it steps as many parameters as the device lets it bind.
 //!
