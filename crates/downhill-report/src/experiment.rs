@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
+use crate::record::lines::RunRecord;
 use crate::record::{DataIdentity, Versions};
-use crate::record_lines::RunRecord;
-use crate::target::AccuracyTarget;
+use crate::summary::target::AccuracyTarget;
 
 /// Everything that a report shows.
 #[derive(Clone, Debug, PartialEq)]

@@ -14,46 +14,23 @@
 //! out zero and its test, corrected for how many there are, says so, too; where there are too few
 //! seeds for the test, that is said.
 
-mod axis;
-mod band;
-mod chart;
-mod colors;
-mod comparison;
-mod curves;
-mod effect;
+mod drawing;
 mod experiment;
 mod export;
-mod figure;
 mod figures;
 mod findings;
-mod gradient;
-mod grid_findings;
-mod html;
-mod labels;
-mod limits;
-mod number_text;
-mod page;
-mod plot;
-#[cfg(feature = "png")]
-mod png;
+mod pages;
 pub mod record;
-pub mod record_lines;
 #[doc(hidden)]
 pub mod sample;
-mod search;
-mod smoothing;
 pub mod statistics;
-mod strips;
 mod summary;
-mod table;
-mod target;
-mod target_table;
-mod text_columns;
-mod training_data;
-mod validation;
-mod valley;
+mod tables;
+mod text;
 
-pub use comparison::{comparison_pictures, render_comparison};
+pub use drawing::figure::Picture;
+#[cfg(feature = "png")]
+pub use drawing::png::{MOST_PIXELS, PngError, png};
 pub use experiment::{
     Cell, Experiment, Grid, InvalidExperiment, Method, Published, PublishedFigure,
 };
@@ -61,19 +38,17 @@ pub use export::{
     differences_csv, event_file, paths_csv, run_json, runs_csv, runs_json_lines, summary_json,
     trials_csv,
 };
-pub use figure::Picture;
 pub use figures::profiles::{Extras, Target};
 pub use figures::{accuracy_figure, loss_figure};
 pub use findings::findings;
-pub use gradient::{GradientReport, GradientRow};
-pub use html::{pictures, render_html, render_html_with};
-pub use limits::limits;
-pub use number_text::duration;
-pub use page::About;
-#[cfg(feature = "png")]
-pub use png::{MOST_PIXELS, PngError, png};
-pub use record_lines::{RecordError, RunRecord, encode, read_record};
-pub use search::{PublishedTrials, Round, Search, SearchReport, SearchedSetting, Trial};
-pub use table::{TABLE_WIDTH, text_table};
-pub use target::{AccuracyTarget, TargetImages};
-pub use valley::{ValleyPath, ValleyReport};
+pub use findings::limits::limits;
+pub use pages::comparison::{comparison_pictures, render_comparison};
+pub use pages::gradient_check::{GradientReport, GradientRow};
+pub use pages::page::About;
+pub use pages::search::{PublishedTrials, Round, Search, SearchReport, SearchedSetting, Trial};
+pub use pages::training::{pictures, render_html, render_html_with};
+pub use pages::valley::{ValleyPath, ValleyReport};
+pub use record::lines::{RecordError, RunRecord, encode, read_record};
+pub use summary::target::{AccuracyTarget, TargetImages};
+pub use tables::{TABLE_WIDTH, text_table};
+pub use text::numbers::duration;

@@ -2,8 +2,8 @@
 
 use crate::experiment::{Experiment, Method};
 use crate::export::outcome_word;
+use crate::record::lines::RunRecord;
 use crate::record::{Evaluation, Score};
-use crate::record_lines::RunRecord;
 use crate::{GradientReport, SearchReport, ValleyReport};
 
 /// The names of the columns, in their order.

@@ -13,8 +13,8 @@
 //! TensorBoard's `event.proto` and `summary.proto`, of which a scalar needs three.
 
 use crate::export::protobuf::Message;
+use crate::record::lines::RunRecord;
 use crate::record::{Evaluation, Outcome, Score};
-use crate::record_lines::RunRecord;
 
 /// Reads the scores on a part of the images from an evaluation.
 type Scored = fn(&Evaluation) -> Option<Score>;

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::experiment::Experiment;
 use crate::export::outcome_word;
+use crate::record::lines::RunRecord;
 use crate::record::{DataIdentity, Evaluation, Outcome, Versions};
-use crate::record_lines::RunRecord;
 use crate::summary::final_evaluation;
 
 /// A run in short. The keys come in this order.

@@ -2,14 +2,14 @@
 
 use maud::{Markup, html};
 
-use crate::chart::WIDE;
+use crate::drawing::chart::WIDE;
+use crate::drawing::figure::{Figure, Layout, Panel};
+use crate::drawing::labels::fitted;
+use crate::drawing::marks::{Look, coordinate, line, tick_text};
 use crate::experiment::{Experiment, Method};
-use crate::figure::{Figure, Layout, Panel};
-use crate::labels::fitted;
-use crate::number_text::{count, fixed};
-use crate::plot::{Look, coordinate, line, tick_text};
 use crate::record::{Activations, Histogram};
 use crate::summary::Summary;
+use crate::text::numbers::{count, fixed};
 
 const HEIGHT: f64 = 174.0;
 const TOP: f64 = 44.0;

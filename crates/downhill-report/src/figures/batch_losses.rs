@@ -1,12 +1,12 @@
 //! The loss of each update's batch, smoothed, one line per method.
 
-use crate::axis::Axis;
-use crate::band::mean_point;
-use crate::chart::{Chart, Point, Series, WIDE, thinned};
+use crate::drawing::axis::Axis;
+use crate::drawing::band::mean_point;
+use crate::drawing::chart::{Chart, Point, Series, WIDE, thinned};
+use crate::drawing::figure::{Figure, Layout};
+use crate::drawing::marks::Look;
+use crate::drawing::smoothing::{BETA, WINDOW, smooth};
 use crate::experiment::{Experiment, Method};
-use crate::figure::{Figure, Layout};
-use crate::plot::Look;
-use crate::smoothing::{BETA, WINDOW, smooth};
 use crate::summary::{Summary, final_evaluation};
 
 /// Losses are drawn within these limits, those outside at the edge.

@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 
-use crate::axis::{Axis, ends};
-use crate::figure::Panel;
-use crate::labels::fitted;
-use crate::number_text::Precision;
-use crate::plot::{Look, Scale, coordinate, cross, line};
+use crate::drawing::axis::{Axis, ends};
+use crate::drawing::figure::Panel;
+use crate::drawing::labels::fitted;
+use crate::drawing::marks::{Look, Scale, coordinate, cross, line};
+use crate::text::numbers::Precision;
 
 /// Fewer values than this have no quartiles worth a box.
 pub(crate) const LEAST_VALUES: usize = 5;

@@ -1,12 +1,12 @@
 //! Training minus test accuracy while training, one line per method.
 
-use crate::axis::Axis;
-use crate::band::mean_point;
-use crate::chart::{Chart, Point, Series, WIDE, thinned};
-use crate::curves::values_by_updates;
+use crate::drawing::axis::Axis;
+use crate::drawing::band::mean_point;
+use crate::drawing::chart::{Chart, Point, Series, WIDE, thinned};
+use crate::drawing::figure::{Figure, Layout};
+use crate::drawing::marks::Look;
 use crate::experiment::{Experiment, Method};
-use crate::figure::{Figure, Layout};
-use crate::plot::Look;
+use crate::figures::curves::values_by_updates;
 use crate::record::Evaluation;
 use crate::summary::Summary;
 

@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::axis::{Axis, ends};
-use crate::chart::{Chart, Point, SMALL, Series, WIDE};
+use crate::drawing::axis::{Axis, ends};
+use crate::drawing::chart::{Chart, Point, SMALL, Series, WIDE};
+use crate::drawing::figure::{Figure, Layout};
+use crate::drawing::marks::{Look, tick_text};
 use crate::experiment::{Experiment, Grid, Method};
-use crate::figure::{Figure, Layout};
 use crate::figures::gap::over_updates;
-use crate::number_text::{Precision, count, loss};
-use crate::plot::{Look, tick_text};
 use crate::summary::{MethodSummary, Summary};
-use crate::table::NONE;
+use crate::tables::NONE;
+use crate::text::numbers::{Precision, count, loss};
 
 /// More values than this get no panel each.
 const MOST_PANELS: usize = 16;

@@ -3,23 +3,25 @@
 pub(crate) mod activations;
 pub(crate) mod batch_losses;
 pub(crate) mod boxes;
+pub(crate) mod curves;
 pub(crate) mod gap;
 pub(crate) mod grid;
 pub(crate) mod pretraining;
 pub(crate) mod profiles;
+pub(crate) mod strips;
 
 use maud::html;
 
-use crate::curves::{self, Axes, Quantity};
+use crate::drawing::figure::{Figure, Layout, Panel, document};
+use crate::drawing::marks::{Look, coordinate};
 use crate::experiment::Experiment;
-use crate::figure::{Figure, Layout, Panel, document};
-use crate::number_text::{Precision, quoted};
-use crate::plot::{Look, coordinate};
+use crate::figures::curves::{Axes, Quantity};
+use crate::figures::strips::{Row, Strips};
 use crate::record::Evaluation;
 use crate::statistics::PairedDifferences;
-use crate::strips::{self, Row, Strips};
 use crate::summary::{MethodSummary, Summary};
-use crate::table::{beyond_accuracies, lines_of};
+use crate::tables::{beyond_accuracies, lines_of};
+use crate::text::numbers::{Precision, quoted};
 
 /// Space around panels in a picture, in SVG units.
 const SPACE: f64 = 10.0;

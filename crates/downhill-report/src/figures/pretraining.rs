@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::axis::Axis;
-use crate::band::mean_point;
-use crate::chart::{Chart, NARROW, Point, Series};
+use crate::drawing::axis::Axis;
+use crate::drawing::band::mean_point;
+use crate::drawing::chart::{Chart, NARROW, Point, Series};
+use crate::drawing::figure::{Figure, Layout};
+use crate::drawing::marks::Look;
 use crate::experiment::{Experiment, Method};
-use crate::figure::{Figure, Layout};
-use crate::plot::Look;
 use crate::summary::Summary;
 
 /// `None` where nothing was pre-trained.

@@ -2,12 +2,12 @@
 
 use maud::{Markup, html};
 
-use crate::axis::{Axis, ends};
-use crate::chart::{Chart, Point, Series, WIDE};
-use crate::figure::{Figure, Layout, Panel};
-use crate::labels::fitted;
-use crate::number_text::counted;
-use crate::plot::{Look, Scale, coordinate, line};
+use crate::drawing::axis::{Axis, ends};
+use crate::drawing::chart::{Chart, Point, Series, WIDE};
+use crate::drawing::figure::{Figure, Layout, Panel};
+use crate::drawing::labels::fitted;
+use crate::drawing::marks::{Look, Scale, coordinate, line};
+use crate::text::numbers::counted;
 
 /// What a report shows besides what it reads from the runs themselves.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -177,7 +177,7 @@ fn row(
                 }
             }
             @if missed > 0 {
-                (crate::plot::cross((NOT_REACHED - 14.0, middle)))
+                (crate::drawing::marks::cross((NOT_REACHED - 14.0, middle)))
                 text x=(NOT_REACHED - 5.0) y=(coordinate(middle + 4.0)) { (missed) " of " (runs.len()) }
             }
         }

@@ -1,10 +1,10 @@
 //! Made-up reports of the other kinds.
 
 use super::{data, noise, versions};
-use crate::gradient::{GradientReport, GradientRow};
-use crate::page::About;
-use crate::search::{PublishedTrials, Round, Search, SearchReport, SearchedSetting, Trial};
-use crate::valley::{ValleyPath, ValleyReport};
+use crate::pages::gradient_check::{GradientReport, GradientRow};
+use crate::pages::page::About;
+use crate::pages::search::{PublishedTrials, Round, Search, SearchReport, SearchedSetting, Trial};
+use crate::pages::valley::{ValleyPath, ValleyReport};
 
 fn about(name: &str, question: &str, has_data: bool, seeds: u64) -> About {
     About {

@@ -4,10 +4,10 @@ mod kinds;
 mod records;
 
 use crate::experiment::{Experiment, Method};
+use crate::record::lines::RunRecord;
 use crate::record::{
     DataIdentity, Evaluation, Outcome, RECORD_FORMAT, RunEnd, RunHeader, Score, Versions,
 };
-use crate::record_lines::RunRecord;
 
 pub use kinds::{gradient_check, search, valley};
 pub use records::{extras, grid, optimizers};

@@ -1,0 +1,230 @@
+//! What the runs of an experiment do not show, as far as their own numbers tell.
+
+mod changes;
+mod seeds;
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
+
+use crate::experiment::Experiment;
+use crate::record::DataIdentity;
+use crate::statistics::FEWEST_RESAMPLED;
+use crate::summary::Summary;
+use crate::summary::target::TargetImages;
+use crate::summary::training_data::{counts, headers, image_counts, is_mixed};
+use crate::text::numbers::listed;
+
+/// Fewer images than this are too few to speak of the data set's usual size.
+const FEW_IMAGES: usize = 10_000;
+
+/// What the runs of an experiment do not show: one or two sentences for each limit that applies.
+#[must_use]
+pub fn limits(experiment: &Experiment) -> Vec<String> {
+    let summary = Summary::of(experiment);
+    let limits = [
+        data(experiment),
+        mixed_sources(experiment),
+        architecture(experiment),
+        seeds::seeds(experiment, &summary),
+        interval(&summary),
+        comparisons(&summary),
+        tests(&summary),
+        tuning(experiment),
+        changes::several_changes(experiment),
+        updates(&summary),
+        target(experiment, &summary),
+        divergence(&summary),
+        selection(),
+    ];
+    limits.into_iter().flatten().collect()
+}
+
+fn data(experiment: &Experiment) -> Option<String> {
+    let counts = counts(experiment, |data| data.train_images);
+    let (least, most) = (*counts.first()?, *counts.last()?);
+    let few = if most < FEW_IMAGES {
+        " The training images are few: with more, the same settings may rank differently."
+    } else if least < FEW_IMAGES {
+        " Where the training images are few, the same settings may rank differently with more."
+    } else {
+        ""
+    };
+    let mut identities: Vec<&DataIdentity> = vec![&experiment.data];
+    for header in headers(experiment) {
+        if identities
+            .iter()
+            .all(|known| known.sha256 != header.data.sha256)
+        {
+            identities.push(&header.data);
+        }
+    }
+    let (number, other) = match identities.len() {
+        1 => ("One data set".to_owned(), "other data"),
+        several => (format!("{several} data sets"), "yet other data"),
+    };
+    let mut names: Vec<String> = identities.iter().map(|data| data.name.clone()).collect();
+    names.dedup();
+    Some(format!(
+        "{number} ({}), {}: nothing here says how the methods compare on {other}.{few}",
+        listed(&names),
+        image_counts(experiment),
+    ))
+}
+
+fn architecture(experiment: &Experiment) -> Option<String> {
+    let mut known: Vec<[&Value; 3]> = Vec::new();
+    for header in headers(experiment) {
+        let setting = |path| header.config.pointer(path).unwrap_or(&Value::Null);
+        let architecture = [
+            setting("/model/hidden"),
+            setting("/model/activation"),
+            setting("/model/convolutions"),
+        ];
+        if architecture != [&Value::Null; 3] && !known.contains(&architecture) {
+            known.push(architecture);
+        }
+    }
+    let is_convolutional = |[.., convolutions]: &[&Value; 3]| {
+        let convolutions = convolutions.as_array();
+        convolutions.is_some_and(|layers| !layers.is_empty())
+    };
+    let convolutional = known.iter().filter(|one| is_convolutional(one)).count();
+    Some(match (known.len(), convolutional) {
+        (0 | 1, 0) => "One network architecture, the one in the resolved config: deeper, wider or \
+                       convolutional networks may behave differently."
+            .into(),
+        (0 | 1, _) => "One network architecture, the one in the resolved config: deeper or wider \
+                       ones, or those without convolutions, may behave differently."
+            .into(),
+        (several, 0) => format!(
+            "{several} network architectures (hidden layers and activation), those in the resolved \
+             config: others, convolutional ones among them, may behave differently."
+        ),
+        (several, _) => format!(
+            "{several} network architectures (convolutions, hidden layers and activation), those in \
+             the resolved config: others may behave differently."
+        ),
+    })
+}
+
+/// Runs whose header names other data, versions or another backend than the experiment.
+fn mixed_sources(experiment: &Experiment) -> Option<String> {
+    let mut differing = Vec::new();
+    if is_mixed(experiment) {
+        differing.push("data".to_owned());
+    }
+    if headers(experiment).any(|header| header.versions != experiment.versions) {
+        differing.push("versions".to_owned());
+    }
+    if headers(experiment).any(|header| header.backend != experiment.backend) {
+        differing.push("backends".to_owned());
+    }
+    (!differing.is_empty()).then(|| {
+        format!(
+            "Some runs were made with other {} than this report names, so what separates them need \
+             not be the method.",
+            listed(&differing)
+        )
+    })
+}
+
+fn interval(summary: &Summary) -> Option<String> {
+    summary.has_intervals().then(|| {
+        format!(
+            "The intervals of means are studentized bootstrap intervals of 95 %. In simulations, with \
+             normal, skewed and bounded values, they cover the true mean in 94 to 96 % of samples of \
+             30, in 92 to 97 % of 8, and in as few as 91 % of {FEWEST_RESAMPLED}; with fewer they \
+             are Student t intervals, which assume nearly normal values."
+        )
+    })
+}
+
+fn comparisons(summary: &Summary) -> Option<String> {
+    let differences = summary.differences();
+    let intervals = differences
+        .filter(|difference| difference.shown_interval().is_some())
+        .count();
+    (intervals > 1).then(|| {
+        format!(
+            "The {intervals} intervals for differences are not corrected for multiple comparisons: \
+             each alone misses the true difference in 5 % of such experiments, and that one of \
+             them does is more likely. The tests are corrected, for the methods in one quantity; \
+             test accuracy and the gap are each tested by themselves."
+        )
+    })
+}
+
+/// That a test without a verdict is none for equality, and what it can tell at all.
+fn tests(summary: &Summary) -> Option<String> {
+    let comparisons = summary
+        .others()
+        .filter_map(|method| method.versus_baseline.as_ref());
+    let mut tested = comparisons.filter(|comparison| comparison.test_accuracy.difference.n > 1);
+    tested.next().is_some().then(|| {
+        "That a difference is not distinguishable does not say that there is none. Wilcoxon's test \
+         takes differences to lie evenly around their middle; a significant one need not be large: \
+         its size is in the interval."
+            .into()
+    })
+}
+
+fn target(experiment: &Experiment, summary: &Summary) -> Option<String> {
+    let target = experiment.target.as_ref()?;
+    if summary.target.is_none() {
+        return Some(format!(
+            "The target is an accuracy on {} images, of which no run tells.",
+            target.on.name()
+        ));
+    }
+    let on_test = if target.on == TargetImages::Test {
+        " A moment to stop that is chosen by test images is chosen on the test set."
+    } else {
+        ""
+    };
+    Some(format!(
+        "Updates to the target are those of the first evaluation that has it: it may have been \
+         reached since the evaluation before, and lost again after.{on_test}"
+    ))
+}
+
+fn tuning(experiment: &Experiment) -> Option<String> {
+    if experiment.grid.is_some() {
+        return Some(
+            "One setting was varied, in the steps of the grid, and no other was tuned: a method may \
+             be better between two steps, or with other values of what stayed."
+                .into(),
+        );
+    }
+    (experiment.methods.len() > 1).then(|| {
+        "Each method ran at one setting, and no method was tuned here: the runs compare these \
+         settings, not the methods at their best."
+            .into()
+    })
+}
+
+fn updates(summary: &Summary) -> Option<String> {
+    let mut updates = summary.methods.iter().flat_map(|method| &method.updates);
+    let first = updates.next()?;
+    updates.any(|other| other != first).then(|| {
+        "The numbers of updates differ, so a difference between final values mixes the method \
+         with the length of its training."
+            .into()
+    })
+}
+
+fn divergence(summary: &Summary) -> Option<String> {
+    summary.has_diverged().then(|| {
+        "A diverged run counts as 0 % accuracy, which widens the intervals and is a convention, \
+         not a measurement; its loss and gap have no value and are left out of those columns."
+            .into()
+    })
+}
+
+fn selection() -> Option<String> {
+    Some(
+        "Final values are those of the last evaluation, not of the best. Choosing a setting, or \
+         the moment to stop, by these test accuracies would be choosing on the test set."
+            .into(),
+    )
+}

@@ -1,0 +1,442 @@
+//! The answer in words. Every sentence follows from the numbers; none is written in advance.
+
+mod effect;
+mod grid;
+pub(crate) mod limits;
+
+use std::collections::BTreeSet;
+
+use crate::experiment::Experiment;
+use crate::findings::effect::{Direction, Effect, effect, gap_verb, only_witness, verdicts};
+use crate::findings::grid::grid_findings;
+use crate::statistics::{Interval, PairedDifferences, Statistics};
+use crate::summary::{Comparison, MethodSummary, Summary};
+use crate::tables::target as target_table;
+use crate::text::numbers::{Precision, count, counted, listed, p_value, quoted, range};
+
+/// What the runs of an experiment show, one or more sentences per entry.
+///
+/// The first entry is the answer in short: how soon a target is reached, if there is one; else where the
+/// baseline (or the only method) ends, and what the other methods do to the gap between training and test
+/// accuracy and to test accuracy. Then
+/// one entry for each method, then diverged runs and differing numbers of updates. With a grid there is
+/// an entry for each method of the file instead of each of its values.
+#[must_use]
+pub fn findings(experiment: &Experiment) -> Vec<String> {
+    let summary = Summary::of(experiment);
+    let precision = Precision::of(&summary);
+    if summary.methods.iter().all(|method| method.runs() == 0) {
+        return vec!["There are no runs yet.".into()];
+    }
+    if let Some(mut found) = grid_findings(experiment, &summary, precision) {
+        found.extend(target_table::sentence(&summary));
+        return found;
+    }
+    // Where a target is asked for, it is the question.
+    let mut found: Vec<String> = target_table::sentence(&summary).into_iter().collect();
+    found.extend(answer(&summary, precision));
+    found.extend(
+        summary
+            .others()
+            .map(|method| match &method.versus_baseline {
+                Some(comparison) => difference(&summary, method, comparison, precision),
+                None => ending_of_other(&summary, method, precision),
+            }),
+    );
+    found.extend(
+        summary
+            .methods
+            .iter()
+            .filter_map(|method| diverged(method, precision)),
+    );
+    found.extend(memorised(experiment, &summary));
+    found.extend(different_updates(&summary));
+    found
+}
+
+fn answer(summary: &Summary, precision: Precision) -> Vec<String> {
+    let mut entries = Vec::new();
+    if let Some(verdicts) = verdicts(summary) {
+        entries.push(verdicts);
+    } else if summary.baseline().is_none() && summary.methods.len() > 1 {
+        entries.extend(ranking(summary, precision));
+    }
+    if let Some(baseline) = summary.baseline() {
+        entries.push(ending(baseline, precision));
+    }
+    entries
+}
+
+/// Highest and lowest mean where there is no baseline to compare with; as shown, so that a tie is
+/// one to the reader.
+fn ranking(summary: &Summary, precision: Precision) -> Option<String> {
+    let mean = |method: &MethodSummary| Some(method.test_accuracy?.mean);
+    let mut ranked: Vec<(f64, &MethodSummary)> = summary
+        .methods
+        .iter()
+        .filter_map(|method| Some((mean(method)?, method)))
+        .collect();
+    ranked.sort_by(|left, right| right.0.total_cmp(&left.0));
+    let (highest, lowest) = (ranked.first()?, ranked.last()?);
+    let (highest, lowest) = (precision.percent(highest.0), precision.percent(lowest.0));
+    let with = |accuracy: &str| {
+        let methods = ranked.iter();
+        let tied = methods.filter(|(mean, _)| precision.percent(*mean) == accuracy);
+        let names: Vec<String> = tied.map(|(_, method)| quoted(&method.name)).collect();
+        listed(&names)
+    };
+    let order = if highest == lowest {
+        format!("is the same for {} ({highest} %)", with(&highest))
+    } else {
+        format!(
+            "is highest for {} ({highest} %) and lowest for {} ({lowest} %)",
+            with(&highest),
+            with(&lowest)
+        )
+    };
+    (ranked.len() > 1).then(|| {
+        format!("Mean test accuracy {order}; no baseline is named, so no difference is tested.")
+    })
+}
+
+/// A method that is not compared with the baseline, and why it is not.
+fn ending_of_other(summary: &Summary, method: &MethodSummary, precision: Precision) -> String {
+    let ending = ending(method, precision);
+    match summary.baseline() {
+        Some(baseline) if method.runs() > 0 => {
+            let baseline_name = quoted(&baseline.name);
+            if baseline.finished.is_empty() {
+                format!("{ending} No run of {baseline_name} finished to compare it with.")
+            } else {
+                format!("{ending} It shares no seed with {baseline_name} to compare it by.")
+            }
+        }
+        _ => ending,
+    }
+}
+
+/// Where a method ends.
+fn ending(method: &MethodSummary, precision: Precision) -> String {
+    let name = quoted(&method.name);
+    let (Some(train), Some(test)) = (method.train_accuracy, method.test_accuracy) else {
+        return format!("{name} has no runs.");
+    };
+    let Some(finished) = method.finished_only else {
+        let all = match method.runs() {
+            1 => "its only run diverged".to_owned(),
+            runs => format!("all of its {} diverged", counted(runs, "run")),
+        };
+        return format!("{name} has no final value: {all}.");
+    };
+    let gap = if method.diverged.is_empty() {
+        format!(", a gap of {} points", precision.percent(finished.gap.mean))
+    } else {
+        String::new()
+    };
+    format!(
+        "{name} ends at {} % training and {} % test accuracy ({}){gap}.",
+        precision.percent(train.mean),
+        precision.percent(test.mean),
+        certainty_of_accuracy(&test, precision),
+    )
+}
+
+/// The interval of an accuracy and the number of seeds, or that there is no interval.
+fn certainty_of_accuracy(accuracy: &Statistics, precision: Precision) -> String {
+    if accuracy.is_too_uniform() {
+        return format!("the same in {}", too_few(accuracy.n));
+    }
+    let interval = accuracy.accuracy_interval();
+    certainty(interval, "", accuracy.n, |share| precision.percent(share))
+}
+
+/// A mean difference in points and its interval, or that there is no interval.
+fn change(differences: &PairedDifferences, precision: Precision) -> String {
+    let difference = &differences.difference;
+    let mean = precision.signed_points(difference.mean);
+    if difference.is_too_uniform() {
+        let seeds = too_few(difference.n);
+        return format!("{mean} points, the same difference in {seeds}");
+    }
+    let p = p_clause(differences);
+    let evidence = certainty(difference.interval, &p, difference.n, |points| {
+        precision.signed_points(points)
+    });
+    let dissent = only_witness(differences).map_or_else(String::new, |who| format!("; {who}"));
+    format!("difference {mean} points, {evidence}{dissent}")
+}
+
+/// The p of a test followed by a comma, or nothing where there are too few pairs for one to count.
+fn p_clause(differences: &PairedDifferences) -> String {
+    let significance = differences.significance;
+    if !significance.is_reachable() {
+        return String::new();
+    }
+    let corrected = if significance.tests > 1 {
+        "corrected "
+    } else {
+        ""
+    };
+    let p = p_value(significance.corrected_p);
+    let equals = if p.starts_with(['<', '>']) { "" } else { "= " };
+    format!("{corrected}p {equals}{p}, ")
+}
+
+/// The interval, the p clause and the number of seeds, or that there is no interval.
+fn certainty(
+    interval: Option<Interval>,
+    p: &str,
+    seeds: usize,
+    text: impl Fn(f64) -> String,
+) -> String {
+    match interval {
+        Some(interval) => format!(
+            "95 % interval {} to {}, {p}{}",
+            text(interval.lower),
+            text(interval.upper),
+            counted(seeds, "seed")
+        ),
+        None => "one seed: no interval".into(),
+    }
+}
+
+/// Seeds that all agree but are too few for that to mean certainty.
+fn too_few(seeds: usize) -> String {
+    let all = match seeds {
+        2 => "both seeds".to_owned(),
+        _ => format!("all {}", counted(seeds, "seed")),
+    };
+    format!("{all}; too few for an interval")
+}
+
+/// One method against the baseline.
+fn difference(
+    summary: &Summary,
+    method: &MethodSummary,
+    comparison: &Comparison,
+    precision: Precision,
+) -> String {
+    let name = quoted(&method.name);
+    let baseline = summary
+        .baseline()
+        .map_or_else(String::new, |baseline| quoted(&baseline.name));
+    let test = &comparison.test_accuracy;
+    if method.finished.is_empty() {
+        let loss = precision.percent(-test.difference.mean);
+        let all = match method.runs() {
+            1 => "The only run".to_owned(),
+            runs => format!("All {}", counted(runs, "run")),
+        };
+        return format!(
+            "{all} of {name} diverged: counted as 0 %, that is {loss} points of test accuracy \
+             below {baseline}.",
+        );
+    }
+    let paired_gaps = comparison.gap.as_ref().map_or(0, |gap| gap.difference.n);
+    let over = if paired_gaps == test.difference.n {
+        String::new()
+    } else {
+        format!(
+            " (over the {} that finished in both)",
+            counted(paired_gaps, "seed")
+        )
+    };
+    let gap = comparison.gap.as_ref().map(|gap| {
+        let is_alone = test.significance.is_reachable() && !gap.significance.is_reachable();
+        // What is in brackets already goes on.
+        (gap_clause(gap, is_alone, precision) + &over).replace(") (", ", ")
+    });
+    let (joint, test_clause) = test_clause(test, &baseline, precision);
+    let mut text = match gap {
+        Some(gap) => format!("{name} {gap}{joint}{test_clause}."),
+        None if Direction::of(test) == Some(Direction::Unclear) => {
+            format!("Of {name}, {test_clause}.")
+        }
+        None => format!("{name} {test_clause}."),
+    };
+    match effect(comparison) {
+        None => text.push_str(" One seed has no interval and says nothing beyond itself."),
+        Some(Effect {
+            gap: Some(Direction::Down),
+            test: Direction::Down,
+            ..
+        }) if test.difference.n == paired_gaps => {
+            text.push_str(
+                " The lower gap is no gain: training accuracy falls by more than test accuracy does.",
+            );
+        }
+        _ => {}
+    }
+    text
+}
+
+/// What happens to the gap; `is_alone` if only its test, unlike that of test accuracy, has too few
+/// pairs.
+fn gap_clause(gap: &PairedDifferences, is_alone: bool, precision: Precision) -> String {
+    let before = precision.percent(gap.baseline_mean);
+    let after = precision.percent(gap.method_mean);
+    let change = change(gap, precision);
+    match Direction::of(gap) {
+        None => format!("ends with a gap of {after} instead of {before} points"),
+        Some(Direction::Unclear) => format!(
+            "leaves the gap between training and test accuracy not distinguishable \
+             ({after} against {before} points; {change})"
+        ),
+        Some(direction) => {
+            let verb = gap_verb(gap, direction);
+            let p = p_clause(gap);
+            let p = match p.strip_suffix(", ") {
+                Some(p) => format!(" ({p})"),
+                None if is_alone => " (by its interval alone)".into(),
+                None => String::new(),
+            };
+            format!(
+                "{verb} the gap between training and test accuracy from {before} to {after} \
+                 points{p}"
+            )
+        }
+    }
+}
+
+/// The clause on test accuracy and what joins it to the clause before.
+fn test_clause(
+    test: &PairedDifferences,
+    baseline: &str,
+    precision: Precision,
+) -> (&'static str, String) {
+    let before = precision.percent(test.baseline_mean);
+    let after = precision.percent(test.method_mean);
+    match Direction::of(test) {
+        None => (
+            " and ",
+            format!("has {after} instead of {before} % test accuracy"),
+        ),
+        Some(Direction::Unclear) => {
+            let change = change(test, precision);
+            let clause = format!(
+                "test accuracy is not distinguishable from that of {baseline} ({after} against \
+                 {before} %; {change})"
+            );
+            ("; its ", clause)
+        }
+        Some(direction) => {
+            let sign = if direction == Direction::Down {
+                -1.0
+            } else {
+                1.0
+            };
+            let verb = if direction == Direction::Down {
+                "lowers"
+            } else {
+                "raises"
+            };
+            let mut difference = test.difference;
+            difference.mean *= sign;
+            if let Some(interval) = &mut difference.interval
+                && direction == Direction::Down
+            {
+                (interval.lower, interval.upper) = (-interval.upper, -interval.lower);
+            }
+            let by = precision.percent(difference.mean);
+            let Statistics { interval, n, .. } = difference;
+            let p = p_clause(test);
+            let evidence = certainty(interval, &p, n, |points| precision.percent(points));
+            let clause = format!(
+                "{verb} test accuracy by {by} points, from {before} to {after} % ({evidence})"
+            );
+            (", and ", clause)
+        }
+    }
+}
+
+/// Which runs of a method diverged, and how they are counted.
+fn diverged(method: &MethodSummary, precision: Precision) -> Option<String> {
+    const SHOWN: usize = 6;
+    let number = method.diverged.len();
+    let mut at: Vec<String> = method
+        .diverged
+        .iter()
+        .take(SHOWN)
+        .map(|(seed, update)| format!("seed {seed} at update {}", count(*update)))
+        .collect();
+    if number > SHOWN {
+        at.push(format!("{} more", count(number - SHOWN)));
+    }
+    let rest = method.finished_only.map(|finished| {
+        let them = if number == 1 { "it" } else { "them" };
+        format!(
+            " Without {them}, over the {} that finished, mean test accuracy is {} %.",
+            counted(finished.test_accuracy.n, "run"),
+            precision.percent(finished.test_accuracy.mean)
+        )
+    });
+    let runs = match (number, method.runs()) {
+        (1, 1) => "the only run".to_owned(),
+        (_, runs) => format!("{} of {}", count(number), counted(runs, "run")),
+    };
+    let count = if number == 1 { "counts" } else { "count" };
+    (number > 0).then(|| {
+        format!(
+            "Of {}, {runs} diverged ({}) and {count} as 0 % accuracy.{}",
+            quoted(&method.name),
+            listed(&at),
+            rest.unwrap_or_default()
+        )
+    })
+}
+
+/// Which methods end with every training image classified correctly in every run, one sentence for
+/// each number of training images.
+fn memorised(experiment: &Experiment, summary: &Summary) -> Vec<String> {
+    let perfect = |method: &MethodSummary| {
+        let mut finals = method.finished.values();
+        method.diverged.is_empty()
+            && !method.finished.is_empty()
+            && finals.all(|last| last.train.accuracy >= 1.0)
+    };
+    let mut groups: Vec<(BTreeSet<usize>, Vec<String>)> = Vec::new();
+    for (method, runs) in summary.methods.iter().zip(&experiment.methods) {
+        if perfect(method) {
+            let images = runs.runs.iter().map(|run| run.header.data.train_images);
+            let images = images.collect();
+            match groups.iter_mut().find(|(known, _)| *known == images) {
+                Some((_, names)) => names.push(quoted(&method.name)),
+                None => groups.push((images, vec![quoted(&method.name)])),
+            }
+        }
+    }
+    let sentence = |(images, names): &(BTreeSet<usize>, Vec<String>)| {
+        let verb = match names.len() {
+            1 => "classifies",
+            _ => "classify",
+        };
+        let number = range(images).unwrap_or_default();
+        let names = listed(names);
+        format!("{names} {verb} all {number} training images correctly in every run.")
+    };
+    groups.iter().map(sentence).collect()
+}
+
+/// Which methods made how many updates, if they differ.
+fn different_updates(summary: &Summary) -> Option<String> {
+    let mut groups: Vec<(u64, Vec<String>)> = Vec::new();
+    for method in &summary.methods {
+        for updates in &method.updates {
+            match groups.iter_mut().find(|(known, _)| known == updates) {
+                Some((_, names)) => names.push(quoted(&method.name)),
+                None => groups.push((*updates, vec![quoted(&method.name)])),
+            }
+        }
+    }
+    let named: Vec<String> = groups
+        .iter()
+        .map(|(updates, names)| format!("{} for {}", count(*updates), listed(names)))
+        .collect();
+    (named.len() > 1).then(|| {
+        format!(
+            "The methods did not make the same number of updates ({}), so their final values \
+             differ by that, too.",
+            named.join("; ")
+        )
+    })
+}

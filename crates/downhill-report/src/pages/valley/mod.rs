@@ -1,0 +1,304 @@
+//! The report of descents of a function of two variables: their paths over contour lines.
+
+mod contours;
+
+use maud::{Markup, html};
+
+use crate::drawing::axis::{Axis, ends};
+use crate::drawing::chart::NARROW;
+use crate::drawing::figure::{Figure, Layout, Panel, Picture};
+use crate::drawing::labels::fitted;
+use crate::drawing::marks::{Look, coordinate, line};
+use crate::pages::page::{About, Page, Section, code, table};
+use crate::pages::valley::contours::{Field, Region};
+use crate::text::numbers::{count, counted, fixed, listed, quoted};
+
+/// Descents of a function of two variables.
+pub struct ValleyReport<'a> {
+    /// Where the numbers come from.
+    pub about: About,
+    /// The function in words, such as `f(x, y) = x² / 20 + y²`.
+    pub formula: String,
+    /// The function.
+    pub function: &'a dyn Fn(f64, f64) -> f64,
+    /// The place that a descent looks for.
+    pub minimum: Option<(f64, f64)>,
+    /// One path for each method.
+    pub paths: Vec<ValleyPath>,
+}
+
+/// Where a method goes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValleyPath {
+    /// The method's name.
+    pub name: String,
+    /// Each setting by which it differs from the base config.
+    pub changes: Vec<String>,
+    /// The start, then the place after each update. A path ends before a place that is not finite.
+    pub points: Vec<(f64, f64)>,
+}
+
+const TOP: f64 = 30.0;
+const BOTTOM: f64 = NARROW.1 - 36.0;
+const LEFT: f64 = 34.0;
+const RIGHT: f64 = NARROW.0 - 12.0;
+
+impl ValleyReport<'_> {
+    /// The report as one HTML file.
+    #[must_use]
+    pub fn render_html(&self) -> String {
+        let figure = Section::of_figures("paths", "Paths", &self.figures());
+        let made = html! {
+            h3 { "What each method changes" }
+            ul { @for path in &self.paths { li { (path.name) ": " (changes(&path.changes)) } } }
+        };
+        let page = Page {
+            about: &self.about,
+            kind: "descents of a function",
+            found: self.findings(),
+            sections: vec![figure, Section::new("results", "Where they end", self.table())],
+            made: vec![("Function", html! { (self.formula) })],
+            made_details: made,
+            limits: vec![
+                "One function, one start and one number of updates: on a function of another shape, or from \
+                 another start, the methods may rank differently."
+                    .into(),
+                "A function of two variables without noise is not a network: its slope is known exactly, and \
+                 nothing here says how the methods do with batches."
+                    .into(),
+                "Each method ran at one setting, and none was tuned here.".into(),
+            ],
+            source: "the paths",
+        };
+        page.html()
+    }
+
+    /// The figures as pictures of their own.
+    #[must_use]
+    pub fn pictures(&self) -> Vec<Picture> {
+        self.figures().iter().map(Figure::picture).collect()
+    }
+
+    fn figures(&self) -> Vec<Figure> {
+        let region = self.region();
+        let field = Field::of(self.function, region);
+        let contours: String = (field.levels().iter())
+            .flat_map(|level| field.lines(*level))
+            .map(|points| line(points.into_iter().map(|point| at(&region, point))))
+            .collect();
+        let paths = self.paths.iter().enumerate();
+        let panels: Vec<Panel> = paths
+            .map(|(index, path)| self.panel(path, Look::of(index, None), &region, &contours))
+            .collect();
+        if panels.is_empty() {
+            return Vec::new();
+        }
+        let target = if self.minimum.is_some() {
+            ", the plus sign is the minimum"
+        } else {
+            ""
+        };
+        vec![Figure {
+            name: "paths".into(),
+            title: format!(
+                "{}: paths over the contour lines of {}",
+                self.about.name, self.formula
+            ),
+            layout: Layout::Pairs,
+            key: Vec::new(),
+            panels,
+            caption: format!(
+                "Each dot is the place after an update, the ring is the start, the large marker the end\
+                 {target}. Thin lines: where {} is equal, at values that grow like squares, so \
+                 that around a minimum the lines lie evenly. All panels have the same axes.",
+                self.formula
+            ),
+        }]
+    }
+
+    /// What all paths, the start and the minimum lie in, with some room. A path that runs away is
+    /// not followed further than ten times the way from the start to the minimum.
+    fn region(&self) -> Region {
+        let start = self
+            .paths
+            .iter()
+            .filter_map(|path| path.points.first().copied());
+        let known: Vec<(f64, f64)> = start.chain(self.minimum).collect();
+        let points = || {
+            self.paths
+                .iter()
+                .flat_map(|path| &path.points)
+                .chain(&known)
+        };
+        let side = |of: fn(&(f64, f64)) -> f64| {
+            let (near, far) = ends(known.iter().map(of)).unwrap_or((0.0, 0.0));
+            let reach = 10.0 * (far - near).max(1.0);
+            let (lower, upper) = ends(points().map(of)).unwrap_or((-1.0, 1.0));
+            let (lower, upper) = (lower.max(near - reach), upper.min(far + reach));
+            let room = (0.08 * (upper - lower)).max(0.1);
+            (lower - room, upper + room)
+        };
+        Region {
+            x: side(|point| point.0),
+            y: side(|point| point.1),
+        }
+    }
+
+    fn panel(&self, path: &ValleyPath, look: Look, region: &Region, contours: &str) -> Panel {
+        let (x, y) = (Axis::exactly("x", region.x), Axis::exactly("y", region.y));
+        let (across, up) = (x.scale((LEFT, RIGHT)), y.scale((BOTTOM, TOP)));
+        let points: Vec<(f64, f64)> = path.points.iter().map(|point| at(region, *point)).collect();
+        let drawing = html! {
+            rect class="back" width=(NARROW.0) height=(NARROW.1) rx="4" {}
+            g class=(look.class()) { (look.marker((14.0, 15.0), 4.5)) }
+            text class="name" x="25" y="19" { (fitted(&path.name, NARROW.0 - 40.0, 13.0)) }
+            path class="level" d=(contours) {}
+            @for tick in y.vertical_ticks(&up) {
+                text class="small end" x=(LEFT - 6.0) y=(coordinate(up.at(tick) + 4.0)) { (y.tick(tick)) }
+            }
+            @for tick in x.horizontal_ticks(&across) {
+                text class="small middle" x=(coordinate(across.at(tick))) y=(BOTTOM + 15.0) { (x.tick(tick)) }
+            }
+            path class="axis" d=(line([(LEFT, TOP), (LEFT, BOTTOM), (RIGHT, BOTTOM)])) {}
+            text class="small middle" x=(coordinate((LEFT + RIGHT) / 2.0)) y=(NARROW.1 - 6.0) { "x" }
+            text class="small" x="8" y=(coordinate((TOP + BOTTOM) / 2.0 - 14.0)) { "y" }
+            @if let Some(minimum) = self.minimum { (plus(at(region, minimum))) }
+            g class=(look.class()) {
+                path class="line" d=(line(points.iter().copied())) {}
+                @for (x, y) in points.iter().skip(1) {
+                    circle class="dot" cx=(coordinate(*x)) cy=(coordinate(*y)) r="2.4" {}
+                }
+                @if let (Some(start), Some(end)) = (points.first(), points.last()) {
+                    circle class="outline" cx=(coordinate(start.0)) cy=(coordinate(start.1)) r="4.5" {}
+                    (look.marker(*end, 5.5))
+                }
+            }
+        };
+        Panel {
+            title: format!("{}: path over contour lines", path.name),
+            description: self.ending(path),
+            size: NARROW,
+            drawing,
+        }
+    }
+
+    fn ending(&self, path: &ValleyPath) -> String {
+        let (Some(start), Some(end)) = (path.points.first(), path.points.last()) else {
+            return format!("{} goes nowhere.", quoted(&path.name));
+        };
+        format!(
+            "{} goes from {} to {} in {}, where f is {}.",
+            quoted(&path.name),
+            place(*start),
+            place(*end),
+            counted(path.points.len() - 1, "update"),
+            value_text((self.function)(end.0, end.1))
+        )
+    }
+
+    /// What was found, in words, the answer first.
+    #[must_use]
+    pub fn findings(&self) -> Vec<String> {
+        let mut ends: Vec<(f64, &ValleyPath)> = (self.paths.iter())
+            .filter_map(|path| Some((path, path.points.last()?)))
+            .map(|(path, end)| ((self.function)(end.0, end.1), path))
+            .collect();
+        ends.sort_by(|left, right| left.0.total_cmp(&right.0));
+        let (Some(best), Some(worst)) = (ends.first(), ends.last()) else {
+            return vec!["There are no paths.".into()];
+        };
+        let longest = ends
+            .iter()
+            .map(|(_, path)| path.points.len())
+            .max()
+            .unwrap_or(1);
+        let after = counted(longest - 1, "update");
+        let mut found = vec![if ends.len() == 1 {
+            format!(
+                "After {after} {} has reached f = {}.",
+                quoted(&best.1.name),
+                value_text(best.0)
+            )
+        } else {
+            format!(
+                "After {after} {} is lowest, at f = {}, and {} is highest, at {}.",
+                quoted(&best.1.name),
+                value_text(best.0),
+                quoted(&worst.1.name),
+                value_text(worst.0)
+            )
+        }];
+        found.extend(self.paths.iter().map(|path| self.ending(path)));
+        let short = ends.iter().filter(|(_, path)| path.points.len() < longest);
+        let short: Vec<String> = short.map(|(_, path)| quoted(&path.name)).collect();
+        if !short.is_empty() {
+            found.push(format!(
+                "Of {} the next place was not finite: diverged.",
+                listed(&short)
+            ));
+        }
+        found
+    }
+
+    fn table(&self) -> Markup {
+        let heads = [
+            "method",
+            "updates",
+            "x at the end",
+            "y at the end",
+            "f at the end",
+            "least f on the way",
+        ];
+        let value = |(x, y): &(f64, f64)| (self.function)(*x, *y);
+        let rows: Vec<Vec<String>> = (self.paths.iter())
+            .filter_map(|path| {
+                let end = path.points.last()?;
+                let least = path.points.iter().map(value).fold(f64::INFINITY, f64::min);
+                Some(vec![
+                    path.name.clone(),
+                    count(path.points.len() - 1),
+                    fixed(end.0, 6),
+                    fixed(end.1, 6),
+                    value_text(value(end)),
+                    value_text(least),
+                ])
+            })
+            .collect();
+        table("The last place of each path.", &heads, &rows)
+    }
+}
+
+/// Where a place of the region is drawn.
+fn at(region: &Region, (x, y): (f64, f64)) -> (f64, f64) {
+    let across = Axis::exactly("x", region.x).scale((LEFT, RIGHT));
+    let up = Axis::exactly("y", region.y).scale((BOTTOM, TOP));
+    (across.at(x), up.at(y))
+}
+
+fn plus((x, y): (f64, f64)) -> Markup {
+    let strokes = line([(x - 5.0, y), (x + 5.0, y)]) + &line([(x, y - 5.0), (x, y + 5.0)]);
+    html! { path class="cross" d=(strokes) {} }
+}
+
+fn place((x, y): (f64, f64)) -> String {
+    format!("({}, {})", fixed(x, 3), fixed(y, 3))
+}
+
+/// A value of the function with three significant digits.
+fn value_text(value: f64) -> String {
+    if value.is_finite() {
+        crate::text::numbers::loss(value)
+    } else {
+        "not finite".into()
+    }
+}
+
+fn changes(changes: &[String]) -> Markup {
+    html! {
+        @if changes.is_empty() { "nothing, it is the config as it stands" }
+        @for (index, change) in changes.iter().enumerate() {
+            @if index > 0 { ", " }
+            (code(change))
+        }
+    }
+}

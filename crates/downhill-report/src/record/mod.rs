@@ -1,0 +1,187 @@
+//! What a run leaves behind: one JSON object per line.
+//!
+//! The first line is the [`RunHeader`], then comes an [`Evaluation`] each time the network was
+//! evaluated, with what else was asked for in between, and the last line is the [`RunEnd`]. Nothing in a record depends on the clock or on
+//! the machine's speed, so the same run gives the same bytes wherever its backend is
+//! deterministic.
+
+pub(crate) mod lines;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// The version of the record's format; a reader refuses any other.
+pub const RECORD_FORMAT: u32 = 1;
+
+/// One line of a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Line {
+    /// The first line.
+    Run(RunHeader),
+    /// One evaluation.
+    Evaluation(Evaluation),
+    /// Losses of batches, where they were asked for.
+    Losses(BatchLosses),
+    /// What the hidden units do, where it was asked for.
+    Activations(Activations),
+    /// How a layer was doing in its pre-training.
+    Pretraining(Pretraining),
+    /// The last line; a record without it was interrupted.
+    End(RunEnd),
+}
+
+/// Everything that decides a run's numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunHeader {
+    /// [`RECORD_FORMAT`] of the writer.
+    pub format: u32,
+    /// Hash of the resolved config, seed, data and backend, in hexadecimal.
+    pub run: String,
+    /// The stem of the experiment's config file.
+    pub experiment: String,
+    /// Which of the experiment's methods this is.
+    pub method: String,
+    /// The seed of all random streams.
+    pub seed: u64,
+    /// `flex`, `ndarray` or `wgpu`.
+    pub backend: String,
+    /// The resolved config of this method.
+    pub config: serde_json::Value,
+    /// Whether it was to train beside others as one ensemble of networks. Its numbers are then those
+    /// that it has alone but for rounding, which may depend on how many the others were.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ensemble: bool,
+    /// The data that the run saw.
+    pub data: DataIdentity,
+    /// The versions that made the numbers.
+    pub versions: Versions,
+}
+
+/// Which data a run saw.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataIdentity {
+    /// `mnist`, or the directory given.
+    pub name: String,
+    /// SHA-256 of the four decompressed files, one after the other.
+    pub sha256: String,
+    /// Number of training images used.
+    pub train_images: usize,
+    /// Number of test images used.
+    pub test_images: usize,
+}
+
+/// The versions behind a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Versions {
+    /// Version of this project.
+    pub downhill: String,
+    /// Version of Burn.
+    pub burn: String,
+}
+
+/// How the network did on the training and the test images after `updates` updates.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// The epoch that these updates belong to, counted from 0 as in the book, where an epoch is
+    /// evaluated after its first update; `None` before the first update.
+    pub epoch: Option<u64>,
+    /// Number of updates made so far.
+    pub updates: u64,
+    /// On the training images.
+    pub train: Score,
+    /// On the test images.
+    pub test: Score,
+    /// On the images held out of the training images to choose by, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Score>,
+}
+
+/// The losses of consecutive batches, one for each update.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BatchLosses {
+    /// The update that the first of them belongs to, counted from 1.
+    pub first_update: u64,
+    /// Mean cross-entropy in nats, with the penalty if there is one; NaN where it is not finite.
+    #[serde(deserialize_with = "nans_from_nulls")]
+    pub losses: Vec<f32>,
+}
+
+/// What the hidden units do for some images, layer by layer from the input on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Activations {
+    /// Number of updates made so far.
+    pub updates: u64,
+    /// Each layer, its units and images together.
+    pub layers: Vec<Histogram>,
+}
+
+/// How often numbers fall into ranges of equal width.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Histogram {
+    /// Where the first range begins.
+    pub lower: f64,
+    /// Where the last range ends.
+    pub upper: f64,
+    /// How many numbers are in each range; those outside are counted at the ends.
+    pub counts: Vec<u64>,
+    /// Mean of the numbers.
+    pub mean: f64,
+    /// Their standard deviation, with `n` in the denominator.
+    pub standard_deviation: f64,
+}
+
+/// How a layer was doing in its pre-training.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pretraining {
+    /// The layer, counted from 1 at the input.
+    pub layer: usize,
+    /// Updates made on it so far.
+    pub updates: u64,
+    /// Mean loss of reconstruction per image since the line before, in nats.
+    #[serde(deserialize_with = "nan_from_null")]
+    pub loss: f64,
+}
+
+/// Loss and accuracy in evaluation mode.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Mean softmax cross-entropy in nats, without any penalty; NaN where it is not finite, which
+    /// JSON writes as `null`.
+    #[serde(deserialize_with = "nan_from_null")]
+    pub loss: f64,
+    /// Share of images classified correctly, 0 to 1.
+    pub accuracy: f64,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunEnd {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// Number of updates made.
+    pub updates: u64,
+}
+
+/// What became of a run. A diverged run is an outcome, never a number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// All updates were made.
+    Finished,
+    /// After so many updates the loss was not finite for the first time.
+    Diverged {
+        /// How many.
+        update: u64,
+    },
+}
+
+fn nan_from_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
+}
+
+fn nans_from_nulls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f32>, D::Error> {
+    let losses: Vec<Option<f32>> = Deserialize::deserialize(deserializer)?;
+    Ok((losses.into_iter())
+        .map(|loss| loss.unwrap_or(f32::NAN))
+        .collect())
+}

@@ -1,0 +1,4 @@
+//! Numbers and columns as text.
+
+pub(crate) mod columns;
+pub(crate) mod numbers;
