@@ -1,9 +1,9 @@
 //! Whole trainings of several runs at once, without files.
 
 use downhill_report::record::{Evaluation, Outcome, RunEnd};
-use downhill_trainer::config::TrainingConfig;
-use downhill_trainer::device_data::DeviceSet;
-use downhill_trainer::ensemble_training::{EnsembleObserver, EnsembleTraining};
+use downhill_trainer::config::training::TrainingConfig;
+use downhill_trainer::device::set::DeviceSet;
+use downhill_trainer::training::ensemble::{EnsembleObserver, EnsembleTraining};
 use downhill_trainer::{Backend, TrainError};
 
 use crate::backend::open;

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use downhill_report::{RunRecord, read_record};
-use downhill_trainer::command_line::ReportArguments;
-use downhill_trainer::experiment_file::ExperimentFile;
+use downhill_trainer::cli::commands::ReportArguments;
+use downhill_trainer::config::file::ExperimentFile;
 use downhill_trainer::plan::Plan;
 use downhill_trainer::{Backend, Done, Kind, report};
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use downhill_report::record::Outcome;
 use downhill_report::{event_file, read_record, runs_csv};
-use downhill_trainer::command_line::{EvaluateArguments, RunsArguments};
+use downhill_trainer::cli::commands::{EvaluateArguments, RunsArguments};
 use downhill_trainer::{Backend, Done, TrainError, evaluate, list_runs};
 use serde_json::Value;
 

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use downhill_data::{ImagePair, ImageSet, Purpose, Stream, load_mnist, split};
 use downhill_model::MlpConfig;
 use downhill_report::record::{Evaluation, Outcome, RunEnd};
-use downhill_trainer::config::TrainingConfig;
-use downhill_trainer::device_data::DeviceSet;
+use downhill_trainer::config::training::TrainingConfig;
+use downhill_trainer::device::set::DeviceSet;
 use downhill_trainer::training::{Observer, Training};
 use downhill_trainer::{Backend, TrainError};
 

@@ -15,23 +15,14 @@ mod test;
 mod train;
 mod vulkan;
 
-/// The command line of `train`: the trainer's own, so that both read the same.
+/// The trainer's command line, so that both read the same.
 #[allow(
     dead_code,
     unreachable_pub,
     reason = "the trainer reads what is only checked here"
 )]
-#[path = "../../crates/downhill-trainer/src/arguments.rs"]
-mod arguments;
-
-/// The command line of the trainer's other commands, and the whole, for completions.
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "the trainer reads what is only checked here"
-)]
-#[path = "../../crates/downhill-trainer/src/command_line.rs"]
-mod command_line;
+#[path = "../../crates/downhill-trainer/src/cli/mod.rs"]
+mod cli;
 
 /// The command line of `bench`: the benchmarks' own.
 #[path = "../../crates/downhill-trainer/benches/arguments.rs"]

@@ -7,8 +7,8 @@ use std::process::{Command, ExitCode};
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::arguments::{Backend, TrainArguments};
 use crate::cargo::{become_command, cargo};
+use crate::cli::train::{Backend, TrainArguments};
 use crate::say;
 use crate::vulkan::{self, Driver, System};
 

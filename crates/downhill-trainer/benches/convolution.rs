@@ -21,7 +21,7 @@ use burn::tensor::{Device, Tensor, activation};
 use downhill::{Descent, DescentConfig, MomentumConfig};
 use downhill_data::{BatchOrder, Batches, Purpose, Stream, load_mnist};
 use downhill_model::{ConvolutionConfig, ConvolutionalNetwork, MlpConfig, loss};
-use downhill_trainer::device_data::DeviceSet;
+use downhill_trainer::device::set::DeviceSet;
 use downhill_trainer::{Backend, device};
 use line_peer::LinePeer;
 

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use downhill_data::{ImageSet, load_mnist};
 use downhill_model::loss::one_hot;
 use downhill_trainer::Backend;
-use downhill_trainer::device_data::DeviceSet;
+use downhill_trainer::device::set::DeviceSet;
 use tempfile::TempDir;
 
 use crate::failure::Failure;

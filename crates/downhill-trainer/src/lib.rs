@@ -7,63 +7,31 @@
 //! [`train`] goes down that list. [`training::Training`] is a single run, for those who want one
 //! without files.
 
-pub mod arguments;
-pub mod command_line;
+pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod device;
-pub mod device_data;
-pub mod ensemble_training;
-mod ensembles;
 mod error;
-mod estimate;
-pub mod evaluate;
-pub mod experiment_file;
-mod exports;
-mod gradient_check;
-mod grid;
-mod histogram;
-mod kind;
-mod known_keys;
-mod layers;
-mod losses;
-mod other_kinds;
-mod output;
-mod overrides;
+mod experiments;
 pub mod plan;
-mod plan_check;
-pub mod plan_text;
-mod pretraining;
-pub mod progress;
-mod published;
-mod report_again;
 pub mod runs;
-pub mod runs_list;
-mod schema;
-mod search;
-mod searching;
-mod shared_images;
-pub mod store;
-mod target;
-mod train;
 pub mod training;
-mod valley;
 pub mod weights;
-pub mod workers;
 
-mod evaluation;
-
-pub use arguments::{Backend, OutputArguments, TrainArguments};
+pub use cli::train::{Backend, OutputArguments, TrainArguments};
+pub use commands::evaluate::evaluate;
+pub use commands::report::report;
+pub use commands::runs::list_runs;
+pub use commands::train::{Done, train};
+pub use config::schema::schema;
+pub use config::tables::gradient_check::GradientCheckConfig;
+pub use config::tables::kind::Kind;
+pub use config::tables::search::{
+    PublishedSearch, PublishedTrial, Range, SearchConfig, SearchedRange,
+};
+pub use config::tables::target::TargetConfig;
+pub use config::tables::valley::ValleyConfig;
 pub use error::TrainError;
-pub use evaluate::evaluate;
-pub use gradient_check::GradientCheckConfig;
-pub use kind::Kind;
-pub use report_again::report;
-pub use runs_list::list_runs;
-pub use schema::schema;
-pub use search::{PublishedSearch, PublishedTrial, Range, SearchConfig, SearchedRange};
-pub use target::TargetConfig;
-pub use train::{Done, train};
-pub use valley::ValleyConfig;
 
 /// The project's README's code must compile.
 #[cfg(doctest)]

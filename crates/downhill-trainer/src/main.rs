@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{CommandFactory, Parser};
-use downhill_trainer::command_line::{Command, CommandLine};
+use downhill_trainer::cli::commands::{Command, CommandLine};
 use downhill_trainer::{
     Done, TrainArguments, TrainError, evaluate, list_runs, report, schema, train,
 };

@@ -10,7 +10,7 @@ use burn::tensor::Device;
 use downhill::{AdamConfig, Descent, DescentConfig};
 use downhill_data::load_mnist;
 use downhill_model::Network;
-use downhill_trainer::device_data::DeviceSet;
+use downhill_trainer::device::set::DeviceSet;
 use downhill_trainer::{Backend, device};
 
 use crate::{BATCH, Failure, Single, Together, median};

@@ -28,7 +28,7 @@ use burn::tensor::{Device, Tensor};
 use downhill::{AdamConfig, Descent, DescentConfig};
 use downhill_data::{BatchOrder, Batches, Purpose, Stream, load_mnist};
 use downhill_model::{Ensemble, Mlp, MlpConfig, Network};
-use downhill_trainer::device_data::DeviceSet;
+use downhill_trainer::device::set::DeviceSet;
 use downhill_trainer::{Backend, device};
 use limit::Limit;
 use line_peer::LinePeer;

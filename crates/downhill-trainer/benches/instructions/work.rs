@@ -5,8 +5,8 @@ use clap::ValueEnum;
 use downhill::AdamConfig;
 use downhill_data::ImageSet;
 use downhill_report::record::Evaluation;
-use downhill_trainer::config::{BatchOrder, LoopConfig, TrainingConfig};
-use downhill_trainer::device_data::DeviceSet;
+use downhill_trainer::config::training::{BatchOrder, LoopConfig, TrainingConfig};
+use downhill_trainer::device::set::DeviceSet;
 use downhill_trainer::training::{Observer, Training as Run};
 use downhill_trainer::{Backend, TrainError};
 

@@ -10,7 +10,7 @@ use safetensors::tensor::{Dtype, View};
 use super::metadata::{KEY, Metadata};
 use super::sequential::Sequential;
 use crate::TrainError;
-use crate::config::TrainingConfig;
+use crate::config::training::TrainingConfig;
 
 /// A trained network for images of so many pixels as a file.
 ///

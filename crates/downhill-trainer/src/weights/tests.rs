@@ -8,7 +8,7 @@ use safetensors::tensor::Dtype;
 
 use super::decode::numbers;
 use super::{decode, encode, metadata};
-use crate::config::TrainingConfig;
+use crate::config::training::TrainingConfig;
 
 fn config() -> TrainingConfig {
     let mut config = TrainingConfig::default();

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use downhill::AdamConfig;
-use downhill_trainer::config::{Amount, BatchOrder, DataConfig, LoopConfig, TrainingConfig};
+use downhill_trainer::config::training::{
+    Amount, BatchOrder, DataConfig, LoopConfig, TrainingConfig,
+};
 use tempfile::TempDir;
 
 use super::memory::peak;

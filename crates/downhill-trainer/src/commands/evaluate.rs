@@ -1,0 +1,152 @@
+//! The command `evaluate`: a network from a file of weights, ours or PyTorch's, on the test images.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use clap::Parser;
+use downhill_data::{ImagePair, load_directory, load_mnist, split};
+use downhill_model::{Network, PixelScale};
+
+use crate::cli::commands::EvaluateArguments;
+use crate::cli::train::TrainArguments;
+use crate::config::file::ExperimentFile;
+use crate::config::training::TrainingConfig;
+use crate::device::set::{CLASSES, DeviceSet};
+use crate::plan::Plan;
+use crate::training::score::score;
+use crate::{TrainError, device, weights};
+
+/// Evaluates the network of a file and writes its accuracy and loss on the test images to `out`.
+///
+/// # Errors
+///
+/// A config, data or backend that cannot be used, and a file that does not hold the network of the
+/// config.
+pub fn evaluate(arguments: &EvaluateArguments, out: &mut dyn Write) -> Result<(), TrainError> {
+    let path = &arguments.weights;
+    let bytes = fs::read(path).map_err(TrainError::file("cannot read", path))?;
+    let data = match &arguments.data_dir {
+        Some(directory) => load_directory(directory)?,
+        None => load_mnist()?,
+    };
+    let config = match &arguments.config {
+        Some(config) => of_file(config, arguments, &data)?,
+        None => of_metadata(&bytes, path)?,
+    };
+
+    let device = device::open(arguments.backend)?;
+    let image = [data.test.rows(), data.test.columns()];
+    // All parameters are replaced, or the file is refused.
+    let mut network = Network::new(&config.model, image, CLASSES, &device, &mut || 0.0)
+        .map_err(|error| TrainError::Config(format!("model.{error}")))?;
+    weights::decode(&bytes, &config.model, &mut network)
+        .map_err(|reason| unusable(path, reason))?;
+
+    let images = config.data.test_images.of(data.test.len());
+    let test = data.test.select(&split::first(images, data.test.len())?)?;
+    let scale = PixelScale {
+        mean: config.data.pixel_mean,
+        deviation: config.data.pixel_deviation,
+    };
+    let score = score(
+        &network,
+        &DeviceSet::scaled(&test, scale, arguments.backend, &device),
+    );
+    let right = (score.accuracy * images as f64).round();
+    let text = match arguments.json {
+        true => format!(
+            "{{\"kind\":\"evaluation\",\"images\":{images},\"right\":{right},\"accuracy\":{},\
+             \"loss\":{}}}",
+            score.accuracy,
+            serde_json::Value::from(score.loss),
+        ),
+        false => format!(
+            "{right} of {images} test images right: accuracy {:.2} %, loss {:.6}",
+            100.0 * score.accuracy,
+            score.loss
+        ),
+    };
+    // A reader that is gone is no reason to fail.
+    let _ = writeln!(out, "{text}");
+    Ok(())
+}
+
+/// The settings of the one method that is meant.
+fn of_file(
+    config: &str,
+    arguments: &EvaluateArguments,
+    data: &ImagePair,
+) -> Result<TrainingConfig, TrainError> {
+    let file = ExperimentFile::find(config)?;
+    let plan = Plan::resolve(&file, &train_arguments(config, arguments)?)?;
+    plan.check_data(data)?;
+    match plan.methods.as_slice() {
+        [method] => Ok(method.config.clone()),
+        methods => {
+            let first = &methods[0].config;
+            let alike = |config: &TrainingConfig| {
+                config.model == first.model && config.data.test_images == first.data.test_images
+            };
+            if methods.iter().all(|method| alike(&method.config)) {
+                return Ok(first.clone());
+            }
+            let names: Vec<_> = methods.iter().map(|method| method.name.as_str()).collect();
+            Err(TrainError::Config(format!(
+                "{} has several networks; choose one with --method: {}",
+                plan.name,
+                names.join(", ")
+            )))
+        }
+    }
+}
+
+/// The plan that `train` would make of the same words.
+fn train_arguments(
+    config: &str,
+    arguments: &EvaluateArguments,
+) -> Result<TrainArguments, TrainError> {
+    #[derive(Parser)]
+    struct Words {
+        #[command(flatten)]
+        train: TrainArguments,
+    }
+    // `=` keeps a value that begins with a dash a value.
+    let mut words = vec![
+        "train".to_owned(),
+        format!("--backend={}", arguments.backend.name()),
+    ];
+    words.extend(
+        arguments
+            .method
+            .iter()
+            .map(|name| format!("--method={name}")),
+    );
+    words.extend(
+        arguments
+            .overrides
+            .iter()
+            .map(|text| format!("--set={text}")),
+    );
+    words.extend(["--".to_owned(), config.to_owned()]);
+    let words = Words::try_parse_from(words);
+    let words = words.map_err(|error| TrainError::Config(error.to_string()))?;
+    Ok(words.train)
+}
+
+/// The settings that a file of ours carries.
+fn of_metadata(bytes: &[u8], path: &Path) -> Result<TrainingConfig, TrainError> {
+    let about = weights::metadata(bytes).map_err(|reason| unusable(path, reason))?;
+    let Some(about) = about else {
+        let reason = "it does not say which network it is; name its config with --config";
+        return Err(unusable(path, reason.to_owned()));
+    };
+    serde_json::from_value(about.config).map_err(|error| unusable(path, error.to_string()))
+}
+
+fn unusable(path: &Path, reason: String) -> TrainError {
+    TrainError::Weights {
+        path: path.to_path_buf(),
+        reason,
+    }
+}

@@ -1,0 +1,201 @@
+//! The command `report`: a page from records that are there, of one experiment or of several beside
+//! each other.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use downhill_report::{
+    Experiment, Extras, Method, Picture, RunRecord, comparison_pictures, findings, pictures, png,
+    read_record, render_comparison, render_html_with, text_table,
+};
+
+use crate::TrainError;
+use crate::cli::commands::ReportArguments;
+use crate::config::file::ExperimentFile;
+use crate::runs::store::{PNG_SCALE, write_whole};
+
+/// Writes a page of the runs in the directories given, and its figures beside it; tells what it shows
+/// and where it is.
+///
+/// # Errors
+///
+/// A directory without finished runs, a damaged record, a file that cannot be written.
+pub fn report(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), TrainError> {
+    let mut experiments = Vec::new();
+    for directory in &arguments.directories {
+        let runs = runs_in(directory)?;
+        if runs.is_empty() {
+            return Err(TrainError::Config(format!(
+                "no finished run in {}; name a directory of `train --runs-dir`, or that of a run",
+                directory.display()
+            )));
+        }
+        experiments.extend(grouped(directory, runs));
+    }
+    let (page, pictures, text) = match &experiments[..] {
+        [experiment] => {
+            let extras = Extras::of(experiment);
+            let findings = findings(experiment).into_iter();
+            let findings: String = findings.map(|finding| format!("- {finding}\n")).collect();
+            (
+                render_html_with(experiment, &extras),
+                pictures(experiment, &extras),
+                format!("{}\n{findings}", text_table(experiment)),
+            )
+        }
+        all => {
+            let table = |experiment: &Experiment| {
+                format!("{}\n{}\n", experiment.name, text_table(experiment))
+            };
+            let text = all.iter().map(table).collect();
+            (render_comparison(all), comparison_pictures(all), text)
+        }
+    };
+    write(&arguments.out, &page, &pictures)?;
+    // A reader that is gone is no reason to fail.
+    let _ = write!(out, "{text}\nreport: {}\n", arguments.out.display());
+    Ok(())
+}
+
+fn write(page: &Path, html: &str, pictures: &[Picture]) -> Result<(), TrainError> {
+    if let Some(directory) = page.parent() {
+        fs::create_dir_all(directory).map_err(TrainError::file("cannot create", directory))?;
+    }
+    let stem = page.file_stem().unwrap_or_default().to_string_lossy();
+    for picture in pictures {
+        let beside =
+            |ending: &str| page.with_file_name(format!("{stem}-{}.{ending}", picture.name));
+        write_whole(&beside("svg"), picture.svg.as_bytes())?;
+        let pixels = png(&picture.svg, PNG_SCALE).map_err(TrainError::picture(&beside("png")))?;
+        write_whole(&beside("png"), &pixels)?;
+    }
+    write_whole(page, html.as_bytes())
+}
+
+/// The finished runs of a runs directory, or the one whose own directory it is.
+fn runs_in(directory: &Path) -> Result<Vec<RunRecord>, TrainError> {
+    let own = directory.join("record.jsonl");
+    if own.is_file() {
+        return Ok(vec![read(&own)?]);
+    }
+    let trainings = directory.join("trainings");
+    let within = if trainings.is_dir() {
+        trainings
+    } else {
+        directory.to_path_buf()
+    };
+    let entries = fs::read_dir(&within).map_err(TrainError::file("cannot read", &within))?;
+    let records = entries
+        .flatten()
+        .map(|entry| entry.path().join("record.jsonl"));
+    let mut records: Vec<PathBuf> = records.filter(|path| path.is_file()).collect();
+    records.sort();
+    records.iter().map(|path| read(path)).collect()
+}
+
+fn read(path: &Path) -> Result<RunRecord, TrainError> {
+    let bytes = fs::read(path).map_err(TrainError::file("cannot read", path))?;
+    read_record(&bytes).map_err(|error| {
+        let error = std::io::Error::new(std::io::ErrorKind::InvalidData, error);
+        TrainError::file("cannot use", path)(error)
+    })
+}
+
+/// Runs by experiment, backend, versions and data; within each by method. Of runs that differ in their
+/// settings alone, those of one name are one method only if their settings are the same, too.
+fn grouped(directory: &Path, runs: Vec<RunRecord>) -> Vec<Experiment> {
+    let mut experiments: Vec<Experiment> = Vec::new();
+    for run in runs {
+        let header = &run.header;
+        let same = |experiment: &Experiment| {
+            let first = experiment
+                .methods
+                .iter()
+                .find_map(|method| method.runs.first());
+            first.is_some_and(|first| {
+                first.header.experiment == header.experiment
+                    && first.header.backend == header.backend
+                    && first.header.versions == header.versions
+                    && first.header.data.sha256 == header.data.sha256
+            })
+        };
+        let at = experiments.iter().position(same);
+        let at = at.unwrap_or_else(|| {
+            experiments.push(empty(directory, &run));
+            experiments.len() - 1
+        });
+        add(&mut experiments[at], run);
+    }
+    for experiment in &mut experiments {
+        experiment
+            .methods
+            .sort_by(|left, right| left.name.cmp(&right.name));
+        for method in &mut experiment.methods {
+            method.runs.sort_by_key(|run| run.header.seed);
+        }
+    }
+    experiments
+}
+
+fn add(experiment: &mut Experiment, mut run: RunRecord) {
+    let alike = |method: &Method| {
+        let first = method.runs.first().map(|first| &first.header);
+        let seeds = || method.runs.iter().map(|run| run.header.seed);
+        first.is_some_and(|first| first.config == run.header.config)
+            && seeds().all(|seed| seed != run.header.seed)
+    };
+    let named = |method: &&mut Method| {
+        method.name == run.header.method
+            || method.name.starts_with(&format!("{} (", run.header.method))
+    };
+    let methods = experiment.methods.iter_mut().filter(named);
+    let mut others = 0;
+    for method in methods {
+        if alike(method) {
+            run.header.method.clone_from(&method.name);
+            method.runs.push(run);
+            return;
+        }
+        others += 1;
+    }
+    let name = match others {
+        0 => run.header.method.clone(),
+        others => format!("{} ({})", run.header.method, others + 1),
+    };
+    run.header.method.clone_from(&name);
+    experiment.methods.push(Method {
+        name,
+        changes: Vec::new(),
+        cell: None,
+        runs: vec![run],
+    });
+}
+
+/// An experiment without methods, its question and baseline from its config file if that is there.
+fn empty(directory: &Path, run: &RunRecord) -> Experiment {
+    let header = &run.header;
+    let file = ExperimentFile::find(&header.experiment).ok();
+    let baseline = file
+        .as_ref()
+        .and_then(|file| file.table.get("baseline")?.as_str());
+    Experiment {
+        name: header.experiment.clone(),
+        question: file.as_ref().map_or_else(
+            || format!("What do the runs of {} show?", header.experiment),
+            |file| file.question.clone(),
+        ),
+        command: format!("cargo xtask report {}", directory.display()),
+        backend: header.backend.clone(),
+        device: "as in the timing.json of each run".to_owned(),
+        versions: header.versions.clone(),
+        data: header.data.clone(),
+        config_toml: toml::to_string(&header.config).unwrap_or_default(),
+        training_seconds: None,
+        target: None,
+        baseline: baseline.map(str::to_owned),
+        grid: None,
+        published: None,
+        methods: Vec::new(),
+    }
+}

@@ -1,0 +1,195 @@
+//! An experiment as it is written in a config file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use toml::Table;
+use toml::de::DeTable;
+
+use crate::TrainError;
+use crate::config::keys::{check_experiment, did_you_mean};
+
+/// A config file, its keys checked.
+#[derive(Clone, Debug)]
+pub struct ExperimentFile {
+    /// The file's stem.
+    pub name: String,
+    /// The file as the user would name it.
+    pub path: PathBuf,
+    /// The first paragraph of the comment that the file begins with.
+    pub question: String,
+    pub(crate) table: Table,
+    text: String,
+}
+
+impl ExperimentFile {
+    /// Reads a config: a path, or the stem of a file in `configs/` of this directory or one above.
+    ///
+    /// # Errors
+    ///
+    /// Names what cannot be found, read, parsed or known, and where.
+    pub fn find(config: &str) -> Result<Self, TrainError> {
+        let path = Path::new(config);
+        if path.is_file() {
+            return Self::read(path);
+        }
+        if path.components().count() > 1 || path.extension().is_some() {
+            return Err(TrainError::Config(format!(
+                "no config file {config}; name a file that is there, or an experiment of `configs` \
+                 by its stem"
+            )));
+        }
+        let Some(directory) = configs_directory() else {
+            return Err(TrainError::Config(format!(
+                "no config file {config}, and no `configs` directory here or above it to look in"
+            )));
+        };
+        let file = directory.join(config).with_extension("toml");
+        if file.is_file() {
+            return Self::read(&file);
+        }
+        let stems = stems(&directory);
+        let known = stems.iter().map(String::as_str);
+        let meant = match did_you_mean(config, known) {
+            Some(meant) => format!("did you mean `{meant}`? "),
+            None => String::new(),
+        };
+        Err(TrainError::Config(format!(
+            "no experiment `{config}`: {meant}{} holds {}",
+            directory.display(),
+            stems.join(", ")
+        )))
+    }
+
+    fn read(path: &Path) -> Result<Self, TrainError> {
+        let bytes = fs::read(path).map_err(TrainError::file("cannot read", path))?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let offset = error.utf8_error().valid_up_to();
+            let shown = path.display();
+            TrainError::Config(format!("{shown}: not UTF-8 text from byte {offset} on"))
+        })?;
+        Self::parse(path, text)
+    }
+
+    /// Takes in the text of a config file.
+    ///
+    /// # Errors
+    ///
+    /// Names what cannot be parsed or known, and where.
+    pub fn parse(path: &Path, text: String) -> Result<Self, TrainError> {
+        let shown = path.display();
+        let table: Table = (text.parse())
+            .map_err(|error: toml::de::Error| TrainError::Config(format!("{shown}: {error}")))?;
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let file = Self {
+            name: stem.into_owned(),
+            path: path.to_path_buf(),
+            question: first_comment(&text),
+            table,
+            text,
+        };
+        check_experiment(&file.table, &|path| file.place(path))?;
+        Ok(file)
+    }
+
+    /// `configs/x.toml:12`, the line of a key by its path.
+    pub(crate) fn place(&self, path: &str) -> String {
+        match line_of(&self.text, path) {
+            Some(line) => format!("{}:{line}", self.path.display()),
+            None => self.path.display().to_string(),
+        }
+    }
+}
+
+/// `configs` in this directory or the nearest above that has one.
+fn configs_directory() -> Option<PathBuf> {
+    let here = std::env::current_dir().ok()?;
+    let (depth, _) = here
+        .ancestors()
+        .enumerate()
+        .find(|(_, directory)| directory.join("configs").is_dir())?;
+    Some(PathBuf::from("../".repeat(depth)).join("configs"))
+}
+
+fn stems(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut stems: Vec<String> = entries
+        .map(|entry| entry.path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        })
+        .filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()))
+        .collect();
+    stems.sort();
+    stems
+}
+
+/// The first paragraph of the comment at the beginning, on one line.
+fn first_comment(text: &str) -> String {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    text.lines()
+        .map_while(|line| line.strip_prefix('#'))
+        .map(str::trim)
+        .take_while(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// The line, counted from 1, of the key at a path.
+fn line_of(text: &str, path: &str) -> Option<usize> {
+    let root = DeTable::parse(text).ok()?;
+    let mut table = root.get_ref();
+    let mut keys = path.split('.').peekable();
+    while let Some(key) = keys.next() {
+        let (spanned, value) = table.iter().find(|(name, _)| name.get_ref() == key)?;
+        if keys.peek().is_none() {
+            let before = &text[..spanned.span().start];
+            return Some(before.matches('\n').count() + 1);
+        }
+        table = value.get_ref().as_table()?;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<ExperimentFile, TrainError> {
+        ExperimentFile::parse(Path::new("configs/some.toml"), text.to_owned())
+    }
+
+    #[test]
+    fn the_question_is_the_first_paragraph() {
+        let file = parse("# What is\n# this?\n#\n# More.\n\nseeds = 2\n").unwrap();
+        assert_eq!(file.question, "What is this?");
+        assert_eq!(file.name, "some");
+        assert_eq!(parse("seeds = 2").unwrap().question, "");
+    }
+
+    #[test]
+    fn an_unknown_key_is_found_on_its_line() {
+        let text = "seeds = 2\n\n[optimizer.sgd]\nlearning_rate = 1\n\n[training]\nupdate = 3\n";
+        let message = parse(text).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "configs/some.toml:7: unknown key `training.update`; did you mean `updates`?"
+        );
+        let text = "[methods.a]\nmodel.hidden = []\n[methods.b]\nmodel.hiden = []\n";
+        let message = parse(text).unwrap_err().to_string();
+        assert!(
+            message.starts_with("configs/some.toml:4: unknown key"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn bad_syntax_is_shown_with_its_place() {
+        let message = parse("seeds = \n").unwrap_err().to_string();
+        assert!(
+            message.starts_with("configs/some.toml: TOML parse error at line 1"),
+            "{message}"
+        );
+    }
+}

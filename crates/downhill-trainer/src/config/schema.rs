@@ -1,0 +1,250 @@
+//! The JSON schema of a config file: for editors that complete and check TOML, and for programs that
+//! write it.
+//!
+//! It is made from the types that a config is read into, with their documentation. What types
+//! cannot say, bounds above all, is said when a config is read.
+
+use std::borrow::Cow;
+
+use downhill::{OptimizerConfig, Preset};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Map, Value, json};
+
+use crate::config::tables::gradient_check::GradientCheckConfig;
+use crate::config::tables::grid::GridConfig;
+use crate::config::tables::published::PublishedConfig;
+use crate::config::tables::search::SearchConfig;
+use crate::config::tables::target::TargetConfig;
+use crate::config::tables::valley::ValleyConfig;
+use crate::config::training::{Amount, TrainingConfig};
+use crate::plan::DEFAULT_SEEDS;
+
+/// The tables of an experiment beside those of its trainings.
+#[derive(JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[allow(dead_code, reason = "only its schema is wanted")]
+struct Tables {
+    grid: Option<GridConfig>,
+    published: Option<PublishedConfig>,
+    target: Option<TargetConfig>,
+    valley: Option<ValleyConfig>,
+    gradient_check: Option<GradientCheckConfig>,
+    search: Option<SearchConfig>,
+}
+
+impl JsonSchema for Amount {
+    fn schema_name() -> Cow<'static, str> {
+        "Amount".into()
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A number of images: \"all\" or how many.",
+            "oneOf": [{ "const": "all" }, { "type": "integer", "minimum": 1 }],
+        })
+    }
+}
+
+/// The schema of an experiment's config file, by JSON Schema 2020-12. Unknown keys are refused.
+pub fn schema() -> Value {
+    let mut training = schemars::schema_for!(TrainingConfig).to_value();
+    without_null(&mut training);
+    let training = object(&mut training);
+    let dialect = training.remove("$schema");
+    let mut definitions = training.remove("$defs").unwrap_or_else(|| json!({}));
+    training.remove("title");
+    training.insert(
+        "description".into(),
+        "What this method sets otherwise than the experiment.".into(),
+    );
+    optimizers(&mut definitions["OptimizerConfig"]);
+
+    let mut tables = schemars::schema_for!(Tables).to_value();
+    without_null(&mut tables);
+    let more = object(&mut tables["$defs"]).clone();
+    object(&mut definitions).extend(more);
+    let mut properties = training["properties"].clone();
+    object(&mut properties).extend(object(&mut tables["properties"]).clone());
+    object(&mut properties).extend([
+        ("seeds".to_owned(), seeds()),
+        ("baseline".to_owned(), baseline()),
+        ("methods".to_owned(), methods()),
+    ]);
+    object(&mut definitions).insert("Method".into(), Value::Object(training.clone()));
+    json!({
+        "$schema": dialect,
+        "title": "An experiment of downhill",
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+        "$defs": definitions,
+    })
+}
+
+fn seeds() -> Value {
+    json!({
+        "description": "Each method is trained with each of the seeds 0 to this number less 1.",
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 100_000,
+        "default": DEFAULT_SEEDS,
+    })
+}
+
+fn baseline() -> Value {
+    json!({
+        "description": "The method that the others are compared with, by name.",
+        "type": "string",
+    })
+}
+
+fn methods() -> Value {
+    json!({
+        "description": "What is compared: settings by the name of a method, laid over those of the \
+                        experiment.",
+        "type": "object",
+        "additionalProperties": { "$ref": "#/$defs/Method" },
+    })
+}
+
+/// A table with one optimizer's name, each with its defaults and the presets that it has.
+fn optimizers(schema: &mut Value) {
+    let mut all = Map::new();
+    for config in OptimizerConfig::all() {
+        let name = config.name();
+        let mut settings = (schema["oneOf"].as_array().into_iter().flatten())
+            .find_map(|kind| kind["properties"].get(name))
+            .cloned()
+            .unwrap_or_default();
+        let presets = (Preset::ALL.iter())
+            .filter(|preset| OptimizerConfig::preset(name, **preset).is_some_and(|has| has.is_ok()))
+            .map(|preset| preset.name());
+        let preset = &mut settings["properties"]["preset"];
+        *preset = json!({
+            "description": preset["description"],
+            "enum": presets.collect::<Vec<_>>(),
+        });
+        let defaults = serde_json::to_value(&config).expect("a config is plain data");
+        for (setting, default) in defaults[name].as_object().into_iter().flatten() {
+            settings["properties"][setting]["default"] = default.clone();
+        }
+        let mut description = format!(
+            "The settings of {name}; where no preset is named, absent \
+                                       ones have the defaults given here."
+        );
+        if !config.source().is_empty() {
+            description.push_str(&format!(" {}.", config.source()));
+        }
+        settings["description"] = description.into();
+        all.insert(name.to_owned(), settings);
+    }
+    *schema = json!({
+        "description": "The optimizer: a table with its name, which holds its settings.",
+        "type": "object",
+        "properties": all,
+        "additionalProperties": false,
+        "minProperties": 1,
+        "maxProperties": 1,
+    });
+}
+
+/// TOML has no null: what may be absent is just absent.
+fn without_null(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(without_null),
+        Value::Object(keys) => {
+            keys.values_mut().for_each(without_null);
+            if let Some(Value::Array(types)) = keys.get_mut("type") {
+                types.retain(|kind| kind != "null");
+                if let [only] = types.as_slice() {
+                    let only = only.clone();
+                    keys.insert("type".into(), only);
+                }
+            }
+            if let Some(Value::Array(choices)) = keys.get_mut("anyOf") {
+                choices.retain(|choice| choice["type"] != "null");
+                if let [Value::Object(only)] = choices.as_slice() {
+                    let only = only.clone();
+                    keys.remove("anyOf");
+                    keys.extend(only);
+                }
+            }
+            if keys.get("default") == Some(&Value::Null) {
+                keys.remove("default");
+            }
+        }
+        _ => {}
+    }
+}
+
+fn object(value: &mut Value) -> &mut Map<String, Value> {
+    value.as_object_mut().expect("a schema is an object")
+}
+
+#[cfg(test)]
+mod tests {
+    use toml::Table;
+
+    use super::*;
+    use crate::config::keys::{EXPERIMENT_KEYS, training_keys};
+
+    /// The schema that a reference stands for.
+    fn resolved<'a>(whole: &'a Value, schema: &'a Value) -> &'a Value {
+        match schema["$ref"].as_str() {
+            Some(path) => whole.pointer(&path[1..]).expect("what is referred to"),
+            None => schema,
+        }
+    }
+
+    /// Holds the keys of a table against the properties of a schema.
+    fn assert_keys(whole: &Value, schema: &Value, keys: &Table, path: &str) {
+        let schema = resolved(whole, schema);
+        assert_eq!(schema["additionalProperties"], false, "{path}: {schema}");
+        let properties = schema["properties"].as_object();
+        let properties = properties.unwrap_or_else(|| panic!("{path}: {schema}"));
+        let mut expected: Vec<_> = keys.keys().collect();
+        let mut found: Vec<_> = properties.keys().collect();
+        expected.sort();
+        found.sort();
+        assert_eq!(found, expected, "{path}");
+        for (key, value) in keys {
+            if let toml::Value::Table(inner) = value {
+                assert_keys(whole, &properties[key], inner, &format!("{path}.{key}"));
+            }
+        }
+    }
+
+    #[test]
+    fn its_keys_are_those_of_a_config() {
+        let schema = schema();
+        let mut top = training_keys();
+        assert_keys(&schema, &schema["$defs"]["Method"], &top, "method");
+        for key in EXPERIMENT_KEYS {
+            top.insert(key.to_owned(), toml::Value::Boolean(true));
+        }
+        assert_keys(&schema, &schema, &top, "");
+    }
+
+    #[test]
+    fn defaults_presets_and_kinds_are_named() {
+        let schema = schema();
+        let optimizers = &schema["$defs"]["OptimizerConfig"]["properties"];
+        let lion = &optimizers["lion"]["properties"];
+        assert_eq!(lion["preset"]["enum"], json!(["keras", "optax", "burn"]));
+        let adam = &optimizers["adam"]["properties"];
+        assert_eq!(adam["epsilon"]["default"], 1e-8);
+        assert_eq!(adam["epsilon"]["type"], "number");
+        assert!(adam["beta_1"]["description"].is_string());
+        assert_eq!(
+            optimizers["adamw"]["properties"]["weight_decay"]["default"],
+            json!({"decoupled": 0.01})
+        );
+        let place = resolved(&schema, &adam["epsilon_place"]);
+        assert!(place.to_string().contains("uncorrected"), "{place}");
+        assert_eq!(
+            schema["$defs"]["LoopConfig"]["properties"]["batch"]["default"],
+            100
+        );
+        assert!(!schema.to_string().contains("null"));
+    }
+}

@@ -1,0 +1,30 @@
+//! Backpropagation held against differences.
+
+use serde::Deserialize;
+
+use crate::TrainError;
+use crate::config::layers::Layers;
+
+/// `[gradient-check]` of a config file.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GradientCheckConfig {
+    /// The largest absolute difference that is allowed.
+    pub limit: f64,
+}
+
+impl GradientCheckConfig {
+    pub(crate) fn of(experiment: &Layers) -> Result<Option<Self>, TrainError> {
+        let Some(check) = experiment.read::<Self>("gradient-check")? else {
+            return Ok(None);
+        };
+        if !(check.limit > 0.0 && check.limit.is_finite()) {
+            let message = format!(
+                "gradient-check.limit must be finite and greater than 0, got {}",
+                check.limit
+            );
+            return Err(experiment.blame("gradient-check.limit", &message));
+        }
+        Ok(Some(check))
+    }
+}

@@ -1,0 +1,190 @@
+//! A grid: every method of the file at each of several values of a setting.
+
+use downhill_report::{Cell, Grid};
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use crate::TrainError;
+use crate::config::layers::Layers;
+
+/// The most values of a grid.
+const MOST_VALUES: usize = 1000;
+
+/// `[grid]` of a config file.
+#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GridConfig {
+    /// The setting's path; a `*` in it is the method's optimizer.
+    setting: String,
+    /// What it is, in words.
+    #[serde(default)]
+    name: Option<String>,
+    values: Values,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[serde(
+    untagged,
+    expecting = "a list of numbers, or { from = 1.0, to = 1e-4, count = 16 }"
+)]
+enum Values {
+    List(Vec<f64>),
+    Logarithmic(Logarithmic),
+}
+
+/// So many values at equal ratios, both ends among them.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Logarithmic {
+    from: f64,
+    to: f64,
+    count: usize,
+}
+
+impl GridConfig {
+    /// `[grid]`, where there is one.
+    pub(crate) fn of(experiment: &Layers) -> Result<Option<Self>, TrainError> {
+        let Some(grid) = experiment.read::<Self>("grid")? else {
+            return Ok(None);
+        };
+        let values = grid.values();
+        if values.is_empty() || values.len() > MOST_VALUES {
+            let message = format!(
+                "grid.values must be 1 to {MOST_VALUES} values, got {}",
+                values.len()
+            );
+            return Err(experiment.blame("grid.values", &message));
+        }
+        if let Values::Logarithmic(Logarithmic { from, to, .. }) = grid.values
+            && !(from > 0.0 && to > 0.0 && from.is_finite() && to.is_finite())
+        {
+            let message = format!(
+                "grid.values must go from and to numbers greater than 0, got {from} and {to}"
+            );
+            return Err(experiment.blame("grid.values", &message));
+        }
+        Ok(Some(grid))
+    }
+
+    /// As a report names it.
+    pub(crate) fn report(&self) -> Grid {
+        let name = self.name.clone();
+        Grid {
+            setting: self.setting.clone(),
+            name: name.unwrap_or_else(|| self.setting.clone()),
+        }
+    }
+
+    /// The method at each value: its name, where it stands, and the setting to lay over its own.
+    pub(crate) fn cells(&self, family: &str, optimizer: &str) -> Vec<(String, Cell, Table)> {
+        let path = self.setting.replace('*', optimizer);
+        let cell = |value: f64| {
+            let mut table = Value::Float(value);
+            if value.fract() == 0.0 && value.abs() < 1e15 && self.is_of_integers() {
+                table = Value::Integer(value as i64);
+            }
+            for key in path.rsplit('.') {
+                table = Value::Table(Table::from_iter([(key.to_owned(), table)]));
+            }
+            let family = family.to_owned();
+            let name = format!("{family} {}", text(value));
+            let table = table.as_table().cloned().unwrap_or_default();
+            (name, Cell { family, value }, table)
+        };
+        self.values().into_iter().map(cell).collect()
+    }
+
+    /// Whether the setting counts something.
+    fn is_of_integers(&self) -> bool {
+        let counts = ["_images", "batch", "updates", "evaluate_every", "hidden"];
+        counts.iter().any(|count| self.setting.ends_with(count))
+    }
+
+    fn values(&self) -> Vec<f64> {
+        match &self.values {
+            Values::List(values) => values.clone(),
+            Values::Logarithmic(range) => range.values(),
+        }
+    }
+}
+
+impl Logarithmic {
+    fn values(self) -> Vec<f64> {
+        let Self { from, to, count } = self;
+        let steps = count.saturating_sub(1).max(1) as f64;
+        let value = |at: usize| match at {
+            0 => from,
+            at if at + 1 == count => to,
+            at => {
+                let share = at as f64 / steps;
+                // Four digits, that names and configs can be read.
+                let exact = from.powf(1.0 - share) * to.powf(share);
+                format!("{exact:.3e}").parse().unwrap_or(exact)
+            }
+        };
+        (0..count.min(MOST_VALUES + 1)).map(value).collect()
+    }
+}
+
+/// A value in a method's name.
+fn text(value: f64) -> String {
+    match value.abs() {
+        0.001..100_000.0 => value.to_string(),
+        _ if value == 0.0 => "0".to_owned(),
+        _ => format!("{value:e}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grid(text: &str) -> Result<GridConfig, String> {
+        let mut layers = Layers::default();
+        layers.lay(&text.parse().unwrap(), "file");
+        GridConfig::of(&layers)
+            .map(Option::unwrap)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn values_are_listed_or_laid_out_at_equal_ratios() {
+        let list = grid("grid = { setting = 'a.b', values = [3, 0.5] }").unwrap();
+        assert_eq!(list.values(), [3.0, 0.5]);
+        let range = "grid = { setting = 'a', values = { from = 1, to = 1e-4, count = 16 } }";
+        let values = grid(range).unwrap().values();
+        assert_eq!(values.len(), 16);
+        assert_eq!((values[0], values[1], values[15]), (1.0, 0.5412, 1e-4));
+        assert!(values.is_sorted_by(|larger, smaller| larger > smaller));
+    }
+
+    #[test]
+    fn a_star_is_the_methods_optimizer() {
+        let grid = grid("grid = { setting = 'optimizer.*.learning_rate', values = [1e-5] }");
+        let (name, cell, table) = grid.unwrap().cells("fast", "adam").remove(0);
+        assert_eq!((name.as_str(), cell.value), ("fast 1e-5", 1e-5));
+        assert_eq!(
+            table,
+            "optimizer.adam.learning_rate = 1e-5".parse().unwrap()
+        );
+    }
+
+    #[test]
+    fn a_grid_that_cannot_be_is_refused() {
+        let refused = |text: &str| grid(text).unwrap_err();
+        let message = refused("grid = { setting = 'a', values = [] }");
+        assert_eq!(
+            message,
+            "grid.values must be 1 to 1000 values, got 0 (from file)"
+        );
+        let message = refused("grid = { setting = 'a', values = { from = 0, to = 1, count = 3 } }");
+        assert!(message.contains("greater than 0, got 0 and 1"), "{message}");
+        let message = refused("grid = { setting = 'a', value = [1] }");
+        assert!(message.contains("grid.value: unknown field"), "{message}");
+        let message = refused("grid = { setting = 'a', values = 'x' }");
+        assert!(
+            message.contains("a list of numbers, or { from"),
+            "{message}"
+        );
+    }
+}

@@ -1,0 +1,9 @@
+//! The tables of a config file that are no settings of a training, such as `[grid]`.
+
+pub mod gradient_check;
+pub(crate) mod grid;
+pub mod kind;
+pub(crate) mod published;
+pub mod search;
+pub mod target;
+pub mod valley;

@@ -1,0 +1,58 @@
+//! What others got at the same settings, as a config file tells it.
+
+use std::collections::BTreeMap;
+
+use downhill_report::{Published, PublishedFigure};
+use serde::Deserialize;
+
+use crate::TrainError;
+use crate::config::layers::Layers;
+
+/// `[published]` of a config file.
+#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PublishedConfig {
+    source: String,
+    #[serde(default)]
+    methods: BTreeMap<String, Figures>,
+}
+
+/// The figures of a method, of which some may not have been published.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Figures {
+    train_accuracy: Option<f64>,
+    test_accuracy: Option<f64>,
+    /// Update and nats.
+    losses: Vec<(u64, f64)>,
+}
+
+/// `[published]`, where there is one, in the order of the experiment's methods.
+pub(crate) fn published(
+    experiment: &Layers,
+    methods: &[&str],
+) -> Result<Option<Published>, TrainError> {
+    let Some(config) = experiment.read::<PublishedConfig>("published")? else {
+        return Ok(None);
+    };
+    if let Some(name) = config
+        .methods
+        .keys()
+        .find(|name| !methods.contains(&name.as_str()))
+    {
+        let message = format!("published.methods: the experiment has no method `{name}`");
+        return Err(experiment.blame(&format!("published.methods.{name}"), &message));
+    }
+    let mut of_methods = config.methods;
+    let ordered = (methods.iter()).filter_map(|method| of_methods.remove_entry(*method));
+    let figure = |(method, figures): (String, Figures)| PublishedFigure {
+        method,
+        train_accuracy: figures.train_accuracy,
+        test_accuracy: figures.test_accuracy,
+        losses: figures.losses,
+    };
+    Ok(Some(Published {
+        source: config.source,
+        figures: ordered.map(figure).collect(),
+    }))
+}

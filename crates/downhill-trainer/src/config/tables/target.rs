@@ -1,0 +1,34 @@
+//! An accuracy that the runs of an experiment are to reach.
+
+use downhill_report::TargetImages;
+use serde::Deserialize;
+
+use crate::TrainError;
+use crate::config::layers::Layers;
+
+/// `[target]` of a config file.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TargetConfig {
+    /// From 0 to 1.
+    pub accuracy: f64,
+    /// On which images: `test`, `validation` or `validation_and_test`.
+    #[schemars(with = "String")]
+    pub on: TargetImages,
+}
+
+impl TargetConfig {
+    pub(crate) fn of(experiment: &Layers) -> Result<Option<Self>, TrainError> {
+        let Some(target) = experiment.read::<Self>("target")? else {
+            return Ok(None);
+        };
+        if !(target.accuracy > 0.0 && target.accuracy <= 1.0) {
+            let message = format!(
+                "target.accuracy must be greater than 0 and at most 1, got {}",
+                target.accuracy
+            );
+            return Err(experiment.blame("target.accuracy", &message));
+        }
+        Ok(Some(target))
+    }
+}

@@ -1,0 +1,251 @@
+//! The images of runs on the device; those that several runs see are put there once. What they came from
+//! goes as soon as no run needs it any more.
+
+use std::borrow::Cow;
+
+use burn::tensor::Device;
+use downhill_data::{ImagePair, ImageSet, Purpose, Stream, split};
+use downhill_model::PixelScale;
+
+use crate::config::training::{DataConfig, Subset};
+use crate::device::set::DeviceSet;
+use crate::{Backend, TrainError};
+
+/// The images of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct RunImages {
+    /// To train on.
+    pub(crate) train: DeviceSet,
+    /// To test on.
+    pub(crate) test: DeviceSet,
+    /// Held out to choose by.
+    pub(crate) validation: Option<DeviceSet>,
+}
+
+/// The images of all runs of a command.
+#[derive(Debug)]
+pub(crate) struct SharedImages<'a> {
+    sizes: Sizes,
+    /// What the images are taken from, while a run draws a subset of its own.
+    data: Option<Cow<'a, ImagePair>>,
+    /// The first so many of a part.
+    first: Vec<(Key, DeviceSet)>,
+    backend: Backend,
+    device: &'a Device,
+}
+
+/// How many images there are.
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    train: usize,
+    test: usize,
+}
+
+/// A part of the data, a number of its images, and what their pixels are turned into.
+type Key = (Part, usize, PixelScale);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Train,
+    Test,
+}
+
+impl<'a> SharedImages<'a> {
+    /// Puts on the device what runs with these settings share. Data that are given away are held no
+    /// longer than that, unless a run needs images of its own.
+    pub(crate) fn new<'c>(
+        data: Cow<'a, ImagePair>,
+        wanted: impl IntoIterator<Item = &'c DataConfig>,
+        backend: Backend,
+        device: &'a Device,
+    ) -> Result<Self, TrainError> {
+        let ImagePair { train, test, .. } = &*data;
+        let sizes = Sizes {
+            train: train.len(),
+            test: test.len(),
+        };
+        let mut images = Self {
+            sizes,
+            data: None,
+            first: Vec::new(),
+            backend,
+            device,
+        };
+        let mut has_own = false;
+        for wanted in wanted {
+            for key in sizes.shared(wanted) {
+                images.put_first(&data, key)?;
+            }
+            has_own |= !all_shared(wanted);
+        }
+        images.data = has_own.then_some(data);
+        Ok(images)
+    }
+
+    /// The images of a run on the device, whose settings were among those given at first.
+    pub(crate) fn of_run(&self, wanted: &DataConfig, seed: u64) -> Result<RunImages, TrainError> {
+        let shared = |key: Key| {
+            let found = self.first.iter().find(|(known, _)| *known == key);
+            let (_, set) = found.expect("the run's settings were given at first");
+            set.clone()
+        };
+        let test = shared(self.sizes.test_of(wanted));
+        if all_shared(wanted) {
+            return Ok(RunImages {
+                train: shared(self.sizes.train_of(wanted)),
+                test,
+                validation: None,
+            });
+        }
+        let data = (self.data.as_ref()).expect("the data are kept where a run has its own");
+        let (kept, held_out) = chosen(wanted, seed, self.sizes.train)?;
+        let put = |indices: &[usize]| self.put(&data.train, indices, scale(wanted));
+        Ok(RunImages {
+            train: put(&kept)?,
+            test,
+            validation: match held_out.is_empty() {
+                true => None,
+                false => Some(put(&held_out)?),
+            },
+        })
+    }
+
+    /// Puts the first images of a part on the device, unless they are there.
+    fn put_first(&mut self, data: &ImagePair, key: Key) -> Result<(), TrainError> {
+        if self.first.iter().any(|(known, _)| *known == key) {
+            return Ok(());
+        }
+        let (part, images, scale) = key;
+        let whole = match part {
+            Part::Train => &data.train,
+            Part::Test => &data.test,
+        };
+        let set = match images == whole.len() {
+            // A copy of them all would be the most memory that a command holds.
+            true => DeviceSet::scaled(whole, scale, self.backend, self.device),
+            false => self.put(whole, &split::first(images, whole.len())?, scale)?,
+        };
+        self.first.push((key, set));
+        Ok(())
+    }
+
+    fn put(
+        &self,
+        whole: &ImageSet,
+        indices: &[usize],
+        scale: PixelScale,
+    ) -> Result<DeviceSet, TrainError> {
+        let chosen = whole.select(indices)?;
+        Ok(DeviceSet::scaled(&chosen, scale, self.backend, self.device))
+    }
+}
+
+impl Sizes {
+    /// What runs with these settings share.
+    fn shared(self, wanted: &DataConfig) -> Vec<Key> {
+        let test = self.test_of(wanted);
+        match all_shared(wanted) {
+            true => vec![self.train_of(wanted), test],
+            false => vec![test],
+        }
+    }
+
+    fn train_of(self, wanted: &DataConfig) -> Key {
+        let images = wanted.train_images.of(self.train);
+        (Part::Train, images, scale(wanted))
+    }
+
+    fn test_of(self, wanted: &DataConfig) -> Key {
+        let images = wanted.test_images.of(self.test);
+        (Part::Test, images, scale(wanted))
+    }
+}
+
+/// Whether all runs with these settings see the same images, whatever their seed.
+fn all_shared(wanted: &DataConfig) -> bool {
+    wanted.subset == Subset::First && wanted.validation_images == 0
+}
+
+fn scale(wanted: &DataConfig) -> PixelScale {
+    PixelScale {
+        mean: wanted.pixel_mean,
+        deviation: wanted.pixel_deviation,
+    }
+}
+
+/// The training images of a run, and those of them that are held out to choose by. The latter are
+/// drawn from the former by the seed; the rest keeps its order.
+fn chosen(
+    wanted: &DataConfig,
+    seed: u64,
+    available: usize,
+) -> Result<(Vec<usize>, Vec<usize>), TrainError> {
+    let images = wanted.train_images.of(available);
+    let mut indices = match wanted.subset {
+        Subset::First => split::first(images, available)?,
+        Subset::Random => split::random_subset(seed, images, available)?,
+    };
+    if wanted.validation_images == 0 {
+        return Ok((indices, Vec::new()));
+    }
+    let order = Stream::new(seed, Purpose::Validation, 0).permutation(images);
+    let mut is_held_out = vec![false; images];
+    for &at in &order[..wanted.validation_images.min(images)] {
+        is_held_out[at] = true;
+    }
+    let held_out =
+        (indices.iter().zip(&is_held_out)).filter_map(|(&index, &out)| out.then_some(index));
+    let held_out: Vec<usize> = held_out.collect();
+    let mut out = is_held_out.iter();
+    indices.retain(|_| !out.next().copied().unwrap_or_default());
+    Ok((indices, held_out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::training::Amount;
+
+    #[test]
+    fn what_is_held_out_is_not_trained_on() {
+        let wanted = DataConfig {
+            train_images: Amount::Images(50),
+            validation_images: 10,
+            ..DataConfig::default()
+        };
+        let (kept, held_out) = chosen(&wanted, 3, 100).unwrap();
+        assert_eq!((kept.len(), held_out.len()), (40, 10));
+        let mut all = [kept.clone(), held_out.clone()].concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..50).collect::<Vec<_>>());
+        assert!(kept.is_sorted());
+        assert_ne!(held_out, chosen(&wanted, 4, 100).unwrap().1);
+        assert_eq!(held_out, chosen(&wanted, 3, 200).unwrap().1);
+    }
+    #[cfg(feature = "flex")]
+    #[test]
+    fn data_are_let_go_where_no_run_has_images_of_its_own() {
+        let device = Device::flex();
+        let data = downhill_data::load_mnist().unwrap();
+        let first = |images| DataConfig {
+            train_images: Amount::Images(images),
+            test_images: Amount::Images(20),
+            ..DataConfig::default()
+        };
+        let drawn = DataConfig {
+            subset: Subset::Random,
+            ..first(40)
+        };
+        let of = |wanted: &[DataConfig]| {
+            SharedImages::new(Cow::Borrowed(&data), wanted, Backend::Flex, &device).unwrap()
+        };
+        let shared = of(&[first(50), first(30), first(50)]);
+        assert!(shared.data.is_none());
+        assert_eq!(shared.first.len(), 3);
+        assert_eq!(shared.of_run(&first(30), 1).unwrap().train.len(), 30);
+        let own = of(&[first(50), drawn.clone()]);
+        assert!(own.data.is_some());
+        assert_eq!(own.of_run(&drawn, 1).unwrap().train.len(), 40);
+        assert_eq!(own.of_run(&first(50), 1).unwrap().test.len(), 20);
+    }
+}

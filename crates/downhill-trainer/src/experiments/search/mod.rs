@@ -1,0 +1,3 @@
+//! A random search.
+
+pub(crate) mod rounds;

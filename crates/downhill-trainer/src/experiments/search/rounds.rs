@@ -1,0 +1,115 @@
+//! A random search from its first trial to its last.
+
+use downhill_data::ImagePair;
+use downhill_report::RunRecord;
+use downhill_report::record::Outcome;
+
+use crate::TrainError;
+use crate::config::tables::search::{Range, SearchConfig, as_settings, narrowed, ranked, trial};
+use crate::plan::runs::{RunPlan, run};
+use crate::plan::{MethodPlan, Plan};
+
+/// A round of one seed.
+#[derive(Clone, Debug)]
+pub(crate) struct Round {
+    /// Where the settings were drawn from.
+    pub(crate) ranges: Vec<Range>,
+    /// The trials in order.
+    pub(crate) trials: Vec<Trial>,
+}
+
+/// A training with settings drawn at random.
+#[derive(Clone, Debug)]
+pub(crate) struct Trial {
+    /// The settings, in the order of the ranges.
+    pub(crate) values: Vec<f64>,
+    pub(crate) record: RunRecord,
+}
+
+impl Trial {
+    /// Validation accuracy at the end; nothing where it diverged.
+    pub(crate) fn validation(&self) -> Option<f64> {
+        let last = self.record.evaluations.last()?;
+        let finished = self.record.end.outcome == Outcome::Finished;
+        Some(last.validation?.accuracy).filter(|_| finished)
+    }
+}
+
+impl Round {
+    pub(crate) fn accuracies(&self) -> Vec<Option<f64>> {
+        self.trials.iter().map(Trial::validation).collect()
+    }
+}
+
+/// Trains the runs given and returns their records; nothing where the user stopped it.
+pub(crate) type TrainAll<'t> =
+    dyn FnMut(&[RunPlan<'_>]) -> Result<Option<Vec<RunRecord>>, TrainError> + 't;
+
+/// Searches with each seed of a plan, round by round; of each seed its rounds. Nothing where the user
+/// stopped it.
+pub(crate) fn search(
+    plan: &Plan,
+    config: &SearchConfig,
+    data: &ImagePair,
+    train: &mut TrainAll<'_>,
+) -> Result<Option<Vec<Vec<Round>>>, TrainError> {
+    let mut searches: Vec<Vec<Round>> = vec![Vec::new(); plan.seeds.len()];
+    for round in 0..config.rounds {
+        let mut drawn = Vec::with_capacity(plan.seeds.len());
+        for (&seed, rounds) in plan.seeds.iter().zip(&searches) {
+            let ranges = rounds.last().map_or_else(
+                || config.first_ranges(),
+                |last| narrowed_to_best(last, config.best),
+            );
+            let trials = trials(plan, config, (seed, round), &ranges)?;
+            drawn.push((ranges, trials));
+        }
+        let runs = plan
+            .seeds
+            .iter()
+            .zip(&drawn)
+            .flat_map(|(&seed, (_, trials))| {
+                let runs = trials.iter();
+                runs.map(move |(_, method)| run(plan, method, seed, data))
+            });
+        let runs: Vec<RunPlan<'_>> = runs.collect();
+        let Some(records) = train(&runs)? else {
+            return Ok(None);
+        };
+        let mut records = records.into_iter();
+        for (rounds, (ranges, trials)) in searches.iter_mut().zip(drawn) {
+            let trials = trials.into_iter().zip(&mut records);
+            let trials = trials.map(|((values, _), record)| Trial { values, record });
+            let trials = trials.collect();
+            rounds.push(Round { ranges, trials });
+        }
+    }
+    Ok(Some(searches))
+}
+
+fn narrowed_to_best(round: &Round, best: usize) -> Vec<Range> {
+    let ranked = ranked(&round.accuracies());
+    let values = |&at: &usize| &round.trials[at].values[..];
+    let best: Vec<&[f64]> = ranked.iter().take(best).map(values).collect();
+    narrowed(&round.ranges, &best)
+}
+
+/// The trials of a round: their values, and the method with these.
+fn trials(
+    plan: &Plan,
+    config: &SearchConfig,
+    (seed, round): (u64, usize),
+    ranges: &[Range],
+) -> Result<Vec<(Vec<f64>, MethodPlan)>, TrainError> {
+    let method = plan.methods.first();
+    let method = method.ok_or_else(|| TrainError::Config("a search needs a method".into()))?;
+    let paths: Vec<&str> = config.ranges.keys().map(String::as_str).collect();
+    let trial = |at: usize| {
+        let values = trial(seed, round, at, ranges);
+        let settings = as_settings(&paths, &values, method.config.optimizer.name());
+        let name = format!("round {}, trial {at}", round + 1);
+        let method = method.with(name, &settings, "search.ranges")?;
+        Ok((values, method))
+    };
+    (0..config.trials).map(trial).collect()
+}

@@ -1,0 +1,210 @@
+//! A plan in words, for `--dry-run` and the report.
+
+use std::fmt::Write;
+
+use toml::Value;
+
+use crate::config::layers::Layers;
+use crate::config::tables::kind::Kind;
+use crate::plan::Plan;
+
+/// The settings as TOML that could be read back: what all methods share, then what each changes, then
+/// what is done with them. The values of a grid are methods here.
+pub fn config_toml(plan: &Plan) -> String {
+    let mut text = match plan.seeds.as_slice() {
+        _ if matches!(plan.kind, Kind::Valley(_)) => String::new(),
+        [seed] => format!("seeds = 1  # seed {seed}\n"),
+        seeds => format!("seeds = {}\n", seeds.len()),
+    };
+    if let Some(baseline) = &plan.baseline {
+        let _ = writeln!(text, "baseline = {}", Value::from(baseline.as_str()));
+    }
+    for (path, value) in base(plan) {
+        let _ = writeln!(text, "{path} = {value}");
+    }
+    for method in &plan.methods {
+        let _ = write!(text, "\n[methods.{}]\n", key(&method.name));
+        for change in &method.changes {
+            let _ = writeln!(text, "{change}");
+        }
+    }
+    let mut tables = plan.tables.table.clone();
+    tables.remove("grid");
+    let published = tables.get_mut("published").and_then(Value::as_table_mut);
+    let published = published.and_then(|it| it.get_mut("methods")?.as_table_mut());
+    if let Some(published) = published {
+        published.retain(|name, _| plan.methods.iter().any(|method| method.name == *name));
+    }
+    if !tables.is_empty() {
+        let _ = write!(text, "\n{tables}");
+    }
+    text
+}
+
+/// What all methods share of the settings that the experiment looks at.
+fn base(plan: &Plan) -> Vec<(String, Value)> {
+    let mut leaves = plan.base.leaves();
+    leaves.retain(|(path, _)| match plan.kind {
+        Kind::Training | Kind::Search(_) => true,
+        Kind::Valley(_) => path.starts_with("optimizer."),
+        Kind::GradientCheck(_) => false,
+    });
+    leaves
+}
+
+/// A name as a TOML key, in quotes where it must be.
+fn key(name: &str) -> String {
+    let bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if !name.is_empty() && name.bytes().all(bare) {
+        return name.to_owned();
+    }
+    format!("{name:?}")
+}
+
+/// What `--dry-run` prints: every value with its origin, then the methods and the runs.
+pub fn dry_run(plan: &Plan) -> String {
+    let mut text = format!("{}: {}\n\n", plan.name, plan.question);
+    write_rows(&mut text, "", &with_origins(&plan.base, base(plan)));
+    for method in &plan.methods {
+        let baseline = match &plan.baseline {
+            Some(baseline) if *baseline == method.name => " (baseline)",
+            _ => "",
+        };
+        let _ = write!(text, "\nmethod {}{baseline}\n", method.name);
+        let rows: Vec<(String, &str)> = method
+            .layers()
+            .leaves()
+            .into_iter()
+            .map(|(path, value)| (format!("{path} = {value}"), path))
+            .filter(|(setting, _)| method.changes.contains(setting))
+            .map(|(setting, path)| (setting, method.origin(&path).unwrap_or("default")))
+            .collect();
+        write_rows(&mut text, "  ", &rows);
+        if rows.is_empty() {
+            text.push_str("  as above\n");
+        }
+    }
+    let tables = with_origins(&plan.tables, plan.tables.leaves());
+    if !tables.is_empty() {
+        text.push('\n');
+        write_rows(&mut text, "", &tables);
+    }
+    let (backend, ensembles) = (plan.backend.name(), ensembles(plan.ensemble));
+    let _ = writeln!(text, "\n{}, on {backend}{ensembles}", amount(plan));
+    text
+}
+
+/// Settings as they are written, each with where it comes from.
+fn with_origins(layers: &Layers, leaves: Vec<(String, Value)>) -> Vec<(String, &str)> {
+    let rows = leaves.into_iter().map(|(path, value)| {
+        // A path of its own first: it may be the beginning of another.
+        let origin = layers.origins.get(&path).map(String::as_str);
+        let origin = origin.or_else(|| layers.origin(&path));
+        (format!("{path} = {value}"), origin.unwrap_or("default"))
+    });
+    rows.collect()
+}
+
+/// How much there is to do.
+fn amount(plan: &Plan) -> String {
+    let (methods, seeds) = (plan.methods.len(), plan.seeds.len());
+    let updates = plan
+        .methods
+        .iter()
+        .map(|method| method.config.training.updates);
+    match &plan.kind {
+        Kind::Training => format!(
+            "{methods} methods x {seeds} seeds = {} runs, {} updates in all",
+            plan.runs(),
+            updates.sum::<u64>() * seeds as u64
+        ),
+        Kind::Search(search) => format!(
+            "{seeds} seeds x {} rounds x {} trials = {} runs, {} updates in all",
+            search.rounds,
+            search.trials,
+            plan.runs(),
+            updates.sum::<u64>() * plan.runs() as u64
+        ),
+        Kind::Valley(valley) => format!("{} updates of each method", valley.updates),
+        Kind::GradientCheck(_) => format!("gradients of {seeds} seeds"),
+    }
+}
+
+fn ensembles(members: usize) -> String {
+    match members {
+        1 => String::new(),
+        _ => format!(", up to {members} alike as one ensemble"),
+    }
+}
+
+fn write_rows(text: &mut String, indent: &str, rows: &[(String, &str)]) {
+    let width = rows.iter().map(|(setting, _)| setting.len()).max();
+    let width = width.unwrap_or(0);
+    for (setting, origin) in rows {
+        let _ = writeln!(text, "{indent}{setting:width$}  # {origin}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::TrainArguments;
+    use crate::config::file::ExperimentFile;
+
+    #[derive(Parser)]
+    struct Words {
+        #[command(flatten)]
+        arguments: TrainArguments,
+    }
+
+    fn plan(path: &Path, text: String, words: &[&str]) -> Plan {
+        let file = ExperimentFile::parse(path, text).unwrap();
+        let words = Words::parse_from([&["downhill", &file.name], words].concat());
+        Plan::resolve(&file, &words.arguments).unwrap()
+    }
+
+    #[test]
+    fn what_is_resolved_reads_back_as_the_same_experiment() {
+        let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+        let mut read = 0;
+        for entry in configs.read_dir().unwrap() {
+            let path = entry.unwrap().path();
+            let plan_of = |text: String| plan(&path, text, &[]);
+            let as_written = plan_of(std::fs::read_to_string(&path).unwrap());
+            let resolved = config_toml(&as_written);
+            let again = plan_of(format!("# {}\n\n{resolved}", as_written.question));
+            let methods = |plan: &Plan| -> Vec<_> {
+                let methods = plan.methods.iter();
+                methods
+                    .map(|it| (it.name.clone(), it.config.clone()))
+                    .collect()
+            };
+            let name = &as_written.name;
+            assert_eq!(methods(&again), methods(&as_written), "{name}");
+            assert_eq!(again.seeds, as_written.seeds, "{name}");
+            assert_eq!(again.baseline, as_written.baseline, "{name}");
+            assert_eq!(again.kind, as_written.kind, "{name}");
+            assert_eq!(again.target, as_written.target, "{name}");
+            assert_eq!(again.published, as_written.published, "{name}");
+            read += 1;
+        }
+        assert!(read >= 19, "{read}");
+    }
+
+    #[test]
+    fn what_is_resolved_of_some_methods_names_no_others() {
+        let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+        let path = configs.join("optimizers.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let plan_of_adam = plan(&path, text, &["--method", "adam"]);
+        assert_eq!(plan_of_adam.methods.len(), 1);
+        let resolved = config_toml(&plan_of_adam);
+        assert!(resolved.contains("[published.methods.adam"), "{resolved}");
+        assert!(!resolved.contains("sgd]"), "{resolved}");
+        plan(&path, format!("# Which?\n\n{resolved}"), &[]);
+    }
+}

@@ -1,0 +1,338 @@
+//! How long a plan will take, for `--dry-run`: by finished runs of the same settings where there are
+//! some, else by a few updates and an evaluation made now.
+
+use std::borrow::Cow;
+use std::thread;
+use std::time::Instant;
+
+use burn::tensor::Device;
+use downhill_data::ImagePair;
+use downhill_report::duration;
+use downhill_report::record::Evaluation;
+
+use crate::cli::train::{Backend, TrainArguments};
+use crate::commands::train::workers;
+use crate::config::tables::kind::Kind;
+use crate::config::training::{LoopConfig, TrainingConfig};
+use crate::device::shared::{RunImages, SharedImages};
+use crate::plan::Plan;
+use crate::plan::runs::{RunPlan, runs};
+use crate::runs::store::Store;
+use crate::runs::workers::pool;
+use crate::training::{Observer, Training};
+use crate::{TrainError, device};
+
+/// Seconds of updates that are made to measure one, unless the first few take longer.
+const ENOUGH_SECONDS: f64 = 0.25;
+const ENOUGH_UPDATES: usize = 200;
+
+/// What `--dry-run` says of the time: how many runs are finished already, and how long the others
+/// will take, and by what that is judged.
+///
+/// # Errors
+///
+/// Records that cannot be read, and settings that do not train.
+pub(crate) fn text(
+    plan: &Plan,
+    arguments: &TrainArguments,
+    data: &ImagePair,
+) -> Result<String, TrainError> {
+    if let (Kind::Search(search), [method, ..]) = (&plan.kind, &plan.methods[..]) {
+        return text_of_search(plan, search.trials, &method.config, arguments, data);
+    }
+    let store = Store::new(&arguments.runs_dir);
+    let all = runs(plan, data);
+    let mut missing = Vec::new();
+    for run in &all {
+        if arguments.again || store.finished(&run.header.run)?.is_none() {
+            missing.push(run);
+        }
+    }
+    let there = all.len() - missing.len();
+    let mut text = match there {
+        0 => String::new(),
+        _ => format!("{there} of {} runs are finished already\n", all.len()),
+    };
+    if missing.is_empty() {
+        return Ok(text);
+    }
+    let finished = seconds_of_finished(&all, &store);
+    let unknown = |run: &&&RunPlan<'_>| of_method(&finished, run).is_none();
+    let measured = missing.iter().filter(unknown).count();
+    if measured > 0 && plan.backend == Backend::Wgpu {
+        text.push_str(
+            "time: unknown; on wgpu finished runs alone tell, and not all methods have one\n",
+        );
+        return Ok(text);
+    }
+    let workers = workers(arguments, plan.backend).min(missing.len()).max(1);
+    let mut meter = Meter::new(plan.backend, workers, data)?;
+    let mut seconds = 0.0;
+    for run in &missing {
+        seconds += match of_method(&finished, run) {
+            Some(known) => known,
+            None => meter.seconds(&run.method.config)?,
+        };
+    }
+    let judged = match (measured, missing.len()) {
+        (0, _) => "by finished runs of the same settings".to_owned(),
+        (all, of) if all == of => {
+            "by an evaluation and some updates of each network, made now".to_owned()
+        }
+        (some, _) => format!(
+            "by finished runs of the same settings; for {some} runs, whose methods have none, by an \
+             evaluation and some updates, made now"
+        ),
+    };
+    let alike = match plan.ensemble {
+        1 => "",
+        _ => ", trained one by one",
+    };
+    text.push_str(&format!(
+        "time: about {} for {} runs with {workers} at a time{alike}\n      ({judged})\n",
+        duration(seconds / workers as f64),
+        missing.len(),
+    ));
+    Ok(text)
+}
+
+/// The same of a search, whose trials are all alike and not known before their rounds.
+fn text_of_search(
+    plan: &Plan,
+    trials_of_round: usize,
+    config: &TrainingConfig,
+    arguments: &TrainArguments,
+    data: &ImagePair,
+) -> Result<String, TrainError> {
+    if plan.backend == Backend::Wgpu {
+        return Ok("time: unknown on wgpu\n".to_owned());
+    }
+    let trials = plan.runs();
+    // A round waits for the one before.
+    let at_once = trials_of_round * plan.seeds.len();
+    let workers = workers(arguments, plan.backend).min(at_once).max(1);
+    let seconds = Meter::new(plan.backend, workers, data)?.seconds(config)? * trials as f64;
+    Ok(format!(
+        "time: about {} for {trials} runs with {workers} at a time\n      (by an evaluation and some \
+         updates, made now; those that are finished already are not left out)\n",
+        duration(seconds / workers as f64),
+    ))
+}
+
+/// Seconds of one run of each method that has finished ones, by the method's name.
+fn seconds_of_finished(all: &[RunPlan<'_>], store: &Store) -> Vec<(String, f64)> {
+    let mut sums: Vec<(String, f64, usize)> = Vec::new();
+    for run in all {
+        let Some(timing) = store.timing(&run.header.run) else {
+            continue;
+        };
+        match sums.iter_mut().find(|(name, ..)| *name == run.method.name) {
+            Some((_, seconds, runs)) => {
+                *seconds += timing.seconds;
+                *runs += 1;
+            }
+            None => sums.push((run.method.name.clone(), timing.seconds, 1)),
+        }
+    }
+    let mean = |(name, seconds, runs)| (name, seconds / runs as f64);
+    sums.into_iter().map(mean).collect()
+}
+
+fn of_method(finished: &[(String, f64)], run: &RunPlan<'_>) -> Option<f64> {
+    let own = finished.iter().find(|(name, _)| *name == run.method.name);
+    own.map(|(_, seconds)| *seconds)
+}
+
+/// Measures networks, each kind once, with as many side by side as will train: they share caches and
+/// memory, and some cores are but half of one.
+struct Meter<'a> {
+    backend: Backend,
+    device: Device,
+    /// The threads that each run will have.
+    pools: Vec<rayon::ThreadPool>,
+    data: &'a ImagePair,
+    known: Vec<(TrainingConfig, Speed)>,
+}
+
+/// Seconds that a network takes.
+#[derive(Clone, Copy)]
+struct Speed {
+    update: f64,
+    evaluation: f64,
+}
+
+impl<'a> Meter<'a> {
+    fn new(backend: Backend, workers: usize, data: &'a ImagePair) -> Result<Self, TrainError> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let pool = |_| pool((cores / workers).max(1));
+        Ok(Self {
+            backend,
+            device: device::open(backend)?,
+            pools: (0..workers.min(cores))
+                .map(pool)
+                .collect::<Result<_, _>>()?,
+            data,
+            known: Vec::new(),
+        })
+    }
+
+    /// Seconds of a whole run.
+    fn seconds(&mut self, config: &TrainingConfig) -> Result<f64, TrainError> {
+        let speed = self.speed(config)?;
+        let training = &config.training;
+        // An update of a layer by itself counts as one of the network.
+        let before = training.pretraining.updates * config.model.hidden.len() as u64;
+        Ok(speed.update * (training.updates + before) as f64
+            + speed.evaluation * evaluations(training) as f64)
+    }
+
+    fn speed(&mut self, config: &TrainingConfig) -> Result<Speed, TrainError> {
+        let kind = kind(config);
+        if let Some((_, speed)) = self.known.iter().find(|(known, _)| *known == kind) {
+            return Ok(*speed);
+        }
+        let speed = self.measure(config)?;
+        self.known.push((kind, speed));
+        Ok(speed)
+    }
+
+    fn measure(&self, config: &TrainingConfig) -> Result<Speed, TrainError> {
+        let mut config = config.clone();
+        config.training.pretraining.updates = 0;
+        let config = &config;
+        let data = Cow::Borrowed(self.data);
+        let images = SharedImages::new(data, [&config.data], self.backend, &self.device)?;
+        let sets = images.of_run(&config.data, 0)?;
+        let image = [self.data.train.rows(), self.data.train.columns()];
+        let measured = |(seed, sets): (usize, RunImages)| {
+            let training = Training {
+                config,
+                seed: seed as u64,
+                train: &sets.train,
+                test: &sets.test,
+                validation: sets.validation.as_ref(),
+                image,
+                device: &self.device,
+            };
+            let mut watch = Watch::default();
+            training.run(&mut watch)?;
+            Ok(watch.speed())
+        };
+        let speeds = thread::scope(|scope| {
+            let started: Vec<_> = (self.pools.iter().enumerate())
+                .map(|(seed, pool)| {
+                    let sets = sets.clone();
+                    scope.spawn(move || pool.install(|| measured((seed, sets))))
+                })
+                .collect();
+            let ended = started.into_iter().map(|thread| thread.join());
+            let speeds = ended.map(|speed| speed.expect("training does not panic"));
+            speeds.collect::<Result<Vec<Speed>, TrainError>>()
+        })?;
+        let mean = |seconds: fn(&Speed) -> f64| {
+            speeds.iter().map(seconds).sum::<f64>() / speeds.len() as f64
+        };
+        Ok(Speed {
+            update: mean(|speed| speed.update),
+            evaluation: mean(|speed| speed.evaluation),
+        })
+    }
+}
+
+/// The settings with what hardly changes the speed left out.
+fn kind(config: &TrainingConfig) -> TrainingConfig {
+    let mut kind = config.clone();
+    kind.optimizer.set("learning_rate", 1.0);
+    kind.model.weight_decay = f64::from(u8::from(config.model.weight_decay > 0.0));
+    kind.training.updates = 1;
+    kind.training.evaluate_every = 1;
+    kind.training.pretraining.updates = 0;
+    kind
+}
+
+/// How often a run is evaluated.
+fn evaluations(training: &LoopConfig) -> u64 {
+    let last = training.updates - 1;
+    let every = training.evaluate_every;
+    // Before the first update, after it and every so many, and after the last.
+    1 + last / every + 1 + u64::from(!last.is_multiple_of(every))
+}
+
+/// Takes the time of the first updates and evaluations.
+#[derive(Default)]
+struct Watch {
+    last: Option<Instant>,
+    updates: Vec<f64>,
+    evaluations: Vec<f64>,
+}
+
+impl Watch {
+    /// Seconds since the last call; 0 at the first.
+    fn lap(&mut self) -> f64 {
+        let now = Instant::now();
+        let last = self.last.replace(now);
+        last.map_or(0.0, |last| (now - last).as_secs_f64())
+    }
+
+    /// The first update is left out where there are others, for much is done once in it.
+    fn speed(&self) -> Speed {
+        let updates = match self.updates.as_slice() {
+            [_, others @ ..] if !others.is_empty() => others,
+            all => all,
+        };
+        Speed {
+            update: updates.iter().sum::<f64>() / updates.len().max(1) as f64,
+            evaluation: self.evaluations.last().copied().unwrap_or(0.0),
+        }
+    }
+}
+
+impl Observer for Watch {
+    fn evaluated(&mut self, _evaluation: &Evaluation) -> Result<(), TrainError> {
+        let seconds = self.lap();
+        // The one before the first update is not timed: nothing was called before it.
+        if !self.updates.is_empty() {
+            self.evaluations.push(seconds);
+        }
+        Ok(())
+    }
+
+    fn updated(&mut self) -> bool {
+        let seconds = self.lap();
+        self.updates.push(seconds);
+        let sum: f64 = self.updates.iter().sum();
+        // The first is followed by an evaluation.
+        self.updates.len() < 2 || (sum < ENOUGH_SECONDS && self.updates.len() < ENOUGH_UPDATES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evaluations_are_those_that_training_makes() {
+        for updates in 1..20 {
+            for evaluate_every in 1..20 {
+                let training = LoopConfig {
+                    updates,
+                    evaluate_every,
+                    ..LoopConfig::default()
+                };
+                let made = (1..=updates).filter(|update| training.evaluates_after(*update));
+                assert_eq!(evaluations(&training), 1 + made.count() as u64);
+            }
+        }
+    }
+
+    #[test]
+    fn rates_do_not_change_the_kind_and_widths_do() {
+        let config = TrainingConfig::default();
+        let mut other = config.clone();
+        other.optimizer.set("learning_rate", 0.5);
+        other.training.updates = 7;
+        assert_eq!(kind(&config), kind(&other));
+        other.model.hidden = vec![51];
+        assert_ne!(kind(&config), kind(&other));
+    }
+}

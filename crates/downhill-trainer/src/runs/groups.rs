@@ -1,0 +1,161 @@
+//! Which runs train as one ensemble.
+
+use crate::Backend;
+use crate::config::training::TrainingConfig;
+use crate::device::set::{CLASSES, WGPU_BUFFER};
+use crate::plan::runs::RunPlan;
+use crate::training::ensemble::common_settings;
+
+/// How many runs train as one ensemble unless it is said otherwise.
+///
+/// On a GPU a small network is bound by the launches of its kernels, of which an ensemble has as
+/// many as one run. The number is a guess, not measured on a GPU: large enough to leave little of
+/// the launches, small enough that the batches of all members are made on the CPU in time. On a CPU
+/// networks train faster one by one.
+pub(crate) fn default_members(backend: Backend) -> usize {
+    match backend {
+        Backend::Flex | Backend::Ndarray => 1,
+        Backend::Wgpu => 32,
+    }
+}
+
+/// Whether a run may be part of an ensemble of at most so many. It is then marked as one, whether
+/// there are others for it or not: its identity must not depend on them.
+pub(crate) fn may_share(config: &TrainingConfig, members: usize) -> bool {
+    members > 1 && common_settings(config).is_some()
+}
+
+/// Runs that train together, in the order of the first of each; one that can't is by itself.
+pub(crate) fn together<'r, 'p>(
+    runs: &'r [RunPlan<'p>],
+    members: usize,
+    backend: Backend,
+    pixels: usize,
+) -> Vec<Vec<&'r RunPlan<'p>>> {
+    let mut kinds: Vec<(Option<TrainingConfig>, Vec<&RunPlan<'_>>)> = Vec::new();
+    for run in runs {
+        let common = match run.header.ensemble {
+            true => common_settings(&run.method.config),
+            false => None,
+        };
+        let kind = kinds
+            .iter_mut()
+            .find(|(kind, _)| kind.is_some() && *kind == common);
+        match kind {
+            Some((_, runs)) => runs.push(run),
+            None => kinds.push((common, vec![run])),
+        }
+    }
+    let parts = kinds.iter().flat_map(|(_, runs)| {
+        let most = members.min(most_members(&runs[0].method.config, backend, pixels));
+        // Evenly, for the last ensemble takes as long as the others.
+        let ensembles = runs.len().div_ceil(most.max(1));
+        runs.chunks(runs.len().div_ceil(ensembles))
+            .map(<[_]>::to_vec)
+    });
+    parts.collect()
+}
+
+/// As many as one buffer of a GPU holds the weights, images and units of.
+fn most_members(config: &TrainingConfig, backend: Backend, pixels: usize) -> usize {
+    if backend != Backend::Wgpu {
+        return usize::MAX;
+    }
+    let batch = config.training.batch;
+    let mut largest = batch.saturating_mul(pixels);
+    let mut inputs = pixels;
+    for &units in config.model.hidden.iter().chain([&CLASSES]) {
+        largest = largest
+            .max(inputs.saturating_mul(units))
+            .max(batch.saturating_mul(units));
+        inputs = units;
+    }
+    WGPU_BUFFER / largest.saturating_mul(size_of::<f32>()).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use downhill_data::load_mnist;
+
+    use super::*;
+    use crate::config::file::ExperimentFile;
+    use crate::plan::Plan;
+    use crate::plan::runs::runs;
+    use crate::{TrainArguments, TrainError};
+
+    /// The runs of a config trained together, as `method:seed`.
+    fn groups(config: &str, members: u64, backend: Backend) -> Result<Vec<String>, TrainError> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("some.toml");
+        std::fs::write(&path, format!("# Which are alike?\n\n{config}")).unwrap();
+        let arguments = TrainArguments {
+            config: path.display().to_string(),
+            backend,
+            overrides: Vec::new(),
+            seed: None,
+            seeds: None,
+            methods: Vec::new(),
+            dry_run: false,
+            quiet: true,
+            again: false,
+            data_dir: None,
+            runs_dir: directory.path().to_path_buf(),
+            workers: None,
+            ensemble: Some(members),
+            output: crate::cli::train::OutputArguments::default(),
+        };
+        let plan = Plan::resolve(&ExperimentFile::find(&arguments.config)?, &arguments)?;
+        let runs = runs(&plan, &load_mnist()?);
+        let groups = together(&runs, plan.ensemble, backend, 784);
+        let name = |run: &&RunPlan<'_>| format!("{}:{}", run.method.name, run.header.seed);
+        let text = |runs: &Vec<&RunPlan<'_>>| runs.iter().map(name).collect::<Vec<_>>().join(" ");
+        Ok(groups.iter().map(text).collect())
+    }
+
+    #[test]
+    fn runs_that_are_alike_train_together() {
+        let config = "seeds = 3
+            [methods.slow.optimizer.sgd]
+            learning_rate = 0.01
+            [methods.fast.optimizer.sgd]
+            learning_rate = 0.1
+            [methods.wide]
+            model.hidden = [51]
+            [methods.mixing.optimizer.lamb]
+            [methods.own]
+            data = { train_images = 100, subset = 'random' }";
+        let alone = |method: &str| {
+            (0..3)
+                .map(|seed| format!("{method}:{seed}"))
+                .collect::<Vec<_>>()
+        };
+        let found = groups(config, 4, Backend::Flex).unwrap();
+        let mut expected = vec![
+            "slow:0 fast:0 slow:1".to_owned(),
+            "fast:1 slow:2 fast:2".to_owned(),
+            "wide:0 wide:1 wide:2".to_owned(),
+        ];
+        for seed in 0..3 {
+            expected.push(alone("mixing")[seed].clone());
+            expected.push(alone("own")[seed].clone());
+        }
+        assert_eq!(found, expected);
+        assert_eq!(groups(config, 1, Backend::Flex).unwrap().len(), 15);
+    }
+
+    #[test]
+    fn an_ensemble_fits_into_the_buffers_of_a_gpu() {
+        // 784 x 2048 weights are 6.1 MiB: 20 of them fit.
+        let config = "seeds = 30
+            model.hidden = [2048]";
+        let sizes = |backend| {
+            let groups = groups(config, 100, backend).unwrap();
+            groups
+                .iter()
+                .map(|group| group.split(' ').count())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(Backend::Wgpu), [15, 15]);
+        assert_eq!(sizes(Backend::Flex), [30]);
+    }
+}

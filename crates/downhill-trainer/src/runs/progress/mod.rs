@@ -1,0 +1,241 @@
+//! What the user sees while runs train: bars and a curve on a terminal, a line per finished run
+//! elsewhere. All of it goes to the standard error stream.
+
+mod bars;
+mod curve;
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use downhill_report::RunRecord;
+use downhill_report::record::{Evaluation, Outcome, RunEnd, RunHeader};
+
+use bars::{Bars, RunBar};
+
+use crate::runs::workers::diverged;
+
+/// Shows how all runs of a command go; shared by those that train at the same time.
+#[derive(Debug)]
+pub struct Progress {
+    show: Show,
+    runs: usize,
+    ended: AtomicUsize,
+    /// Who is told of each run that has finished.
+    told: Mutex<Option<Sender<RunRecord>>>,
+}
+
+#[derive(Debug)]
+enum Show {
+    Nothing,
+    Lines,
+    Bars(Bars),
+}
+
+impl Progress {
+    /// For so many runs of so many updates in all: on a terminal bars, elsewhere lines.
+    pub fn new(runs: usize, updates: u64) -> Self {
+        let show = match io::stderr().is_terminal() {
+            true => Show::Bars(Bars::new(runs, updates)),
+            false => Show::Lines,
+        };
+        Self::of(show, runs)
+    }
+
+    /// Shows nothing.
+    pub fn silent() -> Self {
+        Self::of(Show::Nothing, 0)
+    }
+
+    fn of(show: Show, runs: usize) -> Self {
+        Self {
+            show,
+            runs,
+            ended: AtomicUsize::new(0),
+            told: Mutex::new(None),
+        }
+    }
+
+    /// Also hands on each run that has finished, until [`finish`](Self::finish).
+    pub(crate) fn telling(self, told: Sender<RunRecord>) -> Self {
+        Self {
+            told: Mutex::new(Some(told)),
+            ..self
+        }
+    }
+
+    /// A run of so many updates begins.
+    pub(crate) fn begin(&self, run: &RunHeader, updates: u64) -> RunProgress<'_> {
+        let name = format!("{} seed {}", run.method, run.seed);
+        let bar = match &self.show {
+            Show::Bars(bars) => Some(bars.begin(&name, updates)),
+            Show::Nothing | Show::Lines => None,
+        };
+        RunProgress {
+            progress: self,
+            name,
+            start: Instant::now(),
+            left: updates,
+            bar,
+            header: run.clone(),
+            evaluations: Vec::new(),
+        }
+    }
+
+    /// A run of so many updates need not be made.
+    pub(crate) fn skipped(&self, updates: u64) {
+        if let Show::Bars(bars) = &self.show {
+            bars.skip(updates);
+        }
+        self.count();
+    }
+
+    /// There is nothing more to show. May come several times.
+    pub(crate) fn finish(&self) {
+        if let Show::Bars(bars) = &self.show {
+            bars.clear();
+        }
+        let told = self.told.lock();
+        *told.unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// One run more has ended; which of all it is.
+    fn count(&self) -> usize {
+        let ended = self.ended.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Show::Bars(bars) = &self.show {
+            bars.ended(ended);
+        }
+        ended
+    }
+}
+
+/// Shows how one run goes; what it shows disappears with it.
+#[derive(Debug)]
+pub(crate) struct RunProgress<'a> {
+    progress: &'a Progress,
+    name: String,
+    start: Instant,
+    /// Updates that are not made yet.
+    left: u64,
+    bar: Option<RunBar<'a>>,
+    header: RunHeader,
+    evaluations: Vec<Evaluation>,
+}
+
+impl RunProgress<'_> {
+    pub(crate) fn updated(&mut self) {
+        self.left = self.left.saturating_sub(1);
+        if let Some(bar) = &self.bar {
+            bar.updated();
+        }
+    }
+
+    pub(crate) fn evaluated(&mut self, evaluation: &Evaluation) {
+        self.evaluations.push(*evaluation);
+        if let Some(bar) = &self.bar {
+            bar.evaluated(&self.name, &self.evaluations);
+        }
+    }
+
+    /// The run has ended and its record is complete.
+    pub(crate) fn ended(self, end: RunEnd) {
+        if let Some(bar) = &self.bar {
+            // What a diverged run leaves need not be made.
+            bar.skip(self.left);
+        }
+        let ended = self.progress.count();
+        let line = self.line(&end, ended);
+        match &self.progress.show {
+            Show::Nothing => {}
+            Show::Lines => say(&line),
+            // Who watches has seen it; a divergence may have been too quick.
+            Show::Bars(bars) if diverged(&end.outcome) => bars.print(&line),
+            Show::Bars(_) => {}
+        }
+        let told = self.progress.told.lock();
+        if let Some(told) = &*told.unwrap_or_else(PoisonError::into_inner) {
+            // Nobody may listen any more.
+            let _ = told.send(RunRecord {
+                header: self.header,
+                evaluations: self.evaluations,
+                losses: Vec::new(),
+                activations: Vec::new(),
+                pretraining: Vec::new(),
+                end,
+            });
+        }
+    }
+
+    fn line(&self, end: &RunEnd, ended: usize) -> String {
+        let Self { name, progress, .. } = self;
+        let seconds = self.start.elapsed().as_secs_f64();
+        let of = progress.runs;
+        match (&end.outcome, self.evaluations.last()) {
+            (Outcome::Diverged { update }, _) => format!(
+                "{name}: diverged, the loss stopped being finite at update {update} ({ended} of {of})"
+            ),
+            (Outcome::Finished, Some(last)) => format!(
+                "{name}: test accuracy {:.2} %, train {:.2} %, {} updates in {seconds:.1} s \
+                 ({ended} of {of})",
+                100.0 * last.test.accuracy,
+                100.0 * last.train.accuracy,
+                end.updates,
+            ),
+            (Outcome::Finished, None) => format!("{name}: finished ({ended} of {of})"),
+        }
+    }
+}
+
+/// A reader that is gone is no reason to stop training.
+fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use downhill_report::sample;
+
+    use super::*;
+
+    #[test]
+    fn a_finished_run_is_told_with_its_test_accuracy() {
+        let (sender, receiver) = channel();
+        let progress = Progress::of(Show::Nothing, 2).telling(sender);
+        let record = sample::run(
+            "none",
+            3,
+            &[(0, 0.1, 0.1), (5, 0.9, 0.815)],
+            Outcome::Finished,
+        );
+        let mut run = progress.begin(&record.header, 5);
+        for evaluation in &record.evaluations {
+            run.evaluated(evaluation);
+        }
+        (0..5).for_each(|_| run.updated());
+        let line = run.line(&record.end, 1);
+        assert!(
+            line.starts_with("none seed 3: test accuracy 81.50 %, train 90.00 %, 5 updates in ")
+                && line.ends_with(" s (1 of 2)"),
+            "{line}"
+        );
+        run.ended(record.end.clone());
+        assert_eq!(receiver.recv(), Ok(record));
+        progress.finish();
+        assert!(receiver.recv().is_err(), "nothing more is told");
+    }
+
+    #[test]
+    fn a_diverged_run_is_told_with_its_update() {
+        let progress = Progress::of(Show::Nothing, 1);
+        let record = sample::run("a", 0, &[(1, 0.1, 0.1)], Outcome::Diverged { update: 7 });
+        let run = progress.begin(&record.header, 20);
+        assert_eq!(
+            run.line(&record.end, 1),
+            "a seed 0: diverged, the loss stopped being finite at update 7 (1 of 1)"
+        );
+    }
+}

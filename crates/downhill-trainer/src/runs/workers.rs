@@ -1,0 +1,346 @@
+//! Runs side by side, one network or ensemble of networks per worker. What a run computes does not
+//! depend on how many run at once.
+
+use std::borrow::Cow;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use burn::tensor::Device;
+use downhill_data::ImagePair;
+use downhill_model::{Ensemble, Network};
+use downhill_report::record::{Evaluation, Line, Outcome, RunEnd};
+
+use crate::cli::train::Backend;
+use crate::device::shared::SharedImages;
+use crate::plan::runs::RunPlan;
+use crate::runs::groups::together;
+use crate::runs::progress::{Progress, RunProgress};
+use crate::runs::store::{RecordWriter, Store, Timing};
+use crate::training::ensemble::{EnsembleObserver, EnsembleTraining};
+use crate::training::{Observer, Training};
+use crate::{TrainError, device, weights};
+
+/// What all runs of a command share.
+#[derive(Debug)]
+pub struct Workshop<'a> {
+    /// Where tensors are computed.
+    pub backend: Backend,
+    /// Its device, without autodiff.
+    pub device: &'a Device,
+    /// Rows and columns of an image.
+    pub image: [usize; 2],
+    /// Where records go.
+    pub store: &'a Store,
+    /// What the user sees.
+    pub progress: &'a Progress,
+    /// Set when the user wants to stop.
+    pub stop: &'a AtomicBool,
+    /// How many runs train at the same time.
+    pub workers: usize,
+    /// How many of them at most train as one ensemble of networks.
+    pub ensemble: usize,
+    /// Whether runs that are finished are trained once more.
+    pub again: bool,
+    /// Whether trained networks are kept.
+    pub save_weights: bool,
+}
+
+impl Workshop<'_> {
+    /// Trains the runs; each record is kept as it is done. Returns how many were finished, all of
+    /// them unless the user stopped. Data that are given away do not stay beside what the device has of
+    /// them, unless a run draws a subset of its own.
+    ///
+    /// # Errors
+    ///
+    /// The first failure; runs that were finished before it are kept.
+    pub fn train(
+        &self,
+        runs: &[RunPlan<'_>],
+        data: Cow<'_, ImagePair>,
+    ) -> Result<usize, TrainError> {
+        let groups = together(runs, self.ensemble, self.backend, self.image_size());
+        let next = Mutex::new(groups.iter());
+        let done = Mutex::new(0);
+        let failure = Mutex::new(None);
+        let failed = AtomicBool::new(false);
+        let wanted = runs.iter().map(|run| &run.method.config.data);
+        let images = SharedImages::new(data, wanted, self.backend, self.device)?;
+        let work = || {
+            while !self.stopped() && !failed.load(Ordering::Relaxed) {
+                let Some(group) = lock(&next).next() else {
+                    return;
+                };
+                // A panic in here is a failure, too: the others should not go on for hours first.
+                let guard = RaiseOnDrop(&failed);
+                let finished = match group.as_slice() {
+                    [run] => self.train_one(run, &images, &failed).map(usize::from),
+                    runs => self.train_ensemble(runs, &images, &failed),
+                };
+                std::mem::forget(guard);
+                match finished {
+                    Ok(finished) => {
+                        *lock(&done) += finished;
+                        if finished < group.len() {
+                            return;
+                        }
+                    }
+                    Err(error) => {
+                        failed.store(true, Ordering::Relaxed);
+                        lock(&failure).get_or_insert(error);
+                        return;
+                    }
+                }
+            }
+        };
+        let workers = self.workers.min(groups.len()).max(1);
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let pools: Vec<_> = (0..workers)
+            .map(|_| pool((cores / workers).max(1)))
+            .collect::<Result<_, _>>()?;
+        thread::scope(|scope| {
+            for pool in &pools {
+                scope.spawn(|| pool.install(work));
+            }
+        });
+        self.progress.finish();
+        match lock(&failure).take() {
+            Some(error) => Err(error),
+            None => Ok(*lock(&done)),
+        }
+    }
+
+    /// Whether it was finished.
+    fn train_one(
+        &self,
+        run: &RunPlan<'_>,
+        images: &SharedImages<'_>,
+        failed: &AtomicBool,
+    ) -> Result<bool, TrainError> {
+        let start = Instant::now();
+        let config = &run.method.config;
+        let Some(writer) = self.store.begin(&run.header.run, self.again)? else {
+            self.progress.skipped(config.training.updates);
+            return Ok(true);
+        };
+        let images = images.of_run(&config.data, run.header.seed)?;
+        let mut recorder = Recorder::new(self, run, writer, failed);
+        recorder.writer.write(&Line::Run(run.header.clone()))?;
+        let training = Training {
+            config,
+            seed: run.header.seed,
+            train: &images.train,
+            test: &images.test,
+            validation: images.validation.as_ref(),
+            image: self.image,
+            device: self.device,
+        };
+        let Some(end) = training.run(&mut recorder)? else {
+            return Ok(false);
+        };
+        recorder.end(end, start.elapsed().as_secs_f64(), 1)?;
+        Ok(true)
+    }
+
+    /// How many were finished: all, unless they were given up.
+    fn train_ensemble(
+        &self,
+        runs: &[&RunPlan<'_>],
+        images: &SharedImages<'_>,
+        failed: &AtomicBool,
+    ) -> Result<usize, TrainError> {
+        let start = Instant::now();
+        let mut recorders = Vec::with_capacity(runs.len());
+        let mut chosen = Vec::with_capacity(runs.len());
+        let mut finished = 0;
+        for &run in runs {
+            let config = &run.method.config;
+            let Some(writer) = self.store.begin(&run.header.run, self.again)? else {
+                self.progress.skipped(config.training.updates);
+                finished += 1;
+                continue;
+            };
+            let mut recorder = Recorder::new(self, run, writer, failed);
+            recorder.writer.write(&Line::Run(run.header.clone()))?;
+            recorders.push(Some(recorder));
+            chosen.push((config, run.header.seed));
+        }
+        let Some((config, seed)) = chosen.first() else {
+            return Ok(finished);
+        };
+        // They share the images, or they would be no ensemble.
+        let images = images.of_run(&config.data, *seed)?;
+        let training = EnsembleTraining {
+            runs: &chosen,
+            train: &images.train,
+            test: &images.test,
+            image_size: self.image_size(),
+            device: self.device,
+        };
+        let members = recorders.len();
+        let mut recorders = EnsembleRecorder {
+            start,
+            members,
+            recorders,
+        };
+        // Some may have ended before the others were given up.
+        training.run(&mut recorders)?;
+        let left = recorders.recorders.iter().flatten().count();
+        Ok(finished + members - left)
+    }
+
+    fn image_size(&self) -> usize {
+        self.image.iter().product()
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// Writes a run's record as it goes.
+struct Recorder<'a> {
+    workshop: &'a Workshop<'a>,
+    run: &'a RunPlan<'a>,
+    writer: RecordWriter,
+    failed: &'a AtomicBool,
+    progress: RunProgress<'a>,
+}
+
+impl Observer for Recorder<'_> {
+    fn seen(&mut self, line: &Line) -> Result<(), TrainError> {
+        self.writer.write(line)
+    }
+
+    fn evaluated(&mut self, evaluation: &Evaluation) -> Result<(), TrainError> {
+        self.writer.write(&Line::Evaluation(*evaluation))?;
+        self.progress.evaluated(evaluation);
+        Ok(())
+    }
+
+    fn trained(&mut self, network: &Network) -> Result<(), TrainError> {
+        if !self.workshop.save_weights {
+            return Ok(());
+        }
+        let config = &self.run.method.config;
+        let bytes = weights::encode(
+            &self.run.header,
+            config,
+            network,
+            self.workshop.image_size(),
+        )?;
+        self.writer.keep_weights(&bytes)
+    }
+
+    fn goes_on(&mut self) -> bool {
+        !self.workshop.stopped() && !self.failed.load(Ordering::Relaxed)
+    }
+
+    fn updated(&mut self) -> bool {
+        self.progress.updated();
+        !self.workshop.stopped() && !self.failed.load(Ordering::Relaxed)
+    }
+}
+
+/// The threads of a worker. Small networks use one of them, and what a run computes does not depend
+/// on how many there are: a sum is never split.
+pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool, TrainError> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map_err(|error| TrainError::Backend(format!("a worker's threads do not start: {error}")))
+}
+
+impl<'a> Recorder<'a> {
+    fn new(
+        workshop: &'a Workshop<'a>,
+        run: &'a RunPlan<'a>,
+        writer: RecordWriter,
+        failed: &'a AtomicBool,
+    ) -> Self {
+        let updates = run.method.config.training.updates;
+        Self {
+            workshop,
+            run,
+            writer,
+            failed,
+            progress: workshop.progress.begin(&run.header, updates),
+        }
+    }
+
+    /// Completes the record, after so many seconds of an ensemble of so many.
+    fn end(mut self, end: RunEnd, seconds: f64, members: usize) -> Result<(), TrainError> {
+        let workshop = self.workshop;
+        self.writer.write(&Line::End(end.clone()))?;
+        self.writer.finish(&Timing {
+            seconds: seconds / members as f64,
+            device: device::describe(workshop.backend, workshop.device),
+            workers: workshop.workers,
+            members,
+        })?;
+        self.progress.ended(end);
+        Ok(())
+    }
+}
+
+/// Writes the records of an ensemble's runs as they go.
+struct EnsembleRecorder<'a> {
+    start: Instant,
+    members: usize,
+    /// Those that have not ended.
+    recorders: Vec<Option<Recorder<'a>>>,
+}
+
+impl EnsembleObserver for EnsembleRecorder<'_> {
+    fn evaluated(&mut self, run: usize, evaluation: &Evaluation) -> Result<(), TrainError> {
+        match &mut self.recorders[run] {
+            Some(recorder) => recorder.evaluated(evaluation),
+            None => Ok(()),
+        }
+    }
+
+    fn ended(&mut self, run: usize, end: &RunEnd) -> Result<(), TrainError> {
+        let seconds = self.start.elapsed().as_secs_f64();
+        match self.recorders[run].take() {
+            Some(recorder) => recorder.end(end.clone(), seconds, self.members),
+            None => Ok(()),
+        }
+    }
+
+    fn trained(&mut self, networks: &Ensemble) -> Result<(), TrainError> {
+        let recorders = self.recorders.iter_mut().flatten();
+        if !(recorders.into_iter()).any(|recorder| recorder.workshop.save_weights) {
+            return Ok(());
+        }
+        for (recorder, network) in self.recorders.iter_mut().zip(networks.members()) {
+            if let Some(recorder) = recorder {
+                recorder.trained(&Network::Mlp(network))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn updated(&mut self) -> bool {
+        let mut recorders = self.recorders.iter_mut().flatten();
+        recorders.all(|recorder| recorder.updated())
+    }
+}
+
+/// Raises a flag unless it is forgotten.
+struct RaiseOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for RaiseOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether a finished run diverged.
+pub(crate) fn diverged(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Diverged { .. })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,0 +1,292 @@
+//! Several runs as one ensemble of networks, from their first to their last update.
+
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor};
+use downhill::{Descent, DescentConfig};
+use downhill_data::{Batches, Purpose, Stream};
+use downhill_model::{Ensemble, Mlp};
+use downhill_report::record::{Evaluation, Outcome, RunEnd};
+
+use crate::TrainError;
+use crate::config::training::{RecordLosses, Subset, TrainingConfig};
+use crate::device::set::{CLASSES, DeviceSet};
+use crate::training::losses::Losses;
+use crate::training::score::scores;
+
+/// Several runs that are trained at once, as [`Training`](crate::training::Training) trains one: on
+/// the same images, each with the weights, batches and masks of its own seed.
+///
+/// Each run's numbers are, to rounding, those that it has alone.
+#[derive(Clone, Debug)]
+pub struct EnsembleTraining<'a> {
+    /// The runs: settings and seed. Their settings differ in the learning rate at most.
+    pub runs: &'a [(&'a TrainingConfig, u64)],
+    /// The images to train on.
+    pub train: &'a DeviceSet,
+    /// The images to test on.
+    pub test: &'a DeviceSet,
+    /// Pixels of an image.
+    pub image_size: usize,
+    /// Where they are computed, without autodiff.
+    pub device: &'a Device,
+}
+
+/// Who is told how the runs of an ensemble go, and may stop them.
+pub trait EnsembleObserver {
+    /// The network of this run was evaluated.
+    ///
+    /// # Errors
+    ///
+    /// End all runs.
+    fn evaluated(&mut self, run: usize, evaluation: &Evaluation) -> Result<(), TrainError>;
+
+    /// This run has ended; nothing more is told of it.
+    ///
+    /// # Errors
+    ///
+    /// End all runs.
+    fn ended(&mut self, run: usize, end: &RunEnd) -> Result<(), TrainError>;
+
+    /// An update was made of all runs that have not ended. They are given up where this says
+    /// `false`.
+    fn updated(&mut self) -> bool;
+
+    /// All updates were made; these are the networks that were evaluated last, those that diverged
+    /// among them.
+    ///
+    /// # Errors
+    ///
+    /// End all runs.
+    fn trained(&mut self, _networks: &Ensemble) -> Result<(), TrainError> {
+        Ok(())
+    }
+}
+
+/// What runs of one ensemble have in common: the settings without the learning rate, where it may
+/// differ. Nothing where a run can't be in an ensemble: with images of its own, more to record than
+/// evaluations, a network that no ensemble
+/// is made of, or an optimizer that would mix its members.
+pub(crate) fn common_settings(config: &TrainingConfig) -> Option<TrainingConfig> {
+    let TrainingConfig { data, training, .. } = config;
+    let own_images = data.subset == Subset::Random || data.validation_images > 0;
+    let recorded = training.record_losses != RecordLosses::No || training.record_activations;
+    let model = &config.model;
+    let unsupported = !model.convolutions.is_empty()
+        || training.pretraining.updates > 0
+        || model.dropout.input_probability > 0.0
+        || model.l1_decay > 0.0
+        || model.max_norm > 0.0;
+    if own_images || recorded || unsupported {
+        return None;
+    }
+    let members = |factors: [f64; 2]| {
+        let descent = DescentConfig::new(config.optimizer.clone()).with_members(factors.to_vec());
+        descent.build().is_ok()
+    };
+    let mut common = config.clone();
+    if members([1.0, 0.5]) {
+        common.optimizer.set("learning_rate", 1.0);
+    } else if !members([1.0, 1.0]) {
+        return None;
+    }
+    Some(common)
+}
+
+impl EnsembleTraining<'_> {
+    /// Trains; `false` where the observer gave the runs up.
+    ///
+    /// # Errors
+    ///
+    /// Settings that do not go together, and whatever the observer fails with.
+    pub fn run(&self, observer: &mut dyn EnsembleObserver) -> Result<bool, TrainError> {
+        let config = self.common()?;
+        let mut members = self.members()?;
+        let mut ensemble = self.ensemble()?;
+        let mut descent = self.descent()?;
+        let updates_per_epoch = members.first().map_or(1, Member::updates_per_epoch);
+
+        for (run, evaluation) in self.evaluate(&ensemble, None, 0).iter().enumerate() {
+            observer.evaluated(run, evaluation)?;
+        }
+        let mut losses = Losses::default();
+        for update in 1..=config.training.updates {
+            // Batches and masks are counted from 0.
+            let loss = self.loss(&mut ensemble, &mut members, update - 1);
+            losses.push(loss.clone().inner());
+            // Each network's gradient is that of its own loss alone.
+            let gradients = GradientsParams::from_grads(loss.sum().backward(), &ensemble);
+            let outcome;
+            (ensemble, outcome) = descent.step(ensemble, gradients);
+            debug_assert_eq!(outcome, downhill::Outcome::Stepped);
+
+            if !observer.updated() {
+                return Ok(false);
+            }
+            let due = config.training.evaluates_after(update);
+            if due || losses.are_many() {
+                for (run, diverged) in losses.first_not_finite().into_iter().enumerate() {
+                    if let Some(update) = diverged {
+                        members[run].end(Outcome::Diverged { update }, update, run, observer)?;
+                    }
+                }
+            }
+            if due && members.iter().any(|member| !member.ended) {
+                let epoch = (update - 1) / updates_per_epoch;
+                // Some optimizers' networks are to be evaluated elsewhere than where they train.
+                let networks = descent.evaluation(ensemble.clone());
+                let evaluations = self.evaluate(&networks, Some(epoch), update);
+                for (run, evaluation) in evaluations.iter().enumerate() {
+                    if members[run].ended {
+                        continue;
+                    }
+                    // The last update itself may have been one too far.
+                    if evaluation.train.loss.is_finite() {
+                        observer.evaluated(run, evaluation)?;
+                    } else {
+                        members[run].end(Outcome::Diverged { update }, update, run, observer)?;
+                    }
+                }
+                if update == config.training.updates {
+                    observer.trained(&networks)?;
+                }
+            }
+            if members.iter().all(|member| member.ended) {
+                return Ok(true);
+            }
+        }
+        for (run, member) in members.iter_mut().enumerate() {
+            member.end(Outcome::Finished, config.training.updates, run, observer)?;
+        }
+        Ok(true)
+    }
+
+    /// The first run's settings, which are those of all but for the learning rate.
+    fn common(&self) -> Result<&TrainingConfig, TrainError> {
+        let Some((first, _)) = self.runs.first() else {
+            let message = "an ensemble needs at least one run, got none";
+            return Err(TrainError::Config(message.into()));
+        };
+        let common = common_settings(first).ok_or_else(|| {
+            TrainError::Config(format!(
+                "{} with these settings can't be trained as an ensemble; train each run alone, \
+                 with --ensemble 1",
+                first.optimizer.name()
+            ))
+        })?;
+        let alike = |config| common_settings(config).as_ref() == Some(&common);
+        if self.runs.iter().all(|(config, _)| alike(config)) {
+            return Ok(first);
+        }
+        let message = "the runs of an ensemble may differ in the learning rate alone, and only with \
+                       optimizers whose steps are proportional to it; train them with --ensemble 1";
+        Err(TrainError::Config(message.into()))
+    }
+
+    fn members(&self) -> Result<Vec<Member>, TrainError> {
+        let member = |(config, seed): &(&TrainingConfig, u64)| {
+            let training = &config.training;
+            let order = training.batch_order.into();
+            Ok(Member {
+                batches: Batches::new(order, *seed, training.batch, self.train.len())?,
+                seed: *seed,
+                ended: false,
+            })
+        };
+        self.runs.iter().map(member).collect()
+    }
+
+    fn ensemble(&self) -> Result<Ensemble, TrainError> {
+        let device = self.device.clone().autodiff();
+        let network = |(config, seed): &(&TrainingConfig, u64)| {
+            let mut weights = Stream::new(*seed, Purpose::InitialWeights, 0);
+            let mut normal = || weights.normal();
+            let (inputs, outputs) = (self.image_size, CLASSES);
+            Mlp::new(&config.model, inputs, outputs, &device, &mut normal)
+                .map_err(|error| TrainError::Config(format!("model.{error}")))
+        };
+        let networks = self.runs.iter().map(network);
+        let networks = networks.collect::<Result<Vec<_>, _>>()?;
+        Ensemble::of(&networks).map_err(|error| TrainError::Config(error.to_string()))
+    }
+
+    /// At the largest rate of all, of which each run has its part.
+    fn descent(&self) -> Result<Descent, TrainError> {
+        let rates: Vec<f64> = (self.runs.iter())
+            .map(|(config, _)| config.optimizer.learning_rate())
+            .collect();
+        let largest = rates.iter().copied().fold(f64::MIN, f64::max);
+        let optimizers = self.runs.iter().map(|(config, _)| &config.optimizer);
+        let fastest = optimizers.max_by(|a, b| a.learning_rate().total_cmp(&b.learning_rate()));
+        let fastest = fastest.expect("an ensemble has a run").clone();
+        // An optimizer that knows no rate says 0.
+        let part = |rate: f64| if rate == largest { 1.0 } else { rate / largest };
+        DescentConfig::new(fastest)
+            .with_members(rates.into_iter().map(part).collect())
+            .build()
+            .map_err(|error| TrainError::Config(error.to_string()))
+    }
+
+    /// The loss of each run on the batch of an update, counted from 0, `[runs]`.
+    fn loss(&self, ensemble: &mut Ensemble, members: &mut [Member], update: u64) -> Tensor<1> {
+        let rows: Vec<usize> = (members.iter_mut())
+            .flat_map(|member| member.batches.indices(update))
+            .collect();
+        let (images, targets) = self.train.batch(&rows);
+        let shape = [members.len(), rows.len() / members.len()];
+        let images = images.reshape([shape[0], shape[1], self.image_size]);
+        let targets = targets.reshape([shape[0], shape[1], CLASSES]);
+        let seeds = members.iter().map(|member| member.seed);
+        let mut masks: Vec<_> = seeds
+            .map(|seed| Stream::new(seed, Purpose::DropoutMask, update))
+            .collect();
+        let mut keep_mask = |member: usize, length, probability| {
+            let masks: &mut Stream = &mut masks[member];
+            masks.keep_mask(length, probability)
+        };
+        let (images, targets) = (Tensor::from_inner(images), Tensor::from_inner(targets));
+        ensemble.loss(images, targets, &mut keep_mask)
+    }
+
+    fn evaluate(&self, ensemble: &Ensemble, epoch: Option<u64>, updates: u64) -> Vec<Evaluation> {
+        let ensemble = ensemble.valid();
+        let train = scores(&ensemble, self.train);
+        let test = scores(&ensemble, self.test);
+        let evaluation = |(train, test)| Evaluation {
+            epoch,
+            updates,
+            train,
+            test,
+            validation: None,
+        };
+        train.into_iter().zip(test).map(evaluation).collect()
+    }
+}
+
+/// A run of the ensemble.
+struct Member {
+    batches: Batches,
+    seed: u64,
+    ended: bool,
+}
+
+impl Member {
+    fn updates_per_epoch(&self) -> u64 {
+        self.batches.updates_per_epoch()
+    }
+
+    /// Ends the run, unless it has ended before.
+    fn end(
+        &mut self,
+        outcome: Outcome,
+        updates: u64,
+        run: usize,
+        observer: &mut dyn EnsembleObserver,
+    ) -> Result<(), TrainError> {
+        if self.ended {
+            return Ok(());
+        }
+        self.ended = true;
+        observer.ended(run, &RunEnd { outcome, updates })
+    }
+}

@@ -1,0 +1,110 @@
+//! The hidden layers of a network, trained one after the other before the network is.
+
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+use downhill::DescentConfig;
+use downhill_data::{Batches, Purpose, Stream};
+use downhill_model::{Autoencoder, Mlp};
+use downhill_report::record::{Line, Pretraining};
+
+use crate::TrainError;
+use crate::device::set::DeviceSet;
+use crate::training::losses::Losses;
+use crate::training::{Observer, Training};
+
+/// Lines of a layer in the record.
+const LINES: u64 = 20;
+
+/// How it ended.
+pub(crate) enum Pretrained {
+    /// All layers are trained, or none was to be.
+    Done,
+    /// A loss was not finite.
+    Diverged,
+    /// The observer gave it up.
+    GivenUp,
+}
+
+impl Training<'_> {
+    /// Trains the hidden layers as the config says.
+    pub(crate) fn pretrain(
+        &self,
+        mlp: &mut Mlp,
+        batches: &mut Batches,
+        observer: &mut dyn Observer,
+    ) -> Result<Pretrained, TrainError> {
+        if self.config.training.pretraining.updates == 0 {
+            return Ok(Pretrained::Done);
+        }
+        for layer in 0..mlp.hidden.len() {
+            match self.pretrain_layer(layer, mlp, batches, observer)? {
+                Pretrained::Done => {}
+                other => return Ok(other),
+            }
+        }
+        Ok(Pretrained::Done)
+    }
+
+    fn pretrain_layer(
+        &self,
+        layer: usize,
+        mlp: &mut Mlp,
+        batches: &mut Batches,
+        observer: &mut dyn Observer,
+    ) -> Result<Pretrained, TrainError> {
+        let config = &self.config.training.pretraining;
+        let below = mlp.valid();
+        let mut autoencoder = Autoencoder::of(mlp, layer)
+            .map_err(|error| TrainError::Config(format!("model.{error}")))?;
+        let mut descent = DescentConfig::new(self.config.optimizer.clone())
+            .build()
+            .map_err(|error| TrainError::Config(error.to_string()))?;
+        let every = config.updates.div_ceil(LINES);
+        let mut losses = Losses::default();
+        for update in 1..=config.updates {
+            let inputs = inputs(self.train, &batches.indices(update - 1), &below, layer);
+            let counter = (layer as u64) << 32 | (update - 1);
+            let mut masks = Stream::new(self.seed, Purpose::Corruption, counter);
+            let mut keep_mask = |length, probability| masks.keep_mask(length, probability);
+            let loss = autoencoder.loss(
+                Tensor::from_inner(inputs),
+                config.corruption,
+                &mut keep_mask,
+            );
+            losses.push(loss.clone().inner());
+            let gradients = GradientsParams::from_grads(loss.backward(), &autoencoder);
+            (autoencoder, _) = descent.step(autoencoder, gradients);
+            if !observer.goes_on() {
+                return Ok(Pretrained::GivenUp);
+            }
+            if update % every == 0 || update == config.updates {
+                if losses
+                    .first_not_finite()
+                    .into_iter()
+                    .flatten()
+                    .next()
+                    .is_some()
+                {
+                    return Ok(Pretrained::Diverged);
+                }
+                let seen = losses.last_seen();
+                let sum: f64 = seen.iter().copied().map(f64::from).sum();
+                observer.seen(&Line::Pretraining(Pretraining {
+                    layer: layer + 1,
+                    updates: update,
+                    loss: sum / seen.len().max(1) as f64,
+                }))?;
+            }
+        }
+        // Some optimizers' parameters are to be taken elsewhere than where they train.
+        descent.evaluation(autoencoder).into_layer(mlp);
+        Ok(Pretrained::Done)
+    }
+}
+
+/// What reaches a layer of a network, `[rows, inputs]`.
+fn inputs(train: &DeviceSet, rows: &[usize], below: &Mlp, layer: usize) -> Tensor<2> {
+    let (images, _) = train.batch(rows);
+    below.input_of(layer, images)
+}

@@ -1,0 +1,75 @@
+//! How good a network is on a set of images.
+
+use burn::tensor::Tensor;
+use downhill_model::{Ensemble, Network, loss};
+use downhill_report::record::Score;
+
+use crate::device::set::DeviceSet;
+
+/// Images evaluated at a time.
+const PART: usize = 2_500;
+
+/// Mean loss and share of correct answers over a set, of a network without autodiff.
+pub(crate) fn score(model: &Network, set: &DeviceSet) -> Score {
+    let images = set.len() as f64;
+    if let Some((loss, hits)) = set.score(model) {
+        return Score {
+            loss: loss / images,
+            accuracy: hits as f64 / images,
+        };
+    }
+    let mut losses = Vec::new();
+    let mut hits = Vec::new();
+    for start in (0..set.len()).step_by(PART) {
+        let (images, targets, labels) = set.part(start..set.len().min(start + PART));
+        let logits = model.evaluate(images);
+        let answers = logits.clone().argmax(1).squeeze_dim::<1>(1);
+        hits.push(answers.equal(labels).int().sum());
+        losses.push(loss::sum_of_cross_entropy(logits, targets));
+    }
+    let losses = Tensor::cat(losses, 0).into_data().convert::<f64>();
+    let hits = Tensor::cat(hits, 0).into_data().convert::<i64>();
+    Score {
+        loss: losses.iter::<f64>().sum::<f64>() / images,
+        accuracy: hits.iter::<i64>().sum::<i64>() as f64 / images,
+    }
+}
+
+/// Most numbers of a layer that an ensemble is evaluated with at a time: 64 MiB.
+const LARGEST: usize = 1 << 24;
+
+/// The same of each network of an ensemble.
+pub(crate) fn scores(ensemble: &Ensemble, set: &DeviceSet) -> Vec<Score> {
+    let layers = ensemble.hidden.iter().map(|layer| &layer.linear);
+    let widths = layers.chain([&ensemble.output]);
+    let widest = widths.map(|layer| layer.weight.dims()[2]).max();
+    let of_one_image = ensemble.len() * widest.unwrap_or(1);
+    let part = (LARGEST / of_one_image.max(1)).clamp(1, PART);
+    let mut losses = Vec::new();
+    let mut hits = Vec::new();
+    for start in (0..set.len()).step_by(part) {
+        let (images, targets, labels) = set.part(start..set.len().min(start + part));
+        let logits = ensemble.evaluate(images.unsqueeze_dim(0));
+        let answers = logits.clone().argmax(2).squeeze_dim::<2>(2);
+        let right = answers.equal(labels.unsqueeze_dim(0));
+        hits.push(right.int().sum_dim(1));
+        let targets = targets.unsqueeze_dim(0);
+        losses.push(loss::sum_of_cross_entropy_of_members(logits, targets).unsqueeze_dim::<2>(1));
+    }
+    // `[networks, parts]`.
+    let losses = Tensor::cat(losses, 1).into_data().convert::<f64>();
+    let hits = Tensor::cat(hits, 1).into_data().convert::<i64>();
+    let losses: Vec<f64> = losses.iter().collect();
+    let hits: Vec<i64> = hits.iter().collect();
+    let parts = losses.len() / ensemble.len();
+    let images = set.len() as f64;
+    let score = |(losses, hits): (&[f64], &[i64])| Score {
+        loss: losses.iter().sum::<f64>() / images,
+        accuracy: hits.iter().sum::<i64>() as f64 / images,
+    };
+    losses
+        .chunks(parts)
+        .zip(hits.chunks(parts))
+        .map(score)
+        .collect()
+}
