@@ -21,7 +21,7 @@ mod record;
 mod select;
 mod slots;
 mod stepping;
-#[cfg(feature = "cubecl")]
+#[cfg(feature = "_cubecl")]
 mod together;
 
 use alloc::string::{String, ToString};

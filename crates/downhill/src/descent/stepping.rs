@@ -1,7 +1,7 @@
 //! The step of each parameter of a module.
 
 use alloc::vec::Vec;
-#[cfg(feature = "cubecl")]
+#[cfg(feature = "_cubecl")]
 use core::iter::Peekable;
 
 #[cfg(feature = "flex")]
@@ -13,7 +13,7 @@ use burn::tensor::Tensor;
 use super::members::{OwnRates, are_alike};
 use super::order::Path;
 use super::slots::{Context, is_trained};
-#[cfg(feature = "cubecl")]
+#[cfg(feature = "_cubecl")]
 use super::together::Together;
 use super::{Descent, Kept, StepMask, WeightStage};
 #[cfg(feature = "flex")]
@@ -77,7 +77,7 @@ impl Gradients {
     }
 
     /// No gradients, to which such can be added.
-    #[cfg(feature = "cubecl")]
+    #[cfg(feature = "_cubecl")]
     pub(super) fn none_alike(&self) -> Self {
         match self {
             Self::AsGiven(_) => Self::AsGiven(GradientsParams::new()),
@@ -85,7 +85,7 @@ impl Gradients {
         }
     }
 
-    #[cfg(feature = "cubecl")]
+    #[cfg(feature = "_cubecl")]
     pub(super) fn put<const D: usize>(&mut self, id: ParamId, gradient: Gradient<D>) {
         match (self, gradient) {
             (Self::AsGiven(gradients), Gradient::Shaped(gradient)) => {
@@ -111,13 +111,13 @@ impl Descent {
         rates: &[f64],
         sums: &[Vec<f64>],
     ) -> M {
-        #[cfg(feature = "cubecl")]
+        #[cfg(feature = "_cubecl")]
         let (stepped, gradients) = self.step_together(&module, gradients, rates);
         let own_rates = OwnRates::new(&self.config.members);
         let module = module.map(&mut Stepper {
             walk: Walk::new(self),
             own_rates,
-            #[cfg(feature = "cubecl")]
+            #[cfg(feature = "_cubecl")]
             stepped,
             gradients,
             rates,
@@ -176,7 +176,7 @@ struct Stepper<'a> {
     walk: Walk<'a>,
     own_rates: OwnRates,
     /// Parameters that have been stepped already, in the order of the module.
-    #[cfg(feature = "cubecl")]
+    #[cfg(feature = "_cubecl")]
     stepped: Peekable<alloc::vec::IntoIter<Together>>,
     gradients: Gradients,
     rates: &'a [f64],
@@ -193,7 +193,7 @@ impl ModuleMapper for Stepper<'_> {
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        #[cfg(feature = "cubecl")]
+        #[cfg(feature = "_cubecl")]
         if let Some(stepped) = self.stepped.next_if(|next| next.id == param.id) {
             let group = self.walk.group_of_next(D);
             let (id, old, mapper) = param.consume();
@@ -223,7 +223,7 @@ impl ModuleMapper for Stepper<'_> {
 
 impl Stepper<'_> {
     /// The new value of a parameter that has been stepped together with others.
-    #[cfg(feature = "cubecl")]
+    #[cfg(feature = "_cubecl")]
     fn end<const D: usize>(
         &mut self,
         group: usize,

@@ -32,7 +32,7 @@ macro_rules! optimizer {
                 $crate::rule::step_fused(self, learning_rate, value, gradient, memory)
             }
 
-            #[cfg(feature = "cubecl")]
+            #[cfg(feature = "_cubecl")]
             fn record(
                 &self,
                 learning_rate: f64,

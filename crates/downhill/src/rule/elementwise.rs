@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-#[cfg(feature = "cubecl")]
+#[cfg(feature = "_cubecl")]
 use super::cube;
 #[cfg(feature = "flex")]
 use super::fused;
@@ -134,7 +134,7 @@ pub(crate) fn step<E: Elementwise>(
         Ok(x) => return (x, memory),
         Err(both) => both,
     };
-    #[cfg(feature = "cubecl")]
+    #[cfg(feature = "_cubecl")]
     if cube::can_step(&x, &g, E::Remembers::<f64>::NAMES.len(), &memory) {
         let recorded = cube::record(rule, learning_rate, &mut memory);
         let step = cube::prepare(recorded, x, g, &mut memory);

@@ -10,7 +10,7 @@
 //! ```
 
 mod burn_optimizer;
-#[cfg(feature = "cubecl")]
+#[cfg(feature = "_cubecl")]
 mod cube;
 mod elementwise;
 #[cfg(feature = "flex")]
@@ -28,10 +28,10 @@ use burn::tensor::Tensor;
 use crate::WeightDecay;
 
 pub(crate) use burn_optimizer::optimizer;
-#[cfg(feature = "cubecl")]
+#[cfg(feature = "_cubecl")]
 #[doc(hidden)]
 pub use cube::Recorded;
-#[cfg(feature = "cubecl")]
+#[cfg(feature = "_cubecl")]
 pub(crate) use cube::{
     Done as CubeDone, Step as CubeStep, can_step as can_step_on_cube, launch as launch_on_cube,
     prepare as prepare_for_cube, record,
@@ -106,7 +106,7 @@ pub trait Rule: Clone + Send + Sync + 'static {
     /// The same step written down, for a kernel of its own. `memory` is at the time of the step, and
     /// afterwards holds the numbers remembered of it. None, and nothing changed, where the rule does
     /// more than one kernel can.
-    #[cfg(feature = "cubecl")]
+    #[cfg(feature = "_cubecl")]
     #[doc(hidden)]
     fn record(&self, _learning_rate: f64, _memory: &mut Memory) -> Option<Recorded> {
         None
@@ -188,7 +188,7 @@ pub(crate) trait DynRule: Send + Sync {
         gradient: &FlexTensor,
         memory: &mut Memory,
     ) -> bool;
-    #[cfg(feature = "cubecl")]
+    #[cfg(feature = "_cubecl")]
     fn record(&self, learning_rate: f64, memory: &mut Memory) -> Option<Recorded>;
     fn weight_decay_of(&self, shape: &[usize], learning_rate: f64) -> (WeightDecay, f64);
 }
@@ -236,7 +236,7 @@ impl<R: Rule> DynRule for R {
         Rule::step_in_place(self, learning_rate, value, gradient, memory)
     }
 
-    #[cfg(feature = "cubecl")]
+    #[cfg(feature = "_cubecl")]
     fn record(&self, learning_rate: f64, memory: &mut Memory) -> Option<Recorded> {
         Rule::record(self, learning_rate, memory)
     }
