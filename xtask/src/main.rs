@@ -15,6 +15,15 @@ mod test;
 mod train;
 mod vulkan;
 
+/// The trainer's backends by name, which its command line needs.
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the trainer reads what is only checked here"
+)]
+#[path = "../../crates/downhill-trainer/src/backend.rs"]
+mod backend;
+
 /// The trainer's command line, so that both read the same.
 #[allow(
     dead_code,

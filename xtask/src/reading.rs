@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, CommandFactory};
 
+use crate::backend::Backend;
 use crate::cli::commands::{
     CommandLine, CompletionsArguments, EvaluateArguments, ReportArguments, RunsArguments,
 };
-use crate::cli::train::Backend;
 use crate::train::become_trainer;
 
 /// Evaluate a network from a file of weights, by `train --save-weights` or by PyTorch, on the test

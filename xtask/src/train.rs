@@ -7,8 +7,9 @@ use std::process::{Command, ExitCode};
 use anyhow::{Result, bail};
 use clap::Args;
 
+use crate::backend::Backend;
 use crate::cargo::{become_command, cargo};
-use crate::cli::train::{Backend, TrainArguments};
+use crate::cli::train::TrainArguments;
 use crate::say;
 use crate::vulkan::{self, Driver, System};
 

@@ -7,10 +7,12 @@
 //! [`train`] goes down that list. [`training::Training`] is a single run, for those who want one
 //! without files.
 
+pub mod backend;
 pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod device;
+mod done;
 mod error;
 mod experiments;
 pub mod plan;
@@ -18,11 +20,12 @@ pub mod runs;
 pub mod training;
 pub mod weights;
 
-pub use cli::train::{Backend, OutputArguments, TrainArguments};
+pub use backend::Backend;
+pub use cli::train::{OutputArguments, TrainArguments};
 pub use commands::evaluate::evaluate;
 pub use commands::report::report;
 pub use commands::runs::list_runs;
-pub use commands::train::{Done, train};
+pub use commands::train::train;
 pub use config::schema::schema;
 pub use config::tables::gradient_check::GradientCheckConfig;
 pub use config::tables::kind::Kind;
@@ -31,6 +34,7 @@ pub use config::tables::search::{
 };
 pub use config::tables::target::TargetConfig;
 pub use config::tables::valley::ValleyConfig;
+pub use done::Done;
 pub use error::TrainError;
 
 /// The project's README's code must compile.

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::cli::train::{Backend, TrainArguments};
+use crate::backend::Backend;
+use crate::cli::train::TrainArguments;
 
 /// Trains small networks on MNIST and shows what optimizers and regularizers do
 #[derive(Parser, Debug)]

@@ -3,7 +3,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+
+use crate::backend::Backend;
 
 /// What `train` takes.
 #[derive(Args, Clone, Debug)]
@@ -89,26 +91,4 @@ pub struct OutputArguments {
     /// the layout of a PyTorch `nn.Sequential`
     #[arg(long)]
     pub save_weights: bool,
-}
-
-/// Where tensors live and are computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Backend {
-    /// Burn's pure-Rust CPU backend
-    Flex,
-    /// Burn's older CPU backend, deprecated upstream
-    Ndarray,
-    /// The GPU by Vulkan, Metal or DirectX; software Vulkan where there is none
-    Wgpu,
-}
-
-impl Backend {
-    /// The backend's name, which is also the cargo feature that builds it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Flex => "flex",
-            Self::Ndarray => "ndarray",
-            Self::Wgpu => "wgpu",
-        }
-    }
 }

@@ -12,10 +12,12 @@ use crate::cli::commands::EvaluateArguments;
 use crate::cli::train::TrainArguments;
 use crate::config::file::ExperimentFile;
 use crate::config::training::TrainingConfig;
+use crate::device;
 use crate::device::set::{CLASSES, DeviceSet};
+use crate::error::TrainError;
 use crate::plan::Plan;
 use crate::training::score::score;
-use crate::{TrainError, device, weights};
+use crate::weights;
 
 /// Evaluates the network of a file and writes its accuracy and loss on the test images to `out`.
 ///

@@ -10,9 +10,9 @@ use downhill_report::{
     read_record, render_comparison, render_html_with, text_table,
 };
 
-use crate::TrainError;
 use crate::cli::commands::ReportArguments;
 use crate::config::file::ExperimentFile;
+use crate::error::TrainError;
 use crate::runs::store::{PNG_SCALE, write_whole};
 
 /// Writes a page of the runs in the directories given, and its figures beside it; tells what it shows

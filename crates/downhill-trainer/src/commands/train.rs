@@ -12,11 +12,15 @@ use downhill_report::{
     text_table,
 };
 
-use crate::cli::train::{Backend, TrainArguments};
+use crate::backend::Backend;
+use crate::cli::train::TrainArguments;
 use crate::config::file::ExperimentFile;
 use crate::config::tables::kind::Kind;
 use crate::config::tables::search::SearchConfig;
 use crate::config::tables::target::TargetConfig;
+use crate::device;
+use crate::done::Done;
+use crate::error::TrainError;
 use crate::experiments::exports;
 use crate::experiments::output::Output;
 use crate::experiments::report::{check_gradients, descend, report_search};
@@ -28,32 +32,6 @@ use crate::runs::estimate;
 use crate::runs::progress::Progress;
 use crate::runs::store::Store;
 use crate::runs::workers::{Workshop, diverged};
-use crate::{TrainError, device};
-
-/// How a command ended that did not fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Done {
-    /// All runs are finished, or only the plan was asked for.
-    Finished,
-    /// All runs are finished; in some the loss stopped being finite.
-    Diverged {
-        /// How many.
-        runs: usize,
-    },
-    /// The user stopped it.
-    Interrupted,
-}
-
-impl Done {
-    /// The process's exit code: 0 finished, 4 diverged, 130 interrupted.
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Self::Finished => 0,
-            Self::Diverged { .. } => 4,
-            Self::Interrupted => 130,
-        }
-    }
-}
 
 /// Trains what the arguments ask for and writes what was found to `out`; `stop` ends it early.
 ///

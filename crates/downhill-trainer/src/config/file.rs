@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use toml::Table;
 use toml::de::DeTable;
 
-use crate::TrainError;
 use crate::config::keys::{check_experiment, did_you_mean};
+use crate::error::TrainError;
 
 /// A config file, its keys checked.
 #[derive(Clone, Debug)]

@@ -3,9 +3,9 @@
 use downhill::OptimizerConfig;
 use toml::{Table, Value};
 
-use crate::TrainError;
 use crate::config::layers::join;
 use crate::config::training::TrainingConfig;
+use crate::error::TrainError;
 
 /// Similarity, from 0 to 1, from which on another word is offered.
 const SIMILAR: f64 = 0.7;

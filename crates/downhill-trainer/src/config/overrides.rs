@@ -2,9 +2,9 @@
 
 use toml::{Table, Value};
 
-use crate::TrainError;
 use crate::config::keys::{as_table, check_experiment};
 use crate::config::training::TrainingConfig;
+use crate::error::TrainError;
 
 /// What `--set` says.
 pub(crate) struct Overrides {

@@ -9,7 +9,8 @@ use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::Device;
 
-use crate::{Backend, TrainError};
+use crate::backend::Backend;
+use crate::error::TrainError;
 
 /// The backend's device, without autodiff.
 ///

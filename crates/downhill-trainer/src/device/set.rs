@@ -9,7 +9,7 @@ use downhill_model::{KeepMask, Network, PixelScale};
 #[cfg(feature = "flex")]
 use downhill_model::{KnownGradients, SparseImages};
 
-use crate::Backend;
+use crate::backend::Backend;
 
 /// Number of classes: the labels of an IDX set go from 0 to 9.
 pub(crate) const CLASSES: usize = 10;

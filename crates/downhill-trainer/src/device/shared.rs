@@ -7,9 +7,10 @@ use burn::tensor::Device;
 use downhill_data::{ImagePair, ImageSet, Purpose, Stream, split};
 use downhill_model::PixelScale;
 
+use crate::backend::Backend;
 use crate::config::training::{DataConfig, Subset};
 use crate::device::set::DeviceSet;
-use crate::{Backend, TrainError};
+use crate::error::TrainError;
 
 /// The images of a run.
 #[derive(Clone, Debug)]

@@ -8,8 +8,8 @@ use std::{fs, thread};
 use downhill_report::record::Outcome;
 use downhill_report::{Experiment, RunRecord, event_file, runs_csv, runs_json_lines, summary_json};
 
-use crate::TrainError;
 use crate::cli::train::TrainArguments;
+use crate::error::TrainError;
 use crate::experiments::output::Output;
 use crate::plan::runs::RunPlan;
 use crate::runs::progress::Progress;

@@ -8,18 +8,21 @@ use downhill_report::{
     SearchedSetting, Trial, ValleyPath, ValleyReport, differences_csv, paths_csv, trials_csv,
 };
 
-use crate::cli::train::{Backend, TrainArguments};
-use crate::commands::train::{Done, command};
+use crate::backend::Backend;
+use crate::cli::train::TrainArguments;
+use crate::commands::train::command;
 use crate::config::tables::gradient_check::GradientCheckConfig;
 use crate::config::tables::search::{Range, SearchConfig, SearchedRange};
 use crate::config::tables::valley::ValleyConfig;
+use crate::device;
+use crate::done::Done;
+use crate::error::TrainError;
 use crate::experiments::output::Output;
 use crate::experiments::search::rounds;
 use crate::plan::Plan;
 use crate::plan::runs::{BURN_VERSION, report_name_of};
 use crate::plan::text::config_toml;
 use crate::runs::store::Store;
-use crate::{TrainError, device};
 
 /// Lets each method's optimizer descend a valley, and reports.
 pub(crate) fn descend(

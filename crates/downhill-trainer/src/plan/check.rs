@@ -3,9 +3,9 @@
 use downhill_data::ImagePair;
 use downhill_model::BatchNormConvention;
 
-use crate::TrainError;
 use crate::config::training::TrainingConfig;
 use crate::device::set::CLASSES;
+use crate::error::TrainError;
 use crate::plan::MethodPlan;
 
 /// More updates than any machine makes in a lifetime.

@@ -9,6 +9,7 @@ use downhill_report::{Cell, Grid, Published};
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+use crate::backend::Backend;
 use crate::cli::train::TrainArguments;
 use crate::config::file::ExperimentFile;
 use crate::config::keys::{as_table, check_experiment, did_you_mean};
@@ -19,8 +20,8 @@ use crate::config::tables::kind::{Kind, TABLES};
 use crate::config::tables::published::published;
 use crate::config::tables::target::TargetConfig;
 use crate::config::training::TrainingConfig;
+use crate::error::TrainError;
 use crate::runs::groups::default_members;
-use crate::{Backend, TrainError};
 
 pub(crate) const DEFAULT_SEEDS: u64 = 8;
 

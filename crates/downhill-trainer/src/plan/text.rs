@@ -152,7 +152,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::TrainArguments;
+    use crate::cli::train::TrainArguments;
     use crate::config::file::ExperimentFile;
 
     #[derive(Parser)]

@@ -10,17 +10,19 @@ use downhill_data::ImagePair;
 use downhill_report::duration;
 use downhill_report::record::Evaluation;
 
-use crate::cli::train::{Backend, TrainArguments};
+use crate::backend::Backend;
+use crate::cli::train::TrainArguments;
 use crate::commands::train::workers;
 use crate::config::tables::kind::Kind;
 use crate::config::training::{LoopConfig, TrainingConfig};
+use crate::device;
 use crate::device::shared::{RunImages, SharedImages};
+use crate::error::TrainError;
 use crate::plan::Plan;
 use crate::plan::runs::{RunPlan, runs};
 use crate::runs::store::Store;
 use crate::runs::workers::pool;
 use crate::training::{Observer, Training};
-use crate::{TrainError, device};
 
 /// Seconds of updates that are made to measure one, unless the first few take longer.
 const ENOUGH_SECONDS: f64 = 0.25;

@@ -1,6 +1,6 @@
 //! Which runs train as one ensemble.
 
-use crate::Backend;
+use crate::backend::Backend;
 use crate::config::training::TrainingConfig;
 use crate::device::set::{CLASSES, WGPU_BUFFER};
 use crate::plan::runs::RunPlan;
@@ -78,10 +78,11 @@ mod tests {
     use downhill_data::load_mnist;
 
     use super::*;
+    use crate::cli::train::TrainArguments;
     use crate::config::file::ExperimentFile;
+    use crate::error::TrainError;
     use crate::plan::Plan;
     use crate::plan::runs::runs;
-    use crate::{TrainArguments, TrainError};
 
     /// The runs of a config trained together, as `method:seed`.
     fn groups(config: &str, members: u64, backend: Backend) -> Result<Vec<String>, TrainError> {

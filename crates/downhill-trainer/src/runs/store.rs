@@ -20,7 +20,7 @@ use downhill_report::record::Line;
 use downhill_report::{Picture, RunRecord, encode, png, read_record};
 use serde::{Deserialize, Serialize};
 
-use crate::TrainError;
+use crate::error::TrainError;
 
 /// Pixels of a PNG for each unit of its SVG.
 pub(crate) const PNG_SCALE: f32 = 2.0;

@@ -12,15 +12,17 @@ use downhill_data::ImagePair;
 use downhill_model::{Ensemble, Network};
 use downhill_report::record::{Evaluation, Line, Outcome, RunEnd};
 
-use crate::cli::train::Backend;
+use crate::backend::Backend;
+use crate::device;
 use crate::device::shared::SharedImages;
+use crate::error::TrainError;
 use crate::plan::runs::RunPlan;
 use crate::runs::groups::together;
 use crate::runs::progress::{Progress, RunProgress};
 use crate::runs::store::{RecordWriter, Store, Timing};
 use crate::training::ensemble::{EnsembleObserver, EnsembleTraining};
 use crate::training::{Observer, Training};
-use crate::{TrainError, device, weights};
+use crate::weights;
 
 /// What all runs of a command share.
 #[derive(Debug)]

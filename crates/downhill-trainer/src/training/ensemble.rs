@@ -8,9 +8,9 @@ use downhill_data::{Batches, Purpose, Stream};
 use downhill_model::{Ensemble, Mlp};
 use downhill_report::record::{Evaluation, Outcome, RunEnd};
 
-use crate::TrainError;
 use crate::config::training::{RecordLosses, Subset, TrainingConfig};
 use crate::device::set::{CLASSES, DeviceSet};
+use crate::error::TrainError;
 use crate::training::losses::Losses;
 use crate::training::score::scores;
 

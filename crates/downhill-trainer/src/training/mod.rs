@@ -12,9 +12,9 @@ use downhill_data::{Batches, DataError, Purpose, Stream};
 use downhill_model::{Network, loss};
 use downhill_report::record::{Activations, Evaluation, Line, Outcome, RunEnd};
 
-use crate::TrainError;
 use crate::config::training::TrainingConfig;
 use crate::device::set::{CLASSES, DeviceSet};
+use crate::error::TrainError;
 use crate::training::histogram::histogram;
 use crate::training::losses::{Losses, Recorded};
 use crate::training::pretraining::Pretrained;

@@ -8,8 +8,8 @@ use downhill_data::{Batches, Purpose, Stream};
 use downhill_model::{Autoencoder, Mlp};
 use downhill_report::record::{Line, Pretraining};
 
-use crate::TrainError;
 use crate::device::set::DeviceSet;
+use crate::error::TrainError;
 use crate::training::losses::Losses;
 use crate::training::{Observer, Training};
 

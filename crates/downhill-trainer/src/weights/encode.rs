@@ -9,8 +9,8 @@ use safetensors::tensor::{Dtype, View};
 
 use super::metadata::{KEY, Metadata};
 use super::sequential::Sequential;
-use crate::TrainError;
 use crate::config::training::TrainingConfig;
+use crate::error::TrainError;
 
 /// A trained network for images of so many pixels as a file.
 ///

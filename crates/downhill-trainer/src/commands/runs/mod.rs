@@ -13,8 +13,8 @@ use downhill_report::{RunRecord, run_json};
 use calendar::seconds;
 use table::table;
 
-use crate::TrainError;
 use crate::cli::commands::RunsArguments;
+use crate::error::TrainError;
 use crate::runs::store::Store;
 
 /// Lists the finished runs to `out`: a line per experiment and method, or per run, or an object of

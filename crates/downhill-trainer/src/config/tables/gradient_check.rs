@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use crate::TrainError;
 use crate::config::layers::Layers;
+use crate::error::TrainError;
 
 /// `[gradient-check]` of a config file.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, schemars::JsonSchema)]

@@ -4,8 +4,8 @@ use downhill_report::{Cell, Grid};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::TrainError;
 use crate::config::layers::Layers;
+use crate::error::TrainError;
 
 /// The most values of a grid.
 const MOST_VALUES: usize = 1000;

@@ -1,10 +1,10 @@
 //! What an experiment does with its methods.
 
-use crate::TrainError;
 use crate::config::layers::Layers;
 use crate::config::tables::gradient_check::GradientCheckConfig;
 use crate::config::tables::search::SearchConfig;
 use crate::config::tables::valley::ValleyConfig;
+use crate::error::TrainError;
 
 /// What an experiment does with its methods; a table of the config file says which, and none of them
 /// means to train.

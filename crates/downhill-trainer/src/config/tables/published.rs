@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use downhill_report::{Published, PublishedFigure};
 use serde::Deserialize;
 
-use crate::TrainError;
 use crate::config::layers::Layers;
+use crate::error::TrainError;
 
 /// `[published]` of a config file.
 #[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]

@@ -6,8 +6,8 @@ use downhill_data::{Purpose, Stream};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::TrainError;
 use crate::config::layers::Layers;
+use crate::error::TrainError;
 
 /// `[search]` of a config file.
 #[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]

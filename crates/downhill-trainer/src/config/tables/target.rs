@@ -3,8 +3,8 @@
 use downhill_report::TargetImages;
 use serde::Deserialize;
 
-use crate::TrainError;
 use crate::config::layers::Layers;
+use crate::error::TrainError;
 
 /// `[target]` of a config file.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, schemars::JsonSchema)]

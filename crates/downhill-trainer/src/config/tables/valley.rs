@@ -6,8 +6,9 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use downhill::{DescentConfig, OptimizerConfig};
 use serde::Deserialize;
 
+use crate::backend::Backend;
 use crate::config::layers::Layers;
-use crate::{Backend, TrainError};
+use crate::error::TrainError;
 
 /// `[valley]` of a config file: the function `a x^2 + b y^2`, and where and how long it is descended.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, schemars::JsonSchema)]

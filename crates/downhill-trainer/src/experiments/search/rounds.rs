@@ -4,8 +4,8 @@ use downhill_data::ImagePair;
 use downhill_report::RunRecord;
 use downhill_report::record::Outcome;
 
-use crate::TrainError;
 use crate::config::tables::search::{Range, SearchConfig, as_settings, narrowed, ranked, trial};
+use crate::error::TrainError;
 use crate::plan::runs::{RunPlan, run};
 use crate::plan::{MethodPlan, Plan};
 
