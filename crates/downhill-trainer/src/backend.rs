@@ -22,4 +22,27 @@ impl Backend {
             Self::Wgpu => "wgpu",
         }
     }
+
+    /// Runs that train at the same time by default: one per core on the CPU, one on a GPU.
+    pub fn default_workers(self) -> usize {
+        match self {
+            Self::Flex | Self::Ndarray => {
+                std::thread::available_parallelism().map_or(1, usize::from)
+            }
+            Self::Wgpu => 1,
+        }
+    }
+
+    /// Runs that train as one ensemble by default.
+    ///
+    /// On a GPU the time of a small network is that of launching kernels, and an ensemble launches
+    /// as many as a single network. 32 is a guess, not measured on a GPU: large enough to hide most
+    /// launches, small enough that the CPU prepares the batches of all members in time. On a CPU
+    /// networks train faster one by one.
+    pub fn default_ensemble(self) -> usize {
+        match self {
+            Self::Flex | Self::Ndarray => 1,
+            Self::Wgpu => 32,
+        }
+    }
 }

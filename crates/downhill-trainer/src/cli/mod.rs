@@ -2,4 +2,5 @@
 //! anything is built.
 
 pub mod commands;
+pub mod repeat;
 pub mod train;

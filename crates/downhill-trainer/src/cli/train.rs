@@ -74,6 +74,20 @@ pub struct TrainArguments {
     pub output: OutputArguments,
 }
 
+impl TrainArguments {
+    /// Runs that train at the same time.
+    pub fn workers(&self) -> usize {
+        let workers = self.workers.map(|workers| workers as usize);
+        workers.unwrap_or_else(|| self.backend.default_workers())
+    }
+
+    /// Runs that train as one ensemble of networks, at most.
+    pub fn ensemble(&self) -> usize {
+        let members = self.ensemble.map(|members| members as usize);
+        members.unwrap_or_else(|| self.backend.default_ensemble())
+    }
+}
+
 /// What `train` writes and shows beside records and report.
 #[derive(Args, Clone, Debug, Default)]
 pub struct OutputArguments {

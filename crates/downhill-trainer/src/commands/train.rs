@@ -12,7 +12,7 @@ use downhill_report::{
     text_table,
 };
 
-use crate::backend::Backend;
+use crate::cli::repeat::command;
 use crate::cli::train::TrainArguments;
 use crate::config::file::ExperimentFile;
 use crate::config::tables::kind::Kind;
@@ -184,7 +184,7 @@ fn train_missing(
             store,
             progress,
             stop,
-            workers: workers(arguments, plan.backend),
+            workers: arguments.workers(),
             ensemble: plan.ensemble,
             again: arguments.again,
             save_weights: arguments.output.save_weights,
@@ -319,54 +319,4 @@ fn target_of(target: TargetConfig, store: &Store, records: &[RunRecord]) -> Accu
         on: target.on,
         run_seconds: records.iter().filter_map(seconds).collect(),
     }
-}
-
-/// The command that does the same again.
-pub(crate) fn command(arguments: &TrainArguments) -> String {
-    let mut words = vec!["cargo xtask train".to_owned(), quoted(&arguments.config)];
-    words.push(format!("--backend {}", arguments.backend.name()));
-    words.extend(
-        arguments
-            .overrides
-            .iter()
-            .map(|text| format!("--set {}", quoted(text))),
-    );
-    words.extend(arguments.seed.map(|seed| format!("--seed {seed}")));
-    words.extend(arguments.seeds.map(|seeds| format!("--seeds {seeds}")));
-    words.extend(
-        arguments
-            .methods
-            .iter()
-            .map(|name| format!("--method {}", quoted(name))),
-    );
-    words.extend((arguments.ensemble).map(|members| format!("--ensemble {members}")));
-    if let Some(directory) = &arguments.data_dir {
-        words.push(format!(
-            "--data-dir {}",
-            quoted(&directory.display().to_string())
-        ));
-    }
-    words.join(" ")
-}
-
-/// As a POSIX shell takes it for one word.
-fn quoted(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=:,+@%".contains(&byte);
-    if !word.is_empty() && word.bytes().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-/// One network per core; a GPU takes one after the other.
-pub(crate) fn workers(arguments: &TrainArguments, backend: Backend) -> usize {
-    let default = match backend {
-        Backend::Flex | Backend::Ndarray => {
-            std::thread::available_parallelism().map_or(1, usize::from)
-        }
-        Backend::Wgpu => 1,
-    };
-    arguments
-        .workers
-        .map_or(default, |workers| workers as usize)
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use toml::{Table, Value};
+
+use crate::error::TrainError;
 
 /// Whether the table at a path has exactly one key, which names the kind: another key replaces the
 /// table instead of joining it. So are all tables within an optimizer's settings, but for those of
@@ -43,6 +46,30 @@ impl Layers {
         let within = |leaf: &str| is_at_or_below(leaf, path) || is_at_or_below(path, leaf);
         let found = self.origins.iter().find(|(leaf, _)| within(leaf));
         found.map(|(_, origin)| origin.as_str())
+    }
+
+    /// The value at a key of the experiment, such as `grid`, as what it is to be.
+    pub(crate) fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, TrainError> {
+        let Some(value) = self.table.get(key) else {
+            return Ok(None);
+        };
+        let value = serde_path_to_error::deserialize(value.clone()).map_err(|error| {
+            let path = match error.path().to_string() {
+                path if path == "." => key.to_owned(),
+                path => format!("{key}.{path}"),
+            };
+            let reason = error.inner().message().trim_end();
+            self.blame(&path, &format!("{path}: {reason}"))
+        })?;
+        Ok(Some(value))
+    }
+
+    /// An error about the value at a path, which says where the value comes from.
+    pub(crate) fn blame(&self, path: &str, message: &str) -> TrainError {
+        // Elements of a list come from where the list comes from.
+        let leaf = path.split('[').next().unwrap_or(path);
+        let origin = self.origin(leaf).unwrap_or("default");
+        TrainError::Config(format!("{message} (from {origin})"))
     }
 
     /// The leaves in the order of the table, with their values.

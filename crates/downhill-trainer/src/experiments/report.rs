@@ -9,8 +9,8 @@ use downhill_report::{
 };
 
 use crate::backend::Backend;
+use crate::cli::repeat::command;
 use crate::cli::train::TrainArguments;
-use crate::commands::train::command;
 use crate::config::tables::gradient_check::GradientCheckConfig;
 use crate::config::tables::search::{Range, SearchConfig, SearchedRange};
 use crate::config::tables::valley::ValleyConfig;

@@ -1,12 +1,12 @@
 //! What will be trained: the config resolved, every value with its origin.
 
 mod check;
+pub mod ensemble;
 pub mod runs;
 pub mod text;
 
 use downhill_data::ImagePair;
 use downhill_report::{Cell, Grid, Published};
-use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use crate::backend::Backend;
@@ -21,7 +21,6 @@ use crate::config::tables::published::published;
 use crate::config::tables::target::TargetConfig;
 use crate::config::training::TrainingConfig;
 use crate::error::TrainError;
-use crate::runs::groups::default_members;
 
 pub(crate) const DEFAULT_SEEDS: u64 = 8;
 
@@ -150,9 +149,7 @@ impl Plan {
             backend: arguments.backend,
             baseline,
             seeds: seeds(&experiment, arguments)?,
-            ensemble: (arguments.ensemble).map_or(default_members(arguments.backend), |members| {
-                members as usize
-            }),
+            ensemble: arguments.ensemble(),
             methods,
             kind,
             grid: grid.as_ref().map(GridConfig::report),
@@ -317,32 +314,6 @@ fn at<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
     let mut keys = path.split('.');
     let first = table.get(keys.next()?)?;
     keys.try_fold(first, |value, key| value.get(key))
-}
-
-impl Layers {
-    /// The value at a key of the experiment, such as `grid`, as what it is to be.
-    pub(crate) fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, TrainError> {
-        let Some(value) = self.table.get(key) else {
-            return Ok(None);
-        };
-        let value = serde_path_to_error::deserialize(value.clone()).map_err(|error| {
-            let path = match error.path().to_string() {
-                path if path == "." => key.to_owned(),
-                path => format!("{key}.{path}"),
-            };
-            let reason = error.inner().message().trim_end();
-            self.blame(&path, &format!("{path}: {reason}"))
-        })?;
-        Ok(Some(value))
-    }
-
-    /// An error about the value at a path, which says where the value comes from.
-    pub(crate) fn blame(&self, path: &str, message: &str) -> TrainError {
-        // Elements of a list come from where the list comes from.
-        let leaf = path.split('[').next().unwrap_or(path);
-        let origin = self.origin(leaf).unwrap_or("default");
-        TrainError::Config(format!("{message} (from {origin})"))
-    }
 }
 
 /// A method that is about one optimizer must not be given another under its name.

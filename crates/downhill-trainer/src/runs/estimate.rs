@@ -12,7 +12,6 @@ use downhill_report::record::Evaluation;
 
 use crate::backend::Backend;
 use crate::cli::train::TrainArguments;
-use crate::commands::train::workers;
 use crate::config::tables::kind::Kind;
 use crate::config::training::{LoopConfig, TrainingConfig};
 use crate::device;
@@ -67,7 +66,7 @@ pub(crate) fn text(
         );
         return Ok(text);
     }
-    let workers = workers(arguments, plan.backend).min(missing.len()).max(1);
+    let workers = arguments.workers().min(missing.len()).max(1);
     let mut meter = Meter::new(plan.backend, workers, data)?;
     let mut seconds = 0.0;
     for run in &missing {
@@ -112,7 +111,7 @@ fn text_of_search(
     let trials = plan.runs();
     // A round waits for the one before.
     let at_once = trials_of_round * plan.seeds.len();
-    let workers = workers(arguments, plan.backend).min(at_once).max(1);
+    let workers = arguments.workers().min(at_once).max(1);
     let seconds = Meter::new(plan.backend, workers, data)?.seconds(config)? * trials as f64;
     Ok(format!(
         "time: about {} for {trials} runs with {workers} at a time\n      (by an evaluation and some \

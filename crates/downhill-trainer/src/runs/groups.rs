@@ -3,27 +3,8 @@
 use crate::backend::Backend;
 use crate::config::training::TrainingConfig;
 use crate::device::set::{CLASSES, WGPU_BUFFER};
+use crate::plan::ensemble::common_settings;
 use crate::plan::runs::RunPlan;
-use crate::training::ensemble::common_settings;
-
-/// How many runs train as one ensemble unless it is said otherwise.
-///
-/// On a GPU a small network is bound by the launches of its kernels, of which an ensemble has as
-/// many as one run. The number is a guess, not measured on a GPU: large enough to leave little of
-/// the launches, small enough that the batches of all members are made on the CPU in time. On a CPU
-/// networks train faster one by one.
-pub(crate) fn default_members(backend: Backend) -> usize {
-    match backend {
-        Backend::Flex | Backend::Ndarray => 1,
-        Backend::Wgpu => 32,
-    }
-}
-
-/// Whether a run may be part of an ensemble of at most so many. It is then marked as one, whether
-/// there are others for it or not: its identity must not depend on them.
-pub(crate) fn may_share(config: &TrainingConfig, members: usize) -> bool {
-    members > 1 && common_settings(config).is_some()
-}
 
 /// Runs that train together, in the order of the first of each; one that can't is by itself.
 pub(crate) fn together<'r, 'p>(

@@ -8,9 +8,10 @@ use downhill_data::{Batches, Purpose, Stream};
 use downhill_model::{Ensemble, Mlp};
 use downhill_report::record::{Evaluation, Outcome, RunEnd};
 
-use crate::config::training::{RecordLosses, Subset, TrainingConfig};
+use crate::config::training::TrainingConfig;
 use crate::device::set::{CLASSES, DeviceSet};
 use crate::error::TrainError;
+use crate::plan::ensemble::common_settings;
 use crate::training::losses::Losses;
 use crate::training::score::scores;
 
@@ -61,36 +62,6 @@ pub trait EnsembleObserver {
     fn trained(&mut self, _networks: &Ensemble) -> Result<(), TrainError> {
         Ok(())
     }
-}
-
-/// What runs of one ensemble have in common: the settings without the learning rate, where it may
-/// differ. Nothing where a run can't be in an ensemble: with images of its own, more to record than
-/// evaluations, a network that no ensemble
-/// is made of, or an optimizer that would mix its members.
-pub(crate) fn common_settings(config: &TrainingConfig) -> Option<TrainingConfig> {
-    let TrainingConfig { data, training, .. } = config;
-    let own_images = data.subset == Subset::Random || data.validation_images > 0;
-    let recorded = training.record_losses != RecordLosses::No || training.record_activations;
-    let model = &config.model;
-    let unsupported = !model.convolutions.is_empty()
-        || training.pretraining.updates > 0
-        || model.dropout.input_probability > 0.0
-        || model.l1_decay > 0.0
-        || model.max_norm > 0.0;
-    if own_images || recorded || unsupported {
-        return None;
-    }
-    let members = |factors: [f64; 2]| {
-        let descent = DescentConfig::new(config.optimizer.clone()).with_members(factors.to_vec());
-        descent.build().is_ok()
-    };
-    let mut common = config.clone();
-    if members([1.0, 0.5]) {
-        common.optimizer.set("learning_rate", 1.0);
-    } else if !members([1.0, 1.0]) {
-        return None;
-    }
-    Some(common)
 }
 
 impl EnsembleTraining<'_> {

@@ -1,0 +1,40 @@
+//! The command line that repeats a training.
+
+use crate::cli::train::TrainArguments;
+
+/// The command that does the same again.
+pub fn command(arguments: &TrainArguments) -> String {
+    let mut words = vec!["cargo xtask train".to_owned(), quoted(&arguments.config)];
+    words.push(format!("--backend {}", arguments.backend.name()));
+    words.extend(
+        arguments
+            .overrides
+            .iter()
+            .map(|text| format!("--set {}", quoted(text))),
+    );
+    words.extend(arguments.seed.map(|seed| format!("--seed {seed}")));
+    words.extend(arguments.seeds.map(|seeds| format!("--seeds {seeds}")));
+    words.extend(
+        arguments
+            .methods
+            .iter()
+            .map(|name| format!("--method {}", quoted(name))),
+    );
+    words.extend((arguments.ensemble).map(|members| format!("--ensemble {members}")));
+    if let Some(directory) = &arguments.data_dir {
+        words.push(format!(
+            "--data-dir {}",
+            quoted(&directory.display().to_string())
+        ));
+    }
+    words.join(" ")
+}
+
+/// As a POSIX shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=:,+@%".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
