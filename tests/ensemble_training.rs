@@ -3,7 +3,8 @@
 use downhill_report::record::{Evaluation, Outcome, RunEnd};
 use downhill_trainer::config::training::TrainingConfig;
 use downhill_trainer::device::set::DeviceSet;
-use downhill_trainer::training::ensemble::{EnsembleObserver, EnsembleTraining};
+use downhill_trainer::training::ensemble::EnsembleTraining;
+use downhill_trainer::training::observer::EnsembleObserver;
 use downhill_trainer::{Backend, TrainError};
 
 use crate::backend::open;

@@ -7,7 +7,8 @@ use downhill_model::MlpConfig;
 use downhill_report::record::{Evaluation, Outcome, RunEnd};
 use downhill_trainer::config::training::TrainingConfig;
 use downhill_trainer::device::set::DeviceSet;
-use downhill_trainer::training::{Observer, Training};
+use downhill_trainer::training::Training;
+use downhill_trainer::training::observer::Observer;
 use downhill_trainer::{Backend, TrainError};
 
 use crate::backend::open;

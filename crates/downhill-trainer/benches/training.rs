@@ -7,6 +7,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use downhill::{AdamConfig, DescentConfig, OptimizerConfig};
 use downhill_data::{Batches, Purpose, Stream};
 use downhill_model::{KeepMask, Mlp, Network, loss};
+use downhill_trainer::training::step;
 
 use crate::contender::{Contender, Turn};
 use crate::data::Data;
@@ -46,10 +47,11 @@ impl Training {
         workload: &Workload,
     ) -> Result<Self, Failure> {
         let images = data.ours.clone();
-        let gradients: Gradients =
-            Box::new(move |model, rows, keep_mask| images.gradients(model, rows, keep_mask));
+        let gradients: Gradients = Box::new(move |model, rows, keep_mask| {
+            step::gradients(model, &images, rows, keep_mask)
+        });
         let mut ours = Self::new("ours", gradients, by_descent(optimizer)?, data, workload)?;
-        ours.model = ours.model.map(|model| data.ours.trainable(model));
+        ours.model = ours.model.map(|model| step::prepared(model, &data.ours));
         Ok(ours)
     }
 

@@ -41,7 +41,8 @@ mod tests;
 
 use std::ops::Range;
 
-use burn::module::{Module, ParamId};
+use burn::module::Module;
+use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use pulp::Arch;
 
@@ -56,15 +57,13 @@ use network::Batch;
 use parameters::{Parameters, by_parameter};
 use training::{Statistics, Train, Trained};
 
-/// A loss, and gradients by the parameters that they are of.
+/// A loss and its gradients, computed without autodiff.
 #[derive(Debug)]
 pub struct KnownGradients {
     /// Mean cross-entropy and penalty, in nats.
     pub loss: f32,
-    /// Those of weights.
-    pub matrices: Vec<(ParamId, Tensor<2>)>,
-    /// Those of biases, scales and shifts.
-    pub vectors: Vec<(ParamId, Tensor<1>)>,
+    /// Gradients of the trained parameters.
+    pub gradients: GradientsParams,
 }
 
 impl Mlp {

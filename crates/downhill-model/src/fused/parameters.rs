@@ -5,6 +5,7 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::{Autodiff, Flex};
 use burn::module::Param;
 use burn::nn::Linear;
+use burn::optim::GradientsParams;
 use burn::tensor::{DType, Tensor, TensorData};
 
 use super::network::{Batch, Layer, Network, Norm};
@@ -209,31 +210,32 @@ impl Parameter {
 
 /// The gradients by the parameters of the network that they are of.
 pub(super) fn by_parameter(mlp: &Mlp, loss: f32, gradients: Vec<Gradients>) -> KnownGradients {
-    let mut known = KnownGradients {
-        loss,
-        matrices: Vec::with_capacity(gradients.len()),
-        vectors: Vec::with_capacity(3 * gradients.len()),
-    };
+    let mut known = GradientsParams::new();
     let hidden = mlp.hidden.iter();
     let hidden = hidden.map(|layer| (&layer.linear, layer.norm.as_ref()));
     for ((linear, norm), gradients) in hidden.chain([(&mlp.output, None)]).zip(gradients) {
-        let matrix = gradients.weight.map(Tensor::from_primitive::<Flex>);
-        known
-            .matrices
-            .extend(matrix.map(|gradient| (linear.weight.id, gradient)));
+        if let Some(matrix) = gradients.weight {
+            known.register(
+                linear.weight.id,
+                Tensor::<2>::from_primitive::<Flex>(matrix),
+            );
+        }
         let vectors = [
             (linear.bias.as_ref(), gradients.bias),
             (norm.map(|norm| &norm.scale), gradients.scale),
             (norm.map(|norm| &norm.shift), gradients.shift),
         ];
-        for (parameter, gradient) in vectors {
-            let gradient = gradient.map(|numbers| Tensor::from_primitive::<Flex>(vector(numbers)));
-            known
-                .vectors
-                .extend(parameter.map(|it| it.id).zip(gradient));
+        for (parameter, numbers) in vectors {
+            if let (Some(parameter), Some(numbers)) = (parameter, numbers) {
+                let gradient = Tensor::<1>::from_primitive::<Flex>(vector(numbers));
+                known.register(parameter.id, gradient);
+            }
         }
     }
-    known
+    KnownGradients {
+        loss,
+        gradients: known,
+    }
 }
 
 fn vector(numbers: Vec<f32>) -> FlexTensor {

@@ -111,14 +111,7 @@ fn off_tape(mlp: &mut Mlp, images: &SparseImages, rows: &[usize], seed: u64) -> 
     let mut numbers = Numbers(seed);
     let known = mlp.sparse_gradients(images, rows, &mut |length, keep| numbers.mask(length, keep));
     let known = known.expect("it is on flex, off the tape");
-    let mut gradients = GradientsParams::new();
-    for (id, gradient) in known.matrices {
-        gradients.register(id, gradient);
-    }
-    for (id, gradient) in known.vectors {
-        gradients.register(id, gradient);
-    }
-    (f64::from(known.loss), read(mlp, gradients))
+    (f64::from(known.loss), read(mlp, known.gradients))
 }
 
 fn outcome(mlp: &Mlp, loss: &Tensor<1>) -> Step {

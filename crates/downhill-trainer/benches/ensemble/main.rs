@@ -29,6 +29,7 @@ use downhill::{AdamConfig, Descent, DescentConfig};
 use downhill_data::{BatchOrder, Batches, Purpose, Stream, load_mnist};
 use downhill_model::{Ensemble, Mlp, MlpConfig, Network};
 use downhill_trainer::device::set::DeviceSet;
+use downhill_trainer::training::step;
 use downhill_trainer::{Backend, device};
 use limit::Limit;
 use line_peer::LinePeer;
@@ -92,7 +93,7 @@ impl Single {
         let rows = self.batches.indices(self.step);
         self.step += 1;
         let mut keep_all = |length, _| vec![1.0; length];
-        let loss = train.loss(&mut model, &rows, &mut keep_all);
+        let loss = step::loss(&mut model, train, &rows, &mut keep_all);
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
         self.loss = Some(loss.inner());
         Some((model, gradients))

@@ -7,7 +7,8 @@ use downhill_data::ImageSet;
 use downhill_report::record::Evaluation;
 use downhill_trainer::config::training::{BatchOrder, LoopConfig, TrainingConfig};
 use downhill_trainer::device::set::DeviceSet;
-use downhill_trainer::training::{Observer, Training as Run};
+use downhill_trainer::training::Training as Run;
+use downhill_trainer::training::observer::Observer;
 use downhill_trainer::{Backend, TrainError};
 
 use crate::contender::Contender;

@@ -1,13 +1,11 @@
 //! Images and labels on the device, put there once; a batch is a selection of rows.
 
-use burn::module::Module;
-use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use downhill_data::ImageSet;
-use downhill_model::loss::{self, one_hot};
-use downhill_model::{KeepMask, Network, PixelScale};
+use downhill_model::PixelScale;
 #[cfg(feature = "flex")]
-use downhill_model::{KnownGradients, SparseImages};
+use downhill_model::SparseImages;
+use downhill_model::loss::one_hot;
 
 use crate::backend::Backend;
 
@@ -95,89 +93,17 @@ impl DeviceSet {
         (images, self.targets.clone().select(0, numbers))
     }
 
-    /// The loss of an update on these rows, `[1]`: the mean cross-entropy with the penalty on the
-    /// weights. Units are dropped as `keep_mask` says, running statistics take the batch in.
-    pub fn loss(
-        &self,
-        network: &mut Network,
-        rows: &[usize],
-        keep_mask: &mut KeepMask<'_>,
-    ) -> Tensor<1> {
-        #[cfg(feature = "flex")]
-        if let Pixels::Sparse(images) = &self.pixels
-            && let Some(mlp) = network.as_mlp_mut()
-            && let Some(loss) = mlp.sparse_loss(images, rows, keep_mask)
-        {
-            return loss;
-        }
-        let (images, targets) = self.batch(rows);
-        let logits = network.forward(Tensor::from_inner(images), keep_mask);
-        let loss = loss::cross_entropy(logits, Tensor::from_inner(targets));
-        match network.penalty() {
-            Some(penalty) => loss + penalty,
-            None => loss,
-        }
+    /// The device of the labels, without autodiff.
+    pub(crate) fn device(&self) -> Device {
+        self.targets.device()
     }
 
-    /// The network as it is best trained on these images: without autodiff, where its gradients can be
-    /// had without.
-    #[must_use]
-    pub fn trainable(&self, network: Network) -> Network {
-        #[cfg(feature = "flex")]
-        if let (Pixels::Sparse(images), Some(mlp)) = (&self.pixels, network.as_mlp())
-            && mlp.has_sparse_gradients(images)
-        {
-            return network.valid();
-        }
-        network
-    }
-
-    /// The [loss](Self::loss) of an update on these rows, without autodiff, and its gradients. Where they
-    /// can be had with autodiff alone, the network has it from then on.
-    pub fn gradients(
-        &self,
-        network: &mut Network,
-        rows: &[usize],
-        keep_mask: &mut KeepMask<'_>,
-    ) -> (Tensor<1>, GradientsParams) {
-        #[cfg(feature = "flex")]
-        if let Pixels::Sparse(images) = &self.pixels
-            && let Some(mlp) = network.as_mlp_mut()
-            && let Some(known) = mlp.sparse_gradients(images, rows, keep_mask)
-        {
-            return self.of_known(known);
-        }
-        if !network.devices().iter().all(Device::is_autodiff) {
-            *network = network.clone().train();
-        }
-        let loss = self.loss(network, rows, keep_mask);
-        let gradients = GradientsParams::from_grads(loss.backward(), network);
-        (loss.inner(), gradients)
-    }
-
+    /// The images with their black pixels left out; `None` unless they are kept in that form.
     #[cfg(feature = "flex")]
-    fn of_known(&self, known: KnownGradients) -> (Tensor<1>, GradientsParams) {
-        let mut gradients = GradientsParams::new();
-        for (id, gradient) in known.matrices {
-            gradients.register(id, gradient);
-        }
-        for (id, gradient) in known.vectors {
-            gradients.register(id, gradient);
-        }
-        let loss = TensorData::new(vec![known.loss], [1]);
-        (Tensor::from_data(loss, &self.targets.device()), gradients)
-    }
-
-    /// The sum of a network's cross-entropy over all images, and how many it gets right, where both
-    /// can be had in one pass.
-    pub(crate) fn score(&self, network: &Network) -> Option<(f64, usize)> {
+    pub(crate) fn sparse(&self) -> Option<&SparseImages> {
         match &self.pixels {
-            #[cfg(feature = "flex")]
-            Pixels::Sparse(images) => network.as_mlp()?.sparse_score(images, 0..self.images),
-            _ => {
-                let _ = network;
-                None
-            }
+            Pixels::Sparse(images) => Some(images),
+            _ => None,
         }
     }
 

@@ -21,7 +21,8 @@ use crate::plan::Plan;
 use crate::plan::runs::{RunPlan, runs};
 use crate::runs::store::Store;
 use crate::runs::workers::pool;
-use crate::training::{Observer, Training};
+use crate::training::Training;
+use crate::training::observer::Observer;
 
 /// Seconds of updates that are made to measure one, unless the first few take longer.
 const ENOUGH_SECONDS: f64 = 0.25;

@@ -20,8 +20,9 @@ use crate::plan::runs::RunPlan;
 use crate::runs::groups::together;
 use crate::runs::progress::{Progress, RunProgress};
 use crate::runs::store::{RecordWriter, Store, Timing};
-use crate::training::ensemble::{EnsembleObserver, EnsembleTraining};
-use crate::training::{Observer, Training};
+use crate::training::Training;
+use crate::training::ensemble::EnsembleTraining;
+use crate::training::observer::{EnsembleObserver, Observer};
 use crate::weights;
 
 /// What all runs of a command share.

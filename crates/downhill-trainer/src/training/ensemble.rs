@@ -13,6 +13,7 @@ use crate::device::set::{CLASSES, DeviceSet};
 use crate::error::TrainError;
 use crate::plan::ensemble::common_settings;
 use crate::training::losses::Losses;
+use crate::training::observer::EnsembleObserver;
 use crate::training::score::scores;
 
 /// Several runs that are trained at once, as [`Training`](crate::training::Training) trains one: on
@@ -31,37 +32,6 @@ pub struct EnsembleTraining<'a> {
     pub image_size: usize,
     /// Where they are computed, without autodiff.
     pub device: &'a Device,
-}
-
-/// Who is told how the runs of an ensemble go, and may stop them.
-pub trait EnsembleObserver {
-    /// The network of this run was evaluated.
-    ///
-    /// # Errors
-    ///
-    /// End all runs.
-    fn evaluated(&mut self, run: usize, evaluation: &Evaluation) -> Result<(), TrainError>;
-
-    /// This run has ended; nothing more is told of it.
-    ///
-    /// # Errors
-    ///
-    /// End all runs.
-    fn ended(&mut self, run: usize, end: &RunEnd) -> Result<(), TrainError>;
-
-    /// An update was made of all runs that have not ended. They are given up where this says
-    /// `false`.
-    fn updated(&mut self) -> bool;
-
-    /// All updates were made; these are the networks that were evaluated last, those that diverged
-    /// among them.
-    ///
-    /// # Errors
-    ///
-    /// End all runs.
-    fn trained(&mut self, _networks: &Ensemble) -> Result<(), TrainError> {
-        Ok(())
-    }
 }
 
 impl EnsembleTraining<'_> {

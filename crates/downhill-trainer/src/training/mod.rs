@@ -3,13 +3,15 @@
 pub mod ensemble;
 mod histogram;
 mod losses;
+pub mod observer;
 mod pretraining;
 pub(crate) mod score;
+pub mod step;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use downhill::DescentConfig;
 use downhill_data::{Batches, DataError, Purpose, Stream};
-use downhill_model::{Network, loss};
+use downhill_model::Network;
 use downhill_report::record::{Activations, Evaluation, Line, Outcome, RunEnd};
 
 use crate::config::training::TrainingConfig;
@@ -17,7 +19,8 @@ use crate::device::set::{CLASSES, DeviceSet};
 use crate::error::TrainError;
 use crate::training::histogram::histogram;
 use crate::training::losses::{Losses, Recorded};
-use crate::training::pretraining::Pretrained;
+use crate::training::observer::Observer;
+use crate::training::pretraining::{Pretrained, pretrain};
 use crate::training::score::score;
 
 /// Images for which it is recorded what the hidden units do.
@@ -40,43 +43,6 @@ pub struct Training<'a> {
     pub image: [usize; 2],
     /// Where it is computed, without autodiff.
     pub device: &'a Device,
-}
-
-/// Who is told how a run goes, and may stop it.
-pub trait Observer {
-    /// The network was evaluated.
-    ///
-    /// # Errors
-    ///
-    /// End the run.
-    fn evaluated(&mut self, evaluation: &Evaluation) -> Result<(), TrainError>;
-
-    /// Something else is to be recorded: losses of batches, activations.
-    ///
-    /// # Errors
-    ///
-    /// End the run.
-    fn seen(&mut self, line: &Line) -> Result<(), TrainError> {
-        let _ = line;
-        Ok(())
-    }
-
-    /// An update was made. The run is given up where this says `false`.
-    fn updated(&mut self) -> bool;
-
-    /// Whether the run is to go on where no update of the network is made.
-    fn goes_on(&mut self) -> bool {
-        true
-    }
-
-    /// All updates were made; this is the network that was evaluated last.
-    ///
-    /// # Errors
-    ///
-    /// End the run.
-    fn trained(&mut self, _network: &Network) -> Result<(), TrainError> {
-        Ok(())
-    }
 }
 
 impl Training<'_> {
@@ -108,7 +74,14 @@ impl Training<'_> {
             .map_err(|error| TrainError::Config(error.to_string()))?;
 
         if let Some(mlp) = model.as_mlp_mut() {
-            match self.pretrain(mlp, &mut batches, observer)? {
+            match pretrain(
+                mlp,
+                self.config,
+                self.seed,
+                self.train,
+                &mut batches,
+                observer,
+            )? {
                 Pretrained::Done => {}
                 Pretrained::Diverged => {
                     return Ok(Some(end(Outcome::Diverged { update: 0 }, 0)));
@@ -120,7 +93,7 @@ impl Training<'_> {
         if training.record_activations {
             observer.seen(&Line::Activations(self.activations(&model, 0)))?;
         }
-        model = self.train.trainable(model);
+        model = step::prepared(model, self.train);
         let mut losses = Losses::default();
         let mut recorded = Recorded::new(training.record_losses);
         for update in 1..=training.updates {
@@ -129,14 +102,14 @@ impl Training<'_> {
             let mut masks = Stream::new(self.seed, Purpose::DropoutMask, update - 1);
             let mut keep_mask = |length, probability| masks.keep_mask(length, probability);
 
-            let (loss, gradients) = self.train.gradients(&mut model, &rows, &mut keep_mask);
+            let (loss, gradients) = step::gradients(&mut model, self.train, &rows, &mut keep_mask);
             losses.push(loss);
             let outcome;
             (model, outcome) = descent.step(model, gradients);
             debug_assert_eq!(outcome, downhill::Outcome::Stepped);
             model = model.bounded();
 
-            recorded.after_update(|| self.batch_loss(&model, &rows));
+            recorded.after_update(|| step::evaluation_loss(&model, self.train, &rows));
 
             if !observer.updated() {
                 return Ok(None);
@@ -203,17 +176,6 @@ impl Training<'_> {
                 .into_iter()
                 .map(|layer| histogram(activation, layer))
                 .collect(),
-        }
-    }
-
-    /// Loss and penalty of a batch in evaluation mode, `[1]`.
-    fn batch_loss(&self, model: &Network, rows: &[usize]) -> Tensor<1> {
-        let model = burn::module::Module::valid(model);
-        let (images, targets) = self.train.batch(rows);
-        let loss = loss::cross_entropy(model.evaluate(images), targets);
-        match model.penalty() {
-            Some(penalty) => loss + penalty,
-            None => loss,
         }
     }
 }

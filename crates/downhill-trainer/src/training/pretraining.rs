@@ -8,10 +8,11 @@ use downhill_data::{Batches, Purpose, Stream};
 use downhill_model::{Autoencoder, Mlp};
 use downhill_report::record::{Line, Pretraining};
 
+use crate::config::training::TrainingConfig;
 use crate::device::set::DeviceSet;
 use crate::error::TrainError;
 use crate::training::losses::Losses;
-use crate::training::{Observer, Training};
+use crate::training::observer::Observer;
 
 /// Lines of a layer in the record.
 const LINES: u64 = 20;
@@ -26,66 +27,43 @@ pub(crate) enum Pretrained {
     GivenUp,
 }
 
-impl Training<'_> {
-    /// Trains the hidden layers as the config says.
-    pub(crate) fn pretrain(
-        &self,
-        mlp: &mut Mlp,
-        batches: &mut Batches,
-        observer: &mut dyn Observer,
-    ) -> Result<Pretrained, TrainError> {
-        if self.config.training.pretraining.updates == 0 {
-            return Ok(Pretrained::Done);
-        }
-        for layer in 0..mlp.hidden.len() {
-            match self.pretrain_layer(layer, mlp, batches, observer)? {
-                Pretrained::Done => {}
-                other => return Ok(other),
-            }
-        }
-        Ok(Pretrained::Done)
+/// Trains the hidden layers as the config says.
+pub(crate) fn pretrain(
+    mlp: &mut Mlp,
+    config: &TrainingConfig,
+    seed: u64,
+    train: &DeviceSet,
+    batches: &mut Batches,
+    observer: &mut dyn Observer,
+) -> Result<Pretrained, TrainError> {
+    let pretraining = &config.training.pretraining;
+    if pretraining.updates == 0 {
+        return Ok(Pretrained::Done);
     }
-
-    fn pretrain_layer(
-        &self,
-        layer: usize,
-        mlp: &mut Mlp,
-        batches: &mut Batches,
-        observer: &mut dyn Observer,
-    ) -> Result<Pretrained, TrainError> {
-        let config = &self.config.training.pretraining;
+    for layer in 0..mlp.hidden.len() {
         let below = mlp.valid();
         let mut autoencoder = Autoencoder::of(mlp, layer)
             .map_err(|error| TrainError::Config(format!("model.{error}")))?;
-        let mut descent = DescentConfig::new(self.config.optimizer.clone())
+        let mut descent = DescentConfig::new(config.optimizer.clone())
             .build()
             .map_err(|error| TrainError::Config(error.to_string()))?;
-        let every = config.updates.div_ceil(LINES);
+        let every = pretraining.updates.div_ceil(LINES);
         let mut losses = Losses::default();
-        for update in 1..=config.updates {
-            let inputs = inputs(self.train, &batches.indices(update - 1), &below, layer);
+        for update in 1..=pretraining.updates {
+            let inputs = inputs(train, &batches.indices(update - 1), &below, layer);
             let counter = (layer as u64) << 32 | (update - 1);
-            let mut masks = Stream::new(self.seed, Purpose::Corruption, counter);
+            let mut masks = Stream::new(seed, Purpose::Corruption, counter);
             let mut keep_mask = |length, probability| masks.keep_mask(length, probability);
-            let loss = autoencoder.loss(
-                Tensor::from_inner(inputs),
-                config.corruption,
-                &mut keep_mask,
-            );
+            let inputs = Tensor::from_inner(inputs);
+            let loss = autoencoder.loss(inputs, pretraining.corruption, &mut keep_mask);
             losses.push(loss.clone().inner());
             let gradients = GradientsParams::from_grads(loss.backward(), &autoencoder);
             (autoencoder, _) = descent.step(autoencoder, gradients);
             if !observer.goes_on() {
                 return Ok(Pretrained::GivenUp);
             }
-            if update % every == 0 || update == config.updates {
-                if losses
-                    .first_not_finite()
-                    .into_iter()
-                    .flatten()
-                    .next()
-                    .is_some()
-                {
+            if update % every == 0 || update == pretraining.updates {
+                if losses.first_not_finite().iter().any(Option::is_some) {
                     return Ok(Pretrained::Diverged);
                 }
                 let seen = losses.last_seen();
@@ -99,8 +77,8 @@ impl Training<'_> {
         }
         // Some optimizers' parameters are to be taken elsewhere than where they train.
         descent.evaluation(autoencoder).into_layer(mlp);
-        Ok(Pretrained::Done)
     }
+    Ok(Pretrained::Done)
 }
 
 /// What reaches a layer of a network, `[rows, inputs]`.
