@@ -185,7 +185,7 @@ pub(crate) fn a_search_narrows_its_range_and_goes_on(backend: Backend) {
     bench.arguments.overrides = vec!["search.trials=3".to_owned(), "search.rounds=1".to_owned()];
     let (_, fewer) = bench.train().expect("it is there");
     assert!(
-        fewer.contains("nothing to train: all 3 runs are there"),
+        fewer.contains("nothing to train: all 3 runs are finished"),
         "{fewer}"
     );
 }

@@ -236,7 +236,7 @@ fn weights_that_were_not_kept_are_asked_for_in_vain() {
     bench.arguments.again = false;
     let (_, said) = bench.train().expect("now they are there");
     assert!(
-        said.contains("nothing to train: all 4 runs are there"),
+        said.contains("nothing to train: all 4 runs are finished"),
         "{said}"
     );
 }

@@ -5,12 +5,11 @@
 //! Exit codes: 0 described, 2 wrong usage, 3 bad data, 5 the output could not be written.
 
 use std::env;
-use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use downhill_data::{FileIdentity, ImagePair, ImageSet, load_directory, load_mnist};
+use downhill_data::{FileIdentity, ImagePair, ImageSet, load};
 
 fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
@@ -23,7 +22,7 @@ fn main() -> ExitCode {
             &format!("expected one directory at most, found also {surplus:?}"),
         );
     }
-    let set = match load(directory) {
+    let set = match load(directory.as_deref().map(Path::new)) {
         Ok(set) => set,
         Err(error) => return fail(3, &error.to_string()),
     };
@@ -33,13 +32,6 @@ fn main() -> ExitCode {
             fail(5, &format!("cannot write: {error}"))
         }
         _ => ExitCode::SUCCESS,
-    }
-}
-
-fn load(directory: Option<OsString>) -> Result<ImagePair, downhill_data::DataError> {
-    match directory {
-        Some(directory) => load_directory(Path::new(&directory)),
-        None => load_mnist(),
     }
 }
 

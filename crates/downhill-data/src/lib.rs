@@ -38,7 +38,7 @@ pub use error::DataError;
 pub use identity::{DataIdentity, FileIdentity, Role};
 pub use image_set::{ImageSet, LabelledImage};
 pub use order::{BatchOrder, Batches};
-#[cfg(feature = "embedded")]
-pub use pair::load_mnist;
 pub use pair::{DEFAULT_LIMIT, ImagePair, load_directory, load_directory_within};
+#[cfg(feature = "embedded")]
+pub use pair::{load, load_mnist};
 pub use stream::{Purpose, Stream};

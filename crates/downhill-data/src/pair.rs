@@ -22,6 +22,16 @@ pub struct ImagePair {
     pub identity: DataIdentity,
 }
 
+/// Reads the image set in a directory, or without one the MNIST that is shipped inside.
+///
+/// # Errors
+///
+/// As [`load_directory`].
+#[cfg(feature = "embedded")]
+pub fn load(directory: Option<&Path>) -> Result<ImagePair, DataError> {
+    directory.map_or_else(load_mnist, load_directory)
+}
+
 /// The MNIST that is shipped inside: 60,000 training and 10,000 test images of 28x28.
 ///
 /// # Errors
@@ -29,7 +39,7 @@ pub struct ImagePair {
 /// None, unless the files were damaged before the crate was compiled.
 #[cfg(feature = "embedded")]
 pub fn load_mnist() -> Result<ImagePair, DataError> {
-    load("mnist".into(), DEFAULT_LIMIT, |role, budget| {
+    read_set("mnist".into(), DEFAULT_LIMIT, |role, budget| {
         let [_, name, ..] = role.file_names();
         let name = PathBuf::from(name);
         let bytes = source::read_gzip(&name, embedded(role), budget)?;
@@ -64,7 +74,7 @@ pub fn load_directory(directory: &Path) -> Result<ImagePair, DataError> {
 /// As [`load_directory`].
 pub fn load_directory_within(directory: &Path, limit: u64) -> Result<ImagePair, DataError> {
     let name = directory.display().to_string();
-    load(name, limit, |role, budget| {
+    read_set(name, limit, |role, budget| {
         let path = source::find(directory, role)?;
         let bytes = source::read(&path, budget)?;
         Ok((path, bytes))
@@ -78,7 +88,7 @@ struct LoadedFile {
     identity: FileIdentity,
 }
 
-fn load(
+fn read_set(
     name: String,
     limit: u64,
     read: impl Fn(Role, &mut Budget) -> Result<(PathBuf, Vec<u8>), DataError>,
@@ -174,7 +184,7 @@ mod tests {
 
     /// The set whose four decompressed files are given, in the order of [`Role::ALL`].
     fn load_bytes(files: &[Vec<u8>; 4]) -> Result<ImagePair, DataError> {
-        load("small".into(), 4096, |role, _| {
+        read_set("small".into(), 4096, |role, _| {
             Ok((
                 PathBuf::from(format!("{role:?}")),
                 files[role as usize].clone(),
@@ -183,7 +193,7 @@ mod tests {
     }
 
     fn load_gzip(files: &[Vec<u8>; 4]) -> Result<ImagePair, DataError> {
-        load("small".into(), 4096, |role, budget| {
+        read_set("small".into(), 4096, |role, budget| {
             let name = PathBuf::from(format!("{role:?}"));
             let bytes = source::read_gzip(&name, &files[role as usize][..], budget)?;
             Ok((name, bytes))

@@ -1,11 +1,12 @@
 //! `downhill`: trains small networks and shows what optimizers and regularizers do.
 
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{CommandFactory, Parser};
 use downhill_trainer::cli::commands::{Command, CommandLine};
+use downhill_trainer::cli::print::print;
 use downhill_trainer::{
     Done, TrainArguments, TrainError, evaluate, list_runs, report, schema, train,
 };
@@ -25,8 +26,7 @@ fn main() -> ExitCode {
         Command::Runs(arguments) => list_runs(&arguments, out).map(|()| Done::Finished),
         Command::Report(arguments) => report(&arguments, out).map(|()| Done::Finished),
         Command::Schema => {
-            // A reader that is gone is no reason to fail.
-            let _ = writeln!(out, "{:#}", schema());
+            print(out, &format!("{:#}\n", schema()));
             Ok(Done::Finished)
         }
         Command::Completions(arguments) => {
@@ -65,5 +65,5 @@ fn run(arguments: &TrainArguments) -> Result<Done, TrainError> {
 }
 
 fn complain(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+    print(&mut io::stderr(), &format!("{text}\n"));
 }

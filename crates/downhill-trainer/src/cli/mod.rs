@@ -2,5 +2,6 @@
 //! anything is built.
 
 pub mod commands;
+pub mod print;
 pub mod repeat;
 pub mod train;

@@ -8,7 +8,7 @@ use clap::Args;
 use crate::backend::Backend;
 
 /// What `train` takes.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, PartialEq)]
 pub struct TrainArguments {
     /// A config file, or one of `configs/` by its stem
     #[arg(default_value = "regularization")]
@@ -74,6 +74,27 @@ pub struct TrainArguments {
     pub output: OutputArguments,
 }
 
+impl Default for TrainArguments {
+    fn default() -> Self {
+        Self {
+            config: "regularization".into(),
+            backend: Backend::Flex,
+            overrides: Vec::new(),
+            seed: None,
+            seeds: None,
+            methods: Vec::new(),
+            dry_run: false,
+            quiet: false,
+            again: false,
+            data_dir: None,
+            runs_dir: "runs".into(),
+            workers: None,
+            ensemble: None,
+            output: OutputArguments::default(),
+        }
+    }
+}
+
 impl TrainArguments {
     /// Runs that train at the same time.
     pub fn workers(&self) -> usize {
@@ -89,7 +110,7 @@ impl TrainArguments {
 }
 
 /// What `train` writes and shows beside records and report.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug, Default, PartialEq)]
 pub struct OutputArguments {
     /// On the standard output nothing but JSON: an object per finished run, as it finishes, and a
     /// last one with the report's path and what was found

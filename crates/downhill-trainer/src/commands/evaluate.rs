@@ -1,14 +1,15 @@
 //! The command `evaluate`: a network from a file of weights, ours or PyTorch's, on the test images.
 
-use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::{fmt, fs};
 
-use clap::Parser;
-use downhill_data::{ImagePair, load_directory, load_mnist, split};
+use downhill_data::{ImagePair, split};
 use downhill_model::{Network, PixelScale};
+use serde::Serialize;
 
 use crate::cli::commands::EvaluateArguments;
+use crate::cli::print::print;
 use crate::cli::train::TrainArguments;
 use crate::config::file::ExperimentFile;
 use crate::config::training::TrainingConfig;
@@ -28,10 +29,7 @@ use crate::weights;
 pub fn evaluate(arguments: &EvaluateArguments, out: &mut dyn Write) -> Result<(), TrainError> {
     let path = &arguments.weights;
     let bytes = fs::read(path).map_err(TrainError::file("cannot read", path))?;
-    let data = match &arguments.data_dir {
-        Some(directory) => load_directory(directory)?,
-        None => load_mnist()?,
-    };
+    let data = downhill_data::load(arguments.data_dir.as_deref())?;
     let config = match &arguments.config {
         Some(config) => of_file(config, arguments, &data)?,
         None => of_metadata(&bytes, path)?,
@@ -55,23 +53,46 @@ pub fn evaluate(arguments: &EvaluateArguments, out: &mut dyn Write) -> Result<()
         &network,
         &DeviceSet::scaled(&test, scale, arguments.backend, &device),
     );
-    let right = (score.accuracy * images as f64).round();
-    let text = match arguments.json {
-        true => format!(
-            "{{\"kind\":\"evaluation\",\"images\":{images},\"right\":{right},\"accuracy\":{},\
-             \"loss\":{}}}",
-            score.accuracy,
-            serde_json::Value::from(score.loss),
-        ),
-        false => format!(
-            "{right} of {images} test images right: accuracy {:.2} %, loss {:.6}",
-            100.0 * score.accuracy,
-            score.loss
-        ),
+    let evaluation = Evaluation {
+        kind: "evaluation",
+        images,
+        right: (score.accuracy * images as f64).round() as usize,
+        accuracy: score.accuracy,
+        loss: score.loss,
     };
-    // A reader that is gone is no reason to fail.
-    let _ = writeln!(out, "{text}");
+    let text = match arguments.json {
+        true => serde_json::to_string(&evaluation).expect("an object has string keys only"),
+        false => evaluation.to_string(),
+    };
+    print(out, &format!("{text}\n"));
     Ok(())
+}
+
+/// What is printed, as text or as JSON.
+#[derive(Serialize)]
+struct Evaluation {
+    kind: &'static str,
+    images: usize,
+    right: usize,
+    accuracy: f64,
+    loss: f64,
+}
+
+impl fmt::Display for Evaluation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            images,
+            right,
+            accuracy,
+            loss,
+            ..
+        } = self;
+        let percent = 100.0 * accuracy;
+        write!(
+            formatter,
+            "{right} of {images} test images right: accuracy {percent:.2} %, loss {loss:.6}"
+        )
+    }
 }
 
 /// The settings of the one method that is meant.
@@ -81,7 +102,13 @@ fn of_file(
     data: &ImagePair,
 ) -> Result<TrainingConfig, TrainError> {
     let file = ExperimentFile::find(config)?;
-    let plan = Plan::resolve(&file, &train_arguments(config, arguments)?)?;
+    let train = TrainArguments {
+        backend: arguments.backend,
+        overrides: arguments.overrides.clone(),
+        methods: arguments.method.iter().cloned().collect(),
+        ..TrainArguments::default()
+    };
+    let plan = Plan::resolve(&file, &train)?;
     plan.check_data(data)?;
     match plan.methods.as_slice() {
         [method] => Ok(method.config.clone()),
@@ -101,39 +128,6 @@ fn of_file(
             )))
         }
     }
-}
-
-/// The plan that `train` would make of the same words.
-fn train_arguments(
-    config: &str,
-    arguments: &EvaluateArguments,
-) -> Result<TrainArguments, TrainError> {
-    #[derive(Parser)]
-    struct Words {
-        #[command(flatten)]
-        train: TrainArguments,
-    }
-    // `=` keeps a value that begins with a dash a value.
-    let mut words = vec![
-        "train".to_owned(),
-        format!("--backend={}", arguments.backend.name()),
-    ];
-    words.extend(
-        arguments
-            .method
-            .iter()
-            .map(|name| format!("--method={name}")),
-    );
-    words.extend(
-        arguments
-            .overrides
-            .iter()
-            .map(|text| format!("--set={text}")),
-    );
-    words.extend(["--".to_owned(), config.to_owned()]);
-    let words = Words::try_parse_from(words);
-    let words = words.map_err(|error| TrainError::Config(error.to_string()))?;
-    Ok(words.train)
 }
 
 /// The settings that a file of ours carries.

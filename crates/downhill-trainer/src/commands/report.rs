@@ -6,14 +6,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use downhill_report::{
-    Experiment, Extras, Method, Picture, RunRecord, comparison_pictures, findings, pictures, png,
-    read_record, render_comparison, render_html_with, text_table,
+    Experiment, Extras, Method, RunRecord, comparison_pictures, findings, pictures, read_record,
+    render_comparison, render_html_with, text_table,
 };
 
 use crate::cli::commands::ReportArguments;
+use crate::cli::print::print;
 use crate::config::file::ExperimentFile;
 use crate::error::TrainError;
-use crate::runs::store::{PNG_SCALE, write_whole};
+use crate::runs::files::write_page;
 
 /// Writes a page of the runs in the directories given, and its figures beside it; tells what it shows
 /// and where it is.
@@ -52,25 +53,12 @@ pub fn report(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), Tr
             (render_comparison(all), comparison_pictures(all), text)
         }
     };
-    write(&arguments.out, &page, &pictures)?;
-    // A reader that is gone is no reason to fail.
-    let _ = write!(out, "{text}\nreport: {}\n", arguments.out.display());
+    write_page(&arguments.out, &page, &pictures)?;
+    print(
+        out,
+        &format!("{text}\nreport: {}\n", arguments.out.display()),
+    );
     Ok(())
-}
-
-fn write(page: &Path, html: &str, pictures: &[Picture]) -> Result<(), TrainError> {
-    if let Some(directory) = page.parent() {
-        fs::create_dir_all(directory).map_err(TrainError::file("cannot create", directory))?;
-    }
-    let stem = page.file_stem().unwrap_or_default().to_string_lossy();
-    for picture in pictures {
-        let beside =
-            |ending: &str| page.with_file_name(format!("{stem}-{}.{ending}", picture.name));
-        write_whole(&beside("svg"), picture.svg.as_bytes())?;
-        let pixels = png(&picture.svg, PNG_SCALE).map_err(TrainError::picture(&beside("png")))?;
-        write_whole(&beside("png"), &pixels)?;
-    }
-    write_whole(page, html.as_bytes())
 }
 
 /// The finished runs of a runs directory, or the one whose own directory it is.

@@ -1,7 +1,7 @@
 //! The images of runs on the device; those that several runs see are put there once. What they came from
 //! goes as soon as no run needs it any more.
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
 use burn::tensor::Device;
 use downhill_data::{ImagePair, ImageSet, Purpose, Stream, split};
@@ -27,8 +27,10 @@ pub(crate) struct RunImages {
 #[derive(Debug)]
 pub(crate) struct SharedImages<'a> {
     sizes: Sizes,
-    /// What the images are taken from, while a run draws a subset of its own.
-    data: Option<Cow<'a, ImagePair>>,
+    /// The images as bytes, if a run draws a subset of its own.
+    data: Option<Arc<ImagePair>>,
+    /// Rows and columns of an image.
+    pub(crate) image: [usize; 2],
     /// The first so many of a part.
     first: Vec<(Key, DeviceSet)>,
     backend: Backend,
@@ -55,7 +57,7 @@ impl<'a> SharedImages<'a> {
     /// Puts on the device what runs with these settings share. Data that are given away are held no
     /// longer than that, unless a run needs images of its own.
     pub(crate) fn new<'c>(
-        data: Cow<'a, ImagePair>,
+        data: Arc<ImagePair>,
         wanted: impl IntoIterator<Item = &'c DataConfig>,
         backend: Backend,
         device: &'a Device,
@@ -68,6 +70,7 @@ impl<'a> SharedImages<'a> {
         let mut images = Self {
             sizes,
             data: None,
+            image: [train.rows(), train.columns()],
             first: Vec::new(),
             backend,
             device,
@@ -227,7 +230,7 @@ mod tests {
     #[test]
     fn data_are_let_go_where_no_run_has_images_of_its_own() {
         let device = Device::flex();
-        let data = downhill_data::load_mnist().unwrap();
+        let data = Arc::new(downhill_data::load_mnist().unwrap());
         let first = |images| DataConfig {
             train_images: Amount::Images(images),
             test_images: Amount::Images(20),
@@ -238,7 +241,7 @@ mod tests {
             ..first(40)
         };
         let of = |wanted: &[DataConfig]| {
-            SharedImages::new(Cow::Borrowed(&data), wanted, Backend::Flex, &device).unwrap()
+            SharedImages::new(Arc::clone(&data), wanted, Backend::Flex, &device).unwrap()
         };
         let shared = of(&[first(50), first(30), first(50)]);
         assert!(shared.data.is_none());

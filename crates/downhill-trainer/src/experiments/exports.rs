@@ -1,26 +1,27 @@
 //! Runs for others: what `train` tells by JSON, and the files that it writes for other programs.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::{fs, thread};
 
 use downhill_report::record::Outcome;
 use downhill_report::{Experiment, RunRecord, event_file, runs_csv, runs_json_lines, summary_json};
+use serde::Serialize;
 
 use crate::cli::train::TrainArguments;
 use crate::error::TrainError;
 use crate::experiments::output::Output;
-use crate::plan::runs::RunPlan;
+use crate::runs::files::write_whole;
 use crate::runs::progress::Progress;
-use crate::runs::store::{Store, write_whole};
+use crate::runs::records::Records;
+use crate::runs::store::Store;
 
 /// The name of each event file: TensorBoard looks for the word in the middle. A single name, for
 /// TensorBoard reads all such files of a directory as one run.
 const EVENT_FILE: &str = "events.out.tfevents.0.downhill";
 
 /// Trains with a progress that hands finished runs to the output, where JSON is wanted.
-pub(crate) fn telling<T>(
+pub(crate) fn with_listener<T>(
     progress: Progress,
     out: &mut Output<'_>,
     train: impl FnOnce(&Progress) -> T,
@@ -29,7 +30,7 @@ pub(crate) fn telling<T>(
         return train(&progress);
     }
     let (sender, receiver) = channel();
-    let progress = progress.telling(sender);
+    let progress = progress.with_listener(sender);
     thread::scope(|scope| {
         // Ends when the progress does, by a panic, too.
         scope.spawn(move || receiver.iter().for_each(|run: RunRecord| out.run(&run)));
@@ -46,60 +47,46 @@ impl Drop for FinishOnDrop<'_> {
     }
 }
 
-/// Tells of the runs that need no training, where JSON is wanted.
-pub(crate) fn tell_finished(
-    all: &[RunPlan<'_>],
-    missing: &[RunPlan<'_>],
-    store: &Store,
-    out: &mut Output<'_>,
-) -> Result<(), TrainError> {
-    if !out.is_json() {
-        return Ok(());
-    }
-    let missing: HashSet<&str> = (missing.iter())
-        .map(|run| run.header.run.as_str())
-        .collect();
-    for run in all {
-        if !missing.contains(run.header.run.as_str())
-            && let Some(record) = store.finished(&run.header.run)?
-        {
-            out.run(&record);
+/// The last object if the user stopped the command.
+#[derive(Serialize)]
+pub(crate) struct Stopped {
+    kind: &'static str,
+    runs: usize,
+    finished: usize,
+}
+
+impl Stopped {
+    pub(crate) fn new(runs: usize, finished: usize) -> Self {
+        Self {
+            kind: "stopped",
+            runs,
+            finished,
         }
     }
-    Ok(())
 }
 
-/// Told as the last object where the user stopped the command.
-pub(crate) fn stopped_json(all: usize, missing: usize, finished: usize) -> String {
-    let there = all - missing + finished;
-    format!("{{\"kind\":\"stopped\",\"runs\":{all},\"finished\":{there}}}")
-}
-
-/// Whether each finished run has kept its network.
+/// Checks that each finished run has kept its network. A diverged run has none to keep.
 ///
 /// # Errors
 ///
-/// Says how many have not, and what to do. A diverged run has none to keep.
-pub(crate) fn check_weights(all: &[RunPlan<'_>], store: &Store) -> Result<(), TrainError> {
-    let mut without = Vec::new();
-    for run in all {
-        let header = &run.header;
-        let Some(record) = store.finished(&header.run)? else {
-            continue;
-        };
-        if record.end.outcome == Outcome::Finished && !store.weights(&header.run).is_file() {
-            without.push(format!("{} seed {}", header.method, header.seed));
-        }
-    }
-    let Some(first) = without.first() else {
+/// Says how many runs have no network, and what to do.
+pub(crate) fn check_weights(records: &Records<'_, '_>, store: &Store) -> Result<(), TrainError> {
+    let without = records.finished().filter(|(run, record)| {
+        record.end.outcome == Outcome::Finished && !store.weights(&run.header.run).is_file()
+    });
+    let mut without = without.map(|(run, _)| &run.header);
+    let Some(first) = without.next() else {
         return Ok(());
     };
+    let others = without.count();
     Err(TrainError::Config(format!(
-        "--save-weights: {} of {} runs ({first}{}) were trained without keeping their weights; add \
-         --again, which trains all runs of this command anew and keeps them",
-        without.len(),
-        all.len(),
-        if without.len() > 1 { " and others" } else { "" },
+        "--save-weights: {} of {} runs ({} seed {}{}) were trained without --save-weights, so their \
+         networks are gone; add --again to train all runs of this command again and keep them",
+        others + 1,
+        records.len(),
+        first.method,
+        first.seed,
+        if others > 0 { " and others" } else { "" },
     )))
 }
 
@@ -128,7 +115,7 @@ pub(crate) fn write(
     }
     let page = store.report(&format!("{name}.html"));
     if out.is_json() {
-        out.object(&summary_json(experiment, &page.display().to_string()));
+        out.line(&summary_json(experiment, &page.display().to_string()));
     }
     Ok(())
 }

@@ -1,6 +1,10 @@
 //! The kinds of experiments, from plan to report.
 
+pub(crate) mod comparison;
 pub(crate) mod exports;
+pub(crate) mod gradient_check;
 pub(crate) mod output;
-pub(crate) mod report;
+mod report;
 pub(crate) mod search;
+pub(crate) mod trainings;
+pub(crate) mod valley;

@@ -3,6 +3,9 @@
 use std::io::Write;
 
 use downhill_report::{RunRecord, run_json};
+use serde::Serialize;
+
+use crate::cli::print::print;
 
 /// Where what was found is said. A reader that is gone is no reason to fail.
 pub(crate) struct Output<'a> {
@@ -22,22 +25,29 @@ impl<'a> Output<'a> {
     /// Text for people; nothing where JSON is wanted.
     pub(crate) fn say(&mut self, text: &str) {
         if !self.json {
-            let _ = self.out.write_all(text.as_bytes());
+            print(self.out, text);
         }
     }
 
     /// An object on a line of its own, where JSON is wanted.
-    pub(crate) fn object(&mut self, object: &str) {
+    pub(crate) fn object(&mut self, object: &impl Serialize) {
         if self.json {
-            let _ = writeln!(self.out, "{object}");
-            let _ = self.out.flush();
+            let object = serde_json::to_string(object);
+            self.line(&object.expect("an object has string keys only"));
+        }
+    }
+
+    /// The text of an object, where JSON is wanted.
+    pub(crate) fn line(&mut self, object: &str) {
+        if self.json {
+            print(self.out, &format!("{object}\n"));
         }
     }
 
     /// A run that is finished, where JSON is wanted.
     pub(crate) fn run(&mut self, run: &RunRecord) {
         if self.json {
-            self.object(&run_json(run));
+            self.line(&run_json(run));
         }
     }
 }

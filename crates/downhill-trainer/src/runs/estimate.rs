@@ -1,7 +1,7 @@
 //! How long a plan will take, for `--dry-run`: by finished runs of the same settings where there are
 //! some, else by a few updates and an evaluation made now.
 
-use std::borrow::Cow;
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
@@ -19,8 +19,9 @@ use crate::device::shared::{RunImages, SharedImages};
 use crate::error::TrainError;
 use crate::plan::Plan;
 use crate::plan::runs::{RunPlan, runs};
+use crate::runs::records::Records;
 use crate::runs::store::Store;
-use crate::runs::workers::pool;
+use crate::runs::threads::thread_pool;
 use crate::training::Training;
 use crate::training::observer::Observer;
 
@@ -37,19 +38,17 @@ const ENOUGH_UPDATES: usize = 200;
 pub(crate) fn text(
     plan: &Plan,
     arguments: &TrainArguments,
-    data: &ImagePair,
+    data: &Arc<ImagePair>,
 ) -> Result<String, TrainError> {
     if let (Kind::Search(search), [method, ..]) = (&plan.kind, &plan.methods[..]) {
         return text_of_search(plan, search.trials, &method.config, arguments, data);
     }
     let store = Store::new(&arguments.runs_dir);
     let all = runs(plan, data);
-    let mut missing = Vec::new();
-    for run in &all {
-        if arguments.again || store.finished(&run.header.run)?.is_none() {
-            missing.push(run);
-        }
-    }
+    let missing = match arguments.again {
+        true => Records::none(&all).missing(),
+        false => store.runs(&all)?.missing(),
+    };
     let there = all.len() - missing.len();
     let mut text = match there {
         0 => String::new(),
@@ -104,7 +103,7 @@ fn text_of_search(
     trials_of_round: usize,
     config: &TrainingConfig,
     arguments: &TrainArguments,
-    data: &ImagePair,
+    data: &Arc<ImagePair>,
 ) -> Result<String, TrainError> {
     if plan.backend == Backend::Wgpu {
         return Ok("time: unknown on wgpu\n".to_owned());
@@ -123,17 +122,18 @@ fn text_of_search(
 
 /// Seconds of one run of each method that has finished ones, by the method's name.
 fn seconds_of_finished(all: &[RunPlan<'_>], store: &Store) -> Vec<(String, f64)> {
+    let timings = store.timings(all.iter().map(|run| run.header.run.as_str()));
     let mut sums: Vec<(String, f64, usize)> = Vec::new();
     for run in all {
-        let Some(timing) = store.timing(&run.header.run) else {
+        let Some(run_seconds) = timings.seconds(&run.header.run) else {
             continue;
         };
         match sums.iter_mut().find(|(name, ..)| *name == run.method.name) {
             Some((_, seconds, runs)) => {
-                *seconds += timing.seconds;
+                *seconds += run_seconds;
                 *runs += 1;
             }
-            None => sums.push((run.method.name.clone(), timing.seconds, 1)),
+            None => sums.push((run.method.name.clone(), run_seconds, 1)),
         }
     }
     let mean = |(name, seconds, runs)| (name, seconds / runs as f64);
@@ -152,7 +152,7 @@ struct Meter<'a> {
     device: Device,
     /// The threads that each run will have.
     pools: Vec<rayon::ThreadPool>,
-    data: &'a ImagePair,
+    data: &'a Arc<ImagePair>,
     known: Vec<(TrainingConfig, Speed)>,
 }
 
@@ -164,9 +164,9 @@ struct Speed {
 }
 
 impl<'a> Meter<'a> {
-    fn new(backend: Backend, workers: usize, data: &'a ImagePair) -> Result<Self, TrainError> {
+    fn new(backend: Backend, workers: usize, data: &'a Arc<ImagePair>) -> Result<Self, TrainError> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let pool = |_| pool((cores / workers).max(1));
+        let pool = |_| thread_pool((cores / workers).max(1));
         Ok(Self {
             backend,
             device: device::open(backend)?,
@@ -202,7 +202,7 @@ impl<'a> Meter<'a> {
         let mut config = config.clone();
         config.training.pretraining.updates = 0;
         let config = &config;
-        let data = Cow::Borrowed(self.data);
+        let data = Arc::clone(self.data);
         let images = SharedImages::new(data, [&config.data], self.backend, &self.device)?;
         let sets = images.of_run(&config.data, 0)?;
         let image = [self.data.train.rows(), self.data.train.columns()];

@@ -8,13 +8,13 @@ use crate::plan::runs::RunPlan;
 
 /// Runs that train together, in the order of the first of each; one that can't is by itself.
 pub(crate) fn together<'r, 'p>(
-    runs: &'r [RunPlan<'p>],
+    runs: &[&'r RunPlan<'p>],
     members: usize,
     backend: Backend,
     pixels: usize,
 ) -> Vec<Vec<&'r RunPlan<'p>>> {
     let mut kinds: Vec<(Option<TrainingConfig>, Vec<&RunPlan<'_>>)> = Vec::new();
-    for run in runs {
+    for &run in runs {
         let common = match run.header.ensemble {
             true => common_settings(&run.method.config),
             false => None,
@@ -73,22 +73,15 @@ mod tests {
         let arguments = TrainArguments {
             config: path.display().to_string(),
             backend,
-            overrides: Vec::new(),
-            seed: None,
-            seeds: None,
-            methods: Vec::new(),
-            dry_run: false,
             quiet: true,
-            again: false,
-            data_dir: None,
             runs_dir: directory.path().to_path_buf(),
-            workers: None,
             ensemble: Some(members),
-            output: crate::cli::train::OutputArguments::default(),
+            ..TrainArguments::default()
         };
         let plan = Plan::resolve(&ExperimentFile::find(&arguments.config)?, &arguments)?;
         let runs = runs(&plan, &load_mnist()?);
-        let groups = together(&runs, plan.ensemble, backend, 784);
+        let all: Vec<_> = runs.iter().collect();
+        let groups = together(&all, plan.ensemble, backend, 784);
         let name = |run: &&RunPlan<'_>| format!("{}:{}", run.method.name, run.header.seed);
         let text = |runs: &Vec<&RunPlan<'_>>| runs.iter().map(name).collect::<Vec<_>>().join(" ");
         Ok(groups.iter().map(text).collect())

@@ -1,7 +1,11 @@
 //! Runs side by side, their records and what the user sees of them.
 
 pub(crate) mod estimate;
+pub(crate) mod files;
 pub(crate) mod groups;
-pub mod progress;
+pub(crate) mod pool;
+pub(crate) mod progress;
+pub mod records;
 pub mod store;
-pub mod workers;
+mod threads;
+pub mod timings;

@@ -17,13 +17,11 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use downhill_report::record::Line;
-use downhill_report::{Picture, RunRecord, encode, png, read_record};
-use serde::{Deserialize, Serialize};
+use downhill_report::{Picture, RunRecord, encode, read_record};
 
 use crate::error::TrainError;
-
-/// Pixels of a PNG for each unit of its SVG.
-pub(crate) const PNG_SCALE: f32 = 2.0;
+use crate::runs::files::{write_if_changed, write_page, write_whole};
+use crate::runs::timings::{Timing, Timings};
 
 /// The trained network of a run.
 const WEIGHTS: &str = "weights.safetensors";
@@ -34,24 +32,6 @@ const WEIGHTS_WAITING: &str = "weights.safetensors.partial";
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
-}
-
-/// How long a run took, and on what.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Timing {
-    /// Seconds from the run's start to its end; in an ensemble, its part of the seconds of all.
-    pub seconds: f64,
-    /// Processor or GPU.
-    pub device: String,
-    /// How many runs, or ensembles of them, trained at the same time.
-    pub workers: usize,
-    /// How many runs the ensemble had; 1 for a run by itself.
-    #[serde(default = "one")]
-    pub members: usize,
-}
-
-fn one() -> usize {
-    1
 }
 
 impl Store {
@@ -106,8 +86,12 @@ impl Store {
         Ok(directories)
     }
 
-    /// How long a finished run took, where that is known.
-    pub fn timing(&self, run: &str) -> Option<Timing> {
+    /// How long these runs took; runs without a readable `timing.json` are left out.
+    pub fn timings<'r>(&self, runs: impl IntoIterator<Item = &'r str>) -> Timings {
+        Timings::of(runs.into_iter().map(|run| (run, self.timing(run))))
+    }
+
+    fn timing(&self, run: &str) -> Option<Timing> {
         let text = fs::read_to_string(self.directory(run).join("timing.json")).ok()?;
         serde_json::from_str(&text).ok()
     }
@@ -143,43 +127,29 @@ impl Store {
         }))
     }
 
-    /// Writes a file of a report in one piece, unless it is there with the same text.
+    /// Writes the page of a report and its pictures. Returns the page's path.
+    ///
+    /// # Errors
+    ///
+    /// A directory or file that cannot be written.
+    pub(crate) fn write_page(
+        &self,
+        name: &str,
+        html: &str,
+        pictures: &[Picture],
+    ) -> Result<PathBuf, TrainError> {
+        let page = self.report(&format!("{name}.html"));
+        write_page(&page, html, pictures)?;
+        Ok(page)
+    }
+
+    /// Writes another file of a report.
     ///
     /// # Errors
     ///
     /// A directory or file that cannot be written.
     pub fn write_report(&self, file: &str, text: &str) -> Result<(), TrainError> {
-        let path = self.report(file);
-        if fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
-            return Ok(());
-        }
-        let directory = self.root.join("reports");
-        fs::create_dir_all(&directory).map_err(TrainError::file("cannot create", &directory))?;
-        write_whole(&path, text.as_bytes())
-    }
-
-    /// Writes the figures of a report beside it, as SVG and PNG.
-    ///
-    /// # Errors
-    ///
-    /// A file that cannot be written.
-    pub(crate) fn write_pictures(
-        &self,
-        name: &str,
-        pictures: &[Picture],
-    ) -> Result<(), TrainError> {
-        for picture in pictures {
-            let file = format!("{name}-{}.svg", picture.name);
-            let path = self.report(&file).with_extension("png");
-            let there = fs::read(self.report(&file));
-            if there.is_ok_and(|there| there == picture.svg.as_bytes()) && path.is_file() {
-                continue;
-            }
-            self.write_report(&file, &picture.svg)?;
-            let pixels = png(&picture.svg, PNG_SCALE).map_err(TrainError::picture(&path))?;
-            write_whole(&path, &pixels)?;
-        }
-        Ok(())
+        write_if_changed(&self.report(file), text.as_bytes())
     }
 
     /// Where this file of a report is, or will be.
@@ -256,21 +226,4 @@ fn remove(path: &Path) -> std::io::Result<()> {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
-}
-
-/// Writes a file beside its place and moves it there, so that nobody sees half of it.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    let failed = |error| TrainError::file("cannot write", path)(error);
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.partial", std::process::id()));
-    let beside = PathBuf::from(beside);
-    let write = || {
-        let mut file = File::create(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    };
-    write()
-        .inspect_err(|_| drop(fs::remove_file(&beside)))
-        .map_err(failed)
 }

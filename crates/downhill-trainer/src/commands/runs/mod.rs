@@ -14,6 +14,7 @@ use calendar::seconds;
 use table::table;
 
 use crate::cli::commands::RunsArguments;
+use crate::cli::print::print;
 use crate::error::TrainError;
 use crate::runs::store::Store;
 
@@ -37,8 +38,7 @@ pub fn list_runs(arguments: &RunsArguments, out: &mut dyn Write) -> Result<(), T
         };
         table(&groups) + &also(&runs, unfinished)
     };
-    // A reader that is gone is no reason to fail.
-    let _ = out.write_all(text.as_bytes());
+    print(out, &text);
     damaged.map_or(Ok(()), Err)
 }
 

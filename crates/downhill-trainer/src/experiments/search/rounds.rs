@@ -1,11 +1,16 @@
 //! A random search from its first trial to its last.
 
+use std::sync::Arc;
+
 use downhill_data::ImagePair;
 use downhill_report::RunRecord;
 use downhill_report::record::Outcome;
 
-use crate::config::tables::search::{Range, SearchConfig, as_settings, narrowed, ranked, trial};
+use crate::config::tables::search::{Range, SearchConfig};
 use crate::error::TrainError;
+use crate::experiments::output::Output;
+use crate::experiments::search::draws::{as_settings, narrowed, ranked, trial};
+use crate::experiments::trainings::Trainer;
 use crate::plan::runs::{RunPlan, run};
 use crate::plan::{MethodPlan, Plan};
 
@@ -41,18 +46,15 @@ impl Round {
     }
 }
 
-/// Trains the runs given and returns their records; nothing where the user stopped it.
-pub(crate) type TrainAll<'t> =
-    dyn FnMut(&[RunPlan<'_>]) -> Result<Option<Vec<RunRecord>>, TrainError> + 't;
-
-/// Searches with each seed of a plan, round by round; of each seed its rounds. Nothing where the user
-/// stopped it.
-pub(crate) fn search(
-    plan: &Plan,
+/// Searches with each seed of the plan, round by round. Returns the rounds of each seed, or `None`
+/// if the user stopped the command.
+pub(crate) fn rounds(
+    trainer: &Trainer<'_>,
     config: &SearchConfig,
-    data: &ImagePair,
-    train: &mut TrainAll<'_>,
+    data: &Arc<ImagePair>,
+    out: &mut Output<'_>,
 ) -> Result<Option<Vec<Vec<Round>>>, TrainError> {
+    let plan = trainer.plan;
     let mut searches: Vec<Vec<Round>> = vec![Vec::new(); plan.seeds.len()];
     for round in 0..config.rounds {
         let mut drawn = Vec::with_capacity(plan.seeds.len());
@@ -73,7 +75,7 @@ pub(crate) fn search(
                 runs.map(move |(_, method)| run(plan, method, seed, data))
             });
         let runs: Vec<RunPlan<'_>> = runs.collect();
-        let Some(records) = train(&runs)? else {
+        let Some(records) = trainer.train(&runs, Arc::clone(data), out)? else {
             return Ok(None);
         };
         let mut records = records.into_iter();

@@ -15,11 +15,11 @@ use downhill_report::record::{Evaluation, Outcome, RunEnd, RunHeader};
 
 use bars::{Bars, RunBar};
 
-use crate::runs::workers::diverged;
+use crate::runs::pool::diverged;
 
 /// Shows how all runs of a command go; shared by those that train at the same time.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     show: Show,
     runs: usize,
     ended: AtomicUsize,
@@ -36,7 +36,7 @@ enum Show {
 
 impl Progress {
     /// For so many runs of so many updates in all: on a terminal bars, elsewhere lines.
-    pub fn new(runs: usize, updates: u64) -> Self {
+    pub(crate) fn new(runs: usize, updates: u64) -> Self {
         let show = match io::stderr().is_terminal() {
             true => Show::Bars(Bars::new(runs, updates)),
             false => Show::Lines,
@@ -45,7 +45,7 @@ impl Progress {
     }
 
     /// Shows nothing.
-    pub fn silent() -> Self {
+    pub(crate) fn silent() -> Self {
         Self::of(Show::Nothing, 0)
     }
 
@@ -59,7 +59,7 @@ impl Progress {
     }
 
     /// Also hands on each run that has finished, until [`finish`](Self::finish).
-    pub(crate) fn telling(self, told: Sender<RunRecord>) -> Self {
+    pub(crate) fn with_listener(self, told: Sender<RunRecord>) -> Self {
         Self {
             told: Mutex::new(Some(told)),
             ..self
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn a_finished_run_is_told_with_its_test_accuracy() {
         let (sender, receiver) = channel();
-        let progress = Progress::of(Show::Nothing, 2).telling(sender);
+        let progress = Progress::of(Show::Nothing, 2).with_listener(sender);
         let record = sample::run(
             "none",
             3,

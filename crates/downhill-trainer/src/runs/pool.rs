@@ -1,14 +1,12 @@
 //! Runs side by side, one network or ensemble of networks per worker. What a run computes does not
 //! depend on how many run at once.
 
-use std::borrow::Cow;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use downhill_data::ImagePair;
 use downhill_model::{Ensemble, Network};
 use downhill_report::record::{Evaluation, Line, Outcome, RunEnd};
 
@@ -19,57 +17,52 @@ use crate::error::TrainError;
 use crate::plan::runs::RunPlan;
 use crate::runs::groups::together;
 use crate::runs::progress::{Progress, RunProgress};
-use crate::runs::store::{RecordWriter, Store, Timing};
+use crate::runs::store::{RecordWriter, Store};
+use crate::runs::threads::thread_pool;
+use crate::runs::timings::Timing;
 use crate::training::Training;
 use crate::training::ensemble::EnsembleTraining;
 use crate::training::observer::{EnsembleObserver, Observer};
 use crate::weights;
 
-/// What all runs of a command share.
+/// Trains runs side by side; what all of them share.
 #[derive(Debug)]
-pub struct Workshop<'a> {
+pub(crate) struct RunPool<'a> {
     /// Where tensors are computed.
-    pub backend: Backend,
+    pub(crate) backend: Backend,
     /// Its device, without autodiff.
-    pub device: &'a Device,
-    /// Rows and columns of an image.
-    pub image: [usize; 2],
+    pub(crate) device: &'a Device,
+    /// The images of the runs.
+    pub(crate) images: &'a SharedImages<'a>,
     /// Where records go.
-    pub store: &'a Store,
+    pub(crate) store: &'a Store,
     /// What the user sees.
-    pub progress: &'a Progress,
+    pub(crate) progress: &'a Progress,
     /// Set when the user wants to stop.
-    pub stop: &'a AtomicBool,
+    pub(crate) stop: &'a AtomicBool,
     /// How many runs train at the same time.
-    pub workers: usize,
+    pub(crate) workers: usize,
     /// How many of them at most train as one ensemble of networks.
-    pub ensemble: usize,
+    pub(crate) ensemble: usize,
     /// Whether runs that are finished are trained once more.
-    pub again: bool,
+    pub(crate) again: bool,
     /// Whether trained networks are kept.
-    pub save_weights: bool,
+    pub(crate) save_weights: bool,
 }
 
-impl Workshop<'_> {
-    /// Trains the runs; each record is kept as it is done. Returns how many were finished, all of
-    /// them unless the user stopped. Data that are given away do not stay beside what the device has of
-    /// them, unless a run draws a subset of its own.
+impl RunPool<'_> {
+    /// Trains the runs and keeps each record as soon as it is complete. Returns the number of
+    /// finished runs: all of them unless the user stopped.
     ///
     /// # Errors
     ///
-    /// The first failure; runs that were finished before it are kept.
-    pub fn train(
-        &self,
-        runs: &[RunPlan<'_>],
-        data: Cow<'_, ImagePair>,
-    ) -> Result<usize, TrainError> {
+    /// The first failure. Runs that were finished before it are kept.
+    pub(crate) fn train(&self, runs: &[&RunPlan<'_>]) -> Result<usize, TrainError> {
         let groups = together(runs, self.ensemble, self.backend, self.image_size());
         let next = Mutex::new(groups.iter());
         let done = Mutex::new(0);
         let failure = Mutex::new(None);
         let failed = AtomicBool::new(false);
-        let wanted = runs.iter().map(|run| &run.method.config.data);
-        let images = SharedImages::new(data, wanted, self.backend, self.device)?;
         let work = || {
             while !self.stopped() && !failed.load(Ordering::Relaxed) {
                 let Some(group) = lock(&next).next() else {
@@ -78,8 +71,8 @@ impl Workshop<'_> {
                 // A panic in here is a failure, too: the others should not go on for hours first.
                 let guard = RaiseOnDrop(&failed);
                 let finished = match group.as_slice() {
-                    [run] => self.train_one(run, &images, &failed).map(usize::from),
-                    runs => self.train_ensemble(runs, &images, &failed),
+                    [run] => self.train_one(run, &failed).map(usize::from),
+                    runs => self.train_ensemble(runs, &failed),
                 };
                 std::mem::forget(guard);
                 match finished {
@@ -100,7 +93,7 @@ impl Workshop<'_> {
         let workers = self.workers.min(groups.len()).max(1);
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let pools: Vec<_> = (0..workers)
-            .map(|_| pool((cores / workers).max(1)))
+            .map(|_| thread_pool((cores / workers).max(1)))
             .collect::<Result<_, _>>()?;
         thread::scope(|scope| {
             for pool in &pools {
@@ -115,19 +108,14 @@ impl Workshop<'_> {
     }
 
     /// Whether it was finished.
-    fn train_one(
-        &self,
-        run: &RunPlan<'_>,
-        images: &SharedImages<'_>,
-        failed: &AtomicBool,
-    ) -> Result<bool, TrainError> {
+    fn train_one(&self, run: &RunPlan<'_>, failed: &AtomicBool) -> Result<bool, TrainError> {
         let start = Instant::now();
         let config = &run.method.config;
         let Some(writer) = self.store.begin(&run.header.run, self.again)? else {
             self.progress.skipped(config.training.updates);
             return Ok(true);
         };
-        let images = images.of_run(&config.data, run.header.seed)?;
+        let images = self.images.of_run(&config.data, run.header.seed)?;
         let mut recorder = Recorder::new(self, run, writer, failed);
         recorder.writer.write(&Line::Run(run.header.clone()))?;
         let training = Training {
@@ -136,7 +124,7 @@ impl Workshop<'_> {
             train: &images.train,
             test: &images.test,
             validation: images.validation.as_ref(),
-            image: self.image,
+            image: self.images.image,
             device: self.device,
         };
         let Some(end) = training.run(&mut recorder)? else {
@@ -150,7 +138,6 @@ impl Workshop<'_> {
     fn train_ensemble(
         &self,
         runs: &[&RunPlan<'_>],
-        images: &SharedImages<'_>,
         failed: &AtomicBool,
     ) -> Result<usize, TrainError> {
         let start = Instant::now();
@@ -173,7 +160,7 @@ impl Workshop<'_> {
             return Ok(finished);
         };
         // They share the images, or they would be no ensemble.
-        let images = images.of_run(&config.data, *seed)?;
+        let images = self.images.of_run(&config.data, *seed)?;
         let training = EnsembleTraining {
             runs: &chosen,
             train: &images.train,
@@ -194,7 +181,7 @@ impl Workshop<'_> {
     }
 
     fn image_size(&self) -> usize {
-        self.image.iter().product()
+        self.images.image.iter().product()
     }
 
     fn stopped(&self) -> bool {
@@ -204,7 +191,7 @@ impl Workshop<'_> {
 
 /// Writes a run's record as it goes.
 struct Recorder<'a> {
-    workshop: &'a Workshop<'a>,
+    pool: &'a RunPool<'a>,
     run: &'a RunPlan<'a>,
     writer: RecordWriter,
     failed: &'a AtomicBool,
@@ -223,61 +210,49 @@ impl Observer for Recorder<'_> {
     }
 
     fn trained(&mut self, network: &Network) -> Result<(), TrainError> {
-        if !self.workshop.save_weights {
+        if !self.pool.save_weights {
             return Ok(());
         }
         let config = &self.run.method.config;
-        let bytes = weights::encode(
-            &self.run.header,
-            config,
-            network,
-            self.workshop.image_size(),
-        )?;
+        let bytes = weights::encode(&self.run.header, config, network, self.pool.image_size())?;
         self.writer.keep_weights(&bytes)
     }
 
     fn goes_on(&mut self) -> bool {
-        !self.workshop.stopped() && !self.failed.load(Ordering::Relaxed)
+        !self.pool.stopped() && !self.failed.load(Ordering::Relaxed)
     }
 
     fn updated(&mut self) -> bool {
         self.progress.updated();
-        !self.workshop.stopped() && !self.failed.load(Ordering::Relaxed)
+        !self.pool.stopped() && !self.failed.load(Ordering::Relaxed)
     }
-}
-
-/// The threads of a worker. Small networks use one of them, and what a run computes does not depend
-/// on how many there are: a sum is never split.
-pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool, TrainError> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    pool.map_err(|error| TrainError::Backend(format!("a worker's threads do not start: {error}")))
 }
 
 impl<'a> Recorder<'a> {
     fn new(
-        workshop: &'a Workshop<'a>,
+        pool: &'a RunPool<'a>,
         run: &'a RunPlan<'a>,
         writer: RecordWriter,
         failed: &'a AtomicBool,
     ) -> Self {
         let updates = run.method.config.training.updates;
         Self {
-            workshop,
+            pool,
             run,
             writer,
             failed,
-            progress: workshop.progress.begin(&run.header, updates),
+            progress: pool.progress.begin(&run.header, updates),
         }
     }
 
     /// Completes the record, after so many seconds of an ensemble of so many.
     fn end(mut self, end: RunEnd, seconds: f64, members: usize) -> Result<(), TrainError> {
-        let workshop = self.workshop;
+        let pool = self.pool;
         self.writer.write(&Line::End(end.clone()))?;
         self.writer.finish(&Timing {
             seconds: seconds / members as f64,
-            device: device::describe(workshop.backend, workshop.device),
-            workers: workshop.workers,
+            device: device::describe(pool.backend, pool.device),
+            workers: pool.workers,
             members,
         })?;
         self.progress.ended(end);
@@ -311,7 +286,7 @@ impl EnsembleObserver for EnsembleRecorder<'_> {
 
     fn trained(&mut self, networks: &Ensemble) -> Result<(), TrainError> {
         let recorders = self.recorders.iter_mut().flatten();
-        if !(recorders.into_iter()).any(|recorder| recorder.workshop.save_weights) {
+        if !(recorders.into_iter()).any(|recorder| recorder.pool.save_weights) {
             return Ok(());
         }
         for (recorder, network) in self.recorders.iter_mut().zip(networks.members()) {
