@@ -6,9 +6,9 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
-use crate::bench_arguments::BenchArguments;
 use crate::cargo::{become_command, cargo, line, target_directory};
-use crate::interpreters::with_package;
+use downhill_cli::bench::BenchArguments;
+use downhill_cli::interpreters::with_package;
 
 /// Measure: updates, training steps, many networks at once, start
 ///

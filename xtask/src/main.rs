@@ -15,32 +15,6 @@ mod test;
 mod train;
 mod vulkan;
 
-/// The trainer's backends by name, which its command line needs.
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "the trainer reads what is only checked here"
-)]
-#[path = "../../crates/downhill-trainer/src/backend.rs"]
-mod backend;
-
-/// The trainer's command line, so that both read the same.
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "the trainer reads what is only checked here"
-)]
-#[path = "../../crates/downhill-trainer/src/cli/mod.rs"]
-mod cli;
-
-/// The command line of `bench`: the benchmarks' own.
-#[path = "../../crates/downhill-trainer/benches/arguments.rs"]
-mod bench_arguments;
-
-/// As the benchmarks look for Python.
-#[path = "../../crates/downhill-trainer/benches/interpreters.rs"]
-mod interpreters;
-
 use std::io::Write;
 use std::process::ExitCode;
 

@@ -5,13 +5,14 @@ use std::io;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Args, CommandFactory};
+use clap::Args;
 
-use crate::backend::Backend;
-use crate::cli::commands::{
-    CommandLine, CompletionsArguments, EvaluateArguments, ReportArguments, RunsArguments,
-};
 use crate::train::become_trainer;
+use downhill_cli::backend::Backend;
+use downhill_cli::commands::{
+    CompletionsArguments, EvaluateArguments, ReportArguments, RunsArguments,
+};
+use downhill_cli::print::print;
 
 /// Evaluate a network from a file of weights, by `train --save-weights` or by PyTorch, on the test
 /// images
@@ -84,43 +85,7 @@ pub(crate) struct Completions {
 
 impl Completions {
     pub(crate) fn run(&self) -> Result<ExitCode> {
-        let mut command = CommandLine::command();
-        // Into memory first: a closed stream is no reason to fail.
-        let mut script = Vec::new();
-        clap_complete::generate(self.arguments.shell, &mut command, "downhill", &mut script);
-        let _ = io::Write::write_all(&mut io::stdout(), &script);
+        print(&mut io::stdout(), &self.arguments.script());
         Ok(ExitCode::SUCCESS)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::ValueEnum;
-    use clap_complete::Shell;
-
-    use super::*;
-
-    #[test]
-    fn every_shell_knows_the_commands_and_their_words() {
-        CommandLine::command().debug_assert();
-        for shell in Shell::value_variants() {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut CommandLine::command(), "downhill", &mut script);
-            let script = String::from_utf8(script).unwrap();
-            let mut words = vec![
-                "train",
-                "evaluate",
-                "runs",
-                "report",
-                "schema",
-                "save-weights",
-            ];
-            if matches!(shell, Shell::Bash | Shell::Zsh | Shell::Fish) {
-                words.push("ndarray");
-            }
-            for word in words {
-                assert!(script.contains(word), "{shell}: {word}");
-            }
-        }
     }
 }

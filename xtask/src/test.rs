@@ -8,12 +8,12 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::Args;
 
-use crate::backend::Backend;
 use crate::cargo::{cargo, cargo_in, exit_code, line, run as run_command};
 use crate::cargo::{target_directory, workspace};
 use crate::summary::{Outcome, Part, Summary};
 use crate::vulkan::{self, Driver, System};
 use crate::{round_trips, say};
+use downhill_cli::backend::Backend;
 
 /// Run the tests on every backend, or on those named
 ///

@@ -7,11 +7,11 @@ use std::process::{Command, ExitCode};
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::backend::Backend;
 use crate::cargo::{become_command, cargo};
-use crate::cli::train::TrainArguments;
 use crate::say;
 use crate::vulkan::{self, Driver, System};
+use downhill_cli::backend::Backend;
+use downhill_cli::train::TrainArguments;
 
 /// Run an experiment: train its methods on its seeds and write records and a report
 ///

@@ -6,13 +6,11 @@
 //! profile and the allocator of the trainer; peers are processes that wait for their turn. A figure
 //! is the median of the rounds with its quartiles; a ratio is the median of the rounds' ratios.
 
-mod arguments;
 mod contender;
 mod data;
 mod failure;
 mod floor;
 mod instructions;
-mod interpreters;
 mod machine;
 mod optimizers;
 mod peer;
@@ -30,8 +28,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 
-use arguments::{BenchArguments, Suite};
 use data::Data;
+use downhill_cli::bench::{BenchArguments, Suite};
 use failure::Failure;
 use instructions::Work;
 use report::Report;

@@ -10,11 +10,11 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use downhill_cli::interpreters::with_package;
 use serde_json::Value;
 
 use crate::contender::{Contender, Turn};
 use crate::failure::Failure;
-use crate::interpreters::with_package;
 use crate::serve::{Task, Who};
 use crate::workload::Workload;
 

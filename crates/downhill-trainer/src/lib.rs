@@ -7,8 +7,6 @@
 //! [`train`] goes down that list. [`training::Training`] is a single run, for those who want one
 //! without files.
 
-pub mod backend;
-pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod device;
@@ -20,8 +18,6 @@ pub mod runs;
 pub mod training;
 pub mod weights;
 
-pub use backend::Backend;
-pub use cli::train::{OutputArguments, TrainArguments};
 pub use commands::evaluate::evaluate;
 pub use commands::report::report;
 pub use commands::runs::list_runs;
@@ -35,6 +31,9 @@ pub use config::tables::search::{
 pub use config::tables::target::TargetConfig;
 pub use config::tables::valley::ValleyConfig;
 pub use done::Done;
+pub use downhill_cli as cli;
+pub use downhill_cli::backend::{self, Backend};
+pub use downhill_cli::train::{OutputArguments, TrainArguments};
 pub use error::TrainError;
 
 /// The project's README's code must compile.

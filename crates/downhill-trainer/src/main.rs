@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 use downhill_trainer::cli::commands::{Command, CommandLine};
 use downhill_trainer::cli::print::print;
 use downhill_trainer::{
@@ -29,9 +29,9 @@ fn main() -> ExitCode {
             print(out, &format!("{:#}\n", schema()));
             Ok(Done::Finished)
         }
+        #[cfg(feature = "completions")]
         Command::Completions(arguments) => {
-            let mut command = CommandLine::command();
-            clap_complete::generate(arguments.shell, &mut command, "downhill", out);
+            print(out, &arguments.script());
             Ok(Done::Finished)
         }
     };

@@ -1,5 +1,4 @@
-//! Finding the Python interpreter that has a peer's package. Shared with `xtask`, which looks before
-//! anything is built.
+//! The Python interpreter that has a package of the benchmarks' peers.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,7 +8,7 @@ use std::process::{Command, Stdio};
 /// # Errors
 ///
 /// One that does not run, or that none of them has it; says how to get it.
-pub(crate) fn with_package<'a>(package: &str, pythons: &'a [PathBuf]) -> Result<&'a Path, String> {
+pub fn with_package<'a>(package: &str, pythons: &'a [PathBuf]) -> Result<&'a Path, String> {
     for python in pythons {
         if has(python, package)? {
             return Ok(python);

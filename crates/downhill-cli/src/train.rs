@@ -1,5 +1,4 @@
-//! The command line of `train`, in one file without dependencies of ours, so that `xtask` can read
-//! the same arguments before anything is built.
+//! The command line of `train`.
 
 use std::path::PathBuf;
 

@@ -1,12 +1,13 @@
-//! The command line of the binary, without dependencies of ours but [`crate::cli::train`], so that
-//! `xtask` can read it before anything is built.
+//! The command line of the binary `downhill`.
 
 use std::path::PathBuf;
 
+#[cfg(feature = "completions")]
+use clap::CommandFactory;
 use clap::{Args, Parser, Subcommand};
 
 use crate::backend::Backend;
-use crate::cli::train::TrainArguments;
+use crate::train::TrainArguments;
 
 /// Trains small networks on MNIST and shows what optimizers and regularizers do
 #[derive(Parser, Debug)]
@@ -30,7 +31,8 @@ pub enum Command {
     Report(ReportArguments),
     /// Print the JSON schema of a config file
     Schema,
-    /// Print what makes a shell complete the words of this command line
+    /// Generate shell completions
+    #[cfg(feature = "completions")]
     Completions(CompletionsArguments),
 }
 
@@ -103,9 +105,51 @@ pub struct RunsArguments {
     pub json: bool,
 }
 
-/// What `completions` takes.
+/// Arguments of `completions`.
+#[cfg(feature = "completions")]
 #[derive(Args, Clone, Debug)]
 pub struct CompletionsArguments {
     /// Which shell
     pub shell: clap_complete::Shell,
+}
+
+#[cfg(feature = "completions")]
+impl CompletionsArguments {
+    /// Returns the script with which the shell completes the command line of `downhill`.
+    pub fn script(&self) -> String {
+        let mut script = Vec::new();
+        let mut command = CommandLine::command();
+        clap_complete::generate(self.shell, &mut command, "downhill", &mut script);
+        String::from_utf8_lossy(&script).into_owned()
+    }
+}
+
+#[cfg(all(test, feature = "completions"))]
+mod tests {
+    use clap::ValueEnum;
+    use clap_complete::Shell;
+
+    use super::*;
+
+    #[test]
+    fn every_shell_completes_commands_and_values() {
+        CommandLine::command().debug_assert();
+        for &shell in Shell::value_variants() {
+            let script = CompletionsArguments { shell }.script();
+            let mut words = vec![
+                "train",
+                "evaluate",
+                "runs",
+                "report",
+                "schema",
+                "save-weights",
+            ];
+            if matches!(shell, Shell::Bash | Shell::Zsh | Shell::Fish) {
+                words.push("ndarray");
+            }
+            for word in words {
+                assert!(script.contains(word), "{shell}: {word}");
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The command line that repeats a training.
 
-use crate::cli::train::TrainArguments;
+use crate::train::TrainArguments;
 
 /// The command that does the same again.
 pub fn command(arguments: &TrainArguments) -> String {
