@@ -376,12 +376,12 @@ mod on_flex {
             ),
             (
                 "training.batch=200",
-                "training.batch must be at most 100, the training images used, got 200 \
+                "training.batch must be at most 100, the number of training images used, got 200 \
                  (from --set training.batch=200)",
             ),
             (
                 "data.train_images=60001",
-                "data.train_images must be at most 60000, the training images that there are, \
+                "data.train_images must be at most 60000, the number of training images, \
                  got 60001 (from --set data.train_images=60001)",
             ),
             (

@@ -4,6 +4,9 @@ use crate::{DataError, Purpose, Stream};
 
 /// How batches are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum BatchOrder {
     /// Each image of each batch anew from all images: one may come twice, another not at all.
     WithReplacement,

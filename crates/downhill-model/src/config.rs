@@ -111,6 +111,27 @@ impl MlpConfig {
         self.check()?;
         convolution::sizes(&self.convolutions, image).map(|_| ())
     }
+
+    /// Number of weights and biases of the network for images of `[height, width]` pixels; `None`
+    /// if it overflows or the convolutions do not fit into the image.
+    pub fn parameters(&self, image: [usize; 2], outputs: usize) -> Option<usize> {
+        let sizes = convolution::sizes(&self.convolutions, image).ok()?;
+        let (mut channels, mut sum) = (1_usize, 0_usize);
+        for convolution in &self.convolutions {
+            let kernel = convolution.kernel.checked_pow(2)?.checked_mul(channels)?;
+            let layer = kernel.checked_add(1)?.checked_mul(convolution.channels)?;
+            sum = sum.checked_add(layer)?;
+            channels = convolution.channels;
+        }
+        let [height, width] = sizes.last().copied().unwrap_or(image);
+        let mut inputs = channels.checked_mul(height.checked_mul(width)?)?;
+        for &units in self.hidden.iter().chain([&outputs]) {
+            let layer = inputs.checked_add(1)?.checked_mul(units)?;
+            sum = sum.checked_add(layer)?;
+            inputs = units;
+        }
+        Some(sum)
+    }
 }
 
 /// A setting of a network that is out of its bounds.

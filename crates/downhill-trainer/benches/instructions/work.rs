@@ -3,9 +3,9 @@
 use burn::tensor::Device;
 use clap::ValueEnum;
 use downhill::AdamConfig;
-use downhill_data::ImageSet;
+use downhill_data::{BatchOrder, ImageSet};
 use downhill_report::record::Evaluation;
-use downhill_trainer::config::training::{BatchOrder, LoopConfig, TrainingConfig};
+use downhill_trainer::config::training::{LoopConfig, TrainingConfig};
 use downhill_trainer::device::set::DeviceSet;
 use downhill_trainer::training::Training as Run;
 use downhill_trainer::training::observer::Observer;

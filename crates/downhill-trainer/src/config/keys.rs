@@ -1,5 +1,7 @@
 //! Which keys a config may have, and what a misspelt one was meant to be.
 
+use std::sync::LazyLock;
+
 use downhill::OptimizerConfig;
 use toml::{Table, Value};
 
@@ -10,8 +12,14 @@ use crate::error::TrainError;
 /// Similarity, from 0 to 1, from which on another word is offered.
 const SIMILAR: f64 = 0.7;
 
+/// Seeds of an experiment that does not say how many.
+pub(crate) const DEFAULT_SEEDS: u64 = 8;
+
+/// The largest number of seeds.
+pub(crate) const MAX_SEEDS: i64 = 100_000;
+
 /// Keys of an experiment beside those of a training.
-pub(crate) const EXPERIMENT_KEYS: [&str; 9] = [
+const EXPERIMENT_KEYS: [&str; 9] = [
     "seeds",
     "baseline",
     "methods",
@@ -37,16 +45,27 @@ pub(crate) fn did_you_mean<'a>(
         .map(|(_, other)| other)
 }
 
+/// The default settings of a training.
+pub(crate) static DEFAULT_CONFIG: LazyLock<Table> =
+    LazyLock::new(|| as_table(&TrainingConfig::default()));
+
 /// Every key of a training, as a table of defaults with all optimizers side by side.
-pub(crate) fn training_keys() -> Table {
-    let mut keys = as_table(&TrainingConfig::default());
+pub(crate) static TRAINING_KEYS: LazyLock<Table> = LazyLock::new(|| {
+    let mut keys = DEFAULT_CONFIG.clone();
     let mut all: Table = OptimizerConfig::all().iter().flat_map(as_table).collect();
     for (_, settings) in &mut all {
         open_kinds(settings);
     }
     keys.insert("optimizer".into(), Value::Table(all));
     keys
-}
+});
+
+/// Every key of an experiment, those of a training among them.
+pub(crate) static ALL_KEYS: LazyLock<Table> = LazyLock::new(|| {
+    let mut keys = TRAINING_KEYS.clone();
+    keys.extend(EXPERIMENT_KEYS.map(|key| (key.to_owned(), Value::Boolean(true))));
+    keys
+});
 
 /// Adds what an optimizer's settings may begin with, and leaves the kinds within them, of which
 /// there are more than the default, to the config itself.
@@ -78,12 +97,7 @@ pub(crate) fn check_experiment(
     table: &Table,
     place: &dyn Fn(&str) -> String,
 ) -> Result<(), TrainError> {
-    let training = training_keys();
-    let mut top = training.clone();
-    for key in EXPERIMENT_KEYS {
-        top.insert(key.to_owned(), Value::Boolean(true));
-    }
-    check(table, &top, "", place)?;
+    check(table, &ALL_KEYS, "", place)?;
     let Some(methods) = table.get("methods") else {
         return Ok(());
     };
@@ -97,7 +111,7 @@ pub(crate) fn check_experiment(
     for (name, method) in methods {
         let path = join("methods", name);
         let method = method.as_table().ok_or_else(|| no_table(&path))?;
-        check(method, &training, &path, place)?;
+        check(method, &TRAINING_KEYS, &path, place)?;
     }
     Ok(())
 }

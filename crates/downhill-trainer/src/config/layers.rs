@@ -19,6 +19,9 @@ fn is_one_of(path: &str) -> bool {
     }
 }
 
+/// The origin of a value that nobody wrote.
+pub(crate) const DEFAULT: &str = "default";
+
 /// Settings, and where each value comes from.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Layers {
@@ -68,15 +71,13 @@ impl Layers {
     pub(crate) fn blame(&self, path: &str, message: &str) -> TrainError {
         // Elements of a list come from where the list comes from.
         let leaf = path.split('[').next().unwrap_or(path);
-        let origin = self.origin(leaf).unwrap_or("default");
+        let origin = self.origin(leaf).unwrap_or(DEFAULT);
         TrainError::Config(format!("{message} (from {origin})"))
     }
 
     /// The leaves in the order of the table, with their values.
     pub(crate) fn leaves(&self) -> Vec<(String, Value)> {
-        let mut leaves = Vec::new();
-        collect(&self.table, "", &mut leaves);
-        leaves
+        leaves(&self.table)
     }
 }
 
@@ -94,6 +95,16 @@ fn collect(table: &Table, path: &str, leaves: &mut Vec<(String, Value)>) {
             Value::Table(inner) => collect(inner, &path, leaves),
             leaf => leaves.push((path, leaf.clone())),
         }
+    }
+}
+
+/// A value under a dotted path, as a table: `a.b` and 1 give `{ a = { b = 1 } }`.
+pub(crate) fn nested(path: &str, value: Value) -> Table {
+    let (above, key) = path.rsplit_once('.').unwrap_or(("", path));
+    let table = Table::from_iter([(key.trim().to_owned(), value)]);
+    match above {
+        "" => table,
+        above => nested(above, Value::Table(table)),
     }
 }
 

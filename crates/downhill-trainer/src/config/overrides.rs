@@ -2,8 +2,8 @@
 
 use toml::{Table, Value};
 
-use crate::config::keys::{as_table, check_experiment};
-use crate::config::training::TrainingConfig;
+use crate::config::keys::{DEFAULT_CONFIG, check_experiment};
+use crate::config::layers::nested;
 use crate::error::TrainError;
 
 /// What `--set` says.
@@ -51,7 +51,7 @@ fn parse_override(text: &str) -> Result<Table, TrainError> {
     let parsed = format!("value = {value}").parse::<Table>().ok();
     let parsed = parsed.filter(|table| table.len() == 1);
     let word = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    let mut value = match parsed.and_then(|mut table| table.remove("value")) {
+    let value = match parsed.and_then(|mut table| table.remove("value")) {
         Some(value) => value,
         None if value.starts_with(|first: char| first.is_alphabetic())
             && value.bytes().all(word) =>
@@ -64,22 +64,15 @@ fn parse_override(text: &str) -> Result<Table, TrainError> {
             )));
         }
     };
-    for key in path.rsplit('.') {
-        value = Value::Table(Table::from_iter([(key.trim().to_owned(), value)]));
-    }
-    match value {
-        Value::Table(table) => Ok(table),
-        _ => Err(wrong()),
-    }
+    Ok(nested(path, value))
 }
 
 /// The settings of a table that a training has, without those of the experiment alone.
 pub(crate) fn without_experiment_keys(table: &Table) -> Table {
-    let training = as_table(&TrainingConfig::default());
-    let shared = |(key, value): (&String, &Value)| {
-        training
-            .contains_key(key)
-            .then(|| (key.clone(), value.clone()))
-    };
-    table.iter().filter_map(shared).collect()
+    let shared = table
+        .iter()
+        .filter(|(key, _)| DEFAULT_CONFIG.contains_key(key.as_str()));
+    shared
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }

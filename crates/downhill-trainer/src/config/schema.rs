@@ -10,6 +10,7 @@ use downhill::{OptimizerConfig, Preset};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
+use crate::config::keys::{DEFAULT_SEEDS, MAX_SEEDS};
 use crate::config::tables::gradient_check::GradientCheckConfig;
 use crate::config::tables::grid::GridConfig;
 use crate::config::tables::published::PublishedConfig;
@@ -17,7 +18,6 @@ use crate::config::tables::search::SearchConfig;
 use crate::config::tables::target::TargetConfig;
 use crate::config::tables::valley::ValleyConfig;
 use crate::config::training::{Amount, TrainingConfig};
-use crate::plan::DEFAULT_SEEDS;
 
 /// The tables of an experiment beside those of its trainings.
 #[derive(JsonSchema)]
@@ -86,7 +86,7 @@ fn seeds() -> Value {
         "description": "Each method is trained with each of the seeds 0 to this number less 1.",
         "type": "integer",
         "minimum": 1,
-        "maximum": 100_000,
+        "maximum": MAX_SEEDS,
         "default": DEFAULT_SEEDS,
     })
 }
@@ -186,7 +186,7 @@ mod tests {
     use toml::Table;
 
     use super::*;
-    use crate::config::keys::{EXPERIMENT_KEYS, training_keys};
+    use crate::config::keys::{ALL_KEYS, TRAINING_KEYS};
 
     /// The schema that a reference stands for.
     fn resolved<'a>(whole: &'a Value, schema: &'a Value) -> &'a Value {
@@ -217,12 +217,13 @@ mod tests {
     #[test]
     fn its_keys_are_those_of_a_config() {
         let schema = schema();
-        let mut top = training_keys();
-        assert_keys(&schema, &schema["$defs"]["Method"], &top, "method");
-        for key in EXPERIMENT_KEYS {
-            top.insert(key.to_owned(), toml::Value::Boolean(true));
-        }
-        assert_keys(&schema, &schema, &top, "");
+        assert_keys(
+            &schema,
+            &schema["$defs"]["Method"],
+            &TRAINING_KEYS,
+            "method",
+        );
+        assert_keys(&schema, &schema, &ALL_KEYS, "");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a training is made of, as typed settings.
 
 use downhill::{OptimizerConfig, SgdConfig};
+use downhill_data::BatchOrder;
 use downhill_model::MlpConfig;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -213,24 +214,5 @@ impl LoopConfig {
     /// Whether the network is evaluated after this update, counted from 1.
     pub fn evaluates_after(&self, update: u64) -> bool {
         (update - 1).is_multiple_of(self.evaluate_every) || update == self.updates
-    }
-}
-
-/// How batches are drawn: [`downhill_data::BatchOrder`] under its name in a config.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum BatchOrder {
-    /// Each image anew from all images, as in the book.
-    WithReplacement,
-    /// By epochs, each a shuffle of all images.
-    ShuffledEpochs,
-}
-
-impl From<BatchOrder> for downhill_data::BatchOrder {
-    fn from(order: BatchOrder) -> Self {
-        match order {
-            BatchOrder::WithReplacement => Self::WithReplacement,
-            BatchOrder::ShuffledEpochs => Self::ShuffledEpochs,
-        }
     }
 }

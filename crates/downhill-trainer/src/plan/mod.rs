@@ -2,27 +2,28 @@
 
 mod check;
 pub mod ensemble;
+pub mod method;
+mod resolve;
 pub mod runs;
 pub mod text;
 
 use downhill_data::ImagePair;
-use downhill_report::{Cell, Grid, Published};
+use downhill_report::{Grid, Published};
 use toml::{Table, Value};
 
 use crate::backend::Backend;
 use crate::cli::train::TrainArguments;
 use crate::config::file::ExperimentFile;
-use crate::config::keys::{as_table, check_experiment, did_you_mean};
-use crate::config::layers::{Layers, leaves};
+use crate::config::keys::{DEFAULT_SEEDS, MAX_SEEDS, check_experiment, did_you_mean};
+use crate::config::layers::{DEFAULT, Layers};
 use crate::config::overrides::{Overrides, without_experiment_keys};
 use crate::config::tables::grid::GridConfig;
 use crate::config::tables::kind::{Kind, TABLES};
 use crate::config::tables::published::published;
 use crate::config::tables::target::TargetConfig;
-use crate::config::training::TrainingConfig;
 use crate::error::TrainError;
-
-pub(crate) const DEFAULT_SEEDS: u64 = 8;
+use crate::plan::method::MethodPlan;
+use crate::plan::resolve::{changes, default_optimizer, resolve};
 
 /// What will be trained.
 #[derive(Clone, Debug)]
@@ -55,20 +56,6 @@ pub struct Plan {
     pub(crate) tables: Layers,
 }
 
-/// One method of an experiment.
-#[derive(Clone, Debug)]
-pub struct MethodPlan {
-    /// Its name in the file.
-    pub name: String,
-    /// All its settings.
-    pub config: TrainingConfig,
-    /// What it sets otherwise than the experiment, e.g. `model.weight_decay = 0.1`.
-    pub changes: Vec<String>,
-    /// Where it stands in the experiment's grid.
-    pub cell: Option<Cell>,
-    pub(crate) layers: Layers,
-}
-
 impl Plan {
     /// Resolves a config file under the command line: defaults, file, method, `--set`.
     ///
@@ -80,27 +67,24 @@ impl Plan {
         let written = file.path.display().to_string();
         let (mut experiment, mut tables) = (Layers::default(), Layers::default());
         experiment.lay(&file.table, &written);
-        tables.lay(&own_tables(&file.table), &written);
+        tables.lay(&experiment_tables(&file.table), &written);
         for (origin, table) in &overrides.tables {
             experiment.lay(table, origin);
-            tables.lay(&own_tables(table), origin);
+            tables.lay(&experiment_tables(table), origin);
         }
 
         let mut base = Layers::default();
-        base.lay(&as_table(&TrainingConfig::default()), "default");
-        base.lay(
-            &without_experiment_keys(&file.table),
-            &file.path.display().to_string(),
-        );
+        base.lay(&default_optimizer(), DEFAULT);
+        base.lay(&without_experiment_keys(&file.table), &written);
         let kind = Kind::of(&experiment)?;
         if let Kind::Search(search) = &kind {
-            tables.lay_below(&search.with_defaults(), "default");
+            tables.lay_below(&search.with_defaults(), DEFAULT);
         }
         let grid = GridConfig::of(&experiment)?;
         let mut methods = Vec::new();
         for (name, table) in method_tables(file, &overrides, &experiment.table)? {
             let mut layers = base.clone();
-            layers.lay(&table, &format!("{}, method {name}", file.path.display()));
+            layers.lay(&table, &format!("{written}, method {name}"));
             let lay_overrides = |layers: &mut Layers| {
                 for (origin, over) in overrides.for_method(&name) {
                     refuse_other_optimizer(&name, &table, &over, origin)?;
@@ -115,9 +99,9 @@ impl Plan {
             };
             let mut chosen = layers.clone();
             lay_overrides(&mut chosen)?;
-            let optimizer = complete(&chosen)?.0.optimizer;
+            let optimizer = resolve(&chosen)?.0.optimizer;
             for (cell_name, cell, at) in grid.cells(&name, optimizer.name()) {
-                let origin = experiment.origin("grid.values").unwrap_or("default");
+                let origin = experiment.origin("grid.values").unwrap_or(DEFAULT);
                 check_experiment(&at, &|_| format!("grid.setting of {origin}"))?;
                 let mut layers = layers.clone();
                 layers.lay(&at, &format!("{origin}, grid"));
@@ -128,7 +112,7 @@ impl Plan {
         for (origin, table) in &overrides.tables {
             base.lay(&without_experiment_keys(table), origin);
         }
-        base = complete(&base)?.1;
+        base = resolve(&base)?.1;
         for method in &mut methods {
             method.changes = changes(&base, &method.layers);
         }
@@ -187,55 +171,8 @@ impl Plan {
     }
 }
 
-impl MethodPlan {
-    /// Whether this is its name, or that which it shares with others of a grid.
-    fn goes_by(&self, name: &str) -> bool {
-        let family = self.cell.as_ref().map(|cell| cell.family.as_str());
-        self.name == name || family == Some(name)
-    }
-
-    fn resolve(name: String, cell: Option<Cell>, layers: &Layers) -> Result<Self, TrainError> {
-        let (config, layers) = complete(layers)?;
-        let method = Self {
-            name,
-            config,
-            changes: Vec::new(),
-            cell,
-            layers,
-        };
-        method.check()?;
-        Ok(method)
-    }
-
-    /// The same under another name, with more settings laid over its own.
-    pub(crate) fn with(
-        &self,
-        name: String,
-        more: &[Table],
-        origin: &str,
-    ) -> Result<Self, TrainError> {
-        let mut layers = self.layers.clone();
-        for table in more {
-            check_experiment(table, &|_| origin.to_owned())?;
-            layers.lay(table, origin);
-        }
-        let mut method = Self::resolve(name, None, &layers)?;
-        method.changes = changes(&self.layers, &method.layers);
-        Ok(method)
-    }
-
-    /// Where the value at a path comes from.
-    pub fn origin(&self, path: &str) -> Option<&str> {
-        self.layers.origin(path)
-    }
-
-    pub(crate) fn layers(&self) -> &Layers {
-        &self.layers
-    }
-}
-
 /// The tables of an experiment that are no settings of a method, such as `[grid]`.
-fn own_tables(table: &Table) -> Table {
+fn experiment_tables(table: &Table) -> Table {
     let is_own =
         |key: &str| TABLES.contains(&key) || ["grid", "target", "published"].contains(&key);
     let own = table
@@ -243,77 +180,6 @@ fn own_tables(table: &Table) -> Table {
         .filter(|(key, value)| is_own(key) && value.is_table());
     own.map(|(key, value)| (key.clone(), value.clone()))
         .collect()
-}
-
-/// The typed settings, and the layers with the settings that nobody wrote.
-fn complete(layers: &Layers) -> Result<(TrainingConfig, Layers), TrainError> {
-    let layers = &without_defaults_under_a_preset(layers);
-    let value = Value::Table(layers.table.clone());
-    let defaults = as_table(&TrainingConfig::default());
-    let config: TrainingConfig = serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error.path().to_string();
-        let message = match (at(&defaults, &path), at(&layers.table, &path)) {
-            (Some(Value::Table(default)), Some(found)) if !found.is_table() => {
-                let default = Value::Table(default.clone());
-                format!("{path} must be a table such as {default}, got {found}")
-            }
-            _ => format!("{path}: {}", error.inner().message().trim_end()),
-        };
-        layers.blame(&path, &message)
-    })?;
-    let mut full = Layers::default();
-    full.lay(&as_table(&config), "default");
-    let preset = preset(layers, config.optimizer.name());
-    for (path, origin) in &mut full.origins {
-        if let Some(written) = layers.origins.get(path) {
-            origin.clone_from(written);
-        } else if let Some(preset) = &preset
-            && path.starts_with("optimizer.")
-            // These have a preset of their own.
-            && !path.contains(".others.")
-        {
-            origin.clone_from(preset);
-        }
-    }
-    Ok((config, full))
-}
-
-/// The layers in which a preset that somebody wrote is not hidden by the optimizer's defaults.
-fn without_defaults_under_a_preset(layers: &Layers) -> Layers {
-    let mut layers = layers.clone();
-    let Some(Value::Table(optimizers)) = layers.table.get_mut("optimizer") else {
-        return layers;
-    };
-    for (name, settings) in optimizers {
-        let Value::Table(settings) = settings else {
-            continue;
-        };
-        if !settings.contains_key("preset") {
-            continue;
-        }
-        settings.retain(|setting, _| {
-            let path = format!("optimizer.{name}.{setting}");
-            layers.origins.get(&path).map(String::as_str) != Some("default")
-        });
-        let own = format!("optimizer.{name}.");
-        (layers.origins).retain(|path, origin| !path.starts_with(&own) || origin != "default");
-    }
-    layers
-}
-
-/// The preset of the optimizer that somebody wrote, with where it was written.
-fn preset(layers: &Layers, optimizer: &str) -> Option<String> {
-    let path = format!("optimizer.{optimizer}.preset");
-    let preset = at(&layers.table, &path)?.as_str()?;
-    let origin = layers.origins.get(&path)?;
-    Some(format!("preset {preset} from {origin}"))
-}
-
-/// The value at a path such as `model.dropout`.
-fn at<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
-    let mut keys = path.split('.');
-    let first = table.get(keys.next()?)?;
-    keys.try_fold(first, |value, key| value.get(key))
 }
 
 /// A method that is about one optimizer must not be given another under its name.
@@ -377,12 +243,12 @@ fn unknown_method(name: &str, known: &[&str], origin: &str) -> TrainError {
 fn choose(methods: &mut Vec<MethodPlan>, wanted: &[String]) -> Result<(), TrainError> {
     let names: Vec<&str> = methods.iter().map(|method| method.name.as_str()).collect();
     for name in wanted {
-        if !methods.iter().any(|method| method.goes_by(name)) {
+        if !methods.iter().any(|method| method.matches_name(name)) {
             return Err(unknown_method(name, &names, &format!("--method {name}")));
         }
     }
     if !wanted.is_empty() {
-        methods.retain(|method| wanted.iter().any(|name| method.goes_by(name)));
+        methods.retain(|method| wanted.iter().any(|name| method.matches_name(name)));
     }
     Ok(())
 }
@@ -399,7 +265,7 @@ fn baseline(experiment: &Layers, methods: &[MethodPlan]) -> Result<Option<String
     if names.contains(&name) {
         return Ok(Some(name.to_owned()));
     }
-    let origin = experiment.origin("baseline").unwrap_or("default");
+    let origin = experiment.origin("baseline").unwrap_or(DEFAULT);
     Err(unknown_method(
         name,
         &names,
@@ -416,46 +282,10 @@ fn seeds(experiment: &Layers, arguments: &TrainArguments) -> Result<Vec<u64>, Tr
     }
     match experiment.table.get("seeds") {
         None => Ok((0..DEFAULT_SEEDS).collect()),
-        Some(Value::Integer(seeds @ 1..=100_000)) => Ok((0..*seeds as u64).collect()),
+        Some(Value::Integer(seeds @ 1..=MAX_SEEDS)) => Ok((0..*seeds as u64).collect()),
         Some(other) => {
-            let message = format!("seeds must be a number from 1 to 100000, got {other}");
+            let message = format!("seeds must be a number from 1 to {MAX_SEEDS}, got {other}");
             Err(experiment.blame("seeds", &message))
         }
-    }
-}
-
-/// The leaves in which `layers` differs from `base`, as TOML.
-fn changes(base: &Layers, layers: &Layers) -> Vec<String> {
-    let shared = leaves(&base.table);
-    leaves(&layers.table)
-        .into_iter()
-        .filter(|leaf| !shared.contains(leaf))
-        .map(|(path, value)| format!("{path} = {value}"))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_preset_of_the_default_optimizer_counts() {
-        let mut layers = Layers::default();
-        layers.lay(&as_table(&TrainingConfig::default()), "default");
-        let written = "optimizer.sgd = { preset = 'torch', weight_decay = { l2 = 0.5 } }";
-        layers.lay(&written.parse().unwrap(), "file");
-        let (config, layers) = complete(&layers).unwrap();
-        let torch = downhill::SgdConfig {
-            weight_decay: downhill::WeightDecay::L2(0.5),
-            ..downhill::SgdConfig::torch()
-        };
-        assert_ne!(
-            torch.learning_rate,
-            downhill::SgdConfig::book().learning_rate
-        );
-        assert_eq!(config.optimizer, torch.into());
-        let origin = |setting: &str| layers.origin(&format!("optimizer.sgd.{setting}"));
-        assert_eq!(origin("learning_rate"), Some("preset torch from file"));
-        assert_eq!(origin("weight_decay"), Some("file"));
     }
 }

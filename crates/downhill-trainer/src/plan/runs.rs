@@ -4,8 +4,9 @@ use downhill_report::RunRecord;
 use downhill_report::record::{DataIdentity, RECORD_FORMAT, RunHeader, Versions};
 use sha2::{Digest, Sha256};
 
+use crate::plan::Plan;
 use crate::plan::ensemble::may_share;
-use crate::plan::{MethodPlan, Plan};
+use crate::plan::method::MethodPlan;
 
 /// Changes when the same settings would give other numbers than before, so that old runs do not
 /// pass for new ones.

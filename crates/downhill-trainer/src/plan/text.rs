@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use toml::Value;
 
-use crate::config::layers::Layers;
+use crate::config::layers::{DEFAULT, Layers};
 use crate::config::tables::kind::Kind;
 use crate::plan::Plan;
 
@@ -77,7 +77,7 @@ pub fn dry_run(plan: &Plan) -> String {
             .into_iter()
             .map(|(path, value)| (format!("{path} = {value}"), path))
             .filter(|(setting, _)| method.changes.contains(setting))
-            .map(|(setting, path)| (setting, method.origin(&path).unwrap_or("default")))
+            .map(|(setting, path)| (setting, method.origin(&path).unwrap_or(DEFAULT)))
             .collect();
         write_rows(&mut text, "  ", &rows);
         if rows.is_empty() {
@@ -100,7 +100,7 @@ fn with_origins(layers: &Layers, leaves: Vec<(String, Value)>) -> Vec<(String, &
         // A path of its own first: it may be the beginning of another.
         let origin = layers.origins.get(&path).map(String::as_str);
         let origin = origin.or_else(|| layers.origin(&path));
-        (format!("{path} = {value}"), origin.unwrap_or("default"))
+        (format!("{path} = {value}"), origin.unwrap_or(DEFAULT))
     });
     rows.collect()
 }

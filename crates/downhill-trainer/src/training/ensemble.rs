@@ -127,7 +127,7 @@ impl EnsembleTraining<'_> {
     fn members(&self) -> Result<Vec<Member>, TrainError> {
         let member = |(config, seed): &(&TrainingConfig, u64)| {
             let training = &config.training;
-            let order = training.batch_order.into();
+            let order = training.batch_order;
             Ok(Member {
                 batches: Batches::new(order, *seed, training.batch, self.train.len())?,
                 seed: *seed,

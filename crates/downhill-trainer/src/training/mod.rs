@@ -148,7 +148,7 @@ impl Training<'_> {
 
     fn batches(&self) -> Result<Batches, DataError> {
         let training = &self.config.training;
-        let order = training.batch_order.into();
+        let order = training.batch_order;
         Batches::new(order, self.seed, training.batch, self.train.len())
     }
 

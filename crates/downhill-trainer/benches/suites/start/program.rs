@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use downhill::AdamConfig;
-use downhill_trainer::config::training::{
-    Amount, BatchOrder, DataConfig, LoopConfig, TrainingConfig,
-};
+use downhill_data::BatchOrder;
+use downhill_trainer::config::training::{Amount, DataConfig, LoopConfig, TrainingConfig};
 use tempfile::TempDir;
 
 use super::memory::peak;

@@ -4,11 +4,11 @@ use downhill_report::{Cell, Grid};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::config::layers::Layers;
+use crate::config::layers::{Layers, nested};
 use crate::error::TrainError;
 
 /// The most values of a grid.
-const MOST_VALUES: usize = 1000;
+const MAX_VALUES: usize = 1000;
 
 /// `[grid]` of a config file.
 #[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
@@ -48,9 +48,9 @@ impl GridConfig {
             return Ok(None);
         };
         let values = grid.values();
-        if values.is_empty() || values.len() > MOST_VALUES {
+        if values.is_empty() || values.len() > MAX_VALUES {
             let message = format!(
-                "grid.values must be 1 to {MOST_VALUES} values, got {}",
+                "grid.values must be 1 to {MAX_VALUES} values, got {}",
                 values.len()
             );
             return Err(experiment.blame("grid.values", &message));
@@ -79,17 +79,14 @@ impl GridConfig {
     pub(crate) fn cells(&self, family: &str, optimizer: &str) -> Vec<(String, Cell, Table)> {
         let path = self.setting.replace('*', optimizer);
         let cell = |value: f64| {
-            let mut table = Value::Float(value);
-            if value.fract() == 0.0 && value.abs() < 1e15 && self.is_of_integers() {
-                table = Value::Integer(value as i64);
-            }
-            for key in path.rsplit('.') {
-                table = Value::Table(Table::from_iter([(key.to_owned(), table)]));
-            }
+            let is_count = value.fract() == 0.0 && value.abs() < 1e15 && self.is_of_integers();
+            let number = match is_count {
+                true => Value::Integer(value as i64),
+                false => Value::Float(value),
+            };
             let family = family.to_owned();
             let name = format!("{family} {}", text(value));
-            let table = table.as_table().cloned().unwrap_or_default();
-            (name, Cell { family, value }, table)
+            (name, Cell { family, value }, nested(&path, number))
         };
         self.values().into_iter().map(cell).collect()
     }
@@ -122,7 +119,7 @@ impl Logarithmic {
                 format!("{exact:.3e}").parse().unwrap_or(exact)
             }
         };
-        (0..count.min(MOST_VALUES + 1)).map(value).collect()
+        (0..count.min(MAX_VALUES + 1)).map(value).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 use downhill_data::{Purpose, Stream};
 use toml::{Table, Value};
 
+use crate::config::layers::nested;
 use crate::config::tables::search::Range;
 
 /// The values of a trial, a number for each range. Where in the ranges they lie depends on the seed,
@@ -38,13 +39,8 @@ pub(crate) fn narrowed(ranges: &[Range], best: &[&[f64]]) -> Vec<Range> {
 
 /// Settings as a table to lay over a method's; a `*` in a path is its optimizer.
 pub(crate) fn as_settings(paths: &[&str], values: &[f64], optimizer: &str) -> Vec<Table> {
-    let table = |(path, value): (&&str, &f64)| {
-        let mut table = Value::Float(*value);
-        for key in path.replace('*', optimizer).rsplit('.') {
-            table = Value::Table(Table::from_iter([(key.to_owned(), table)]));
-        }
-        table.as_table().cloned().unwrap_or_default()
-    };
+    let table =
+        |(path, value): (&&str, &f64)| nested(&path.replace('*', optimizer), Value::Float(*value));
     paths.iter().zip(values).map(table).collect()
 }
 

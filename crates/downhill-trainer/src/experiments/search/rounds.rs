@@ -11,8 +11,9 @@ use crate::error::TrainError;
 use crate::experiments::output::Output;
 use crate::experiments::search::draws::{as_settings, narrowed, ranked, trial};
 use crate::experiments::trainings::Trainer;
+use crate::plan::Plan;
+use crate::plan::method::MethodPlan;
 use crate::plan::runs::{RunPlan, run};
-use crate::plan::{MethodPlan, Plan};
 
 /// A round of one seed.
 #[derive(Clone, Debug)]

@@ -1,0 +1,80 @@
+//! A method of an experiment, its settings resolved.
+
+use downhill_data::ImagePair;
+use downhill_report::Cell;
+use toml::Table;
+
+use crate::config::keys::check_experiment;
+use crate::config::layers::Layers;
+use crate::config::training::TrainingConfig;
+use crate::error::TrainError;
+use crate::plan::check::{check, check_data};
+use crate::plan::resolve::{changes, resolve};
+
+/// One method of an experiment.
+#[derive(Clone, Debug)]
+pub struct MethodPlan {
+    /// Its name in the file.
+    pub name: String,
+    /// All its settings.
+    pub config: TrainingConfig,
+    /// What it changes of the experiment, e.g. `model.weight_decay = 0.1`.
+    pub changes: Vec<String>,
+    /// Where it stands in the experiment's grid.
+    pub cell: Option<Cell>,
+    pub(crate) layers: Layers,
+}
+
+impl MethodPlan {
+    pub(crate) fn resolve(
+        name: String,
+        cell: Option<Cell>,
+        layers: &Layers,
+    ) -> Result<Self, TrainError> {
+        let (config, layers) = resolve(layers)?;
+        check(&config, &layers)?;
+        Ok(Self {
+            name,
+            config,
+            changes: Vec::new(),
+            cell,
+            layers,
+        })
+    }
+
+    /// The same method under another name, with more settings laid over its own.
+    pub(crate) fn with(
+        &self,
+        name: String,
+        more: &[Table],
+        origin: &str,
+    ) -> Result<Self, TrainError> {
+        let mut layers = self.layers.clone();
+        for table in more {
+            check_experiment(table, &|_| origin.to_owned())?;
+            layers.lay(table, origin);
+        }
+        let mut method = Self::resolve(name, None, &layers)?;
+        method.changes = changes(&self.layers, &method.layers);
+        Ok(method)
+    }
+
+    /// Whether the method has this name, or shares it with others of a grid.
+    pub(crate) fn matches_name(&self, name: &str) -> bool {
+        let family = self.cell.as_ref().map(|cell| cell.family.as_str());
+        self.name == name || family == Some(name)
+    }
+
+    /// Where the value at a path comes from.
+    pub fn origin(&self, path: &str) -> Option<&str> {
+        self.layers.origin(path)
+    }
+
+    pub(crate) fn layers(&self) -> &Layers {
+        &self.layers
+    }
+
+    pub(crate) fn check_data(&self, data: &ImagePair) -> Result<(), TrainError> {
+        check_data(&self.config, &self.layers, data)
+    }
+}

@@ -1,0 +1,96 @@
+//! Settings as they are written, completed by the defaults.
+
+use toml::{Table, Value};
+
+use crate::config::keys::{DEFAULT_CONFIG, as_table};
+use crate::config::layers::{DEFAULT, Layers, leaves, nested};
+use crate::config::training::TrainingConfig;
+use crate::error::TrainError;
+
+/// The optimizer's part of the defaults, to lie below all other layers: settings of SGD without a
+/// preset are laid over the book's.
+pub(crate) fn default_optimizer() -> Table {
+    nested("optimizer.sgd.preset", Value::from("book"))
+}
+
+/// Returns the typed settings, and the layers with the values that nobody wrote.
+pub(crate) fn resolve(layers: &Layers) -> Result<(TrainingConfig, Layers), TrainError> {
+    let value = Value::Table(layers.table.clone());
+    let config: TrainingConfig = serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        let message = match (at(&DEFAULT_CONFIG, &path), at(&layers.table, &path)) {
+            (Some(Value::Table(default)), Some(found)) if !found.is_table() => {
+                let default = Value::Table(default.clone());
+                format!("{path} must be a table such as {default}, got {found}")
+            }
+            _ => format!("{path}: {}", error.inner().message().trim_end()),
+        };
+        layers.blame(&path, &message)
+    })?;
+    let mut full = Layers::default();
+    full.lay(&as_table(&config), DEFAULT);
+    let preset = preset(layers, config.optimizer.name());
+    for (path, origin) in &mut full.origins {
+        if let Some(written) = layers.origins.get(path) {
+            origin.clone_from(written);
+        } else if let Some(preset) = &preset
+            && path.starts_with("optimizer.")
+            // These have a preset of their own.
+            && !path.contains(".others.")
+        {
+            origin.clone_from(preset);
+        }
+    }
+    Ok((config, full))
+}
+
+/// The preset of the optimizer and where it was written; `None` if nobody wrote one.
+fn preset(layers: &Layers, optimizer: &str) -> Option<String> {
+    let path = format!("optimizer.{optimizer}.preset");
+    let preset = at(&layers.table, &path)?.as_str()?;
+    let origin = layers.origins.get(&path)?;
+    (origin != DEFAULT).then(|| format!("preset {preset} from {origin}"))
+}
+
+/// The value at a path such as `model.dropout`.
+fn at<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
+    let mut keys = path.split('.');
+    let first = table.get(keys.next()?)?;
+    keys.try_fold(first, |value, key| value.get(key))
+}
+
+/// The leaves in which `layers` differs from `base`, as TOML.
+pub(crate) fn changes(base: &Layers, layers: &Layers) -> Vec<String> {
+    let shared = leaves(&base.table);
+    leaves(&layers.table)
+        .into_iter()
+        .filter(|leaf| !shared.contains(leaf))
+        .map(|(path, value)| format!("{path} = {value}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preset_of_the_default_optimizer_counts() {
+        let mut layers = Layers::default();
+        layers.lay(&default_optimizer(), DEFAULT);
+        let written = "optimizer.sgd = { preset = 'torch', weight_decay = { l2 = 0.5 } }";
+        layers.lay(&written.parse().unwrap(), "file");
+        let (config, layers) = resolve(&layers).unwrap();
+        let torch = downhill::SgdConfig {
+            weight_decay: downhill::WeightDecay::L2(0.5),
+            ..downhill::SgdConfig::torch()
+        };
+        assert_ne!(
+            torch.learning_rate,
+            downhill::SgdConfig::book().learning_rate
+        );
+        assert_eq!(config.optimizer, torch.into());
+        let origin = |setting: &str| layers.origin(&format!("optimizer.sgd.{setting}"));
+        assert_eq!(origin("learning_rate"), Some("preset torch from file"));
+        assert_eq!(origin("weight_decay"), Some("file"));
+    }
+}
