@@ -1,8 +1,9 @@
-//! Describes the MNIST that ships with the project, or the image set of a directory: its files and
-//! their checksums, the images per label, mean and standard deviation of the pixels.
+//! Describes the embedded MNIST or the image set of a directory: the files with their checksums,
+//! the number of images per label, and the mean and standard deviation of the pixels.
 //!
-//! Usage: `describe [DIRECTORY]`; without it `DOWNHILL_DATA_DIR` is looked at, then the shipped set.
-//! Exit codes: 0 described, 2 wrong usage, 3 bad data, 5 the output could not be written.
+//! Usage: `describe [DIRECTORY]`. The default is `DOWNHILL_DATA_DIR` if it is set, otherwise the
+//! embedded MNIST. Exit codes: 0 success, 2 wrong usage, 3 invalid data, 5 failure to write the
+//! output.
 
 use std::env;
 use std::io::{self, Write};
@@ -19,7 +20,10 @@ fn main() -> ExitCode {
     if let Some(surplus) = arguments.next() {
         return fail(
             2,
-            &format!("expected one directory at most, found also {surplus:?}"),
+            &format!(
+                "expected at most one directory, found also {}",
+                surplus.display()
+            ),
         );
     }
     let set = match load(directory.as_deref().map(Path::new)) {
@@ -27,7 +31,7 @@ fn main() -> ExitCode {
         Err(error) => return fail(3, &error.to_string()),
     };
     match describe(&set, &mut io::stdout().lock()) {
-        // Whoever reads along may stop.
+        // Ignore a closed pipe.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             fail(5, &format!("cannot write: {error}"))
         }
@@ -36,7 +40,7 @@ fn main() -> ExitCode {
 }
 
 fn fail(code: u8, message: &str) -> ExitCode {
-    // Where not even the error can be written, the code remains.
+    // If the error cannot be written, the exit code remains.
     let _ = writeln!(io::stderr(), "error: {message}");
     ExitCode::from(code)
 }
@@ -53,13 +57,13 @@ fn describe(set: &ImagePair, out: &mut impl Write) -> io::Result<()> {
         set.train.columns()
     )?;
     let verdict = match identity.is_canonical_mnist() {
-        true => "these are, byte for byte, the files of the canonical MNIST",
-        false => "these are not the files of the canonical MNIST",
+        true => "the files equal those of MNIST, byte for byte",
+        false => "the files are not those of MNIST",
     };
     writeln!(out, "{verdict}")?;
     writeln!(
         out,
-        "sha256 of the four files, decompressed, together: {}",
+        "sha256 of the four decompressed files, concatenated: {}",
         identity.sha256
     )?;
 
@@ -107,7 +111,7 @@ fn describe(set: &ImagePair, out: &mut impl Write) -> io::Result<()> {
     out.flush()
 }
 
-/// The length of the decompressed file, header and elements.
+/// The length of the decompressed file with its header.
 fn decompressed_bytes(file: &FileIdentity) -> usize {
     4 + 4 * file.dimensions.len() + file.dimensions.iter().product::<usize>()
 }
@@ -120,7 +124,7 @@ fn images_per_label(set: &ImageSet) -> [usize; 10] {
     counts
 }
 
-/// Mean and standard deviation of all pixels, scaled to [0, 1].
+/// Mean and standard deviation of the pixels, scaled to [0, 1].
 fn pixel_moments(set: &ImageSet) -> (f64, f64) {
     let mut histogram = [0_u64; 256];
     for &pixel in set.pixels() {

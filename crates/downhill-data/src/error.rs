@@ -1,4 +1,4 @@
-//! What can be wrong with data.
+//! Errors in data sets and in the use of them.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,123 +7,130 @@ use thiserror::Error;
 
 use crate::idx::Kind;
 
-/// What is wrong with a data set or with what was asked of it: the file, the place in it, what was
-/// expected, what was found and what to do. Byte offsets count decompressed bytes.
+/// An error in a data set or in a request for part of it.
+///
+/// The message of a bad file names the file, the byte, what was expected, what was found and what
+/// to do. Byte offsets count decompressed bytes.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// None of the names under which a file may lie is there.
+    /// A file of the set does not exist under any of its names.
     #[error(
-        "{directory:?}: found none of {}; put the four IDX files there, raw or gzip, or name another \
-         directory",
+        "{directory}: no file named {}; put the four IDX files, raw or gzip, into this directory, or \
+         choose another directory",
         names.join(", ")
     )]
     Missing {
-        /// Where was looked.
+        /// The directory searched.
         directory: PathBuf,
-        /// Every name that was looked for.
+        /// Every name tried.
         names: Vec<String>,
     },
 
-    /// A directory, a pipe or a device lies where something else is needed.
+    /// A path of the wrong type, such as a directory in place of a file, a pipe or a device.
     #[error(
-        "{path:?}: expected {expected}, found {found}; name a directory that holds the four files \
-         themselves"
+        "{path}: expected {expected}, found {found}; choose a directory that contains the four IDX \
+         files"
     )]
     WrongFileType {
-        /// What was to be opened.
+        /// The path.
         path: PathBuf,
-        /// What was needed, with its article.
+        /// The expected type, with its article.
         expected: &'static str,
-        /// What is there, with its article.
+        /// The type found, with its article.
         found: &'static str,
     },
 
-    /// The operating system refused to open or to read a file.
-    #[error("{path:?}: cannot be read: {source}; check its path and its permissions")]
+    /// A file or directory that the operating system refused to open or read.
+    #[error("{path}: cannot read: {source}; check the path and its permissions")]
     Unreadable {
-        /// What was to be read.
+        /// The file or directory.
         path: PathBuf,
-        /// The system's answer.
+        /// The operating system's error.
         source: io::Error,
     },
 
-    /// The files hold more bytes, raw or decompressed, than are allowed.
+    /// More bytes, raw or decompressed, than allowed.
     #[error(
-        "{file:?}: exceeds the limit of {limit} bytes for the four files together; check that this \
-         is the file you meant"
+        "{file}: the four files exceed the limit of {limit} bytes in total; check that this is the \
+         right file"
     )]
     TooLarge {
-        /// The file at which the limit was passed.
+        /// The file that exceeded the limit.
         file: PathBuf,
         /// The limit, in bytes.
         limit: u64,
     },
 
-    /// A gzip file stops in the middle.
+    /// A gzip file that ends early.
     #[error(
-        "{file:?}: gzip data ends early, after {decoded} decompressed bytes; copy or download it again"
+        "{file}: the gzip data end early, after {decoded} decompressed bytes; copy or download the \
+         file again"
     )]
     GzipTruncated {
         /// The file.
         file: PathBuf,
-        /// How many bytes could be decompressed.
+        /// The number of bytes decompressed before the end.
         decoded: u64,
     },
 
     /// Gzip data that cannot be decompressed, or whose checksum is wrong.
     #[error(
-        "{file:?}: bad gzip data after {decoded} decompressed bytes: {source}; copy or download it again"
+        "{file}: invalid gzip data after {decoded} decompressed bytes: {source}; copy or download \
+         the file again"
     )]
     GzipCorrupt {
         /// The file.
         file: PathBuf,
-        /// How many bytes were decompressed before.
+        /// The number of bytes decompressed before the error.
         decoded: u64,
-        /// The decompressor's answer.
+        /// The decompressor's error.
         source: io::Error,
     },
 
-    /// A gzip file of absurdly many members.
+    /// A gzip file with too many members.
     #[error(
-        "{file:?}: expected at most {limit} gzip members, found more; compress it anew in one piece"
+        "{file}: expected at most {limit} gzip members, found more; recompress the file as a single \
+         member"
     )]
     GzipMembers {
         /// The file.
         file: PathBuf,
-        /// The largest number of members that is read.
+        /// The largest number of members accepted.
         limit: usize,
     },
 
     /// An IDX file that ends within its header.
     #[error(
-        "{file:?}: ends at byte {found}, expected a header of {expected} bytes; copy or download it again"
+        "{file}: the file ends at byte {found}, within its header of {expected} bytes; copy or \
+         download the file again"
     )]
     HeaderShort {
         /// The file.
         file: PathBuf,
-        /// The header's length in bytes, as far as it is known.
+        /// The length of the header as far as it is known, in bytes.
         expected: u64,
-        /// The file's length in bytes.
+        /// The length of the file, in bytes.
         found: u64,
     },
 
-    /// Not an IDX file.
+    /// A file that is not an IDX file.
     #[error(
-        "{file:?}: byte 0: expected 0x00 0x00, found {:#04x} {:#04x}; this is no IDX file, replace it",
+        "{file}: byte 0: expected 0x00 0x00, found {:#04x} {:#04x}; this is not an IDX file, replace \
+         it",
         found[0], found[1]
     )]
     Magic {
         /// The file.
         file: PathBuf,
-        /// Its first two bytes.
+        /// The first two bytes of the file.
         found: [u8; 2],
     },
 
-    /// An IDX file of something other than unsigned bytes.
+    /// An IDX file whose elements are not unsigned bytes.
     #[error(
-        "{file:?}: byte 2: expected element type 0x08 (unsigned byte), found {found:#04x}; write the \
-         file anew with unsigned bytes"
+        "{file}: byte 2: expected element type 0x08 (unsigned byte), found {found:#04x}; convert the \
+         file to unsigned bytes"
     )]
     ElementType {
         /// The file.
@@ -132,48 +139,48 @@ pub enum DataError {
         found: u8,
     },
 
-    /// An IDX file of another number of dimensions.
+    /// An IDX file with the wrong number of dimensions.
     #[error(
-        "{file:?}: byte 3: expected {} for {kind}, found {found}; check that the file is what its \
-         name says",
+        "{file}: byte 3: expected {} for {kind}, found {found}; check that the content matches the \
+         file name",
         kind.dimensions()
     )]
     Dimensions {
         /// The file.
         file: PathBuf,
-        /// What the file should hold.
+        /// The expected content.
         kind: Kind,
         /// The number of dimensions found.
         found: u8,
     },
 
-    /// Labels where images should be, or the reverse.
-    #[error("{file:?}: byte 3: expected {expected}, found {found}; swap the two files back")]
+    /// A file of labels in place of a file of images, or the reverse.
+    #[error("{file}: byte 3: expected {expected}, found {found}; swap the two files")]
     Swapped {
         /// The file.
         file: PathBuf,
-        /// What the file should hold.
+        /// The expected content.
         expected: Kind,
-        /// What it does hold.
+        /// The content found.
         found: Kind,
     },
 
     /// A dimension of zero.
     #[error(
-        "{file:?}: byte {offset}: expected a dimension of at least 1, found 0; a set needs at least \
-         one image of at least one pixel"
+        "{file}: byte {offset}: expected a dimension of at least 1, found 0; a set needs at least \
+         one image with at least one pixel"
     )]
     ZeroDimension {
         /// The file.
         file: PathBuf,
-        /// Where the dimension stands.
+        /// The offset of the dimension, in bytes.
         offset: u64,
     },
 
-    /// Dimensions whose product is no possible length.
+    /// Dimensions whose product is not a possible length.
     #[error(
-        "{file:?}: byte 4: expected dimensions whose product fits 64 bits, found {dimensions:?}; copy \
-         or download it again"
+        "{file}: byte 4: expected dimensions whose product fits into 64 bits, found {dimensions:?}; \
+         copy or download the file again"
     )]
     DimensionsOverflow {
         /// The file.
@@ -184,14 +191,15 @@ pub enum DataError {
 
     /// An IDX file that ends before its last element.
     #[error(
-        "{file:?}: ends at byte {found}, expected {expected} bytes for {dimensions:?}; copy or download it again"
+        "{file}: the file ends at byte {found}, but the dimensions {dimensions:?} need {expected} \
+         bytes; copy or download the file again"
     )]
     Short {
         /// The file.
         file: PathBuf,
         /// The length that the header announces, in bytes.
         expected: u64,
-        /// The file's length in bytes.
+        /// The length of the file, in bytes.
         found: u64,
         /// The dimensions in the header.
         dimensions: Vec<u32>,
@@ -199,8 +207,8 @@ pub enum DataError {
 
     /// Bytes after the last element of an IDX file.
     #[error(
-        "{file:?}: byte {expected}: expected the end of the file, found {} more bytes; copy or \
-         download it again",
+        "{file}: byte {expected}: expected the end of the file, found {} more bytes; copy or \
+         download the file again",
         found - expected
     )]
     Trailing {
@@ -208,44 +216,44 @@ pub enum DataError {
         file: PathBuf,
         /// The length that the header announces, in bytes.
         expected: u64,
-        /// The file's length in bytes.
+        /// The length of the file, in bytes.
         found: u64,
     },
 
-    /// A label that is no digit.
+    /// A label above 9 in a file.
     #[error(
-        "{file:?}: byte {offset}: expected a label from 0 to 9, found {found}; sets of more than ten \
+        "{file}: byte {offset}: expected a label from 0 to 9, found {found}; sets with more than ten \
          classes are not supported"
     )]
     Label {
         /// The file.
         file: PathBuf,
-        /// Where the label stands.
+        /// The offset of the label, in bytes.
         offset: u64,
         /// The label found.
         found: u8,
     },
 
-    /// Another number of labels than of images.
+    /// Different numbers of labels and images.
     #[error(
-        "{labels_file:?}: byte 4: expected {images} labels for the images of {images_file:?}, found \
-         {labels}; take both files from one set"
+        "{labels_file}: byte 4: expected {images} labels for the images of {images_file}, found \
+         {labels}; take both files from the same set"
     )]
     CountMismatch {
         /// The file of images.
         images_file: PathBuf,
         /// The file of labels.
         labels_file: PathBuf,
-        /// How many images there are.
+        /// The number of images.
         images: usize,
-        /// How many labels there are.
+        /// The number of labels.
         labels: usize,
     },
 
     /// Training and test images of different sizes.
     #[error(
-        "{test_file:?}: byte 8: expected {}x{} pixels as in {train_file:?}, found {}x{}; take all \
-         files from one set",
+        "{test_file}: byte 8: expected {}x{} pixels as in {train_file}, found {}x{}; take all files \
+         from the same set",
         train[0], train[1], test[0], test[1]
     )]
     SizeMismatch {
@@ -259,12 +267,15 @@ pub enum DataError {
         test: [usize; 2],
     },
 
-    /// Pixels that do not make whole labelled images.
-    #[error("{labels} images of {rows}x{columns} need as many pixels, at least one, got {pixels}")]
+    /// Pixels in memory that do not make whole labelled images.
+    #[error(
+        "expected {labels} x {rows} x {columns} pixels, one image per label and at least one, got \
+         {pixels} pixels"
+    )]
     PixelCount {
-        /// How many bytes of pixels were given.
+        /// The number of pixels given.
         pixels: usize,
-        /// How many labels were given.
+        /// The number of labels given.
         labels: usize,
         /// Rows of an image.
         rows: usize,
@@ -272,39 +283,39 @@ pub enum DataError {
         columns: usize,
     },
 
-    /// A label that is no digit, in a set made in memory.
+    /// A label above 9 in a set made in memory.
     #[error("label {index} must lie in [0, 9], got {found}")]
     LabelValue {
-        /// The label's place.
+        /// The index of the label.
         index: usize,
         /// The label.
         found: u8,
     },
 
-    /// An image that is not there.
-    #[error("index must lie in [0, {available}), got {index}")]
+    /// An index beyond the last image.
+    #[error("image index must lie in [0, {available}), got {index}")]
     Index {
-        /// The index asked for.
+        /// The index requested.
         index: usize,
-        /// How many images there are.
+        /// The number of images.
         available: usize,
     },
 
-    /// More images asked for than there are.
+    /// A request for more images than the set has.
     #[error("the sizes of a split must sum to at most {available}, got {requested}")]
     SplitSize {
-        /// How many images were asked for.
+        /// The number of images requested.
         requested: usize,
-        /// How many there are.
+        /// The number of images in the set.
         available: usize,
     },
 
-    /// A batch that is empty or larger than the set it is drawn from.
+    /// A batch that is empty or larger than the set.
     #[error("batch must lie in [1, {available}], got {batch}")]
     BatchSize {
-        /// The batch size asked for.
+        /// The batch size requested.
         batch: usize,
-        /// How many images there are.
+        /// The number of images in the set.
         available: usize,
     },
 }

@@ -1,8 +1,8 @@
-//! Gzip (RFC 1952) with a limit on what comes out.
+//! Gzip (RFC 1952) with a limit on the decompressed size.
 //!
-//! A gzip file is a series of members, whose contents follow each other; so it is read here, up to
-//! a number of members that block-wise writers stay far below. Bytes after the last member are an
-//! error, checksums are checked.
+//! A gzip file is a series of members whose contents are concatenated. The number of members is
+//! limited, far above what block-wise writers produce. Checksums are verified, and bytes after the
+//! last member are an error.
 
 use std::io::{self, BufRead, Read};
 use std::path::Path;
@@ -11,27 +11,28 @@ use flate2::bufread::GzDecoder;
 
 use crate::DataError;
 
-/// `bgzip` writes a member per 64 kB; empty members cost time but yield nothing.
-const MEMBER_LIMIT: usize = 4096;
+/// Largest number of members. `bgzip` writes one per 64 kB; empty members cost time but yield
+/// nothing.
+const MAX_MEMBERS: usize = 4096;
 
-/// How much room is set aside before anything is decompressed, in bytes. The system gives pages
-/// only when they are written, so this costs nothing, while growing would copy.
-const FIRST_ROOM: u64 = 64 << 20;
+/// Capacity reserved before decompression, in bytes. The system provides pages only when they are
+/// written, so reserving is free, while growing would copy.
+const INITIAL_CAPACITY: u64 = 64 << 20;
 
-/// Whether a file begins like gzip.
+/// Whether the bytes begin like gzip.
 pub(crate) fn is_gzip(first_bytes: &[u8]) -> bool {
     first_bytes.starts_with(&[0x1f, 0x8b])
 }
 
-/// Decompresses `reader` to its end. `None` where more than `limit` bytes come out.
+/// Decompresses `reader` to its end. Returns `None` if the result exceeds `limit` bytes.
 pub(crate) fn decompress(
     file: &Path,
     mut reader: impl BufRead,
     limit: u64,
 ) -> Result<Option<Vec<u8>>, DataError> {
     let room = limit.saturating_add(1);
-    let mut bytes = Vec::with_capacity(room.min(FIRST_ROOM) as usize);
-    for _ in 0..MEMBER_LIMIT {
+    let mut bytes = Vec::with_capacity(room.min(INITIAL_CAPACITY) as usize);
+    for _ in 0..MAX_MEMBERS {
         let before = bytes.len() as u64;
         let member = GzDecoder::new(&mut reader);
         let read = member.take(room - before).read_to_end(&mut bytes);
@@ -53,7 +54,7 @@ pub(crate) fn decompress(
     }
     Err(DataError::GzipMembers {
         file: file.into(),
-        limit: MEMBER_LIMIT,
+        limit: MAX_MEMBERS,
     })
 }
 
@@ -102,7 +103,8 @@ mod tests {
         let error = expand(&bytes[..bytes.len() - 3]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "\"f.gz\": gzip data ends early, after 40 decompressed bytes; copy or download it again"
+            "f.gz: the gzip data end early, after 40 decompressed bytes; copy or download the file \
+             again"
         );
     }
 
@@ -113,7 +115,7 @@ mod tests {
         for bit in 0..8 * whole.len() {
             let mut bytes = whole.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            // Some header bits (time, system) are free; the text never changes unnoticed.
+            // Some header bits (time, system) carry no content; the text must never change.
             if let Ok(read) = expand(&bytes) {
                 assert_eq!(read.unwrap(), text);
             }
@@ -132,9 +134,9 @@ mod tests {
         );
         assert_eq!(
             error.to_string(),
-            "\"f.gz\": bad gzip data after 8 decompressed bytes: \
+            "f.gz: invalid gzip data after 8 decompressed bytes: \
              corrupt gzip stream does not have a matching checksum; \
-             copy or download it again"
+             copy or download the file again"
         );
     }
 
@@ -149,8 +151,8 @@ mod tests {
         );
         assert_eq!(
             error.to_string(),
-            "\"f.gz\": bad gzip data after 8 decompressed bytes: invalid gzip header; \
-             copy or download it again"
+            "f.gz: invalid gzip data after 8 decompressed bytes: invalid gzip header; \
+             copy or download the file again"
         );
     }
 
@@ -177,7 +179,8 @@ mod tests {
         assert!(matches!(error, DataError::GzipMembers { limit: 4096, .. }));
         assert_eq!(
             error.to_string(),
-            "\"f.gz\": expected at most 4096 gzip members, found more; compress it anew in one piece"
+            "f.gz: expected at most 4096 gzip members, found more; recompress the file as a single \
+             member"
         );
     }
 }

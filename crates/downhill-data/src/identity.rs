@@ -1,24 +1,24 @@
-//! Which data a run used: names and checksums.
+//! Names and checksums of the files of an image set.
 
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-/// What a file of an image set is for.
+/// The role of a file in an image set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Images to train on.
+    /// Training images.
     TrainImages,
-    /// Their labels.
+    /// Labels of the training images.
     TrainLabels,
-    /// Images to test on.
+    /// Test images.
     TestImages,
-    /// Their labels.
+    /// Labels of the test images.
     TestLabels,
 }
 
 impl Role {
-    /// All four, in the order in which they are read and hashed.
+    /// All four roles, in the order in which their files are read and hashed.
     pub const ALL: [Self; 4] = [
         Self::TrainImages,
         Self::TrainLabels,
@@ -26,8 +26,8 @@ impl Role {
         Self::TestLabels,
     ];
 
-    /// The names under which the file may lie, in the order in which they are looked for: as its
-    /// authors named it and with the dot that some archives give it, each raw and gzip.
+    /// The file names tried for this role, in order: the original name and the variant with a dot
+    /// that some archives use, each raw and gzip.
     pub fn file_names(self) -> [String; 4] {
         let (stem, format) = match self {
             Self::TrainImages => ("train-images", "idx3-ubyte"),
@@ -43,7 +43,7 @@ impl Role {
         ]
     }
 
-    /// The SHA-256 of the decompressed file in the canonical MNIST, in hexadecimal.
+    /// The SHA-256 of the decompressed MNIST file, in hexadecimal.
     pub fn mnist_sha256(self) -> &'static str {
         match self {
             Self::TrainImages => "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -54,31 +54,31 @@ impl Role {
     }
 }
 
-/// Which data a run used.
+/// The names and checksums of the four files of an [`ImagePair`](crate::ImagePair).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DataIdentity {
-    /// `mnist` for the one shipped inside, else the directory as it was given.
+pub struct PairIdentity {
+    /// `mnist` for the embedded set, otherwise the directory as given.
     pub name: String,
-    /// The SHA-256 of the four decompressed files one after the other, in the order of
-    /// [`Role::ALL`], in hexadecimal.
+    /// The SHA-256 of the four decompressed files, concatenated in the order of [`Role::ALL`], in
+    /// hexadecimal.
     pub sha256: String,
     /// The four files, in the order of [`Role::ALL`].
     pub files: [FileIdentity; 4],
 }
 
-impl DataIdentity {
-    /// Whether these are, byte for byte, the four files of the canonical MNIST.
+impl PairIdentity {
+    /// Whether all four files equal those of MNIST, byte for byte.
     pub fn is_canonical_mnist(&self) -> bool {
         self.files.iter().all(FileIdentity::is_canonical_mnist)
     }
 }
 
-/// One file of a data set.
+/// The name and checksum of one file of an image set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileIdentity {
-    /// What the file is for.
+    /// The role of the file.
     pub role: Role,
-    /// The file's name, without its directory.
+    /// The name of the file, without its directory.
     pub name: String,
     /// `[images, rows, columns]` or `[labels]`.
     pub dimensions: Vec<usize>,
@@ -87,20 +87,25 @@ pub struct FileIdentity {
 }
 
 impl FileIdentity {
-    /// Whether this is, byte for byte, the file of the canonical MNIST.
+    /// Whether the file equals that of MNIST, byte for byte.
     pub fn is_canonical_mnist(&self) -> bool {
         self.sha256 == self.role.mnist_sha256()
     }
 }
 
-/// The SHA-256 of several pieces one after the other, in lowercase hexadecimal.
+/// Returns the SHA-256 of the concatenated pieces, in lowercase hexadecimal.
 pub(crate) fn sha256_hex<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut hasher = Sha256::new();
     for piece in pieces {
         hasher.update(piece);
     }
-    let mut text = String::with_capacity(64);
-    for byte in hasher.finalize() {
+    hex(&hasher.finalize())
+}
+
+/// Formats bytes in lowercase hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
         write!(text, "{byte:02x}").expect("writing to a string cannot fail");
     }
     text

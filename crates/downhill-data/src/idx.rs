@@ -1,9 +1,9 @@
 //! The IDX format: two zero bytes, the element type, the number of dimensions, each dimension as a
-//! big-endian `u32`, then the elements, the last dimension running fastest.
+//! big-endian `u32`, then the elements, the last dimension varying fastest.
 //!
-//! The format has no published standard; the description is that of the [MNIST page]. The reader
-//! is strict: unsigned bytes only, the expected number of dimensions, and not a byte more or less
-//! than the header announces. It allocates nothing on a header's word.
+//! The format has no published standard; the [MNIST page] describes it. The reader is strict: it
+//! accepts unsigned bytes only, the expected number of dimensions, and exactly the length that the
+//! header announces. It allocates no memory based on the header.
 //!
 //! [MNIST page]: http://yann.lecun.com/exdb/mnist/
 
@@ -12,17 +12,17 @@ use std::path::Path;
 
 use crate::DataError;
 
-/// What an IDX file of an image set holds.
+/// The content of an IDX file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// `[images, rows, columns]`, one byte per pixel.
+    /// Images, `[images, rows, columns]`, one byte per pixel.
     Images,
-    /// `[labels]`, one byte from 0 to 9 each.
+    /// Labels, `[labels]`, one byte from 0 to 9 each.
     Labels,
 }
 
 impl Kind {
-    /// The number of dimensions of such a file.
+    /// Number of dimensions of the file.
     pub fn dimensions(self) -> u8 {
         match self {
             Self::Images => 3,
@@ -40,25 +40,25 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A checked IDX file.
+/// A validated IDX file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Idx<'a> {
-    /// `[images, rows, columns]` or `[labels]`; each at least 1.
+    /// Dimensions, `[images, rows, columns]` or `[labels]`, each at least 1.
     pub dimensions: Vec<usize>,
-    /// As many bytes as the product of the dimensions.
+    /// Elements; their number is the product of the dimensions.
     pub elements: &'a [u8],
 }
 
-/// The length of a header, in bytes.
+/// Length of the header, in bytes.
 pub fn header_length(kind: Kind) -> usize {
     4 + 4 * usize::from(kind.dimensions())
 }
 
-/// Reads a decompressed IDX file. `file` only names it in errors.
+/// Reads a decompressed IDX file. `file` is only used in errors.
 ///
 /// # Errors
 ///
-/// Whatever differs from `kind`, the first difference first.
+/// If the bytes are not a valid IDX file of this `kind`; the error names the first difference.
 pub fn read<'a>(file: &Path, bytes: &'a [u8], kind: Kind) -> Result<Idx<'a>, DataError> {
     let dimensions = read_header(file, bytes, kind)?;
     let header = header_length(kind) as u64;

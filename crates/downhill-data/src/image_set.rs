@@ -4,7 +4,8 @@ use burn_dataset::{Dataset, DatasetError};
 
 use crate::DataError;
 
-/// Grey images of one size with labels from 0 to 9, at least one; pixels as bytes.
+/// Greyscale images of one size, with labels from 0 to 9. Pixels are bytes; there is at least one
+/// image.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ImageSet {
     pixels: Vec<u8>,
@@ -16,18 +17,19 @@ pub struct ImageSet {
 /// One image of an [`ImageSet`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelledImage {
-    /// `[rows, columns]`, row by row; 0 is background.
+    /// Pixels, `[rows, columns]`, row by row; 0 is background.
     pub pixels: Vec<u8>,
-    /// From 0 to 9.
+    /// Label, from 0 to 9.
     pub label: u8,
 }
 
 impl ImageSet {
-    /// A set of images: `pixels` is `[labels, rows, columns]`, image by image and row by row.
+    /// Makes a set from `pixels`, `[labels, rows, columns]`, image by image and row by row.
     ///
     /// # Errors
     ///
-    /// No image, a dimension of zero, another number of pixels, or a label above 9.
+    /// If there is no image, a dimension is zero, the number of pixels does not match, or a label
+    /// is above 9.
     pub fn new(
         pixels: Vec<u8>,
         labels: Vec<u8>,
@@ -59,7 +61,7 @@ impl ImageSet {
         })
     }
 
-    /// How many images there are; at least one.
+    /// Number of images, at least one.
     #[expect(clippy::len_without_is_empty, reason = "a set is never empty")]
     pub fn len(&self) -> usize {
         self.labels.len()
@@ -75,7 +77,7 @@ impl ImageSet {
         self.columns
     }
 
-    /// Pixels of an image: rows times columns.
+    /// Number of pixels of an image: rows times columns.
     pub fn image_size(&self) -> usize {
         self.rows * self.columns
     }
@@ -94,17 +96,17 @@ impl ImageSet {
     ///
     /// # Panics
     ///
-    /// Where `index` is not below [`len`](Self::len).
+    /// If `index` is not less than [`len`](Self::len).
     pub fn image(&self, index: usize) -> &[u8] {
         let size = self.image_size();
         &self.pixels[index * size..][..size]
     }
 
-    /// The images at `indices`, in that order; an index may come several times.
+    /// Returns the images at `indices`, in that order. Indices may repeat.
     ///
     /// # Errors
     ///
-    /// No index, or one that is not below [`len`](Self::len).
+    /// If `indices` is empty or an index is not less than [`len`](Self::len).
     pub fn select(&self, indices: &[usize]) -> Result<Self, DataError> {
         let available = self.len();
         if let Some(&index) = indices.iter().find(|&&index| index >= available) {
@@ -120,7 +122,7 @@ impl ImageSet {
 }
 
 impl std::fmt::Debug for ImageSet {
-    /// Without the pixels.
+    /// Omits the pixels.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("ImageSet")
@@ -181,7 +183,7 @@ mod tests {
         let message = |set: Result<ImageSet, DataError>| set.unwrap_err().to_string();
         assert_eq!(
             message(ImageSet::new(vec![0; 17], vec![1, 2, 3], 2, 3)),
-            "3 images of 2x3 need as many pixels, at least one, got 17"
+            "expected 3 x 2 x 3 pixels, one image per label and at least one, got 17 pixels"
         );
         for (labels, rows, columns) in [(0, 2, 3), (3, 0, 3), (2, usize::MAX, 2)] {
             let set = ImageSet::new(Vec::new(), vec![0; labels], rows, columns);
@@ -193,7 +195,7 @@ mod tests {
         );
         assert_eq!(
             message(three().select(&[0, 3])),
-            "index must lie in [0, 3), got 3"
+            "image index must lie in [0, 3), got 3"
         );
         assert!(matches!(
             three().select(&[]),

@@ -1,12 +1,12 @@
-//! MNIST and other IDX image sets, seeded splits and a seeded batch order.
+//! MNIST and other IDX image sets, with seeded splits and batches.
 //!
-//! [`load_mnist`] gives the MNIST that ships inside the crate, [`load_directory`] any other set of
-//! four IDX files, raw or gzip: training and test images with labels from 0 to 9. Pixels stay
-//! bytes; nothing here knows tensors. Every file is checked to the last byte, and a bad one is a
-//! [`DataError`] that says where.
+//! [`load_mnist`] returns the MNIST that ships inside the crate. [`load_directory`] reads any other
+//! set of four IDX files, raw or gzip: training and test images with labels from 0 to 9. Pixels
+//! stay bytes; the crate knows no tensors. Every file is checked to its last byte, and a bad one
+//! gives a [`DataError`] that names the file and the byte.
 //!
-//! Every random number of an experiment comes from a [`Stream`], keyed by a seed, a [`Purpose`]
-//! and a counter, so that any part of a run can be had again without replaying what came before.
+//! Every random number of an experiment comes from a [`Stream`], keyed by a seed, a [`Purpose`] and
+//! a counter, so any part of a run can be reproduced without replaying the rest.
 //!
 //! ```
 //! use downhill_data::{BatchOrder, Batches, load_mnist, split};
@@ -35,7 +35,7 @@ pub mod split;
 mod stream;
 
 pub use error::DataError;
-pub use identity::{DataIdentity, FileIdentity, Role};
+pub use identity::{FileIdentity, PairIdentity, Role, hex};
 pub use image_set::{ImageSet, LabelledImage};
 pub use order::{BatchOrder, Batches};
 pub use pair::{DEFAULT_LIMIT, ImagePair, load_directory, load_directory_within};

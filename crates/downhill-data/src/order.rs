@@ -1,4 +1,4 @@
-//! Which images make up the batch of an update.
+//! The order in which batches draw images.
 
 use crate::{DataError, Purpose, Stream};
 
@@ -8,32 +8,33 @@ use crate::{DataError, Purpose, Stream};
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum BatchOrder {
-    /// Each image of each batch anew from all images: one may come twice, another not at all.
+    /// Every image of every batch is drawn independently from all images, so an epoch may contain
+    /// an image twice and miss another.
     WithReplacement,
-    /// Each epoch shuffles the images and takes them batch by batch, each image at most once.
-    /// Where the batch size does not divide the number of images, the short rest of an epoch is
-    /// dropped; another shuffle leaves out others.
+    /// Each epoch shuffles the images and splits them into batches, so it contains each image at
+    /// most once. If the batch size does not divide the number of images, the last, incomplete
+    /// batch is dropped.
     ShuffledEpochs,
 }
 
-/// The batches of a run, by the number of the update. Any of them can be had without those before
-/// it, in any order; going through an epoch in order costs one shuffle.
+/// The batches of a run, by update. They can be drawn in any order; an epoch drawn in order costs
+/// one shuffle.
 #[derive(Clone, Debug)]
 pub struct Batches {
     order: BatchOrder,
     seed: u64,
     batch: usize,
     available: usize,
-    /// The epoch shuffled last, and its images.
+    /// The epoch shuffled last, and its order of images.
     shuffled: Option<(u64, Vec<usize>)>,
 }
 
 impl Batches {
-    /// Batches of `batch` out of `available` images.
+    /// Batches of `batch` images out of `available`.
     ///
     /// # Errors
     ///
-    /// A batch of none or of more than there are, whatever the order.
+    /// If `batch` is 0 or exceeds `available`.
     pub fn new(
         order: BatchOrder,
         seed: u64,
@@ -52,13 +53,13 @@ impl Batches {
         })
     }
 
-    /// Updates per epoch: as many as there are whole batches among the images. With replacement
-    /// this is a unit of account only.
+    /// Number of updates per epoch: the number of complete batches in the set. With replacement
+    /// this only defines the length of an epoch.
     pub fn updates_per_epoch(&self) -> u64 {
         (self.available / self.batch) as u64
     }
 
-    /// The images of one update, `[batch]`, counted from 0.
+    /// Returns the indices of the images of an update, `[batch]`. Updates count from 0.
     pub fn indices(&mut self, update: u64) -> Vec<usize> {
         match self.order {
             BatchOrder::WithReplacement => {
@@ -111,7 +112,7 @@ mod tests {
         }
     }
 
-    /// The numbers of `reference/stream.py`. To change them is to change every experiment.
+    /// The values come from `reference/stream.py`. Changing them changes every experiment.
     #[test]
     fn orders_are_those_of_the_reference() {
         let take = |order, batch, available, updates| {

@@ -1,28 +1,28 @@
-//! A training and a test set, with the identity of the files they came from.
+//! A training and a test set, with the identity of their files.
 
 use std::path::{Path, PathBuf};
 
 use crate::identity::sha256_hex;
 use crate::idx::{self, Kind};
 use crate::source::{self, Budget};
-use crate::{DataError, DataIdentity, FileIdentity, ImageSet, Role};
+use crate::{DataError, FileIdentity, ImageSet, PairIdentity, Role};
 
-/// How many decompressed bytes [`load_directory`] reads at most, the four files together: 64 MiB.
-/// MNIST and the sets of its size take 55 MB.
+/// The largest total size of the four decompressed files that [`load_directory`] reads: 64 MiB.
+/// MNIST and sets of its size take 55 MB.
 pub const DEFAULT_LIMIT: u64 = 64 << 20;
 
-/// Images to train on and images to test on, of one size.
+/// Training and test images of one size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImagePair {
-    /// To train on.
+    /// Training images.
     pub train: ImageSet,
-    /// To test on.
+    /// Test images.
     pub test: ImageSet,
-    /// Which data this is.
-    pub identity: DataIdentity,
+    /// Names and checksums of the files.
+    pub identity: PairIdentity,
 }
 
-/// Reads the image set in a directory, or without one the MNIST that is shipped inside.
+/// Reads the image set in a directory, or returns the embedded MNIST if there is none.
 ///
 /// # Errors
 ///
@@ -32,11 +32,11 @@ pub fn load(directory: Option<&Path>) -> Result<ImagePair, DataError> {
     directory.map_or_else(load_mnist, load_directory)
 }
 
-/// The MNIST that is shipped inside: 60,000 training and 10,000 test images of 28x28.
+/// Returns the MNIST embedded in the crate: 60,000 training and 10,000 test images of 28x28 pixels.
 ///
 /// # Errors
 ///
-/// None, unless the files were damaged before the crate was compiled.
+/// Only if the files were damaged before the crate was compiled.
 #[cfg(feature = "embedded")]
 pub fn load_mnist() -> Result<ImagePair, DataError> {
     read_set("mnist".into(), DEFAULT_LIMIT, |role, budget| {
@@ -57,17 +57,18 @@ fn embedded(role: Role) -> &'static [u8] {
     }
 }
 
-/// Reads an image set from a directory: the four IDX files, each raw or gzip, under the names of
-/// [`Role::file_names`]. Any image size will do, the same for training and test.
+/// Reads an image set from a directory: four IDX files, each raw or gzip, under the names of
+/// [`Role::file_names`]. Images may have any size, the same for training and test.
 ///
 /// # Errors
 ///
-/// Files that are missing, unreadable, larger than [`DEFAULT_LIMIT`] or not exactly such a set.
+/// If a file is missing, unreadable or invalid, the files do not match, or their total size exceeds
+/// [`DEFAULT_LIMIT`].
 pub fn load_directory(directory: &Path) -> Result<ImagePair, DataError> {
     load_directory_within(directory, DEFAULT_LIMIT)
 }
 
-/// [`load_directory`] with another limit in bytes.
+/// Like [`load_directory`], with another limit in bytes.
 ///
 /// # Errors
 ///
@@ -81,7 +82,7 @@ pub fn load_directory_within(directory: &Path, limit: u64) -> Result<ImagePair, 
     })
 }
 
-/// A file that was read and checked, its header still in front.
+/// A validated file, with its header.
 struct LoadedFile {
     path: PathBuf,
     bytes: Vec<u8>,
@@ -103,7 +104,7 @@ fn read_set(
     check_counts(&test_images, &test_labels)?;
     check_sizes(&train_images, &test_images)?;
     let files = [&train_images, &train_labels, &test_images, &test_labels];
-    let identity = DataIdentity {
+    let identity = PairIdentity {
         name,
         sha256: sha256_hex(files.map(|file| &file.bytes[..])),
         files: files.map(|file| file.identity.clone()),
@@ -182,7 +183,7 @@ mod tests {
     use crate::small_set::{self, compress, idx};
     use crate::{Purpose, Stream};
 
-    /// The set whose four decompressed files are given, in the order of [`Role::ALL`].
+    /// Loads a set from its four decompressed files, in the order of [`Role::ALL`].
     fn load_bytes(files: &[Vec<u8>; 4]) -> Result<ImagePair, DataError> {
         read_set("small".into(), 4096, |role, _| {
             Ok((
@@ -206,7 +207,7 @@ mod tests {
 
     #[cfg(feature = "embedded")]
     #[test]
-    fn the_shipped_files_are_the_canonical_mnist() {
+    fn the_embedded_files_are_the_canonical_mnist() {
         let mnist = load_mnist().unwrap();
         assert!(mnist.identity.is_canonical_mnist());
         assert_eq!(mnist.identity.name, "mnist");
@@ -237,7 +238,7 @@ mod tests {
 
     #[cfg(feature = "embedded")]
     #[test]
-    fn the_shipped_gzip_files_are_those_of_the_provenance() {
+    fn the_embedded_gzip_files_are_those_of_the_provenance() {
         let provenance = include_str!("../mnist/PROVENANCE.md");
         for role in Role::ALL {
             let [raw_name, name, ..] = role.file_names();
@@ -283,7 +284,7 @@ mod tests {
                 let mut files = whole.clone();
                 files[role as usize].truncate(length);
                 let text = message(&files);
-                let expected = format!("\"{role:?}\": ends at byte {length}, expected ");
+                let expected = format!("{role:?}: the file ends at byte {length}, ");
                 assert!(text.starts_with(&expected), "{text}");
             }
         }
@@ -307,7 +308,7 @@ mod tests {
                 let place = stream.below(file.len() as u64) as usize;
                 file[place] ^= 1 << stream.below(8);
             }
-            // Changed pixels and labels are data too where no checksum guards them; sizes are not.
+            // Without a checksum, changed pixels and labels are valid data; changed sizes are not.
             match if gzip {
                 load_gzip(&files)
             } else {
@@ -330,22 +331,22 @@ mod tests {
         fewer_labels[1] = idx(&[2], &[1, 2]);
         assert_eq!(
             message(&fewer_labels),
-            "\"TrainLabels\": byte 4: expected 3 labels for the images of \"TrainImages\", found 2; \
-             take both files from one set"
+            "TrainLabels: byte 4: expected 3 labels for the images of TrainImages, found 2; \
+             take both files from the same set"
         );
         let mut other_size = whole.clone();
         other_size[2] = idx(&[2, 3, 2], &[0; 12]);
         assert_eq!(
             message(&other_size),
-            "\"TestImages\": byte 8: expected 2x3 pixels as in \"TrainImages\", found 3x2; \
-             take all files from one set"
+            "TestImages: byte 8: expected 2x3 pixels as in TrainImages, found 3x2; \
+             take all files from the same set"
         );
         let mut swapped = whole;
         swapped.swap(0, 1);
         assert_eq!(
             message(&swapped),
-            "\"TrainImages\": byte 3: expected images (3 dimensions), found labels (1 dimension); \
-             swap the two files back"
+            "TrainImages: byte 3: expected images (3 dimensions), found labels (1 dimension); \
+             swap the two files"
         );
     }
 }

@@ -1,11 +1,11 @@
-//! A set of a few tiny images, for tests.
+//! A small image set for tests.
 
 use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// An IDX file of unsigned bytes.
+/// Makes an IDX file of unsigned bytes.
 pub(crate) fn idx(dimensions: &[u32], elements: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0, 0, 8, dimensions.len() as u8];
     for size in dimensions {
@@ -26,7 +26,7 @@ pub(crate) fn files() -> [Vec<u8>; 4] {
     ]
 }
 
-/// The bytes as a gzip file of one member.
+/// Compresses the bytes to a gzip file with one member.
 pub(crate) fn compress(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{DataError, Role, gzip};
 
-/// How many bytes may still be read, of how many in all.
+/// A limit on the bytes to read, and the bytes left of it.
 pub(crate) struct Budget {
     pub(crate) limit: u64,
     pub(crate) left: u64,
@@ -17,7 +17,7 @@ impl Budget {
         Self { limit, left: limit }
     }
 
-    /// What was read, charged to the budget, or the error where it was too much.
+    /// Charges the bytes to the budget. `None` stands for more bytes than the budget has left.
     fn charge(&mut self, file: &Path, read: Option<Vec<u8>>) -> Result<Vec<u8>, DataError> {
         let bytes = read.ok_or_else(|| self.exceeded(file))?;
         let left = self.left.checked_sub(bytes.len() as u64);
@@ -33,7 +33,7 @@ impl Budget {
     }
 }
 
-/// The file of a role in a directory, under the first of its names that is there.
+/// Returns the file of a role in a directory, under the first of its names that exists.
 pub(crate) fn find(directory: &Path, role: Role) -> Result<PathBuf, DataError> {
     let found = metadata(directory)?;
     if !found.is_dir() {
@@ -41,7 +41,7 @@ pub(crate) fn find(directory: &Path, role: Role) -> Result<PathBuf, DataError> {
     }
     let names = role.file_names();
     let paths = names.iter().map(|name| directory.join(name));
-    // A link that leads nowhere is there: it deserves its own error.
+    // A broken link counts as existing, so that it gets its own error.
     let mut present = paths.filter(|path| fs::symlink_metadata(path).is_ok());
     present.next().ok_or_else(|| DataError::Missing {
         directory: directory.into(),
@@ -49,14 +49,14 @@ pub(crate) fn find(directory: &Path, role: Role) -> Result<PathBuf, DataError> {
     })
 }
 
-/// Reads a file, decompressed where it begins like gzip.
+/// Reads a file, decompressing it if it begins like gzip.
 pub(crate) fn read(path: &Path, budget: &mut Budget) -> Result<Vec<u8>, DataError> {
-    // Opening a pipe would wait for a writer: look before.
+    // Opening a pipe would wait for a writer, so check the type first.
     let found = metadata(path)?;
     if !found.is_file() {
         return Err(wrong_type(path, "a regular file", found.file_type()));
     }
-    // Deflate never makes much less of a file than it was, so the limit serves for gzip too.
+    // Deflate hardly ever enlarges data, so the limit applies to gzip files, too.
     if found.len() > budget.left {
         return Err(budget.exceeded(path));
     }
@@ -82,7 +82,7 @@ pub(crate) fn read(path: &Path, budget: &mut Budget) -> Result<Vec<u8>, DataErro
     budget.charge(path, bytes)
 }
 
-/// Decompresses a gzip file that is in memory.
+/// Decompresses a gzip file in memory.
 #[cfg(any(test, feature = "embedded"))]
 pub(crate) fn read_gzip(
     name: &Path,
@@ -127,7 +127,7 @@ mod tests {
 
     const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
 
-    /// A directory with the small set, but without its training images.
+    /// Makes a directory with the small set but without its training images.
     fn without_train_images() -> (TempDir, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
         for (role, bytes) in Role::ALL.into_iter().zip(small_set::files()).skip(1) {
@@ -137,7 +137,7 @@ mod tests {
         (directory, path)
     }
 
-    /// The error, which must come at once: a pipe must not be waited for, a bomb not be burst.
+    /// Returns the error, which must come quickly: no waiting for a pipe, no expanding of a bomb.
     fn fault(directory: &Path) -> DataError {
         let start = Instant::now();
         let error = load_directory(directory).unwrap_err();
@@ -147,23 +147,23 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_named_with_all_its_names() {
+    fn a_missing_file_is_named_with_all_its_names() {
         let (directory, _) = without_train_images();
         let error = fault(directory.path());
         assert!(matches!(error, DataError::Missing { .. }), "{error:?}");
         assert_eq!(
             error.to_string(),
             format!(
-                "{:?}: found none of train-images-idx3-ubyte, train-images-idx3-ubyte.gz, \
-                 train-images.idx3-ubyte, train-images.idx3-ubyte.gz; put the four IDX files there, \
-                 raw or gzip, or name another directory",
-                directory.path()
+                "{}: no file named train-images-idx3-ubyte, train-images-idx3-ubyte.gz, \
+                 train-images.idx3-ubyte, train-images.idx3-ubyte.gz; put the four IDX files, raw or \
+                 gzip, into this directory, or choose another directory",
+                directory.path().display()
             )
         );
     }
 
     #[test]
-    fn a_directory_that_is_none_is_refused() {
+    fn a_path_that_is_no_directory_is_refused() {
         let (directory, path) = without_train_images();
         let error = fault(&path);
         assert!(matches!(&error, DataError::Unreadable { path: named, .. } if *named == path));
@@ -188,8 +188,9 @@ mod tests {
         assert_eq!(
             fault(directory.path()).to_string(),
             format!(
-                "{path:?}: expected a regular file, found a directory; name a directory that holds \
-                 the four files themselves"
+                "{}: expected a regular file, found a directory; choose a directory that contains \
+                 the four IDX files",
+                path.display()
             )
         );
     }
@@ -239,14 +240,15 @@ mod tests {
         assert_eq!(
             error.to_string(),
             format!(
-                "{path:?}: exceeds the limit of 67108864 bytes for the four files together; check \
-                 that this is the file you meant"
+                "{}: the four files exceed the limit of 67108864 bytes in total; check that this is \
+                 the right file",
+                path.display()
             )
         );
     }
 
     #[test]
-    fn a_gzip_bomb_is_not_burst() {
+    fn a_gzip_bomb_is_not_expanded() {
         let (directory, path) = without_train_images();
         // A tenth of 1 GB per member.
         let member = compress(&vec![0; 100_000_000]);

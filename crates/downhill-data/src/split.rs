@@ -1,23 +1,23 @@
-//! Parts of a set, as indices.
+//! Subsets of an image set, as indices.
 
 use crate::{DataError, Purpose, Stream};
 
-/// The first `count` of `available` images.
+/// Returns the indices of the first `count` of `available` images.
 ///
 /// # Errors
 ///
-/// Fewer images than `count`.
+/// If `count` exceeds `available`.
 pub fn first(count: usize, available: usize) -> Result<Vec<usize>, DataError> {
     check(count, available)?;
     Ok((0..count).collect())
 }
 
-/// `count` of `available` images at random, each at most once. With the same seed a smaller subset
-/// is the beginning of a larger one.
+/// Returns `count` random indices of `available` images, without repetition. With the same seed, a
+/// smaller subset is a prefix of a larger one.
 ///
 /// # Errors
 ///
-/// Fewer images than `count`.
+/// If `count` exceeds `available`.
 pub fn random_subset(seed: u64, count: usize, available: usize) -> Result<Vec<usize>, DataError> {
     check(count, available)?;
     let mut indices = Stream::new(seed, Purpose::Split, 0).permutation(available);
@@ -25,12 +25,12 @@ pub fn random_subset(seed: u64, count: usize, available: usize) -> Result<Vec<us
     Ok(indices)
 }
 
-/// Parts of the given sizes at random, without overlap: together they are the
-/// [`random_subset`] of their sum.
+/// Returns random disjoint parts of the given sizes. Concatenated, they are the [`random_subset`]
+/// of their total size.
 ///
 /// # Errors
 ///
-/// Fewer images than the sum of `sizes`.
+/// If the sum of `sizes` exceeds `available`.
 ///
 /// ```
 /// use downhill_data::split;
@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(all, (0..1000).collect::<Vec<_>>());
     }
 
-    /// The number of `reference/stream.py`. To change it is to change every experiment.
+    /// The value comes from `reference/stream.py`. Changing it changes every experiment.
     #[test]
     fn a_split_is_that_of_the_reference() {
         let all = random_subset(7, 60_000, 60_000).unwrap();
@@ -107,14 +107,14 @@ mod tests {
     }
 
     #[test]
-    fn a_smaller_subset_begins_a_larger_one() {
+    fn a_smaller_subset_is_a_prefix_of_a_larger_one() {
         let large = random_subset(5, 500, 60_000).unwrap();
         assert_eq!(random_subset(5, 100, 60_000).unwrap(), large[..100]);
         assert_ne!(random_subset(6, 100, 60_000).unwrap(), large[..100]);
     }
 
     #[test]
-    fn more_than_there_is_is_refused() {
+    fn more_images_than_available_are_refused() {
         for error in [
             first(11, 10).unwrap_err(),
             random_subset(1, 11, 10).unwrap_err(),

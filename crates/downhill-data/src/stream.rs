@@ -1,4 +1,4 @@
-//! Random numbers: streams keyed by what they are for.
+//! Random numbers, from streams keyed by their purpose.
 
 use std::f64::consts::TAU;
 
@@ -6,28 +6,28 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
 
-/// What a stream's numbers are for.
+/// The purpose of a stream's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Purpose {
-    /// Which images go to which part of a set.
+    /// The assignment of images to the parts of a split.
     Split,
-    /// The weights before the first update.
+    /// Initial weights.
     InitialWeights,
-    /// Which images make up a batch.
+    /// The images of a batch.
     BatchOrder,
-    /// Which units a dropout layer keeps.
+    /// The units that dropout keeps.
     DropoutMask,
-    /// Which images are held out to choose by.
+    /// The images held out for validation.
     Validation,
-    /// Which settings a random search tries.
+    /// The settings that a random search tries.
     Search,
-    /// Which inputs of a layer are corrupted in its pre-training.
+    /// The inputs that pre-training corrupts.
     Corruption,
 }
 
 impl Purpose {
-    /// The name in a stream's key: it never changes.
+    /// The name in a stream's key, which must never change.
     fn name(self) -> &'static str {
         match self {
             Self::Split => "split",
@@ -41,15 +41,16 @@ impl Purpose {
     }
 }
 
-/// A stream of random numbers that depends on nothing but its key, on every platform.
+/// A stream of random numbers that depends only on its key, on every platform.
 ///
 /// ```text
 /// key    = SHA-256("downhill stream 1" || purpose || seed || counter)
 /// stream = ChaCha8(key)
 /// ```
 ///
-/// Seed and counter are little-endian `u64`. The counter is whatever a purpose counts: updates,
-/// epochs, layers. So the numbers of update 1,000 can be had without those of the 999 before it.
+/// Seed and counter are little-endian `u64`. What the counter counts depends on the purpose:
+/// updates, epochs or layers. The numbers of update 1,000 therefore need none of the 999 updates
+/// before it.
 ///
 /// ```
 /// use downhill_data::{Purpose, Stream};
@@ -65,9 +66,9 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// The stream of a seed, a purpose and a counter.
+    /// Returns the stream of a seed, a purpose and a counter.
     pub fn new(seed: u64, purpose: Purpose, counter: u64) -> Self {
-        // Seed and counter have a fixed length, so no two keys hash the same bytes.
+        // Seed and counter have a fixed length, so different keys hash different bytes.
         let key = Sha256::new()
             .chain_update("downhill stream 1")
             .chain_update(purpose.name())
@@ -80,21 +81,21 @@ impl Stream {
         }
     }
 
-    /// 32 random bits.
+    /// Returns 32 random bits.
     pub fn next_u32(&mut self) -> u32 {
         self.generator.next_u32()
     }
 
-    /// 64 random bits.
+    /// Returns 64 random bits.
     pub fn next_u64(&mut self) -> u64 {
         self.generator.next_u64()
     }
 
-    /// A number in [0, `bound`), each exactly as likely (Lemire 2019, arXiv:1805.10941).
+    /// Returns an exactly uniform integer in [0, `bound`) (Lemire 2019, arXiv:1805.10941).
     ///
     /// # Panics
     ///
-    /// Where `bound` is 0.
+    /// If `bound` is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         assert!(bound > 0, "bound must be at least 1, got 0");
         loop {
@@ -104,13 +105,14 @@ impl Stream {
         }
     }
 
-    /// A number in [0, 1): a multiple of 2^-53, each as likely.
+    /// Returns a number in [0, 1): a uniformly distributed multiple of 2^-53.
     pub fn uniform(&mut self) -> f64 {
         (self.next_u64() >> 11) as f64 * 2_f64.powi(-53)
     }
 
-    /// A number from the normal distribution of mean 0 and variance 1, by the transform of Box and
-    /// Muller (1958). Its functions are those of the `libm` crate, the same on every platform.
+    /// Returns a number from the normal distribution with mean 0 and variance 1, by the Box-Muller
+    /// transform (1958). It uses the functions of the `libm` crate, which are the same on every
+    /// platform.
     pub fn normal(&mut self) -> f64 {
         if let Some(spare) = self.spare_normal.take() {
             return spare;
@@ -121,20 +123,20 @@ impl Stream {
         radius * libm::cos(angle)
     }
 
-    /// `length` numbers, each 1 with `keep_probability` and 0 otherwise. The probability is
-    /// rounded to a multiple of 2^-32; 0 and 1 are exact.
+    /// Returns `length` numbers, each 1 with probability `keep_probability` and 0 otherwise. The
+    /// probability is rounded to a multiple of 2^-32; 0 and 1 are exact.
     ///
     /// # Panics
     ///
-    /// Where `keep_probability` does not lie in [0, 1].
+    /// If `keep_probability` does not lie in [0, 1].
     pub fn keep_mask(&mut self, length: usize, keep_probability: f64) -> Vec<f32> {
         assert!(
             (0.0..=1.0).contains(&keep_probability),
             "keep_probability must lie in [0, 1], got {keep_probability}"
         );
         let threshold = (keep_probability * 2_f64.powi(32)).round() as u64;
-        // None of 32 bits is above the last: what is always kept is not a matter of drawing, but the
-        // numbers are drawn all the same.
+        // Probability 1 needs the threshold 2^32, which does not fit into 32 bits. The numbers are
+        // drawn all the same, so that the stream advances alike.
         let (threshold, all) = match u32::try_from(threshold) {
             Ok(threshold) => (threshold, false),
             Err(_) => (u32::MAX, true),
@@ -152,8 +154,8 @@ impl Stream {
         mask
     }
 
-    /// The numbers from 0 to `length` - 1 in random order (Fisher and Yates). Its beginning is a
-    /// sample without replacement.
+    /// Returns the numbers from 0 to `length` - 1 in random order (Fisher-Yates shuffle). Any
+    /// prefix is a sample without replacement.
     pub fn permutation(&mut self, length: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..length).collect();
         for index in 0..length {
@@ -164,12 +166,12 @@ impl Stream {
     }
 }
 
-/// A word scaled to [0, `bound`), or `None` for the 2^64 mod `bound` words that are too many:
-/// each value then comes from floor(2^64 / `bound`) words.
+/// Scales a word to [0, `bound`). Returns `None` for the 2^64 mod `bound` surplus words, so that
+/// each value comes from exactly floor(2^64 / `bound`) words.
 fn scale(word: u64, bound: u64) -> Option<u64> {
     let product = u128::from(word) * u128::from(bound);
     let low_half = product as u64;
-    // The remainder is 2^64 mod bound, and below bound: most words are spared the division.
+    // The remainder is 2^64 mod bound, which is less than bound, so most words need no division.
     let accepted = low_half >= bound || low_half >= bound.wrapping_neg() % bound;
     accepted.then_some((product >> 64) as u64)
 }

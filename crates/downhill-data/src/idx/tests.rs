@@ -1,4 +1,4 @@
-//! Every way in which an IDX file can be wrong.
+//! Every way in which an IDX file can be invalid.
 
 use super::*;
 use crate::small_set::idx;
@@ -20,7 +20,7 @@ fn with(position: usize, value: u8) -> Vec<u8> {
     bytes
 }
 
-const AGAIN: &str = "; copy or download it again";
+const AGAIN: &str = "; copy or download the file again";
 
 #[test]
 fn images_and_labels_are_read() {
@@ -43,13 +43,16 @@ fn every_length_but_the_right_one_is_refused() {
         let error = fault(&whole[..length], Kind::Images);
         let expected = match length {
             0..4 => {
-                format!("\"f\": ends at byte {length}, expected a header of 4 bytes{AGAIN}")
+                format!("f: the file ends at byte {length}, within its header of 4 bytes{AGAIN}")
             }
             4..16 => {
-                format!("\"f\": ends at byte {length}, expected a header of 16 bytes{AGAIN}")
+                format!("f: the file ends at byte {length}, within its header of 16 bytes{AGAIN}")
             }
             _ => {
-                format!("\"f\": ends at byte {length}, expected 28 bytes for [2, 3, 2]{AGAIN}")
+                format!(
+                    "f: the file ends at byte {length}, but the dimensions [2, 3, 2] need 28 \
+                     bytes{AGAIN}"
+                )
             }
         };
         assert_eq!(error.to_string(), expected);
@@ -65,7 +68,7 @@ fn every_length_but_the_right_one_is_refused() {
     assert!(matches!(error, DataError::Trailing { .. }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "\"f\": byte 28: expected the end of the file, found 3 more bytes; copy or download it again"
+        format!("f: byte 28: expected the end of the file, found 3 more bytes{AGAIN}")
     );
 }
 
@@ -98,7 +101,7 @@ fn a_wrong_header_is_named() {
                     }
                 )
             },
-            "byte 0: expected 0x00 0x00, found 0x1f 0x00; this is no IDX file, replace it",
+            "byte 0: expected 0x00 0x00, found 0x1f 0x00; this is not an IDX file, replace it",
         ),
         (
             with(1, 0x50),
@@ -112,35 +115,35 @@ fn a_wrong_header_is_named() {
                     }
                 )
             },
-            "byte 0: expected 0x00 0x00, found 0x00 0x50; this is no IDX file, replace it",
+            "byte 0: expected 0x00 0x00, found 0x00 0x50; this is not an IDX file, replace it",
         ),
         (
             with(2, 0x0d),
             Kind::Images,
             |error| matches!(error, DataError::ElementType { found: 0x0d, .. }),
             "byte 2: expected element type 0x08 (unsigned byte), found 0x0d; \
-             write the file anew with unsigned bytes",
+             convert the file to unsigned bytes",
         ),
         (
             with(2, 0x00),
             Kind::Images,
             |error| matches!(error, DataError::ElementType { found: 0, .. }),
             "byte 2: expected element type 0x08 (unsigned byte), found 0x00; \
-             write the file anew with unsigned bytes",
+             convert the file to unsigned bytes",
         ),
         (
             with(3, 0),
             Kind::Images,
             |error| matches!(error, DataError::Dimensions { found: 0, .. }),
             "byte 3: expected 3 for images (3 dimensions), found 0; \
-             check that the file is what its name says",
+             check that the content matches the file name",
         ),
         (
             with(3, 5),
             Kind::Labels,
             |error| matches!(error, DataError::Dimensions { found: 5, .. }),
             "byte 3: expected 1 for labels (1 dimension), found 5; \
-             check that the file is what its name says",
+             check that the content matches the file name",
         ),
         (
             with(3, 1),
@@ -155,7 +158,7 @@ fn a_wrong_header_is_named() {
                 )
             },
             "byte 3: expected images (3 dimensions), found labels (1 dimension); \
-             swap the two files back",
+             swap the two files",
         ),
         (
             images(),
@@ -170,28 +173,28 @@ fn a_wrong_header_is_named() {
                 )
             },
             "byte 3: expected labels (1 dimension), found images (3 dimensions); \
-             swap the two files back",
+             swap the two files",
         ),
         (
             idx(&[0, 3, 2], &[]),
             Kind::Images,
             |error| matches!(error, DataError::ZeroDimension { offset: 4, .. }),
             "byte 4: expected a dimension of at least 1, found 0; \
-             a set needs at least one image of at least one pixel",
+             a set needs at least one image with at least one pixel",
         ),
         (
             idx(&[2, 3, 0], &[]),
             Kind::Images,
             |error| matches!(error, DataError::ZeroDimension { offset: 12, .. }),
             "byte 12: expected a dimension of at least 1, found 0; \
-             a set needs at least one image of at least one pixel",
+             a set needs at least one image with at least one pixel",
         ),
         (
             idx(&[u32::MAX; 3], &[1; 64]),
             Kind::Images,
             |error| matches!(error, DataError::DimensionsOverflow { .. }),
-            "byte 4: expected dimensions whose product fits 64 bits, \
-             found [4294967295, 4294967295, 4294967295]; copy or download it again",
+            "byte 4: expected dimensions whose product fits into 64 bits, \
+             found [4294967295, 4294967295, 4294967295]; copy or download the file again",
         ),
         (
             idx(&[u32::MAX], &[1; 64]),
@@ -205,25 +208,22 @@ fn a_wrong_header_is_named() {
                     }
                 )
             },
-            "ends at byte 72, expected 4294967303 bytes for [4294967295]; \
-             copy or download it again",
+            "the file ends at byte 72, but the dimensions [4294967295] need 4294967303 bytes; \
+             copy or download the file again",
         ),
         (
             idx(&[u32::MAX, u32::MAX, 1], &[1; 64]),
             Kind::Images,
             |error| matches!(error, DataError::Short { found: 80, .. }),
-            "ends at byte 80, expected 18446744065119617041 bytes \
-             for [4294967295, 4294967295, 1]; copy or download it again",
+            "the file ends at byte 80, but the dimensions [4294967295, 4294967295, 1] need \
+             18446744065119617041 bytes; copy or download the file again",
         ),
     ];
     for (bytes, kind, is_expected, message) in cases {
         let error = fault(&bytes, kind);
         assert!(is_expected(&error), "{error:?}");
         let text = error.to_string();
-        assert!(
-            text == format!("\"f\": {message}"),
-            "{text}\nis not\n{message}"
-        );
+        assert!(text == format!("f: {message}"), "{text}\nis not\n{message}");
     }
 }
 
@@ -235,8 +235,8 @@ fn a_label_that_is_no_digit_is_refused() {
         assert_eq!(
             error.to_string(),
             format!(
-                "\"f\": byte 10: expected a label from 0 to 9, found {label}; \
-                 sets of more than ten classes are not supported"
+                "f: byte 10: expected a label from 0 to 9, found {label}; \
+                 sets with more than ten classes are not supported"
             )
         );
     }

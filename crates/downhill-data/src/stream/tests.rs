@@ -1,4 +1,4 @@
-//! The streams against their reference, their key and their distributions.
+//! Streams compared with their reference, their key and their distributions.
 
 use super::*;
 
@@ -25,7 +25,7 @@ fn the_key_is_as_documented() {
     }
 }
 
-/// The numbers of `reference/stream.py`. To change them is to change every experiment.
+/// The values come from `reference/stream.py`. Changing them changes every experiment.
 #[test]
 fn streams_are_those_of_the_reference() {
     let firsts = [
@@ -67,8 +67,8 @@ fn streams_are_those_of_the_reference() {
     assert_eq!(dropped, [7, 8]);
 }
 
-/// Logarithm, sine and cosine may differ between libraries in their last bit, so the reference
-/// holds to 1e-14 and the bits are pinned apart.
+/// The last bit of logarithm, sine and cosine depends on the library, so the comparison with the
+/// reference allows 1e-14, and the bits are pinned separately.
 #[test]
 fn normal_is_that_of_the_reference() {
     let mut weights = Stream::new(7, Purpose::InitialWeights, 0);
@@ -122,8 +122,9 @@ fn below_is_uniform_and_stays_below() {
 }
 
 #[test]
-fn below_rejects_what_would_be_one_too_many() {
-    // With this bound a third of all words is rejected; without, some values come twice.
+fn below_rejects_surplus_words() {
+    // With this bound a third of all words is rejected; otherwise some values would be twice as
+    // likely.
     let bound = 3 << 62;
     let mut stream = stream(2);
     let low = (0..30_000)
@@ -132,10 +133,10 @@ fn below_rejects_what_would_be_one_too_many() {
     assert!((9_600..10_400).contains(&low), "{low}");
 }
 
-/// The accepted words of a value are consecutive, since a product grows with its word: so it is
-/// enough to look at both ends.
+/// A product grows with its word, so the accepted words of a value are consecutive, and checking
+/// both ends suffices.
 #[test]
-fn every_value_below_a_bound_comes_from_as_many_words() {
+fn every_value_below_a_bound_comes_from_equally_many_words() {
     let bounds = (1..50).chain([10_000, 60_000, (1 << 32) - 1, (1 << 32) + 1, 3 << 62]);
     for bound in bounds.chain([
         u64::MAX / 3,
@@ -224,12 +225,12 @@ fn a_mask_takes_one_word_per_entry() {
 
 #[test]
 #[should_panic(expected = "keep_probability must lie in [0, 1], got NaN")]
-fn a_probability_that_is_no_number_is_refused() {
+fn a_nan_probability_is_refused() {
     stream(0).keep_mask(1, f64::NAN);
 }
 
 #[test]
-fn every_permutation_is_as_likely() {
+fn every_permutation_is_equally_likely() {
     let mut counts = std::collections::BTreeMap::new();
     let mut stream = stream(6);
     for _ in 0..24_000 {
