@@ -214,15 +214,15 @@ fn settings_of_convolutions_out_of_bounds_are_named() {
             &|config| config.convolutions[1].padding = 5,
         ),
         (
-            "convolutions[1].kernel must be at most the 12 pixels of a side that reach it, got 13",
+            "convolutions[1].kernel must be at most 12, the shorter side of its padded input, got 13",
             &|config| config.convolutions[1].kernel = 13,
         ),
         (
-            "convolutions[1].pool must be at most the 8 pixels of a side that reach it, got 9",
+            "convolutions[1].pool must be at most 8, the shorter side of its input, got 9",
             &|config| config.convolutions[1].pool = 9,
         ),
         (
-            "batch_norm must be \"none\" beside convolutions, got \"book\"",
+            "batch_norm must be \"none\" in a network with convolutions, got \"book\"",
             &|config| config.batch_norm = BatchNormConvention::Book,
         ),
     ] {
@@ -261,7 +261,7 @@ fn only_hidden_layers_are_dropped_out() {
     let refused = Mlp::new(&config, 784, CLASSES, &device, &mut || 0.1).expect_err("no Mlp");
     assert_eq!(
         refused.to_string(),
-        "convolutions must be empty in a multilayer perceptron, got 1 of them"
+        "convolutions must be empty for a multilayer perceptron, got 1 entries"
     );
 }
 

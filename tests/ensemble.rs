@@ -9,8 +9,8 @@ use downhill::{
 };
 use downhill_data::{Purpose, Stream};
 use downhill_model::{
-    BatchNormConvention, DecaySplit, DropoutConfig, DropoutKind, Ensemble, Initialization, Mlp,
-    MlpConfig, NoEnsemble, loss,
+    BatchNormConvention, DecaySplit, DropoutConfig, DropoutKind, Ensemble, Initialization,
+    InvalidEnsemble, Mlp, MlpConfig, loss,
 };
 use downhill_trainer::Backend;
 
@@ -431,26 +431,28 @@ mod on_flex {
                 .expect_err("they differ")
                 .to_string()
         };
-        assert_eq!(Ensemble::of(&[]).expect_err("none"), NoEnsemble::Empty);
+        assert_eq!(Ensemble::of(&[]).expect_err("none"), InvalidEnsemble::Empty);
         let wider = MlpConfig {
             hidden: vec![51],
             ..first.clone()
         };
         assert_eq!(
             refused(wider),
-            "the networks of an ensemble must be alike, but the one at 1 has layers 12-51-4 and the \
-             first has 12-50-4; train it alone"
+            "all networks of an ensemble must have the same layers, but network 1 has 12-51-4 and \
+             network 0 has 12-50-4; train it separately"
         );
         let decaying = MlpConfig {
             weight_decay: 0.1,
             ..first.clone()
         };
-        assert!(refused(decaying).contains("weight_decay 0.1"));
+        assert!(refused(decaying).contains("the same weight_decay, but network 1 has 0.1"));
         let normalized = MlpConfig {
             batch_norm: BatchNormConvention::Book,
             ..first.clone()
         };
-        assert!(refused(normalized).contains("normalization [Some(Book)]"));
+        assert!(
+            refused(normalized).contains("the same normalization, but network 1 has [Some(Book)]")
+        );
         // Its numbers are another matter.
         let drawn_otherwise = MlpConfig {
             initialization: Initialization::Std(0.1),

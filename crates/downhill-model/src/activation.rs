@@ -1,9 +1,9 @@
-//! What stands between two layers.
+//! Activation functions.
 
 use burn::tensor::{Tensor, activation};
 use serde::{Deserialize, Serialize};
 
-/// The function applied to each hidden unit.
+/// An activation function of hidden units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -17,7 +17,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// Of each element of `x`, whatever its shape.
+    /// Applies the function to each element of `x`, which may have any shape.
     pub fn apply<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
         match self {
             Self::Relu => activation::relu(x),

@@ -1,4 +1,4 @@
-//! Denoising autoencoders, which train the layers of a perceptron before it is trained itself.
+//! Denoising autoencoders, which pre-train the hidden layers of a multilayer perceptron.
 
 use burn::module::{Module, Param};
 use burn::nn::Linear;
@@ -6,24 +6,24 @@ use burn::tensor::{Tensor, activation};
 
 use crate::{Activation, DropoutConfig, DropoutKind, InvalidModel, KeepMask, Mlp, loss};
 
-/// A denoising autoencoder around one hidden layer of an [`Mlp`] (the idea is that of Vincent et al.
-/// 2010, JMLR 11, whose layers are trained one after the other, from the input on).
+/// A denoising autoencoder around one hidden layer of an [`Mlp`], after Vincent et al. (2010, JMLR
+/// 11), who train the layers one after the other, from the input to the output.
 ///
 /// ```text
-/// corrupted       c = input * mask                 masking noise: what is dropped is 0
-/// code            y = activation(c W + b)          the layer's own weights and biases
-/// reconstruction  z = out(y W^T + visible)         the same weights, turned
+/// corrupted       c = input * mask                 masking noise
+/// code            y = activation(c W + b)          weights and biases of the layer
+/// reconstruction  z = out(y W^T + visible)         the same weights, transposed
 /// ```
 ///
-/// Chosen here: the weights are tied, so that nothing is thrown away afterwards but the biases
-/// `visible`. Inputs from 0 to 1, which are pixels and what sigmoid units give, are reconstructed by
-/// a sigmoid and measured by the cross-entropy; others as they come, by the squared error. Dropout
-/// of the layer itself is not applied.
+/// The weights are tied, so only the biases `visible` are discarded after pre-training. Inputs in
+/// [0, 1], which are pixels and the outputs of sigmoid units, are reconstructed through a sigmoid
+/// with the cross-entropy as loss; all others are reconstructed linearly with the squared error.
+/// The dropout of the layer itself is not applied.
 #[derive(Module, Debug)]
 pub struct Autoencoder {
-    /// Weights `[inputs, units]` and biases `[units]` of the layer.
+    /// Weights, `[inputs, units]`, and biases, `[units]`, of the layer.
     pub encoder: Linear,
-    /// Biases of the reconstruction, `[inputs]`, 0 at first.
+    /// Biases of the reconstruction, `[inputs]`, initially 0.
     pub visible: Param<Tensor<1>>,
     #[module(skip)]
     activation: Activation,
@@ -33,42 +33,42 @@ pub struct Autoencoder {
     layer: usize,
 }
 
-/// How an [`Autoencoder`] gives its input again.
+/// How an [`Autoencoder`] reconstructs its input, and the loss of that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reconstruction {
-    /// By a sigmoid, with the loss `-sum(x ln z + (1 - x) ln(1 - z))`.
+    /// Through a sigmoid, with the loss `-sum(x ln z + (1 - x) ln(1 - z))`.
     CrossEntropy,
-    /// As it is, with the loss `sum((x - z)^2) / 2`.
+    /// Linearly, with the loss `sum((x - z)^2) / 2`.
     SquaredError,
 }
 
 impl Autoencoder {
-    /// Around the hidden layer of this number, counted from 0, as it stands in `mlp`: on its device,
-    /// under the ids of its parameters. Its inputs are what [`Mlp::input_of`] gives: pixels for the
-    /// first layer.
+    /// Makes an autoencoder around hidden layer `layer` of `mlp`, counted from 0, with the current
+    /// values, the ids and the device of its parameters. Its inputs are those of
+    /// [`Mlp::input_of`]: pixels for the first layer.
     ///
     /// # Errors
     ///
-    /// A network with batch normalization: the layer's units would not be those that are trained.
+    /// If the network has batch normalization, which the autoencoder does not apply.
     ///
     /// # Panics
     ///
-    /// A layer that is not there.
+    /// If the network has no such layer.
     pub fn of(mlp: &Mlp, layer: usize) -> Result<Self, InvalidModel> {
         let hidden = &mlp.hidden[layer];
         if let Some(norm) = &hidden.norm {
-            let must = "be \"none\" where layers are trained as autoencoders";
+            let must = "be \"none\" for pre-training as autoencoders";
             let value = format!("{:?}", norm.convention);
             return Err(InvalidModel::new("batch_norm", must, &value));
         }
-        let from_0_to_1 = layer == 0 || mlp.activation == Activation::Sigmoid;
+        let is_in_unit_interval = layer == 0 || mlp.activation == Activation::Sigmoid;
         let weight = hidden.linear.weight.val();
         let visible = Tensor::zeros([weight.dims()[0]], (&weight.device(), weight.dtype()));
         Ok(Self {
             encoder: hidden.linear.clone(),
             visible: Param::from_tensor(visible),
             activation: mlp.activation,
-            reconstruction: match from_0_to_1 {
+            reconstruction: match is_in_unit_interval {
                 true => Reconstruction::CrossEntropy,
                 false => Reconstruction::SquaredError,
             },
@@ -76,19 +76,19 @@ impl Autoencoder {
         })
     }
 
-    /// How it gives its input again.
+    /// How the input is reconstructed.
     pub fn reconstruction(&self) -> Reconstruction {
         self.reconstruction
     }
 
-    /// The loss of the reconstruction of `inputs`, `[batch, inputs]`: summed over an image's inputs,
-    /// the mean over the batch, `[1]`. Each input is set to 0 with the probability `corruption`, as
-    /// `keep_mask` says, which is asked for `[batch, inputs]`, row by row, where `corruption` is not
-    /// 0. What is to be reconstructed is the input before.
+    /// Returns the loss of reconstructing `inputs`, `[batch, inputs]`, from a corrupted copy:
+    /// summed over the inputs and averaged over the batch, `[1]`. The copy has each input set to 0
+    /// with probability `corruption`. If that is not 0, `keep_mask` is called for the mask,
+    /// `[batch, inputs]`, row by row.
     ///
     /// # Panics
     ///
-    /// Inputs of another width than the layer's, or a mask of another length than asked for.
+    /// If the inputs have the wrong width, or the mask has the wrong length.
     pub fn loss(
         &self,
         inputs: Tensor<2>,
@@ -117,11 +117,11 @@ impl Autoencoder {
         loss::mean(sum, batch)
     }
 
-    /// The reconstruction, `[batch, inputs]`, of `inputs` as they are.
+    /// Returns the reconstruction, `[batch, inputs]`, of uncorrupted `inputs`.
     ///
     /// # Panics
     ///
-    /// Inputs of another width than the layer's.
+    /// If the inputs have the wrong width.
     pub fn reconstruct(&self, inputs: Tensor<2>) -> Tensor<2> {
         let sums = self.decode(self.code(inputs));
         match self.reconstruction {
@@ -130,15 +130,15 @@ impl Autoencoder {
         }
     }
 
-    /// Puts the trained weights and biases back into the layer that they are from.
+    /// Puts the trained weights and biases back into their layer of `mlp`.
     ///
     /// # Panics
     ///
-    /// A network that has no such layer, or one of other widths.
+    /// If the network has no such layer, or the layer has a different shape.
     pub fn into_layer(self, mlp: &mut Mlp) {
         let linear = &mut mlp.hidden[self.layer].linear;
-        let (own, there) = (self.encoder.weight.dims(), linear.weight.dims());
-        assert_eq!(own, there, "a layer {own:?} for one of {there:?}");
+        let (own, expected) = (self.encoder.weight.dims(), linear.weight.dims());
+        assert_eq!(own, expected, "weights {own:?} for a layer of {expected:?}");
         *linear = self.encoder;
     }
 
@@ -146,9 +146,9 @@ impl Autoencoder {
         self.activation.apply(self.encoder.forward(inputs))
     }
 
-    /// Before the sigmoid.
+    /// Returns the reconstruction before its sigmoid.
     fn decode(&self, code: Tensor<2>) -> Tensor<2> {
-        let turned = self.encoder.weight.val().transpose();
-        code.matmul(turned) + self.visible.val().unsqueeze()
+        let transposed = self.encoder.weight.val().transpose();
+        code.matmul(transposed) + self.visible.val().unsqueeze()
     }
 }

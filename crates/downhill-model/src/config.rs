@@ -1,4 +1,4 @@
-//! The settings of a network.
+//! Settings of a network.
 
 use std::borrow::Cow;
 
@@ -9,32 +9,33 @@ use crate::{
     Activation, BatchNormConvention, ConvolutionConfig, DropoutConfig, Initialization, convolution,
 };
 
-/// The settings of a [`Network`](crate::Network); its inputs and outputs follow from the data.
-/// Without convolutions it is an [`Mlp`](crate::Mlp).
+/// Settings of a [`Network`](crate::Network). Without convolutions it is an [`Mlp`](crate::Mlp).
+/// The numbers of inputs and outputs follow from the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct MlpConfig {
-    /// Convolutions with their pooling, from the image on; the hidden layers follow. Not together
-    /// with batch normalization.
+    /// Convolutions with pooling before the hidden layers, from input to output. They exclude batch
+    /// normalization.
     pub convolutions: Vec<ConvolutionConfig>,
-    /// Units of each hidden layer, from the input on; none makes it a softmax regression.
+    /// Number of units of each hidden layer, from input to output. An empty list gives a softmax
+    /// regression.
     pub hidden: Vec<usize>,
-    /// The function applied to each hidden unit.
+    /// Activation of the hidden units.
     pub activation: Activation,
-    /// Standard deviation of the weights before the first update.
+    /// Standard deviation of the initial weights.
     pub initialization: Initialization,
-    /// Normalization of each hidden layer, before its activation.
+    /// Batch normalization of each hidden layer, before its activation.
     pub batch_norm: BatchNormConvention,
-    /// Dropout of each hidden layer, after its activation.
+    /// Dropout after the activation of each hidden layer.
     pub dropout: DropoutConfig,
-    /// The lambda of the penalty `lambda / 2 * sum(w^2)` that is added to the loss: over the
-    /// weights of all layers, not over biases nor batch normalization. At least 0.
+    /// Coefficient `lambda` of the penalty `lambda / 2 * sum(w^2)`, which is added to the loss. The
+    /// sum is over the weights of all layers, without biases and batch normalization. At least 0.
     pub weight_decay: f64,
-    /// The lambda of the penalty `lambda * sum(|w|)`, over the same weights. At least 0.
+    /// Coefficient `lambda` of the penalty `lambda * sum(|w|)` over the same weights. At least 0.
     pub l1_decay: f64,
-    /// After each update the weights that reach a hidden unit are made to have this length at most;
-    /// 0 leaves them as they are. Not together with convolutions.
+    /// Largest norm of the incoming weights of a hidden unit. Longer weight vectors are scaled down
+    /// to it after each update. 0 sets no limit. Excludes convolutions.
     pub max_norm: f64,
 }
 
@@ -56,17 +57,17 @@ impl Default for MlpConfig {
 }
 
 impl MlpConfig {
-    /// Whether every setting is within its bounds.
+    /// Checks every setting against its bounds.
     ///
     /// # Errors
     ///
-    /// Names the setting, its bound and its value.
+    /// If a setting is out of bounds. The error names the setting, its bound and its value.
     pub fn check(&self) -> Result<(), InvalidModel> {
         for (number, convolution) in self.convolutions.iter().enumerate() {
             convolution.check(number)?;
         }
         if !self.convolutions.is_empty() && self.batch_norm != BatchNormConvention::None {
-            let must = "be \"none\" beside convolutions";
+            let must = "be \"none\" in a network with convolutions";
             let value = match self.batch_norm {
                 BatchNormConvention::Torch => "\"torch\"",
                 BatchNormConvention::Book | BatchNormConvention::None => "\"book\"",
@@ -74,7 +75,11 @@ impl MlpConfig {
             return Err(InvalidModel::new("batch_norm", must, &value));
         }
         if self.hidden.contains(&0) {
-            return Err(InvalidModel::new("hidden", "hold widths of at least 1", &0));
+            return Err(InvalidModel::new(
+                "hidden",
+                "contain only widths of at least 1",
+                &0,
+            ));
         }
         if let Initialization::Std(std) = self.initialization
             && !(std.is_finite() && std >= 0.0)
@@ -96,17 +101,22 @@ impl MlpConfig {
             ("dropout.input_probability", self.dropout.input_probability),
         ] {
             if !self.convolutions.is_empty() && value != 0.0 {
-                return Err(InvalidModel::new(key, "be 0 beside convolutions", &value));
+                return Err(InvalidModel::new(
+                    key,
+                    "be 0 in a network with convolutions",
+                    &value,
+                ));
             }
         }
         self.dropout.check()
     }
 
-    /// The same, and whether the convolutions fit into images of so many pixels, `[height, width]`.
+    /// Like [`check`](Self::check), for images of `[height, width]` pixels, into which the
+    /// convolutions must fit.
     ///
     /// # Errors
     ///
-    /// Names the setting, its bound and its value.
+    /// If a setting is out of bounds. The error names the setting, its bound and its value.
     pub fn check_for(&self, image: [usize; 2]) -> Result<(), InvalidModel> {
         self.check()?;
         convolution::sizes(&self.convolutions, image).map(|_| ())
@@ -134,7 +144,7 @@ impl MlpConfig {
     }
 }
 
-/// A setting of a network that is out of its bounds.
+/// An error in the settings of a network.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{key} must {must}, got {value}")]
 pub struct InvalidModel {
@@ -156,7 +166,7 @@ impl InvalidModel {
         }
     }
 
-    /// The setting, in its place within [`MlpConfig`].
+    /// Path of the setting within [`MlpConfig`].
     pub fn key(&self) -> &str {
         &self.key
     }

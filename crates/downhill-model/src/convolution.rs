@@ -1,4 +1,4 @@
-//! Convolution and pooling.
+//! Convolutions with max pooling.
 
 use burn::module::{Module, Param};
 use burn::tensor::module::{conv2d, max_pool2d};
@@ -8,25 +8,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Activation, Initialization, InvalidModel};
 
-/// A convolution, the activation of its channels, and max pooling.
+/// Settings of a convolution with its max pooling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ConvolutionConfig {
-    /// Channels that it gives; at least 1.
+    /// Number of output channels, at least 1.
     pub channels: usize,
-    /// Height and width of its kernels; at least 1.
+    /// Height and width of the kernels, at least 1.
     pub kernel: usize,
-    /// Zeros around the image on each side; less than the kernel.
+    /// Zero padding on each side of the image, less than `kernel`.
     pub padding: usize,
-    /// Height and width of the windows of which the largest number is kept, side by side; 1 is no
-    /// pooling. Rows and columns that fill no window are left out, as in PyTorch.
+    /// Height and width of the windows of max pooling, which do not overlap; 1 for no pooling. Rows
+    /// and columns that do not fill a window are dropped, as in PyTorch.
     pub pool: usize,
 }
 
 impl Default for ConvolutionConfig {
-    /// 20 channels by kernels of 5 x 5 without padding, pooling of 2 x 2: the first layer of
-    /// "network3".
+    /// 20 channels, kernels of 5 x 5, no padding, pooling of 2 x 2: the first layer of
+    /// `network3.py` in Nielsen's "Neural Networks and Deep Learning".
     fn default() -> Self {
         Self {
             channels: 20,
@@ -38,7 +38,7 @@ impl Default for ConvolutionConfig {
 }
 
 impl ConvolutionConfig {
-    /// As the convolution of this number.
+    /// Checks the settings of convolution `number`.
     pub(crate) fn check(&self, number: usize) -> Result<(), InvalidModel> {
         for (key, value) in [
             ("channels", self.channels),
@@ -57,19 +57,20 @@ impl ConvolutionConfig {
         Ok(())
     }
 
-    /// The pixels, `[height, width]`, that it makes of an image, as the convolution of this number.
+    /// Returns the output size, `[height, width]`, for an image. `number` is the number of the
+    /// convolution.
     fn size(&self, number: usize, image: [usize; 2]) -> Result<[usize; 2], InvalidModel> {
         let smaller = image[0].min(image[1]);
         let padded = smaller + 2 * self.padding;
         if self.kernel > padded {
-            let must = format!("be at most the {padded} pixels of a side that reach it");
+            let must = format!("be at most {padded}, the shorter side of its padded input");
             let key = path(number, "kernel");
             return Err(InvalidModel::new(key, must, &self.kernel));
         }
         let convolved = image.map(|side| side + 2 * self.padding + 1 - self.kernel);
         let smaller = convolved[0].min(convolved[1]);
         if self.pool > smaller {
-            let must = format!("be at most the {smaller} pixels of a side that reach it");
+            let must = format!("be at most {smaller}, the shorter side of its input");
             let key = path(number, "pool");
             return Err(InvalidModel::new(key, must, &self.pool));
         }
@@ -81,7 +82,7 @@ fn path(number: usize, key: &str) -> String {
     format!("convolutions[{number}].{key}")
 }
 
-/// The pixels, `[height, width]`, that each convolution makes of an image.
+/// Returns the output size, `[height, width]`, of each convolution for an image.
 pub(crate) fn sizes(
     convolutions: &[ConvolutionConfig],
     image: [usize; 2],
@@ -95,20 +96,20 @@ pub(crate) fn sizes(
     Ok(sizes)
 }
 
-/// One convolution with its pooling.
+/// A convolution with its activation and max pooling.
 ///
 /// ```text
 /// sum[o, y, x]  = bias[o] + sum over i, v, u of weight[o, i, v, u] * input[i, y + v, x + u]
-/// out[o, y, x]  = the largest of activation(sum) in window y, x
+/// out[o, y, x]  = maximum of activation(sum) over window y, x
 /// ```
 ///
-/// That is a cross-correlation, the kernel not turned, as in PyTorch. Where several numbers of a
-/// window are the largest, the first row by row gets the gradient.
+/// As in PyTorch, this is a cross-correlation: the kernel is not flipped. If several values of a
+/// window are the largest, the first of them, row by row, gets the gradient.
 #[derive(Module, Debug)]
 pub struct ConvolutionLayer {
-    /// `[channels, channels of the input, kernel, kernel]`.
+    /// Kernels, `[channels, channels of the input, kernel, kernel]`.
     pub weight: Param<Tensor<4>>,
-    /// `[channels]`.
+    /// Biases, `[channels]`.
     pub bias: Param<Tensor<1>>,
     #[module(skip)]
     pub(crate) padding: usize,
@@ -117,8 +118,8 @@ pub struct ConvolutionLayer {
 }
 
 impl ConvolutionLayer {
-    /// The numbers of `normal`, of mean 0 and variance 1, become its weights in their order; a
-    /// unit has `inputs * kernel^2` inputs.
+    /// Makes a layer whose weights, in their order, come from `normal`, which supplies numbers of
+    /// mean 0 and variance 1. For the initialization, a unit has `inputs * kernel^2` inputs.
     pub(crate) fn new(
         config: &ConvolutionConfig,
         inputs: usize,
@@ -139,13 +140,13 @@ impl ConvolutionLayer {
         }
     }
 
-    /// What it makes of `x`, `[batch, channels of the input, height, width]`: `[batch, channels,
-    /// height, width]`.
+    /// Returns the output, `[batch, channels, height, width]`, for `x`, `[batch, channels of the
+    /// input, height, width]`.
     pub(crate) fn forward(&self, x: Tensor<4>, activation: Activation) -> Tensor<4> {
         max_pool(activation.apply(self.convolve(x)), self.pool)
     }
 
-    /// The convolution alone.
+    /// Returns the convolution, without activation and pooling.
     pub(crate) fn convolve(&self, x: Tensor<4>) -> Tensor<4> {
         let options = ConvOptions::new([1, 1], [self.padding; 2], [1, 1], 1);
         let (weight, bias) = (self.weight.val(), self.bias.val());
@@ -153,7 +154,7 @@ impl ConvolutionLayer {
     }
 }
 
-/// The largest number of each window of `[batch, channels, height, width]`.
+/// Max pooling of `[batch, channels, height, width]`.
 pub(crate) fn max_pool(x: Tensor<4>, pool: usize) -> Tensor<4> {
     match pool {
         1 => x,

@@ -1,4 +1,4 @@
-//! Convolutions before a multilayer perceptron.
+//! Convolutional networks.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -7,37 +7,35 @@ use crate::convolution::sizes;
 use crate::mlp::penalty;
 use crate::{ConvolutionLayer, InvalidModel, KeepMask, Mlp, MlpConfig};
 
-/// A convolutional network: convolutions with max pooling, and a multilayer perceptron on what they
-/// make of the image.
+/// A convolutional network: convolutions with max pooling, followed by a multilayer perceptron.
 ///
 /// ```text
-/// image -> [convolution -> activation -> max pooling] x convolutions -> rows -> Mlp -> logits
+/// image -> [convolution -> activation -> max pooling] x convolutions -> flatten -> Mlp -> logits
 /// ```
 ///
-/// An image has one channel. Units are dropped in the hidden layers of the perceptron only. What
-/// the last convolution gives is flattened channel by channel, row by row.
+/// Images have one channel. The output of the last convolution is flattened channel by channel, row
+/// by row. Dropout applies only to the hidden layers of the perceptron.
 #[derive(Module, Debug)]
 pub struct ConvolutionalNetwork {
-    /// From the image on.
+    /// Convolutions, from input to output.
     pub convolutions: Vec<ConvolutionLayer>,
-    /// The hidden layers and the output.
+    /// The multilayer perceptron after the convolutions.
     pub head: Mlp,
     #[module(skip)]
     pub(crate) image: [usize; 2],
 }
 
 impl ConvolutionalNetwork {
-    /// A network for images of `[height, width]` pixels and so many classes.
+    /// Makes a network for images of `[height, width]` pixels and `outputs` classes.
     ///
-    /// `normal` gives numbers of mean 0 and variance 1: one for each weight of the convolutions,
-    /// from the image on, in the order of `[channels, channels of the input, row, column]`; then
-    /// those of the head, as in [`Mlp::new`]. Biases start at 0. The deviation of a convolution's
-    /// weights is that of a layer with as many inputs as its kernel has numbers, all channels of
-    /// the input together.
+    /// `normal` supplies a number of mean 0 and variance 1 for each weight: first of the
+    /// convolutions, from input to output, in the order of `[channels, channels of the input, row,
+    /// column]`, then of the head, as in [`Mlp::new`]. Biases start at 0. For its initialization, a
+    /// convolution has as many inputs as its kernel has weights over all input channels.
     ///
     /// # Errors
     ///
-    /// Names the setting that is out of its bounds.
+    /// If a setting is out of bounds.
     pub fn new(
         config: &MlpConfig,
         image: [usize; 2],
@@ -69,34 +67,34 @@ impl ConvolutionalNetwork {
         })
     }
 
-    /// Training: the logits, `[batch, outputs]`, of `images`, `[batch, height * width]`. Units of
-    /// the head are dropped as `keep_mask` says, as in [`Mlp::forward`].
+    /// Returns the logits, `[batch, outputs]`, of `images`, `[batch, height * width]`, in training.
+    /// `keep_mask` supplies the dropout masks of the head, as in [`Mlp::forward`].
     ///
     /// # Panics
     ///
-    /// Images of another size than the network's or a mask of another length than asked for.
+    /// If the images have the wrong size, or a mask has the wrong length.
     pub fn forward(&mut self, images: Tensor<2>, keep_mask: &mut KeepMask<'_>) -> Tensor<2> {
         let features = self.features(images);
         self.head.forward(features, keep_mask)
     }
 
-    /// Evaluation: the logits, `[batch, outputs]`, of `images`, `[batch, height * width]`. Nothing
-    /// is dropped and nothing changes.
+    /// Returns the logits, `[batch, outputs]`, of `images`, `[batch, height * width]`, in
+    /// evaluation.
     ///
     /// # Panics
     ///
-    /// Images of another size than the network's.
+    /// If the images have the wrong size.
     pub fn evaluate(&self, images: Tensor<2>) -> Tensor<2> {
         self.head.evaluate(self.features(images))
     }
 
-    /// Evaluation: what each layer but the last gives, from the image on: of a convolution after
-    /// its pooling, `[batch, channels * height * width]`, of a hidden layer after its activation,
-    /// `[batch, units]`.
+    /// Returns the output of each layer but the last, from input to output, in evaluation: of a
+    /// convolution after its pooling, `[batch, channels * height * width]`; of a hidden layer after
+    /// its activation, `[batch, units]`.
     ///
     /// # Panics
     ///
-    /// Images of another size than the network's.
+    /// If the images have the wrong size.
     pub fn activations(&self, images: Tensor<2>) -> Vec<Tensor<2>> {
         let mut all = Vec::with_capacity(self.convolutions.len() + self.head.hidden.len());
         let mut x = self.as_pixels(images);
@@ -108,8 +106,8 @@ impl ConvolutionalNetwork {
         all
     }
 
-    /// The penalty over the weights of all layers, `[1]`, to be added to the loss, as
-    /// [`Mlp::penalty`]; nothing where there is no decay.
+    /// Returns the penalty over the weights of all layers, `[1]`, to be added to the loss, as
+    /// [`Mlp::penalty`]. `None` if both coefficients are 0.
     pub fn penalty(&self) -> Option<Tensor<1>> {
         let weights = self.convolutions.iter();
         let weights = weights.map(|layer| layer.weight.val());
@@ -120,13 +118,13 @@ impl ConvolutionalNetwork {
         }
     }
 
-    /// What the convolutions make of `[batch, height * width]`, flattened.
+    /// Returns the flattened output of the convolutions for `[batch, height * width]`.
     fn features(&self, images: Tensor<2>) -> Tensor<2> {
         let ([_, found], [height, width]) = (images.dims(), self.image);
         let pixels = height * width;
         assert_eq!(
             found, pixels,
-            "images of {found} pixels for a network of {pixels}"
+            "images of {found} pixels for a network of {pixels} inputs"
         );
         #[cfg(feature = "flex")]
         if let Some(features) = self.fused_features(&images) {
@@ -135,7 +133,8 @@ impl ConvolutionalNetwork {
         self.features_by_tensors(images)
     }
 
-    /// The same by Burn's tensors: any backend, any type.
+    /// Like [`features`](Self::features), with Burn's tensor operations, on any backend and in any
+    /// type.
     pub(crate) fn features_by_tensors(&self, images: Tensor<2>) -> Tensor<2> {
         let mut x = self.as_pixels(images);
         for layer in &self.convolutions {
@@ -144,7 +143,7 @@ impl ConvolutionalNetwork {
         x.flatten(1, 3)
     }
 
-    /// `[batch, height * width]` to `[batch, 1, height, width]`.
+    /// Reshapes `[batch, height * width]` to `[batch, 1, height, width]`.
     fn as_pixels(&self, images: Tensor<2>) -> Tensor<4> {
         let [height, width] = self.image;
         let batch = images.dims()[0];

@@ -1,46 +1,47 @@
-//! Which parameters a decay may touch.
+//! The parameters subject to weight decay.
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::Tensor;
 
 use crate::Ensemble;
 
-/// The trained parameters of a module, told apart for weight decay: weights of rank 2 and more are
-/// decayed, those of rank 1 (biases, scale and shift of batch normalization) are exempt. What is
-/// not trained is in neither.
+/// The trained parameters of a module, split for weight decay: parameters of rank 2 and above are
+/// decayed; those of rank 1 (biases, and scale and shift of batch normalization) are exempt.
+/// Parameters that are not trained are in neither list.
 ///
-/// The ids serve `burn::module::ParamGroup::from_ids`. The module must be on an autodiff device:
-/// elsewhere Burn counts no parameter as trained, and both lists are empty.
+/// The ids can be passed to `burn::module::ParamGroup::from_ids`. The module must be on an autodiff
+/// device; on others Burn counts no parameter as trained, and both lists are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DecaySplit {
-    /// Weights.
+    /// Ids of the decayed parameters: weights.
     pub decayed: Vec<ParamId>,
-    /// All else that is trained.
+    /// Ids of the exempt parameters: biases, scales and shifts.
     pub exempt: Vec<ParamId>,
 }
 
 impl DecaySplit {
-    /// Of any module but an ensemble.
+    /// Splits the parameters of any module except an ensemble.
     pub fn of<M: Module>(module: &M) -> Self {
-        Self::with_vectors_of_rank(1, module)
+        Self::with_exempt_rank(1, module)
     }
 
-    /// Of an ensemble, whose parameters have an axis more: those of rank 2 are exempt.
+    /// Splits the parameters of an ensemble. They have an additional axis, so those of rank 2 are
+    /// exempt.
     pub fn of_ensemble(ensemble: &Ensemble) -> Self {
-        Self::with_vectors_of_rank(2, ensemble)
+        Self::with_exempt_rank(2, ensemble)
     }
 
-    fn with_vectors_of_rank<M: Module>(rank: usize, module: &M) -> Self {
+    fn with_exempt_rank<M: Module>(exempt_rank: usize, module: &M) -> Self {
         let split = Self::default();
-        let mut splitter = Splitter { rank, split };
+        let mut splitter = Splitter { exempt_rank, split };
         module.visit(&mut splitter);
         splitter.split
     }
 }
 
 struct Splitter {
-    /// Of what is exempt, at most.
-    rank: usize,
+    /// Largest rank of an exempt parameter.
+    exempt_rank: usize,
     split: DecaySplit,
 }
 
@@ -49,7 +50,7 @@ impl ModuleVisitor for Splitter {
         if !param.is_require_grad() {
             return;
         }
-        if D > self.rank {
+        if D > self.exempt_rank {
             self.split.decayed.push(param.id);
         } else {
             self.split.exempt.push(param.id);

@@ -5,30 +5,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::InvalidModel;
 
-/// Gives so many numbers, each 1 with the given probability and 0 otherwise.
+/// A source of dropout masks: returns the requested number of values, each 1 with the given
+/// probability and 0 otherwise.
 pub type KeepMask<'a> = dyn FnMut(usize, f64) -> Vec<f32> + 'a;
 
-/// Dropout after the activation of every hidden layer, and of the input (Srivastava et al. 2014, JMLR 15).
+/// Dropout of the input, and after the activation of every hidden layer (Srivastava et al. 2014,
+/// JMLR 15).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct DropoutConfig {
-    /// Probability that a unit is dropped, in \[0, 1); 0 is no dropout.
+    /// Probability of dropping a hidden unit, in \[0, 1).
     pub probability: f64,
-    /// The same of a pixel, before the first layer.
+    /// Probability of dropping a pixel of the input, in \[0, 1).
     pub input_probability: f64,
-    /// When the loss of mass is made up for.
+    /// Whether activations are scaled in training or in evaluation.
     pub kind: DropoutKind,
 }
 
-/// When the activations are scaled, so that training and evaluation agree in the mean.
+/// When the activations are scaled so that training and evaluation have the same expected value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum DropoutKind {
-    /// In evaluation, by `1 - probability` (the original, and the book's).
+    /// In evaluation, by `1 - probability`, as in the original paper and "Deep Learning from
+    /// Scratch".
     Classic,
-    /// In training, by `1 / (1 - probability)` (PyTorch, Keras, Burn).
+    /// In training, by `1 / (1 - probability)`, as in PyTorch, Keras and Burn.
     Inverted,
 }
 
@@ -55,7 +58,7 @@ impl DropoutConfig {
         Ok(())
     }
 
-    /// The dropout of the pixels, as that of units.
+    /// Returns the dropout of the input, as a dropout of units.
     pub(crate) fn of_input(&self) -> Self {
         Self {
             probability: self.input_probability,
@@ -63,7 +66,7 @@ impl DropoutConfig {
         }
     }
 
-    /// Training: each unit of each image, `[batch, units]`, kept or dropped as `keep_mask` says.
+    /// Drops units of `x`, `[batch, units]`, in training.
     pub(crate) fn train(&self, x: Tensor<2>, keep_mask: &mut KeepMask<'_>) -> Tensor<2> {
         if self.probability == 0.0 {
             return x;
@@ -73,14 +76,14 @@ impl DropoutConfig {
         self.masked(x, mask)
     }
 
-    /// Probability that a unit is kept.
+    /// Probability of keeping a unit.
     pub(crate) fn keep(&self) -> f64 {
         1.0 - self.probability
     }
 
-    /// Training: each unit kept where the mask, in the order of `x`, holds a 1.
+    /// Keeps the units of `x` whose mask is 1.
     pub(crate) fn masked<const D: usize>(&self, x: Tensor<D>, mask: Vec<f32>) -> Tensor<D> {
-        // Of the type of `x`, which need not be the device's own.
+        // The type of `x` may differ from the device's default type.
         let mask = Tensor::from_data(TensorData::new(mask, x.dims()), (&x.device(), x.dtype()));
         match self.kind {
             DropoutKind::Classic => x * mask,
@@ -88,7 +91,7 @@ impl DropoutConfig {
         }
     }
 
-    /// Evaluation: nothing is dropped.
+    /// Scales the units of `x` in evaluation; none are dropped.
     pub(crate) fn evaluate<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         match self.kind {
             DropoutKind::Classic if self.probability > 0.0 => x.mul_scalar(self.keep()),

@@ -1,27 +1,27 @@
-//! Weights before the first update.
+//! Initial weights.
 
 use burn::module::Param;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-/// The standard deviation of a layer's weights before the first update. They are normally
-/// distributed around 0; biases start at 0.
+/// The standard deviation of a layer's initial weights, which are normally distributed with mean 0.
+/// Biases start at 0.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Initialization {
-    /// `sqrt(2 / inputs)`, made for ReLU (He et al. 2015, arXiv:1502.01852).
+    /// `sqrt(2 / inputs)`, for ReLU (He et al. 2015, arXiv:1502.01852).
     He,
-    /// `sqrt(1 / inputs)`, made for sigmoid and tanh: the book's simplified form of Glorot and
-    /// Bengio 2010, which has `sqrt(2 / (inputs + outputs))`.
+    /// `sqrt(1 / inputs)`, for sigmoid and tanh, as in "Deep Learning from Scratch". Glorot and
+    /// Bengio (2010) propose `sqrt(2 / (inputs + outputs))`.
     Xavier,
-    /// The same for every layer.
+    /// The given value, for every layer.
     Std(f64),
 }
 
 impl Initialization {
-    /// The standard deviation for a layer of so many inputs.
+    /// Returns the standard deviation for a layer with `inputs` inputs.
     pub fn standard_deviation(self, inputs: usize) -> f64 {
         match self {
             Self::He => libm::sqrt(2.0 / inputs as f64),
@@ -30,8 +30,8 @@ impl Initialization {
         }
     }
 
-    /// A layer whose weights, `[inputs, outputs]`, take their numbers row by row from `normal`,
-    /// a source of mean 0 and variance 1.
+    /// Makes a layer whose weights, `[inputs, outputs]`, come from `normal` row by row; `normal`
+    /// supplies numbers of mean 0 and variance 1.
     pub(crate) fn linear(
         self,
         inputs: usize,

@@ -1,17 +1,19 @@
 //! The networks of the downhill laboratory.
 //!
-//! [`Mlp`] is a multilayer perceptron for classification, made from an [`MlpConfig`]: widths,
-//! [`Activation`], [`Initialization`], [`BatchNormConvention`], [`DropoutConfig`] and an L2 penalty
-//! on the weights. [`loss`] holds the softmax cross-entropy, [`DecaySplit`] the two groups of
-//! parameters that a decay tells apart. An [`Ensemble`] is several of these networks as one.
+//! - [`Mlp`] is a multilayer perceptron for classification.
+//! - [`ConvolutionalNetwork`] puts convolutions with max pooling before an `Mlp`.
+//! - [`Network`] is either of them, as its config says.
+//! - [`Ensemble`] computes several `Mlp`s of the same shape at once, for GPUs.
+//! - [`Autoencoder`] pre-trains a hidden layer of an `Mlp`.
 //!
-//! A [`ConvolutionalNetwork`] has convolutions with max pooling before an `Mlp`; a [`Network`] is
-//! whichever the config asks for. An [`Autoencoder`] trains a hidden layer before the whole is
-//! trained. [`gradient_check`] compares every gradient here with a numerical one.
+//! [`MlpConfig`] holds the settings of a network: widths, [`Activation`], [`Initialization`],
+//! [`BatchNormConvention`], [`DropoutConfig`] and penalties on the weights. [`loss`] has the
+//! softmax cross-entropy, [`DecaySplit`] separates weights from biases for weight decay, and
+//! [`gradient_check`] compares every gradient with a numerical one.
 //!
-//! The crate knows Burn and nothing else. It draws no random number: who makes a network hands in
-//! the source of its initial weights, who trains it the source of its dropout masks. With the same
-//! numbers a network is the same on every backend.
+//! The crate depends on Burn and on none of the other crates of this project. It draws no random
+//! numbers: the caller supplies the numbers of the initial weights and the dropout masks, so a
+//! network is the same on every backend.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -59,10 +61,12 @@ pub use convolution::{ConvolutionConfig, ConvolutionLayer};
 pub use convolutional_network::ConvolutionalNetwork;
 pub use decay::DecaySplit;
 pub use dropout::{DropoutConfig, DropoutKind, KeepMask};
-pub use ensemble::{Ensemble, EnsembleLayer, EnsembleLinear, EnsembleNorm, MemberMask, NoEnsemble};
+pub use ensemble::{
+    Ensemble, EnsembleLayer, EnsembleLinear, EnsembleNorm, InvalidEnsemble, MemberMask,
+};
 #[cfg(feature = "flex")]
 pub use fused::{KnownGradients, SparseImages};
-pub use gradient_check::{GradientRow, gradient_check};
+pub use gradient_check::{CheckedGradient, gradient_check};
 pub use initialization::Initialization;
 pub use mlp::{HiddenLayer, Mlp};
 pub use network::Network;

@@ -4,21 +4,21 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 
-use crate::max_norm::bounded;
+use crate::max_norm::bound_norms;
 use crate::{Activation, BatchNorm, DropoutConfig, InvalidModel, KeepMask, MlpConfig};
 
-/// A multilayer perceptron: hidden layers and a linear output, whose softmax the loss takes.
+/// A multilayer perceptron: hidden layers and a linear output. The softmax is part of the loss.
 ///
 /// ```text
 /// input -> [linear -> batch norm -> activation -> dropout] x hidden -> linear -> logits
 /// ```
 ///
-/// That is the order of the book's `MultiLayerNetExtend`.
+/// This is the order of `MultiLayerNetExtend` in "Deep Learning from Scratch".
 #[derive(Module, Debug)]
 pub struct Mlp {
-    /// From the input on.
+    /// Hidden layers, from input to output.
     pub hidden: Vec<HiddenLayer>,
-    /// The last layer, to the logits.
+    /// Output layer, which gives the logits.
     pub output: Linear,
     #[module(skip)]
     pub(crate) activation: Activation,
@@ -32,25 +32,25 @@ pub struct Mlp {
     pub(crate) max_norm: f64,
 }
 
-/// One hidden layer, without what has no parameters.
+/// The parameters of a hidden layer.
 #[derive(Module, Debug)]
 pub struct HiddenLayer {
-    /// Weights `[inputs, units]` and biases `[units]`.
+    /// Weights, `[inputs, units]`, and biases, `[units]`.
     pub linear: Linear,
-    /// Normalization, where the network has it.
+    /// Batch normalization, if the network has it.
     pub norm: Option<BatchNorm>,
 }
 
 impl Mlp {
-    /// A network of `inputs` pixels and `outputs` classes.
+    /// Makes a network for `inputs` pixels and `outputs` classes.
     ///
-    /// `normal` gives numbers of mean 0 and variance 1: one for each weight, layer by layer from
-    /// the input on, row by row of `[inputs, outputs]`. They are rounded to `f32`, so that a
-    /// network starts the same whatever the device computes in.
+    /// `normal` supplies a number of mean 0 and variance 1 for each weight, layer by layer from
+    /// input to output, row by row of `[inputs, outputs]`. The weights are rounded to `f32`, so
+    /// that the network starts the same in any type.
     ///
     /// # Errors
     ///
-    /// Names the setting that is out of its bounds.
+    /// If a setting is out of bounds.
     pub fn new(
         config: &MlpConfig,
         inputs: usize,
@@ -60,9 +60,9 @@ impl Mlp {
     ) -> Result<Self, InvalidModel> {
         config.check()?;
         if !config.convolutions.is_empty() {
-            let must = "be empty in a multilayer perceptron";
+            let must = "be empty for a multilayer perceptron";
             let number = config.convolutions.len();
-            let value = format!("{number} of them");
+            let value = format!("{number} entries");
             return Err(InvalidModel::new("convolutions", must, &value));
         }
         let mut width = inputs;
@@ -85,14 +85,17 @@ impl Mlp {
         })
     }
 
-    /// Training: the logits, `[batch, outputs]`, of `images`, `[batch, inputs]`. Units are dropped
-    /// as `keep_mask` says, asked once per hidden layer from the input on for a mask of `[batch,
-    /// units]`, row by row, and before that for one of the pixels if they are dropped; running statistics take the batch in.
+    /// Returns the logits, `[batch, outputs]`, of `images`, `[batch, inputs]`, in training: with
+    /// dropout, and updating the running statistics of batch normalization.
+    ///
+    /// With dropout, `keep_mask` is called once for each hidden layer, from input to output, for a
+    /// mask of `[batch, units]`, row by row; with dropout of the input, it is first called for a
+    /// mask of `[batch, inputs]`.
     ///
     /// # Panics
     ///
-    /// Images of another width than the network's, a mask of another length than asked for, or a
-    /// single image where there is batch normalization.
+    /// If the images have the wrong width, a mask has the wrong length, or a network with batch
+    /// normalization gets a single image.
     pub fn forward(&mut self, images: Tensor<2>, keep_mask: &mut KeepMask<'_>) -> Tensor<2> {
         let mut x = self.dropout.of_input().train(images, keep_mask);
         for layer in &mut self.hidden {
@@ -105,41 +108,42 @@ impl Mlp {
         self.output.forward(x)
     }
 
-    /// Evaluation: the logits, `[batch, outputs]`, of `images`, `[batch, inputs]`. Nothing is
-    /// dropped and nothing changes.
+    /// Returns the logits, `[batch, outputs]`, of `images`, `[batch, inputs]`, in evaluation:
+    /// without dropping units, and with the running statistics of batch normalization.
     ///
     /// # Panics
     ///
-    /// Images of another width than the network's.
+    /// If the images have the wrong width.
     pub fn evaluate(&self, images: Tensor<2>) -> Tensor<2> {
         self.output
             .forward(self.below(self.hidden.len(), images, |_| ()))
     }
 
-    /// Evaluation: what each hidden layer gives for `images`, `[batch, inputs]`, from the input on,
-    /// `[batch, units]` each, after its activation. (Classic dropout scales it before the next
-    /// layer; that is not in it.)
+    /// Returns the activations of each hidden layer, `[batch, units]`, from input to output, for
+    /// `images`, `[batch, inputs]`, in evaluation. The factor that classic dropout applies before
+    /// the next layer is not included.
     ///
     /// # Panics
     ///
-    /// Images of another width than the network's.
+    /// If the images have the wrong width.
     pub fn activations(&self, images: Tensor<2>) -> Vec<Tensor<2>> {
         let mut all = Vec::with_capacity(self.hidden.len());
         let _ = self.below(self.hidden.len(), images, |x| all.push(x.clone()));
         all
     }
 
-    /// Evaluation: what reaches the hidden layer of this number, counted from 0, of `images`,
-    /// `[batch, inputs]`; of the number of all hidden layers, what reaches the output.
+    /// Returns the input of hidden layer `layer`, counted from 0, for `images`, `[batch, inputs]`,
+    /// in evaluation. With `layer` equal to the number of hidden layers, this is the input of the
+    /// output layer.
     ///
     /// # Panics
     ///
-    /// Images of another width than the network's, or a layer that is not there.
+    /// If the images have the wrong width, or `layer` exceeds the number of hidden layers.
     pub fn input_of(&self, layer: usize, images: Tensor<2>) -> Tensor<2> {
         self.below(layer, images, |_| ())
     }
 
-    /// The same; `see` is shown what each layer below gives after its activation.
+    /// Like [`input_of`](Self::input_of); calls `see` with the activations of each layer below.
     fn below(&self, layer: usize, images: Tensor<2>, mut see: impl FnMut(&Tensor<2>)) -> Tensor<2> {
         let mut x = self.dropout.of_input().evaluate(images);
         for layer in &self.hidden[..layer] {
@@ -154,13 +158,13 @@ impl Mlp {
         x
     }
 
-    /// The network with the weights that reach each hidden unit no longer than `max_norm`, if that is
-    /// not 0: what is to be done after each update.
+    /// Scales down the incoming weights of each hidden unit to a norm of at most `max_norm`, unless
+    /// that is 0. To be called after each update.
     #[must_use]
     pub fn bounded(mut self) -> Self {
         if self.max_norm > 0.0 {
             let bound = |layer: HiddenLayer| HiddenLayer {
-                linear: bounded(layer.linear, self.max_norm),
+                linear: bound_norms(layer.linear, self.max_norm),
                 norm: layer.norm,
             };
             self.hidden = self.hidden.into_iter().map(bound).collect();
@@ -168,8 +172,8 @@ impl Mlp {
         self
     }
 
-    /// The penalty `weight_decay / 2 * sum(w^2) + l1_decay * sum(|w|)` over the weights of all layers,
-    /// `[1]`, to be added to the loss; nothing where there is no decay.
+    /// Returns the penalty `weight_decay / 2 * sum(w^2) + l1_decay * sum(|w|)` over the weights of
+    /// all layers, `[1]`, to be added to the loss. `None` if both coefficients are 0.
     pub fn penalty(&self) -> Option<Tensor<1>> {
         let layers = self.hidden.iter().map(|layer| &layer.linear);
         let weights = layers.chain([&self.output]);
@@ -181,7 +185,8 @@ impl Mlp {
     }
 }
 
-/// `weight_decay / 2 * sum(w^2) + l1_decay * sum(|w|)`, `[1]`; nothing where both are 0.
+/// Returns `weight_decay / 2 * sum(w^2) + l1_decay * sum(|w|)`, `[1]`. `None` if both coefficients
+/// are 0.
 pub(crate) fn penalty<const D: usize>(
     weights: impl Iterator<Item = Tensor<D>>,
     weight_decay: f64,

@@ -1,23 +1,23 @@
-//! Either kind of network.
+//! A multilayer perceptron or a convolutional network.
 
 use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor};
 use burn::tensor::{Device, Tensor};
 
 use crate::{ConvolutionalNetwork, InvalidModel, KeepMask, Mlp, MlpConfig};
 
-/// A network for classification, made from an [`MlpConfig`]: convolutional where that names
-/// convolutions, a multilayer perceptron otherwise. As a module it has the paths of the one that it
-/// is.
+/// A network for classification, made from an [`MlpConfig`]: convolutional if the config has
+/// convolutions, otherwise a multilayer perceptron. Its parameters have the paths of the network
+/// inside.
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant)]
 pub enum Network {
-    /// Hidden layers alone.
+    /// A multilayer perceptron.
     Mlp(Mlp),
-    /// Convolutions before them.
+    /// A convolutional network.
     Convolutional(ConvolutionalNetwork),
 }
 
-/// The same of whichever network it is.
+/// Evaluates an expression for the network inside.
 macro_rules! of_each {
     ($network:expr, $one:ident => $value:expr) => {
         match $network {
@@ -27,7 +27,7 @@ macro_rules! of_each {
     };
 }
 
-/// The network that this makes of whichever it is.
+/// Maps the network inside.
 macro_rules! map_each {
     ($network:expr, $one:ident => $value:expr) => {
         match $network {
@@ -38,12 +38,12 @@ macro_rules! map_each {
 }
 
 impl Network {
-    /// A network for images of `[height, width]` pixels and so many classes, by [`Mlp::new`] or
-    /// [`ConvolutionalNetwork::new`].
+    /// Makes a network for images of `[height, width]` pixels and `outputs` classes with
+    /// [`Mlp::new`] or [`ConvolutionalNetwork::new`].
     ///
     /// # Errors
     ///
-    /// Names the setting that is out of its bounds.
+    /// If a setting is out of bounds.
     pub fn new(
         config: &MlpConfig,
         image: [usize; 2],
@@ -58,43 +58,43 @@ impl Network {
         ConvolutionalNetwork::new(config, image, outputs, device, normal).map(Self::Convolutional)
     }
 
-    /// Training: the logits, `[batch, outputs]`, of `images`, `[batch, pixels]`; see
+    /// Returns the logits, `[batch, outputs]`, of `images`, `[batch, pixels]`, in training. See
     /// [`Mlp::forward`] and [`ConvolutionalNetwork::forward`].
     ///
     /// # Panics
     ///
-    /// As those do.
+    /// As these methods.
     pub fn forward(&mut self, images: Tensor<2>, keep_mask: &mut KeepMask<'_>) -> Tensor<2> {
         of_each!(self, network => network.forward(images, keep_mask))
     }
 
-    /// Evaluation: the logits, `[batch, outputs]`, of `images`, `[batch, pixels]`.
+    /// Returns the logits, `[batch, outputs]`, of `images`, `[batch, pixels]`, in evaluation.
     ///
     /// # Panics
     ///
-    /// Images of another size than the network's.
+    /// If the images have the wrong size.
     pub fn evaluate(&self, images: Tensor<2>) -> Tensor<2> {
         of_each!(self, network => network.evaluate(images))
     }
 
-    /// Evaluation: what each layer but the last gives for `images`, `[batch, pixels]`, from the
-    /// input on, `[batch, units]` each; see [`Mlp::activations`] and
+    /// Returns the activations of each layer but the last, `[batch, units]`, from input to output,
+    /// for `images`, `[batch, pixels]`, in evaluation. See [`Mlp::activations`] and
     /// [`ConvolutionalNetwork::activations`].
     ///
     /// # Panics
     ///
-    /// Images of another size than the network's.
+    /// If the images have the wrong size.
     pub fn activations(&self, images: Tensor<2>) -> Vec<Tensor<2>> {
         of_each!(self, network => network.activations(images))
     }
 
-    /// The penalty on the weights of all layers, `[1]`, to be added to the loss; nothing where
-    /// there is no weight decay.
+    /// Returns the penalty on the weights of all layers, `[1]`, to be added to the loss. `None` if
+    /// the network has none.
     pub fn penalty(&self) -> Option<Tensor<1>> {
         of_each!(self, network => network.penalty())
     }
 
-    /// The network with its weights bounded, as [`Mlp::bounded`]; those of convolutions never are.
+    /// Bounds the weights as [`Mlp::bounded`] does. The weights of convolutions have no bound.
     #[must_use]
     pub fn bounded(self) -> Self {
         match self {
@@ -103,7 +103,7 @@ impl Network {
         }
     }
 
-    /// The perceptron, where it is nothing else: for what is faster on that.
+    /// Returns the multilayer perceptron. `None` if the network is convolutional.
     pub fn as_mlp(&self) -> Option<&Mlp> {
         match self {
             Self::Mlp(mlp) => Some(mlp),
@@ -111,7 +111,7 @@ impl Network {
         }
     }
 
-    /// The same, to be changed.
+    /// Returns the multilayer perceptron, mutably. `None` if the network is convolutional.
     pub fn as_mlp_mut(&mut self) -> Option<&mut Mlp> {
         match self {
             Self::Mlp(mlp) => Some(mlp),
@@ -120,7 +120,7 @@ impl Network {
     }
 }
 
-// Not derived, for the derived one puts the variant's name before all paths.
+// Not derived: the derived implementation would put the name of the variant before all paths.
 impl Module for Network {
     fn collect_devices(&self, devices: Devices) -> Devices {
         of_each!(self, network => network.collect_devices(devices))

@@ -1,22 +1,22 @@
-//! What pixels are turned into.
+//! Scaling of pixels.
 
-/// What pixels of 0 to 1 are turned into: `(pixel - mean) / deviation`.
+/// A scaling of pixels in [0, 1]: `(pixel - mean) / deviation`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PixelScale {
-    /// Subtracted.
+    /// Subtracted from each pixel.
     pub mean: f64,
-    /// Divided by.
+    /// Divides each pixel after `mean` is subtracted.
     pub deviation: f64,
 }
 
 impl PixelScale {
-    /// As they are.
+    /// Leaves pixels unchanged.
     pub const UNIT: Self = Self {
         mean: 0.0,
         deviation: 1.0,
     };
 
-    /// What a byte becomes, of which 255 is a pixel of 1.
+    /// Returns the scaled pixel of a byte; a byte of 255 is a pixel of 1.
     pub fn of_byte(self, byte: u8) -> f32 {
         let pixel = f32::from(byte) / 255.0;
         match self == Self::UNIT {

@@ -1,4 +1,4 @@
-//! Linear layers of several networks.
+//! Linear layers of an ensemble.
 
 use burn::module::{Module, Param};
 use burn::nn::Linear;
@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use super::stacked::{stacked, unstacked};
 
-/// One linear layer of each member.
+/// One linear layer of every member.
 #[derive(Module, Debug)]
 pub struct EnsembleLinear {
     /// Weights, `[members, inputs, units]`.
@@ -16,7 +16,7 @@ pub struct EnsembleLinear {
 }
 
 impl EnsembleLinear {
-    /// Of layers of one shape, at least one.
+    /// Stacks at least one layer; all have the same shape.
     pub(super) fn of<'a>(layers: impl Iterator<Item = &'a Linear> + Clone) -> Self {
         let biases: Option<Vec<_>> = layers.clone().map(|layer| layer.bias.as_ref()).collect();
         Self {
@@ -32,7 +32,8 @@ impl EnsembleLinear {
         }
     }
 
-    /// `[members, batch, inputs]`, or `[1, batch, inputs]` for all, to `[members, batch, units]`.
+    /// Maps `[members, batch, inputs]`, or `[1, batch, inputs]` shared by all members, to
+    /// `[members, batch, units]`.
     pub(super) fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let x = x.matmul(self.weight.val());
         match &self.bias {
@@ -41,7 +42,7 @@ impl EnsembleLinear {
         }
     }
 
-    /// The sum of each member's squared weights, `[members]`.
+    /// Returns the sum of the squared weights of each member, `[members]`.
     pub(super) fn squares(&self) -> Tensor<1> {
         let [members, inputs, units] = self.weight.dims();
         let squares = self.weight.val().square();

@@ -1,4 +1,4 @@
-//! Several networks as one.
+//! Ensembles: several networks of the same shape, computed at once.
 
 mod linear;
 mod norm;
@@ -13,19 +13,19 @@ pub use norm::EnsembleNorm;
 
 use crate::{Activation, DropoutConfig, HiddenLayer, Mlp, loss};
 
-/// Gives, for a member of an ensemble, so many numbers, each 1 with the given probability and 0
-/// otherwise.
+/// A source of dropout masks: returns, for the given member, the requested number of values, each 1
+/// with the given probability and 0 otherwise.
 pub type MemberMask<'a> = dyn FnMut(usize, usize, f64) -> Vec<f32> + 'a;
 
-/// Networks of one shape and one config side by side, each with its own parameters, images and
-/// masks: what each of them computes is what it would compute alone, to rounding.
+/// Several networks of the same shape and settings, computed at once. Each member has its own
+/// parameters, images and masks, and computes what it would compute alone, up to rounding.
 ///
-/// It is meant for GPUs, where a small network waits for its kernels to be launched: an ensemble has
-/// as many launches as one of its members. On a CPU its members are faster one by one.
+/// An ensemble is meant for GPUs, where kernel launches dominate the time of a small network: it
+/// needs as many launches as a single member. On a CPU the members are faster one by one.
 ///
-/// Parameters are those of [`Mlp`] under the same paths, with the members along a further first
-/// axis. The gradient of the sum of all members' losses is, for each member, that of its own: no
-/// member has a part in another's, not even where its numbers are no longer finite.
+/// The parameters have the paths of [`Mlp`] and an additional first axis, the members. Members are
+/// independent: the gradient of the sum of all losses is, for each member, the gradient of its own
+/// loss, even if another member is no longer finite.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -48,9 +48,9 @@ pub type MemberMask<'a> = dyn FnMut(usize, usize, f64) -> Vec<f32> + 'a;
 /// ```
 #[derive(Module, Debug)]
 pub struct Ensemble {
-    /// From the input on.
+    /// Hidden layers, from input to output.
     pub hidden: Vec<EnsembleLayer>,
-    /// The last layer, to the logits.
+    /// Output layer, which gives the logits.
     pub output: EnsembleLinear,
     #[module(skip)]
     activation: Activation,
@@ -60,65 +60,65 @@ pub struct Ensemble {
     weight_decay: f64,
 }
 
-/// One hidden layer of each member.
+/// One hidden layer of every member.
 #[derive(Module, Debug)]
 pub struct EnsembleLayer {
     /// Weights and biases.
     pub linear: EnsembleLinear,
-    /// Normalization, where the networks have it.
+    /// Batch normalization, if the networks have it.
     pub norm: Option<EnsembleNorm>,
 }
 
-/// Networks that cannot be one ensemble.
+/// An error for networks that cannot form an ensemble.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum NoEnsemble {
-    /// There are none.
+pub enum InvalidEnsemble {
+    /// There are no networks.
     #[error("an ensemble needs at least one network, got none")]
     Empty,
-    /// They have a setting that an ensemble has not.
-    #[error("networks with {setting} cannot be one ensemble; train them alone")]
+    /// The networks have a setting that ensembles do not support.
+    #[error("an ensemble does not support {setting}; train the networks separately")]
     Unsupported {
         /// The setting.
         setting: &'static str,
     },
-    /// One is not made like the first.
+    /// A network differs from the first.
     #[error(
-        "the networks of an ensemble must be alike, but the one at {index} has {what} {found} and \
-         the first has {expected}; train it alone"
+        "all networks of an ensemble must have the same {what}, but network {index} has {found} and \
+         network 0 has {expected}; train it separately"
     )]
     Different {
-        /// Which network, counted from 0.
+        /// Index of the network.
         index: usize,
-        /// What differs.
+        /// The property that differs.
         what: &'static str,
-        /// What it has.
+        /// Its value in this network.
         found: String,
-        /// What the first has.
+        /// Its value in the first network.
         expected: String,
     },
 }
 
 impl Ensemble {
-    /// The networks side by side, with the values that their parameters have now.
+    /// Makes an ensemble of `members`, with the current values of their parameters.
     ///
     /// # Errors
     ///
-    /// No networks, or networks that differ in shape, activation, normalization, dropout or weight
-    /// decay, or that drop pixels, have an L1 penalty or bounded weights.
-    pub fn of(members: &[Mlp]) -> Result<Self, NoEnsemble> {
-        let first = members.first().ok_or(NoEnsemble::Empty)?;
+    /// If `members` is empty; if the networks differ in shape, activation, normalization, dropout
+    /// or weight decay; or if they have dropout of the input, an L1 penalty or a maximum norm.
+    pub fn of(members: &[Mlp]) -> Result<Self, InvalidEnsemble> {
+        let first = members.first().ok_or(InvalidEnsemble::Empty)?;
         for (setting, value) in [
             ("dropout.input_probability", first.dropout.input_probability),
             ("l1_decay", first.l1_decay),
             ("max_norm", first.max_norm),
         ] {
             if value != 0.0 {
-                return Err(NoEnsemble::Unsupported { setting });
+                return Err(InvalidEnsemble::Unsupported { setting });
             }
         }
         for (index, member) in members.iter().enumerate() {
-            refuse_different(first, member, index)?;
+            check_same(first, member, index)?;
         }
         let layer = |at: usize| EnsembleLayer {
             linear: EnsembleLinear::of(members.iter().map(|member| &member.hidden[at].linear)),
@@ -133,7 +133,7 @@ impl Ensemble {
         })
     }
 
-    /// Each of the networks by itself, with the values that its parameters have now.
+    /// Returns the individual networks, with the current values of their parameters.
     pub fn members(&self) -> Vec<Mlp> {
         let hidden = |member| {
             let layers = self.hidden.iter().map(|layer| HiddenLayer {
@@ -159,20 +159,20 @@ impl Ensemble {
         self.output.weight.dims()[0]
     }
 
-    /// Always `false`: an ensemble has a network.
+    /// Always `false`: an ensemble has at least one network.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Training: the logits, `[members, batch, outputs]`, of each member for its own `images`,
-    /// `[members, batch, inputs]`. Units are dropped as `keep_mask` says, asked for each member once
-    /// per hidden layer from the input on for a mask of `[batch, units]`, row by row; running
-    /// statistics take the batch in.
+    /// Returns the logits, `[members, batch, outputs]`, of each member for its own `images`,
+    /// `[members, batch, inputs]`, in training: with dropout, and updating the running statistics
+    /// of batch normalization. With dropout, `keep_mask` is called once for each hidden layer, from
+    /// input to output, and each member, for a mask of `[batch, units]`, row by row.
     ///
     /// # Panics
     ///
-    /// Images of another number or width than the networks', masks of another length than asked
-    /// for, or a single image where there is batch normalization.
+    /// If the images have the wrong number of members or the wrong width, a mask has the wrong
+    /// length, or networks with batch normalization get a single image.
     pub fn forward(&mut self, images: Tensor<3>, keep_mask: &mut MemberMask<'_>) -> Tensor<3> {
         let mut x = images;
         for layer in &mut self.hidden {
@@ -185,9 +185,9 @@ impl Ensemble {
         self.output.forward(x)
     }
 
-    /// The loss of each member, `[members]`, in training: the mean cross-entropy over its batch,
-    /// with its penalty. For shapes, masks and panics see [`forward`](Self::forward); `targets` is
-    /// `[members, batch, outputs]`.
+    /// Returns the loss of each member, `[members]`, in training: the mean cross-entropy over its
+    /// batch plus its penalty. `targets` is `[members, batch, outputs]`; for other shapes, masks
+    /// and panics see [`forward`](Self::forward).
     pub fn loss(
         &mut self,
         images: Tensor<3>,
@@ -202,13 +202,12 @@ impl Ensemble {
         }
     }
 
-    /// Evaluation: the logits, `[members, batch, outputs]`, of each member for its `images`,
-    /// `[members, batch, inputs]`, or for those of all, `[1, batch, inputs]`. Nothing is dropped and
-    /// nothing changes.
+    /// Returns the logits, `[members, batch, outputs]`, of each member in evaluation. `images` is
+    /// `[members, batch, inputs]`, or `[1, batch, inputs]` to share them.
     ///
     /// # Panics
     ///
-    /// Images of another width than the networks'.
+    /// If the images have the wrong width.
     pub fn evaluate(&self, images: Tensor<3>) -> Tensor<3> {
         let mut x = images;
         for layer in &self.hidden {
@@ -221,8 +220,8 @@ impl Ensemble {
         self.output.forward(x)
     }
 
-    /// The penalty of each member, `[members]`: `weight_decay / 2 * sum(w^2)` over the weights of
-    /// all its layers; nothing where there is no weight decay.
+    /// Returns the penalty of each member, `[members]`: `weight_decay / 2 * sum(w^2)` over the
+    /// weights of all its layers. `None` if `weight_decay` is 0.
     pub fn penalties(&self) -> Option<Tensor<1>> {
         if self.weight_decay == 0.0 {
             return None;
@@ -236,7 +235,7 @@ impl Ensemble {
     }
 }
 
-/// Each unit of each image of each member, `[members, batch, units]`, kept or dropped.
+/// Drops units of `x`, `[members, batch, units]`, in training.
 fn dropped(dropout: &DropoutConfig, x: Tensor<3>, keep_mask: &mut MemberMask<'_>) -> Tensor<3> {
     if dropout.probability == 0.0 {
         return x;
@@ -247,11 +246,11 @@ fn dropped(dropout: &DropoutConfig, x: Tensor<3>, keep_mask: &mut MemberMask<'_>
     dropout.masked(x, masks)
 }
 
-fn refuse_different(first: &Mlp, member: &Mlp, index: usize) -> Result<(), NoEnsemble> {
-    for (what, describe) in TRAITS {
+fn check_same(first: &Mlp, member: &Mlp, index: usize) -> Result<(), InvalidEnsemble> {
+    for (what, describe) in PROPERTIES {
         let (expected, found) = (describe(first), describe(member));
         if expected != found {
-            return Err(NoEnsemble::Different {
+            return Err(InvalidEnsemble::Different {
                 index,
                 what,
                 found,
@@ -262,11 +261,11 @@ fn refuse_different(first: &Mlp, member: &Mlp, index: usize) -> Result<(), NoEns
     Ok(())
 }
 
-/// A trait by name, and how it is told.
-type Trait = (&'static str, fn(&Mlp) -> String);
+/// A property with its name and its description for a network.
+type Property = (&'static str, fn(&Mlp) -> String);
 
-/// What networks must have in common.
-const TRAITS: [Trait; 7] = [
+/// The properties that all members must share.
+const PROPERTIES: [Property; 7] = [
     ("layers", |mlp| {
         let hidden = mlp.hidden.iter().map(|layer| &layer.linear);
         let layers = hidden.chain([&mlp.output]);

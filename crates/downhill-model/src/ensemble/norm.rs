@@ -1,13 +1,13 @@
-//! Batch normalization of several networks.
+//! Batch normalization of an ensemble.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use super::stacked::{stacked, unstacked};
-use crate::batch_norm::take_in;
+use crate::batch_norm::{check, update_running};
 use crate::{BatchNorm, BatchNormConvention};
 
-/// [`BatchNorm`] of each member: each has its own statistics.
+/// [`BatchNorm`] of every member, each with its own statistics.
 #[derive(Module, Debug)]
 pub struct EnsembleNorm {
     /// Factor on each normalized unit, `[members, units]`.
@@ -23,7 +23,7 @@ pub struct EnsembleNorm {
 }
 
 impl EnsembleNorm {
-    /// Of normalizations of one convention, nothing for none.
+    /// Stacks normalizations of the same convention. `None` if the members have none.
     pub(super) fn of<'a>(norms: impl Iterator<Item = Option<&'a BatchNorm>>) -> Option<Self> {
         let norms: Vec<&BatchNorm> = norms.collect::<Option<_>>()?;
         let all = |which: fn(&BatchNorm) -> &Param<Tensor<1>>| {
@@ -48,20 +48,17 @@ impl EnsembleNorm {
         }
     }
 
-    /// Training: `x`, `[members, batch, units]`, by the statistics of each member's batch.
+    /// Normalizes `x`, `[members, batch, units]`, by the statistics of each member's batch, and
+    /// updates the running statistics.
     pub(super) fn train(&mut self, x: Tensor<3>) -> Tensor<3> {
-        let batch = x.dims()[1];
-        assert!(
-            batch > 1,
-            "batch normalization needs at least 2 images, got {batch}"
-        );
+        check(x.dims()[1]);
         let [normalized, mean, variance] = self.convention.by_batch(x);
-        take_in(&mut self.running_mean, mean.squeeze_dim(1));
-        take_in(&mut self.running_variance, variance.squeeze_dim(1));
+        update_running(&mut self.running_mean, mean.squeeze_dim(1));
+        update_running(&mut self.running_variance, variance.squeeze_dim(1));
         self.scale_and_shift(normalized)
     }
 
-    /// Evaluation: `x`, `[members, batch, units]`, by each member's running statistics.
+    /// Normalizes `x`, `[members, batch, units]`, by each member's running statistics.
     pub(super) fn evaluate(&self, x: Tensor<3>) -> Tensor<3> {
         let mean = self.running_mean.val().unsqueeze_dim(1);
         let variance = self.running_variance.val().unsqueeze_dim(1);

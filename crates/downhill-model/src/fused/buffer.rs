@@ -1,10 +1,10 @@
-//! Scratch memory that is kept from step to step.
+//! Scratch memory that is reused from step to step.
 
-/// Numbers in a cache line, and in the widest vector.
+/// Number of `f32` values in a cache line, and in the widest vector.
 pub(super) const LINE: usize = 16;
 
-/// Floats that begin at a cache line. They are kept when it is emptied: a training step asks for the
-/// same sizes again and again.
+/// Values aligned to a cache line. The memory is kept, because every training step needs the same
+/// sizes.
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
     memory: Vec<f32>,
@@ -13,30 +13,30 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    /// So many floats, of any value.
+    /// Returns `length` arbitrary values.
     pub(super) fn sized(&mut self, length: usize) -> &mut [f32] {
         if self.memory.len() < length + LINE {
             self.memory = vec![0.0; length + LINE];
-            // Vectors of `f32` begin at any multiple of 4 bytes.
+            // A `Vec<f32>` is aligned to only 4 bytes.
             self.begin = self.memory.as_ptr().align_offset(4 * LINE).min(LINE);
         }
         self.length = length;
         &mut self.memory[self.begin..][..length]
     }
 
-    /// The floats asked for last.
+    /// Returns the values last requested.
     pub(super) fn get(&self) -> &[f32] {
         &self.memory[self.begin..][..self.length]
     }
 
-    /// The same, to be written.
+    /// Returns the values last requested, mutably.
     pub(super) fn get_mut(&mut self) -> &mut [f32] {
         &mut self.memory[self.begin..][..self.length]
     }
 }
 
-/// From a row of so many columns to the next in a matrix of whole lines. Not a multiple of 128 bytes:
-/// rows that far apart would share few sets of the cache.
+/// Returns the stride of rows with `columns` columns, in whole cache lines. It is not a multiple of
+/// 128 bytes, because rows that far apart would compete for a few sets of the cache.
 pub(super) fn row_length(columns: usize) -> usize {
     let lines = columns.div_ceil(LINE);
     LINE * (lines | 1)

@@ -1,4 +1,4 @@
-//! A network's loss and hits on images that it is not trained on.
+//! Evaluation: loss and number of correct answers.
 
 use pulp::{Simd, WithSimd};
 
@@ -8,14 +8,14 @@ use super::network::{Batch, Network, Norm, activate};
 use super::softmax::score;
 use crate::DropoutKind;
 
-/// Images that are evaluated at a time: what they need stays in the caches.
-pub(super) const AT_ONCE: usize = 128;
+/// Number of images evaluated at a time, so that their values fit into the caches.
+pub(super) const BATCH: usize = 128;
 
-/// The sum of the cross-entropy and the number of hits of some batches.
+/// The sum of the cross-entropy and the number of correct answers over all batches.
 pub(super) struct Evaluate<'a, I> {
     pub(super) network: &'a Network<'a>,
     pub(super) workspace: &'a mut Workspace,
-    /// Calls back with each batch.
+    /// Calls its argument with each batch.
     pub(super) batches: I,
 }
 
@@ -31,10 +31,10 @@ impl<I: FnMut(&mut dyn FnMut(Batch<'_>))> WithSimd for Evaluate<'_, I> {
         let hidden = network.layers.len() - 1;
         let (mut loss, mut hits) = (0.0, 0);
         batches(&mut |batch| {
-            let brightness = images::brightness(batch.scale);
+            let scaled_bytes = images::scaled_bytes(batch.scale);
             for number in 0..=hidden {
                 match number {
-                    0 => network.first(simd, batch, &brightness, workspace),
+                    0 => network.first(simd, batch, &scaled_bytes, workspace),
                     _ => network.later(simd, number, batch, workspace),
                 }
                 if number < hidden {
@@ -52,7 +52,7 @@ impl<I: FnMut(&mut dyn FnMut(Batch<'_>))> WithSimd for Evaluate<'_, I> {
 }
 
 impl Network<'_> {
-    /// Normalization, activation and dropout of a hidden layer, in evaluation.
+    /// Applies normalization, activation and the factor of dropout to a hidden layer.
     fn hidden_evaluation<S: Simd>(
         &self,
         simd: S,
@@ -86,7 +86,7 @@ impl Network<'_> {
     }
 }
 
-/// By the running statistics.
+/// Normalizes by the running statistics.
 #[inline(always)]
 fn normalize(norm: &Norm<'_>, row: usize, sums: &mut [f32]) {
     for (unit, sums) in sums.chunks_exact_mut(row).enumerate() {

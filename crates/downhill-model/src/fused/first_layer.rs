@@ -1,9 +1,8 @@
 //! The first layer, whose input is mostly 0.
 //!
-//! Only the pixels that are not 0 are gone through, image by image, and for each a row of the weights
-//! (or of their gradient) is taken, whose place in memory depends on the pixel. So that these rows come
-//! from the nearest cache, the pixels are taken in blocks: all images for the first few rows, then all
-//! for the next.
+//! The products loop over the nonzero pixels of each image, and each pixel accesses a row of the
+//! weights (or of their gradient). So that these rows stay in the nearest cache, the pixels are
+//! processed in blocks of rows: first all images for the first block, then all images for the next.
 
 use pulp::{Simd, WithSimd};
 
@@ -11,33 +10,33 @@ use super::images::Pixels;
 use super::product::{load, panels, store};
 use super::threads::on_threads;
 
-/// Vectors of units that stay in registers while the pixels of an image go by.
-pub(super) const WIDEST: usize = 8;
-/// Bytes of the rows of a block.
+/// Largest number of vectors of units that stay in registers over the pixels of an image.
+pub(super) const MAX_VECTORS: usize = 8;
+/// Size of a block of rows, in bytes.
 const BLOCK: usize = 28 << 10;
-/// Bytes of the widest block's rows, and a vector more.
+/// Number of values of the widest block, plus a vector.
 const SCRATCH: usize = BLOCK / size_of::<f32>() + 128;
 
-/// So many units in whole vectors.
+/// Rounds a number of units up to whole vectors.
 pub(super) fn padded<S: Simd>(units: usize) -> usize {
     units.next_multiple_of(S::F32_LANES)
 }
 
-/// Images times weights, with a row for each image: `out` in panels of units, `[images, width]` each.
+/// Product of images and weights. `out` consists of panels of units, `[images, width]` each.
 pub(super) struct Forward<'a> {
     pub(super) images: &'a [Pixels<'a>],
-    pub(super) brightness: &'a [f32; 256],
+    pub(super) scaled_bytes: &'a [f32; 256],
     /// `[pixels, units]`.
     pub(super) weights: &'a [f32],
     pub(super) units: usize,
     pub(super) out: &'a mut [f32],
 }
 
-/// The gradient of the weights, `[pixels, units]`, from that of the units.
+/// Gradient of the weights, `[pixels, units]`, from that of the units.
 pub(super) struct Backward<'a> {
     pub(super) images: &'a [Pixels<'a>],
-    pub(super) brightness: &'a [f32; 256],
-    /// In panels of units, `[images, width]` each.
+    pub(super) scaled_bytes: &'a [f32; 256],
+    /// Panels of units, `[images, width]` each.
     pub(super) gradient: &'a [f32],
     pub(super) units: usize,
     pub(super) out: &'a mut [f32],
@@ -47,8 +46,8 @@ impl Forward<'_> {
     pub(super) fn run<S: Simd>(self, simd: S) {
         let mut out = self.out;
         let mut jobs = Vec::new();
-        for (first, vectors) in panels(padded::<S>(self.units) / S::F32_LANES, WIDEST) {
-            let panel = Panel::new::<S>(self.images, self.brightness, self.units, first, vectors);
+        for (first, vectors) in panels(padded::<S>(self.units) / S::F32_LANES, MAX_VECTORS) {
+            let panel = Panel::new::<S>(self.images, self.scaled_bytes, self.units, first, vectors);
             let here;
             (here, out) = out.split_at_mut(panel.images.len() * panel.width);
             jobs.push((panel, here));
@@ -68,8 +67,8 @@ impl Backward<'_> {
     pub(super) fn run<S: Simd>(self, simd: S) {
         let mut gradient = self.gradient;
         let mut jobs = Vec::new();
-        for (first, vectors) in panels(padded::<S>(self.units) / S::F32_LANES, WIDEST) {
-            let panel = Panel::new::<S>(self.images, self.brightness, self.units, first, vectors);
+        for (first, vectors) in panels(padded::<S>(self.units) / S::F32_LANES, MAX_VECTORS) {
+            let panel = Panel::new::<S>(self.images, self.scaled_bytes, self.units, first, vectors);
             let here;
             (here, gradient) = gradient.split_at(panel.images.len() * panel.width);
             jobs.push((panel, here));
@@ -85,49 +84,49 @@ impl Backward<'_> {
     }
 }
 
-/// Some columns of the units.
+/// A panel of units: the columns of a few vectors.
 #[derive(Clone, Copy)]
 struct Panel<'a> {
     images: &'a [Pixels<'a>],
-    brightness: &'a [f32; 256],
+    scaled_bytes: &'a [f32; 256],
     units: usize,
     /// Its first unit.
     first: usize,
     vectors: usize,
-    /// Units in whole vectors.
+    /// Number of units in whole vectors.
     width: usize,
-    /// Units that there are.
-    there: usize,
+    /// Number of units that exist.
+    existing: usize,
 }
 
 impl<'a> Panel<'a> {
     fn new<S: Simd>(
         images: &'a [Pixels<'a>],
-        brightness: &'a [f32; 256],
+        scaled_bytes: &'a [f32; 256],
         units: usize,
         first: usize,
         vectors: usize,
     ) -> Self {
         let (first, width) = (first * S::F32_LANES, vectors * S::F32_LANES);
-        let there = width.min(units - first);
+        let existing = width.min(units - first);
         Self {
             images,
-            brightness,
+            scaled_bytes,
             units,
             first,
             vectors,
             width,
-            there,
+            existing,
         }
     }
 
-    /// Rows of a block.
+    /// Number of rows of a block.
     fn rows(&self) -> usize {
         BLOCK / (size_of::<f32>() * self.width)
     }
 }
 
-/// Calls a function with the number of vectors as a constant.
+/// Calls a function that is generic over the number of vectors.
 macro_rules! of_width {
     ($vectors:expr, $call:ident $arguments:tt) => {
         match $vectors {
@@ -181,7 +180,7 @@ fn forward<S: Simd, const VECTORS: usize>(
     for (block, weights) in weights.chunks(panel.rows() * panel.units).enumerate() {
         let rows = weights.len() / panel.units;
         for row in 0..rows {
-            let row_weights = &weights[row * panel.units + panel.first..][..panel.there];
+            let row_weights = &weights[row * panel.units + panel.first..][..panel.existing];
             copy_row::<S, VECTORS>(simd, row_weights, &mut scratch[row * width..][..width]);
         }
         let begin = block * panel.rows();
@@ -197,7 +196,7 @@ fn forward<S: Simd, const VECTORS: usize>(
                 if row >= rows {
                     break;
                 }
-                let number = panel.brightness[usize::from(image.values[*cursor])];
+                let number = panel.scaled_bytes[usize::from(image.values[*cursor])];
                 let number = simd.splat_f32s(number);
                 let weights = read::<S, VECTORS>(&scratch[row * width..][..width]);
                 for (sum, weights) in sums.iter_mut().zip(weights) {
@@ -255,7 +254,7 @@ fn backward<S: Simd, const VECTORS: usize>(
                 if row >= rows {
                     break;
                 }
-                let number = panel.brightness[usize::from(image.values[*cursor])];
+                let number = panel.scaled_bytes[usize::from(image.values[*cursor])];
                 let number = simd.splat_f32s(number);
                 let row = &mut scratch[row * width..][..width];
                 let mut sums = read::<S, VECTORS>(row);
@@ -267,15 +266,15 @@ fn backward<S: Simd, const VECTORS: usize>(
             }
         }
         for row in 0..rows {
-            // SAFETY: each panel has columns of its own.
+            // SAFETY: the panels have disjoint columns.
             #[allow(unsafe_code)]
-            let out = unsafe { out.part(begin + row, panel.first, panel.there) };
-            out.copy_from_slice(&scratch[row * width..][..panel.there]);
+            let out = unsafe { out.part(begin + row, panel.first, panel.existing) };
+            out.copy_from_slice(&scratch[row * width..][..panel.existing]);
         }
     }
 }
 
-/// A matrix of which several threads write other columns each.
+/// A matrix whose columns are written by several threads.
 #[derive(Clone, Copy)]
 struct Columns<'a> {
     begin: *mut f32,
@@ -284,7 +283,7 @@ struct Columns<'a> {
     lives: core::marker::PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: who takes a part of it promises that no other has it.
+// SAFETY: the caller of `part` guarantees that nobody else accesses the values.
 #[allow(unsafe_code)]
 unsafe impl Send for Columns<'_> {}
 // SAFETY: the same.
@@ -305,27 +304,27 @@ impl<'a> Columns<'a> {
         self.length / self.row
     }
 
-    /// So many numbers of a row.
+    /// Returns `length` values of a row.
     ///
     /// # Safety
     ///
-    /// Nobody else has any of them.
+    /// Nobody else may access these values.
     #[inline(always)]
     #[allow(unsafe_code)]
     unsafe fn part(&self, row: usize, column: usize, length: usize) -> &'a mut [f32] {
         let begin = row * self.row + column;
         assert!(column + length <= self.row && begin + length <= self.length);
-        // SAFETY: inside, as just looked at, and only ours, as the caller says.
+        // SAFETY: within the matrix by the assertion; exclusive by the contract of the caller.
         unsafe { core::slice::from_raw_parts_mut(self.begin.add(begin), length) }
     }
 }
 
-/// So many vectors.
+/// Reads `VECTORS` vectors.
 #[inline(always)]
 fn read<S: Simd, const VECTORS: usize>(numbers: &[f32]) -> [S::f32s; VECTORS] {
     assert!(numbers.len() >= VECTORS * S::F32_LANES);
     core::array::from_fn(|vector| {
-        // SAFETY: it has so many vectors.
+        // SAFETY: the slice is long enough by the assertion.
         #[allow(unsafe_code)]
         unsafe {
             load::<S>(numbers.as_ptr().add(vector * S::F32_LANES))
@@ -337,7 +336,7 @@ fn read<S: Simd, const VECTORS: usize>(numbers: &[f32]) -> [S::f32s; VECTORS] {
 fn write<S: Simd, const VECTORS: usize>(vectors: [S::f32s; VECTORS], numbers: &mut [f32]) {
     assert!(numbers.len() >= VECTORS * S::F32_LANES);
     for (place, vector) in vectors.into_iter().enumerate() {
-        // SAFETY: it has so many vectors.
+        // SAFETY: the slice is long enough by the assertion.
         #[allow(unsafe_code)]
         unsafe {
             store::<S>(numbers.as_mut_ptr().add(place * S::F32_LANES), vector);
@@ -345,7 +344,7 @@ fn write<S: Simd, const VECTORS: usize>(vectors: [S::f32s; VECTORS], numbers: &m
     }
 }
 
-/// Copies a row and fills its last vector with 0.
+/// Copies a row and pads its last vector with 0.
 #[inline(always)]
 fn copy_row<S: Simd, const VECTORS: usize>(simd: S, from: &[f32], to: &mut [f32]) {
     let lanes = S::F32_LANES;
@@ -355,7 +354,7 @@ fn copy_row<S: Simd, const VECTORS: usize>(simd: S, from: &[f32], to: &mut [f32]
     let part = simd.mask_between_m32s(0, (from.len() - last) as u32);
     for vector in 0..VECTORS {
         let place = vector * lanes;
-        // SAFETY: `from` has all vectors but for a part of the last, `to` all of them.
+        // SAFETY: by the assertions `to` has all vectors, and `from` all but a part of the last.
         #[allow(unsafe_code)]
         unsafe {
             let numbers = if vector + 1 < VECTORS || from.len() == VECTORS * lanes {

@@ -1,13 +1,13 @@
-//! Images of which most pixels are black.
+//! Images without pixels that are 0.
 
 use std::sync::Arc;
 
 use super::fetch::fetch_all;
 use crate::PixelScale;
 
-/// Images with their labels, of which only the pixels that are not 0 are kept: 81 % of those of MNIST
-/// are 0, and a third of the memory of the bytes is saved, and four fifths of the arithmetic of the
-/// first layer. Cheap to clone.
+/// Labelled images that store only nonzero pixels. In MNIST 81 % of the pixels are 0, so this saves
+/// a third of the memory of plain bytes and four fifths of the arithmetic of the first layer. Cheap
+/// to clone.
 #[derive(Clone, Debug)]
 pub struct SparseImages {
     images: Arc<Images>,
@@ -17,16 +17,16 @@ pub struct SparseImages {
 #[derive(Debug)]
 struct Images {
     size: usize,
-    /// Where the pixels of each image begin, and at last the end.
+    /// Index of the first pixel of each image, and the total number of pixels.
     starts: Vec<usize>,
-    /// Where in its image a pixel is.
+    /// Position of each pixel in its image.
     places: Vec<u16>,
-    /// From 1 to 255.
+    /// Value of each pixel, from 1 to 255.
     values: Vec<u8>,
     labels: Vec<u8>,
 }
 
-/// The pixels of an image that are not 0.
+/// The nonzero pixels of an image.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pixels<'a> {
     pub(super) places: &'a [u16],
@@ -34,13 +34,13 @@ pub(super) struct Pixels<'a> {
 }
 
 impl SparseImages {
-    /// Images of `size` pixels each, one after another, and the label of each.
+    /// Makes images of `size` pixels each, from all pixels, image by image, and the labels.
     ///
-    /// Nothing where an image has more than 65,536 pixels, which this form cannot hold, or none.
+    /// Returns `None` if `size` is 0 or exceeds 65,536, the limit of this representation.
     ///
     /// # Panics
     ///
-    /// Pixels and labels of different numbers of images.
+    /// If the numbers of pixels and labels do not match.
     pub fn new(pixels: &[u8], size: usize, labels: &[u8]) -> Option<Self> {
         if size == 0 || size > 1 << 16 {
             return None;
@@ -76,14 +76,14 @@ impl SparseImages {
         Some(Self { images, scale })
     }
 
-    /// The same images with pixels turned into others, those that are 0 as well.
+    /// Returns the same images with another scaling of all pixels, including those that are 0.
     #[must_use]
     pub fn scaled(&self, scale: PixelScale) -> Self {
         let images = self.images.clone();
         Self { images, scale }
     }
 
-    /// What pixels are turned into.
+    /// Scaling of the pixels.
     pub fn scale(&self) -> PixelScale {
         self.scale
     }
@@ -93,26 +93,26 @@ impl SparseImages {
         self.images.labels.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Pixels of an image.
+    /// Number of pixels of an image.
     pub fn size(&self) -> usize {
         self.images.size
     }
 
-    /// The label of each image.
+    /// Labels of the images.
     pub fn labels(&self) -> &[u8] {
         &self.images.labels
     }
 
-    /// The pixels, from 0 to 1 before they are scaled, of the images given, row by row: `[rows, size]`.
+    /// Returns all scaled pixels of the images at `rows`, `[rows, size]`.
     ///
     /// # Panics
     ///
-    /// A row that is not less than [`len`](Self::len).
+    /// If a row is not less than [`len`](Self::len).
     pub fn dense(&self, rows: &[usize]) -> Vec<f32> {
         let size = self.size();
         let of_byte: [f32; 256] = core::array::from_fn(|byte| self.scale.of_byte(byte as u8));
@@ -136,15 +136,15 @@ impl SparseImages {
 }
 
 impl Pixels<'_> {
-    /// Asks the memory for them without waiting.
+    /// Prefetches the pixels.
     pub(super) fn fetch(&self) {
         fetch_all(self.places);
         fetch_all(self.values);
     }
 }
 
-/// What a byte adds to a pixel of 0, which is [`darkness`]. As they are, pixels go from 0 to 1.
-pub(super) fn brightness(scale: PixelScale) -> [f32; 256] {
+/// Returns, for each byte, its scaled pixel minus [`scaled_zero`].
+pub(super) fn scaled_bytes(scale: PixelScale) -> [f32; 256] {
     let deviation = scale.deviation;
     core::array::from_fn(|byte| match deviation == 1.0 {
         true => byte as f32 / 255.0,
@@ -152,8 +152,8 @@ pub(super) fn brightness(scale: PixelScale) -> [f32; 256] {
     })
 }
 
-/// What a pixel of 0 becomes.
-pub(super) fn darkness(scale: PixelScale) -> f32 {
+/// Returns the scaled value of a pixel that is 0.
+pub(super) fn scaled_zero(scale: PixelScale) -> f32 {
     match scale.mean == 0.0 {
         true => 0.0,
         false => (-scale.mean / scale.deviation) as f32,

@@ -1,24 +1,24 @@
-//! Dropout of pixels: those that are dropped are left out like those that are 0.
+//! Dropout of the input: dropped pixels are skipped like pixels that are 0.
 
 use super::images::Pixels;
 use crate::{DropoutConfig, DropoutKind, PixelScale};
 
-/// The pixels of some images that are kept.
+/// The kept pixels of a batch of images.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct KeptPixels {
     places: Vec<u16>,
     values: Vec<u8>,
-    /// Where the pixels of each image end.
+    /// End of the pixels of each image.
     ends: Vec<usize>,
 }
 
-impl Kept {
-    /// The pixels where the mask, `[images, size]`, holds a 1.
+impl KeptPixels {
+    /// Selects the pixels whose mask, `[images, size]`, is 1.
     pub(super) fn of(images: &[Pixels<'_>], size: usize, mask: &[f32]) -> Self {
         assert_eq!(
             mask.len(),
             images.len() * size,
-            "a mask of another length than asked for"
+            "length of the dropout mask of the input"
         );
         let mut kept = Self::default();
         for (image, mask) in images.iter().zip(mask.chunks_exact(size)) {
@@ -43,13 +43,13 @@ impl Kept {
     }
 }
 
-/// Whether pixels are dropped, and whether images of this scale can have it here: one that is dropped
-/// must be as one that is 0.
+/// Whether images with this scaling can be fused: if pixels are dropped, a pixel that is 0 must
+/// stay 0 when scaled.
 pub(super) fn is_possible(dropout: &DropoutConfig, scale: PixelScale) -> bool {
     dropout.input_probability == 0.0 || scale.mean == 0.0
 }
 
-/// What pixels are turned into in training, with what makes up for those that are dropped.
+/// Returns the scaling of pixels in training, including the factor of inverted dropout.
 pub(super) fn in_training(dropout: &DropoutConfig, scale: PixelScale) -> PixelScale {
     match dropout.kind {
         DropoutKind::Inverted => divided(scale, 1.0 - dropout.input_probability),
@@ -57,7 +57,7 @@ pub(super) fn in_training(dropout: &DropoutConfig, scale: PixelScale) -> PixelSc
     }
 }
 
-/// The same in evaluation.
+/// Returns the scaling of pixels in evaluation, including the factor of classic dropout.
 pub(super) fn in_evaluation(dropout: &DropoutConfig, scale: PixelScale) -> PixelScale {
     match dropout.kind {
         DropoutKind::Inverted => scale,

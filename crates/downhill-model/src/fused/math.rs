@@ -1,12 +1,12 @@
-//! Functions of single numbers, written so that the compiler makes vectors of them.
+//! Functions of single values, written so that the compiler vectorizes them.
 
-/// `e^x` within 2 units in the last place; 0 below -87, infinite above 88.7. After Cephes' `expf`
-/// (Moshier 1989): `x = n ln 2 + r`, a polynomial of `r`, and `n` into the exponent.
+/// `e^x` to within 2 units in the last place; 0 below -87.3, infinite above 88.7. As in `expf` of
+/// Cephes (Moshier 1989): `x = n ln 2 + r`, a polynomial in `r`, and `n` in the exponent.
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
-    // Rounded by a number so large that nothing fits behind its point.
+    // Adding and subtracting a number this large rounds to an integer.
     const ROUND: f32 = 12_582_912.0;
     let within = x.clamp(-87.3, 88.8);
     let n = within * core::f32::consts::LOG2_E + ROUND - ROUND;
@@ -18,7 +18,7 @@ pub(super) fn exp(x: f32) -> f32 {
     p = p * r + 1.666_666_5e-1;
     p = p * r + 0.5;
     let fraction = p * r * r + r + 1.0;
-    // In two steps, for 2^128 is no number but half of it times 2 may be.
+    // In two factors, because 2^128 overflows although the result may not.
     let half = (n as i32) >> 1;
     let power = |n: i32| f32::from_bits(((n + 127) << 23) as u32);
     let result = fraction * power(half) * power(n as i32 - half);
@@ -31,7 +31,7 @@ pub(super) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
-/// The hyperbolic tangent; near 0 by a polynomial (Cephes' `tanhf`), elsewhere by `e^2x`.
+/// The hyperbolic tangent: a polynomial near 0 (`tanhf` of Cephes), `e^2x` elsewhere.
 #[inline(always)]
 pub(super) fn tanh(x: f32) -> f32 {
     let z = x * x;
@@ -45,13 +45,13 @@ pub(super) fn tanh(x: f32) -> f32 {
     if x.abs() < 0.625 { near } else { far }
 }
 
-/// `max(x, 0)`; what is no number stays none.
+/// `max(x, 0)`; NaN stays NaN.
 #[inline(always)]
 pub(super) fn relu(x: f32) -> f32 {
     if x <= 0.0 { 0.0 } else { x }
 }
 
-/// The sum of a row, in sixteen parts that are then added.
+/// The sum of a row, by sixteen partial sums.
 #[inline(always)]
 pub(super) fn sum(row: &[f32]) -> f32 {
     let (lines, rest) = row.as_chunks::<16>();
@@ -65,7 +65,7 @@ pub(super) fn sum(row: &[f32]) -> f32 {
     fold(parts) + rest
 }
 
-/// The sum of the products of two rows, in sixteen parts that are then added.
+/// The dot product of two rows, by sixteen partial sums.
 #[inline(always)]
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let ((a_lines, a_rest), (b_lines, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
@@ -79,9 +79,9 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     fold(parts) + rest
 }
 
-/// The sum of absolute values, in sixteen parts that are then added.
+/// The sum of the absolute values of a row, by sixteen partial sums.
 #[inline(always)]
-pub(super) fn sum_of_sizes(row: &[f32]) -> f32 {
+pub(super) fn sum_of_absolutes(row: &[f32]) -> f32 {
     let (lines, rest) = row.as_chunks::<16>();
     let mut parts = [0.0_f32; 16];
     for line in lines {
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_take_every_number() {
+    fn sums_include_every_value() {
         let row: Vec<f32> = (0..53).map(|n| n as f32).collect();
         assert_eq!(sum(&row), 1378.0);
         assert_eq!(dot(&row, &row), 48_230.0);

@@ -1,20 +1,19 @@
-//! The whole network as one operation, on the flex backend.
+//! Training and evaluation of a whole network as one fused operation, on the flex backend in `f32`.
 //!
 //! ```text
-//! images.rs       pixels as bytes, those that are 0 left out
-//! network.rs      slices of the parameters; the layers forward
-//!   first_layer.rs  sums over the pixels that are not 0
-//!   product.rs      the other layers' matrix products
-//!   training.rs     loss and all gradients of a batch: softmax.rs, then the layers backward
-//!   evaluation.rs   loss and hits
-//! node.rs         what autodiff is told of it
-//! convolution/    the same of convolutions and pooling, for any network behind them
-//! memory.rs, buffer.rs, fetch.rs, threads.rs, transpose.rs, math.rs
+//! images.rs         images as bytes, without pixels that are 0
+//! network.rs        the network as slices of its parameters; forward pass
+//!   first_layer.rs  products of the first layer, over nonzero pixels
+//!   product.rs      matrix products of the other layers
+//!   training.rs     loss and all gradients of a batch: softmax.rs, then the backward pass
+//!   evaluation.rs   loss and number of correct answers
+//! node.rs           the operation as a node of autodiff
+//! convolution/      fused convolutions and pooling, before any head
 //! ```
 //!
-//! Within, a layer's numbers are `[units, images]`, so that a vector holds one unit of sixteen images:
-//! a batch of 128 fills its vectors, a layer of 100 units would not. Vector instructions are chosen at
-//! run time by `pulp`.
+//! Inside, the values of a layer are `[units, images]`, so that a vector holds one unit of sixteen
+//! images: a batch of 128 images fills whole vectors, while a layer of 100 units would not. `pulp`
+//! chooses the vector instructions at run time.
 
 mod buffer;
 mod convolution;
@@ -49,9 +48,9 @@ use pulp::Arch;
 pub use images::SparseImages;
 
 use crate::{KeepMask, Mlp};
-use evaluation::{AT_ONCE, Evaluate};
+use evaluation::{BATCH, Evaluate};
 use images::Pixels;
-use input_dropout::Kept;
+use input_dropout::KeptPixels;
 use memory::with_workspace;
 use network::Batch;
 use parameters::{Parameters, by_parameter};
@@ -60,29 +59,30 @@ use training::{Statistics, Train, Trained};
 /// A loss and its gradients, computed without autodiff.
 #[derive(Debug)]
 pub struct KnownGradients {
-    /// Mean cross-entropy and penalty, in nats.
+    /// Loss: mean cross-entropy in nats plus penalty.
     pub loss: f32,
     /// Gradients of the trained parameters.
     pub gradients: GradientsParams,
 }
 
 impl Mlp {
-    /// Training: the loss on some of the images, `[1]`, mean cross-entropy and penalty, with all that
-    /// its gradients need. The same as [`forward`](Self::forward), the [loss](crate::loss) and
-    /// [`penalty`](Self::penalty) to rounding, several times faster: the gradients are computed at
-    /// once, forward and backward, and autodiff sees a single operation.
+    /// Returns the training loss of the images at `rows`, `[1]`: mean cross-entropy plus penalty.
+    /// Up to rounding it equals [`forward`](Self::forward), the [loss](crate::loss) and
+    /// [`penalty`](Self::penalty), but it is several times faster: it computes all gradients at
+    /// once, and autodiff sees a single operation.
     ///
-    /// Nothing where it cannot be had so: where the network is not on the flex backend with autodiff,
-    /// its numbers are not `f32`, or its parameters do not lie row by row, or where it drops pixels of
-    /// images whose mean is not 0; then nothing has been done.
+    /// Returns `None`, without any effect, if the network is not on the flex backend with autodiff,
+    /// if its parameters are not `f32` or not contiguous, or if it has dropout of the input and
+    /// `images` are scaled by a mean other than 0.
     ///
-    /// A pixel of 0 is left out, so that a weight that is infinite or no number does not show where
-    /// all its pixels are 0.
+    /// Pixels that are 0 are skipped, so a weight that is infinite or NaN has no effect if its
+    /// pixel is 0 in all images.
     ///
     /// # Panics
     ///
-    /// Images of another size than the network's, rows or labels that are not there, no rows, a mask
-    /// of another length than asked for, or a single image where there is batch normalization.
+    /// If the images have the wrong size, `rows` is empty or out of range, a label is not a class
+    /// of the network, a mask has the wrong length, or a network with batch normalization gets a
+    /// single image.
     pub fn sparse_loss(
         &mut self,
         images: &SparseImages,
@@ -92,23 +92,23 @@ impl Mlp {
         let parameters = Parameters::tracked(self)?;
         let trained = self.trained(&parameters, images, rows, keep_mask)?;
         let loss = node::loss(trained.loss, parameters.inputs(trained.gradients));
-        self.see(&trained.statistics, rows.len());
+        self.update_running(&trained.statistics, rows.len());
         Some(loss)
     }
 
-    /// Training without autodiff: the same loss, and the gradients of all parameters, to the bit those that
-    /// [`sparse_loss`](Self::sparse_loss) leads to.
+    /// Returns the training loss and the gradients of all parameters without autodiff. They equal
+    /// those of [`sparse_loss`](Self::sparse_loss) bit for bit.
     ///
-    /// Burn's autodiff keeps what all threads of a process have put on its tape under one lock, and each
-    /// update puts every parameter there anew: networks that train beside one another wait for it. These
-    /// do not.
+    /// Burn's autodiff guards the tapes of all threads by a single lock, and each update registers
+    /// every parameter again, so networks that train in parallel wait for each other. This method
+    /// does not need the lock.
     ///
-    /// Nothing where it cannot be had so, as there, but of a network without autodiff; then nothing has
-    /// been done. All its parameters count as trained.
+    /// Returns `None`, without any effect, if the network has autodiff, or for the other reasons of
+    /// [`sparse_loss`](Self::sparse_loss). All parameters count as trained.
     ///
     /// # Panics
     ///
-    /// As there.
+    /// As [`sparse_loss`](Self::sparse_loss).
     pub fn sparse_gradients(
         &mut self,
         images: &SparseImages,
@@ -117,21 +117,21 @@ impl Mlp {
     ) -> Option<KnownGradients> {
         let parameters = Parameters::all_trained(self)?;
         let trained = self.trained(&parameters, images, rows, keep_mask)?;
-        self.see(&trained.statistics, rows.len());
+        self.update_running(&trained.statistics, rows.len());
         Some(by_parameter(self, trained.loss, trained.gradients))
     }
 
-    /// Whether [`sparse_gradients`](Self::sparse_gradients) can be had of it without autodiff, and are
-    /// the same: where it has autodiff, all its parameters are trained.
+    /// Whether the network without autodiff supports [`sparse_gradients`](Self::sparse_gradients),
+    /// with the same result: if this network has autodiff, all its parameters must be trained.
     pub fn has_sparse_gradients(&self, images: &SparseImages) -> bool {
         let is_possible = input_dropout::is_possible(&self.dropout, images.scale());
         let has_autodiff = self.output.weight.base().is_autodiff();
-        (is_possible && (!has_autodiff || self.is_trained_whole()))
+        (is_possible && (!has_autodiff || self.trains_all_parameters()))
             && Parameters::all_trained(&self.valid()).is_some()
     }
 
-    /// Whether each of its parameters requires a gradient.
-    fn is_trained_whole(&self) -> bool {
+    /// Whether every parameter requires a gradient.
+    fn trains_all_parameters(&self) -> bool {
         let mut linears = (self.hidden.iter().map(|layer| &layer.linear)).chain([&self.output]);
         let mut norms = self.hidden.iter().filter_map(|layer| layer.norm.as_ref());
         linears.all(|linear| {
@@ -140,7 +140,8 @@ impl Mlp {
         }) && norms.all(|norm| norm.scale.is_require_grad() && norm.shift.is_require_grad())
     }
 
-    /// Loss and gradients of a batch, and the statistics that are to be taken in.
+    /// Returns the loss and gradients of a batch, and its statistics. `None` if dropout of the
+    /// input cannot be fused.
     fn trained(
         &self,
         parameters: &Parameters,
@@ -157,7 +158,7 @@ impl Mlp {
         if self.dropout.input_probability > 0.0 {
             let keep = 1.0 - self.dropout.input_probability;
             let mask = keep_mask(rows.len() * images.size(), keep);
-            kept = Kept::of(&pixels, images.size(), &mask);
+            kept = KeptPixels::of(&pixels, images.size(), &mask);
             pixels = kept.images();
         }
         let labels: Vec<u8> = rows.iter().map(|&row| images.labels()[row]).collect();
@@ -183,24 +184,25 @@ impl Mlp {
         }))
     }
 
-    /// The running statistics take in those of a batch of so many images.
-    fn see(&mut self, statistics: &[Option<Statistics>], images: usize) {
+    /// Updates the running statistics with those of a batch.
+    fn update_running(&mut self, statistics: &[Option<Statistics>], images: usize) {
         for (layer, statistics) in self.hidden.iter_mut().zip(statistics) {
             if let (Some(norm), Some(statistics)) = (&mut layer.norm, statistics) {
-                norm.see(&statistics.mean, &statistics.variance, images);
+                norm.update_running(&statistics.mean, &statistics.variance, images);
             }
         }
     }
 
-    /// Evaluation: the sum of the cross-entropy over some of the images, and how many have the largest
-    /// logit at their label. Nothing changes.
+    /// Returns the sum of the cross-entropy over the images at `rows`, and the number of images
+    /// classified correctly, in evaluation.
     ///
-    /// Nothing where it cannot be had so, as with [`sparse_loss`](Self::sparse_loss), here of a network
-    /// with or without autodiff.
+    /// Returns `None` for the reasons of [`sparse_loss`](Self::sparse_loss), except that the
+    /// network may be with or without autodiff.
     ///
     /// # Panics
     ///
-    /// Images of another size than the network's, rows or labels that are not there.
+    /// If the images have the wrong size, `rows` is out of range, or a label is not a class of the
+    /// network.
     pub fn sparse_score(&self, images: &SparseImages, rows: Range<usize>) -> Option<(f64, usize)> {
         if !input_dropout::is_possible(&self.dropout, images.scale()) {
             return None;
@@ -208,10 +210,10 @@ impl Mlp {
         let scale = input_dropout::in_evaluation(&self.dropout, images.scale());
         let parameters = Parameters::untracked(self)?;
         let network = parameters.network(self);
-        let mut pixels: Vec<Pixels<'_>> = Vec::with_capacity(AT_ONCE);
+        let mut pixels: Vec<Pixels<'_>> = Vec::with_capacity(BATCH);
         let batches = |each: &mut dyn FnMut(Batch<'_>)| {
-            for first in rows.clone().step_by(AT_ONCE) {
-                let rows = first..rows.end.min(first + AT_ONCE);
+            for first in rows.clone().step_by(BATCH) {
+                let rows = first..rows.end.min(first + BATCH);
                 pixels.clear();
                 pixels.extend(rows.clone().map(|row| images.pixels(row)));
                 let batch = Batch {

@@ -1,16 +1,16 @@
-//! What a network is to the fused path: slices of its parameters.
+//! A network as slices of its parameters, and its forward pass.
 
 use pulp::Simd;
 
 use super::images::Pixels;
 use super::memory::Workspace;
 use super::product::{Left, Product, Right, Start, panels};
-use super::threads::over_numbers;
+use super::threads::over_values;
 use super::transpose::transpose;
 use super::{buffer, first_layer, images, math};
 use crate::{Activation, DropoutConfig, PixelScale};
 
-/// A network, from the input on; the last layer gives the logits.
+/// A network, from input to output; the last layer gives the logits.
 #[derive(Debug)]
 pub(super) struct Network<'a> {
     pub(super) layers: Vec<Layer<'a>>,
@@ -20,7 +20,7 @@ pub(super) struct Network<'a> {
     pub(super) l1_decay: f64,
 }
 
-/// A linear layer, with its normalization.
+/// A linear layer with its normalization.
 #[derive(Debug)]
 pub(super) struct Layer<'a> {
     /// `[inputs, units]`.
@@ -32,7 +32,7 @@ pub(super) struct Layer<'a> {
     pub(super) norm: Option<Norm<'a>>,
 }
 
-/// A batch normalization, `[units]` each.
+/// A batch normalization; each slice is `[units]`.
 #[derive(Debug)]
 pub(super) struct Norm<'a> {
     pub(super) scale: &'a [f32],
@@ -42,44 +42,44 @@ pub(super) struct Norm<'a> {
     pub(super) running_variance: &'a [f32],
 }
 
-/// Images of which most pixels are 0, with their labels.
+/// A batch of images with their labels.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Batch<'a> {
     pub(super) images: &'a [Pixels<'a>],
     pub(super) labels: &'a [u8],
-    /// Pixels of an image.
+    /// Number of pixels of an image.
     pub(super) size: usize,
-    /// What they are turned into.
+    /// Scaling of the pixels.
     pub(super) scale: PixelScale,
 }
 
 impl Batch<'_> {
-    /// Columns of a layer's numbers, a column for each image.
+    /// Number of columns of a layer's values: one per image, in whole vectors.
     pub(super) fn columns(&self) -> usize {
         self.images.len().next_multiple_of(buffer::LINE)
     }
 
-    /// Asks for the pixels ahead of their use: images lie anywhere, and each would be waited for.
+    /// Prefetches the pixels, because the images are scattered in memory.
     pub(super) fn fetch(&self) {
         for image in self.images {
             image.fetch();
         }
     }
 
-    /// From a unit's numbers to those of the next.
+    /// Stride from one unit to the next.
     pub(super) fn row(&self) -> usize {
         buffer::row_length(self.images.len())
     }
 }
 
 impl Network<'_> {
-    /// Weights times input plus biases of the first layer, `[units, images]`, into `sums`; and what the
-    /// activation makes of it, if it is hidden and without normalization.
+    /// Computes the sums of the first layer, `[units, images]`: weights times input plus biases,
+    /// and the activation if [`activate_early`](Self::activate_early) applies it.
     pub(super) fn first<S: Simd>(
         &self,
         simd: S,
         batch: Batch<'_>,
-        brightness: &[f32; 256],
+        scaled_bytes: &[f32; 256],
         workspace: &mut Workspace,
     ) {
         let layer = &self.layers[0];
@@ -88,7 +88,7 @@ impl Network<'_> {
         let by_image = workspace.by_image.sized(count * width);
         let forward = first_layer::Forward {
             images: batch.images,
-            brightness,
+            scaled_bytes,
             weights: layer.weight,
             units: layer.units,
             out: by_image,
@@ -97,16 +97,16 @@ impl Network<'_> {
         let by_image = workspace.by_image.get();
         let mut sums = workspace.layers[0].sums.sized(layer.units * row);
         let mut jobs = Vec::new();
-        for (first, vectors) in panels(width / S::F32_LANES, first_layer::WIDEST) {
+        for (first, vectors) in panels(width / S::F32_LANES, first_layer::MAX_VECTORS) {
             let (first, width) = (first * S::F32_LANES, vectors * S::F32_LANES);
             let units = width.min(layer.units - first);
             let here;
             (here, sums) = sums.split_at_mut(units * row);
             jobs.push((first, width, here));
         }
-        let bias = shifted(layer, images::darkness(batch.scale));
+        let bias = shifted_bias(layer, images::scaled_zero(batch.scale));
         let bias = bias.as_deref().unwrap_or(layer.bias);
-        over_numbers(count * layer.units, jobs, |(first, width, sums)| {
+        over_values(count * layer.units, jobs, |(first, width, sums)| {
             simd.vectorize(|| {
                 let units = sums.len() / row;
                 let panel = &by_image[first * count..];
@@ -119,7 +119,7 @@ impl Network<'_> {
         });
     }
 
-    /// The same of a later layer, from the outputs of the one below.
+    /// Computes the sums of a later layer from the output of the layer below.
     pub(super) fn later<S: Simd>(
         &self,
         simd: S,
@@ -149,7 +149,7 @@ impl Network<'_> {
         });
     }
 
-    /// Applies the activation to the sums of a layer where nothing comes between them.
+    /// Applies the activation if the layer is hidden and has no normalization.
     #[inline(always)]
     fn activate_early(&self, number: usize, sums: &mut [f32]) {
         if number + 1 < self.layers.len() && self.layers[number].norm.is_none() {
@@ -157,37 +157,37 @@ impl Network<'_> {
         }
     }
 
-    /// Whether units are dropped in training.
+    /// Whether the network has dropout of units.
     pub(super) fn drops(&self) -> bool {
         self.dropout.probability > 0.0
     }
 
-    /// `weight_decay / 2 * sum(w^2) + l1_decay * sum(|w|)` over all weights.
+    /// Returns `weight_decay / 2 * sum(w^2) + l1_decay * sum(|w|)` over all weights.
     pub(super) fn penalty<S: Simd>(&self, simd: S) -> f64 {
         let squares = |layer: &Layer<'_>| {
             let weight = layer.weight;
             f64::from(simd.vectorize(|| math::dot(weight, weight)))
         };
-        let sizes = |layer: &Layer<'_>| {
+        let absolutes = |layer: &Layer<'_>| {
             let weight = layer.weight;
-            f64::from(simd.vectorize(|| math::sum_of_sizes(weight)))
+            f64::from(simd.vectorize(|| math::sum_of_absolutes(weight)))
         };
         let mut penalty = 0.0;
         if self.weight_decay != 0.0 {
             penalty += 0.5 * self.weight_decay * self.layers.iter().map(squares).sum::<f64>();
         }
         if self.l1_decay != 0.0 {
-            penalty += self.l1_decay * self.layers.iter().map(sizes).sum::<f64>();
+            penalty += self.l1_decay * self.layers.iter().map(absolutes).sum::<f64>();
         }
         penalty
     }
 }
 
-/// The biases of the first layer with what pixels of 0 add to its sums, unless they add nothing: a
-/// pixel is that and what its byte adds.
+/// Returns the biases of the first layer plus the sums of an image whose pixels are all 0. `None`
+/// if such pixels stay 0 when scaled.
 #[inline(always)]
-fn shifted(layer: &Layer<'_>, darkness: f32) -> Option<Vec<f32>> {
-    if darkness == 0.0 {
+fn shifted_bias(layer: &Layer<'_>, scaled_zero: f32) -> Option<Vec<f32>> {
+    if scaled_zero == 0.0 {
         return None;
     }
     let mut sums = vec![0.0_f32; layer.units];
@@ -197,12 +197,12 @@ fn shifted(layer: &Layer<'_>, darkness: f32) -> Option<Vec<f32>> {
         }
     }
     for (sum, bias) in sums.iter_mut().zip(layer.bias) {
-        *sum = darkness * *sum + bias;
+        *sum = scaled_zero * *sum + bias;
     }
     Some(sums)
 }
 
-/// Applies an activation to each number.
+/// Applies an activation to each value.
 #[inline(always)]
 pub(super) fn activate(activation: Activation, numbers: &mut [f32]) {
     match activation {
@@ -212,7 +212,7 @@ pub(super) fn activate(activation: Activation, numbers: &mut [f32]) {
     }
 }
 
-/// Multiplies each number by the slope of the activation, told from the activation's output.
+/// Multiplies each value by the derivative of the activation, computed from its output.
 #[inline(always)]
 pub(super) fn slope(activation: Activation, outputs: &[f32], numbers: &mut [f32]) {
     let each = numbers.iter_mut().zip(outputs);

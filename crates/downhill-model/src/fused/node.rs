@@ -1,4 +1,4 @@
-//! A loss whose gradients are known, as one operation of Burn's autodiff.
+//! A loss with known gradients, as one operation of Burn's autodiff.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
@@ -8,28 +8,28 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::{Tensor, TensorData};
 
-/// A parameter of the operation, and what its gradient is multiplied with.
+/// An input of the operation, with the gradient of the loss by it.
 #[derive(Debug)]
 pub(super) struct Input {
     pub(super) guard: NodeGuard,
     pub(super) gradient: Gradient,
 }
 
-/// The gradient of a parameter per unit of the loss's.
+/// The gradient of the loss by an input.
 #[derive(Clone, Debug)]
 pub(super) enum Gradient {
     Known(FlexTensor),
-    /// 1: the loss is passed on to what holds the other parameters.
+    /// 1: the input is the operation with the remaining parameters.
     One,
 }
 
 type Tracked = burn::backend::tensor::FloatTensor<Autodiff<Flex>>;
 
-/// Inputs of one operation. Burn's operations have a fixed number of them, so that each number is a
-/// type of its own; a network of more parameters is a chain.
-const MOST: usize = 16;
+/// Largest number of inputs of one operation. In Burn the number of inputs is part of the type, so
+/// networks with more parameters become a chain of operations.
+const MAX_INPUTS: usize = 16;
 
-/// The loss, `[1]`, with these gradients.
+/// Returns the loss, `[1]`, with the given gradients.
 pub(super) fn loss(value: f32, inputs: Vec<Input>) -> Tensor<1> {
     if inputs.is_empty() {
         let value = Tensor::from_primitive::<Flex>(number(value));
@@ -39,13 +39,13 @@ pub(super) fn loss(value: f32, inputs: Vec<Input>) -> Tensor<1> {
 }
 
 fn tracked(value: f32, mut inputs: Vec<Input>) -> Tracked {
-    if inputs.len() > MOST {
-        let rest = tracked(value, inputs.split_off(MOST - 1));
+    if inputs.len() > MAX_INPUTS {
+        let rest = tracked(value, inputs.split_off(MAX_INPUTS - 1));
         inputs.push(Input {
             guard: rest.node(),
             gradient: Gradient::One,
         });
-        // `rest` lives until the operation that takes it is there.
+        // `rest` must outlive the creation of the operation that uses it.
         return of_number(value, inputs);
     }
     of_number(value, inputs)
@@ -67,8 +67,8 @@ fn operation<const N: usize>(value: f32, inputs: Vec<Input>) -> Tracked {
     let (guards, gradients): (Vec<_>, Vec<_>) = (inputs.into_iter())
         .map(|input| (input.guard, input.gradient))
         .unzip();
-    let guards: [NodeGuard; N] = guards.try_into().expect("so many inputs");
-    let gradients: [Gradient; N] = gradients.try_into().expect("so many inputs");
+    let guards: [NodeGuard; N] = guards.try_into().expect("N inputs");
+    let gradients: [Gradient; N] = gradients.try_into().expect("N inputs");
     let value = number(value);
     match Known
         .prepare::<NoCheckpointing>(guards)
@@ -80,8 +80,8 @@ fn operation<const N: usize>(value: f32, inputs: Vec<Input>) -> Tracked {
     }
 }
 
-/// Whether what comes from a tensor is to hand a gradient on to it: it is a trained parameter, or made
-/// of some.
+/// Whether autodiff needs the gradient of a tensor, because it is a trained parameter or computed
+/// from one.
 pub(super) fn wants_gradient(guard: NodeGuard) -> bool {
     let operation = Backward::<Flex, 1>::prepare::<NoCheckpointing>(Known, [guard]);
     matches!(operation.compute_bound().stateful(), OpsKind::Tracked(_))
@@ -107,7 +107,7 @@ impl<const N: usize> Backward<Flex, N> for Known {
         let factor = above
             .as_slice::<f32>()
             .and_then(|above| above.first().copied());
-        let factor = factor.expect("the loss is a number");
+        let factor = factor.expect("the loss has one element");
         for (parent, gradient) in ops.parents.into_iter().zip(ops.state) {
             let Some(parent) = parent else { continue };
             match gradient {

@@ -1,4 +1,4 @@
-//! The parameters of a network as the fused path needs them.
+//! The parameters of a network as flex tensors.
 
 use burn::backend::autodiff::ops::NodeGuard;
 use burn::backend::flex::FlexTensor;
@@ -13,18 +13,18 @@ use super::node::{Gradient, Input, wants_gradient};
 use super::training::{Gradients, Wanted};
 use crate::{BatchNorm, KnownGradients, Mlp};
 
-/// All parameters, layer by layer from the input on.
+/// All parameters, layer by layer from input to output.
 pub(super) struct Parameters(Vec<LayerParameters>);
 
-/// What is wanted of autodiff.
+/// How parameters are read from autodiff.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tape {
-    /// All parameters are on it.
-    Used,
-    /// It is left as it is, if there is one.
-    Left,
-    /// There is none.
-    None,
+    /// Parameters must be on the tape, and keep their nodes.
+    Required,
+    /// Parameters may be on the tape, which is ignored.
+    Ignored,
+    /// Parameters must not be on the tape, and all count as trained.
+    Absent,
 }
 
 struct LayerParameters {
@@ -41,28 +41,28 @@ struct NormParameters {
     epsilon: f32,
 }
 
-/// Contiguous numbers of type `f32`.
+/// The contiguous `f32` values of a parameter.
 pub(super) struct Parameter {
     pub(super) numbers: FlexTensor,
-    /// Where autodiff knows it.
+    /// The node in autodiff, if the tape is required.
     pub(super) guard: Option<NodeGuard>,
     is_trained: bool,
 }
 
 impl Parameters {
-    /// Of a network with autodiff.
+    /// Reads the parameters of a network with autodiff.
     pub(super) fn tracked(mlp: &Mlp) -> Option<Self> {
-        Self::of(mlp, Tape::Used)
+        Self::of(mlp, Tape::Required)
     }
 
-    /// Of a network with or without autodiff, which is not to know.
+    /// Reads the parameters of a network with or without autodiff.
     pub(super) fn untracked(mlp: &Mlp) -> Option<Self> {
-        Self::of(mlp, Tape::Left)
+        Self::of(mlp, Tape::Ignored)
     }
 
-    /// Of a network without autodiff, all of whose parameters are trained.
+    /// Reads the parameters of a network without autodiff; all count as trained.
     pub(super) fn all_trained(mlp: &Mlp) -> Option<Self> {
-        Self::of(mlp, Tape::None)
+        Self::of(mlp, Tape::Absent)
     }
 
     fn of(mlp: &Mlp, tape: Tape) -> Option<Self> {
@@ -73,7 +73,7 @@ impl Parameters {
         hidden.chain([output]).collect::<Option<_>>().map(Self)
     }
 
-    /// The network that they make.
+    /// Returns the network with these parameters.
     pub(super) fn network(&self, mlp: &Mlp) -> Network<'_> {
         Network {
             layers: self.0.iter().map(LayerParameters::layer).collect(),
@@ -84,7 +84,7 @@ impl Parameters {
         }
     }
 
-    /// Which gradients are wanted.
+    /// Returns which gradients of each layer are needed.
     pub(super) fn wanted(&self) -> Vec<Wanted> {
         let wanted = |layer: &LayerParameters| Wanted {
             weight: layer.weight.is_trained,
@@ -101,7 +101,7 @@ impl Parameters {
         self.0.iter().map(wanted).collect()
     }
 
-    /// The trained parameters with their gradients.
+    /// Pairs the trained parameters with their gradients.
     pub(super) fn inputs(self, gradients: Vec<Gradients>) -> Vec<Input> {
         let mut inputs = Vec::with_capacity(4 * self.0.len());
         for (layer, gradients) in self.0.into_iter().zip(gradients) {
@@ -158,26 +158,26 @@ impl Parameter {
         let tensor = param.val();
         let mut is_trained = tensor.is_require_grad();
         let (numbers, guard) = match tape {
-            Tape::Used => {
+            Tape::Required => {
                 let tensor = tensor.try_into_primitive::<Autodiff<Flex>>().ok()?;
-                // It may itself be made of what is trained.
+                // It may be computed from trained parameters.
                 is_trained = is_trained || wants_gradient(tensor.node());
                 let (numbers, guard) = tensor.into_parts();
                 (numbers, Some(guard))
             }
-            Tape::Left => {
+            Tape::Ignored => {
                 let tensor = match tensor.is_autodiff() {
                     true => tensor.inner(),
                     false => tensor,
                 };
                 (tensor.try_into_primitive::<Flex>().ok()?, None)
             }
-            Tape::None => {
+            Tape::Absent => {
                 is_trained = true;
                 let base = param.base().try_into_primitive::<Flex>().ok()?;
                 let numbers = tensor.try_into_primitive::<Flex>().ok()?;
                 if base.bytes().as_ptr() != numbers.bytes().as_ptr() {
-                    // Made of something else, whose gradient is another.
+                    // Computed from another parameter, which has another gradient.
                     return None;
                 }
                 (numbers, None)
@@ -193,7 +193,7 @@ impl Parameter {
 
     fn numbers(&self) -> &[f32] {
         let numbers = self.numbers.as_slice();
-        numbers.expect("contiguous numbers of this type")
+        numbers.expect("contiguous f32 values")
     }
 
     fn input(self, gradient: Option<Vec<f32>>) -> Option<Input> {
@@ -208,7 +208,7 @@ impl Parameter {
     }
 }
 
-/// The gradients by the parameters of the network that they are of.
+/// Assigns the gradients to the parameter ids of the network.
 pub(super) fn by_parameter(mlp: &Mlp, loss: f32, gradients: Vec<Gradients>) -> KnownGradients {
     let mut known = GradientsParams::new();
     let hidden = mlp.hidden.iter();
@@ -244,33 +244,37 @@ fn vector(numbers: Vec<f32>) -> FlexTensor {
 }
 
 impl Network<'_> {
-    /// Looks whether a batch suits it.
+    /// Checks that the layers fit together, and that a batch fits the network.
     ///
     /// # Panics
     ///
-    /// It does not.
+    /// If they do not.
     pub(super) fn check(&self, batch: Batch<'_>) {
         let (size, images) = (batch.size, batch.images.len());
         let inputs = self.layers[0].inputs;
         assert_eq!(
             size, inputs,
-            "images of {size} pixels for a network of {inputs}"
+            "images of {size} pixels for a network of {inputs} inputs"
         );
         assert!(images > 0, "a batch needs at least one image");
         let classes = self.layers[self.layers.len() - 1].units;
-        let greatest = batch.labels.iter().max();
+        let greatest = batch.labels.iter().max().copied().unwrap_or(0);
         assert!(
-            greatest.is_none_or(|label| usize::from(*label) < classes),
-            "label {greatest:?} for a network of {classes} classes"
+            usize::from(greatest) < classes,
+            "label {greatest} for a network of {classes} classes"
         );
         let mut inputs = inputs;
         for layer in &self.layers {
             let (expected, units) = (layer.inputs, layer.units);
             assert_eq!(
                 inputs, expected,
-                "{inputs} numbers for a layer of {expected}"
+                "{inputs} inputs for a layer of {expected} inputs"
             );
-            assert_eq!(layer.bias.len(), units, "biases of a layer of {units}");
+            assert_eq!(
+                layer.bias.len(),
+                units,
+                "number of biases of a layer of {units} units"
+            );
             if let Some(norm) = &layer.norm {
                 let lengths = [
                     norm.scale.len(),
@@ -278,7 +282,10 @@ impl Network<'_> {
                     norm.running_mean.len(),
                     norm.running_variance.len(),
                 ];
-                assert_eq!(lengths, [units; 4], "a normalization of {units} units");
+                assert_eq!(
+                    lengths, [units; 4],
+                    "parameters of the normalization of {units} units"
+                );
             }
             inputs = units;
         }

@@ -1,12 +1,12 @@
-//! Products of matrices, made for a batch of a hundred columns or so.
+//! Matrix products, optimized for about a hundred columns.
 //!
 //! ```text
 //! out[row][column] = start[row] + sum over steps of left[row][step] * right[step][column]
 //! ```
 //!
-//! A tile of a few rows and vectors of columns stays in registers over all steps; of the left matrix
-//! a number is spread over a vector, so that any layout will do, and the right one is read in whole
-//! vectors. Each sum is taken in the order of the steps, whatever the tile and the thread.
+//! A tile of a few rows and a few vectors of columns stays in registers over all steps. The values
+//! of the left matrix are broadcast, so it may have any layout; the right matrix is read in whole
+//! vectors. Each sum is accumulated in the order of the steps, whatever the tile and the thread.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ use pulp::{Simd, WithSimd};
 use super::buffer::LINE;
 use super::fetch::fetch;
 
-/// The left matrix: from a number to that of the next row, and to that of the next step.
+/// The left matrix, with its strides from row to row and from step to step.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Left<'a> {
     pub(super) values: &'a [f32],
@@ -26,21 +26,21 @@ pub(super) struct Left<'a> {
 /// The right matrix, in whole vectors.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Right<'a> {
-    /// Row by row, rows so far apart.
+    /// Row by row, with the stride of the rows.
     Rows(&'a [f32], usize),
-    /// As [`panels`] cuts it: all rows of the first columns, then all of the next.
+    /// In [`panels`]: all rows of the first columns, then all rows of the next.
     Panels(&'a [f32]),
 }
 
-/// What sums begin with.
+/// Initial value of the sums.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Start<'a> {
     Zero,
-    /// A number for each row.
+    /// One value for each row.
     Rows(&'a [f32]),
 }
 
-/// A product.
+/// A matrix product.
 #[derive(Debug)]
 pub(super) struct Product<'a> {
     pub(super) rows: usize,
@@ -50,32 +50,30 @@ pub(super) struct Product<'a> {
     pub(super) right: Right<'a>,
     pub(super) start: Start<'a>,
     pub(super) out: &'a mut [f32],
-    /// From a row of `out` to the next.
+    /// Stride of the rows of `out`.
     pub(super) out_row: usize,
 }
 
-/// Steps that are taken at a time: so many rows of the right matrix stay in the caches.
-const STEPS_AT_ONCE: usize = 256;
-/// The same where the left matrix is copied: the copies are to stay in the nearest one, too.
-const STEPS_COPIED: usize = 64;
-/// Products of fewer multiplications are not worth a second thread.
-const WORTH_A_THREAD: usize = 1 << 21;
-/// Left matrices whose columns are further apart than this, in numbers, are copied, some tiles of it
-/// at a time.
-const FAR_APART: usize = 512;
+/// Number of steps per block, so that the rows of the right matrix stay in the caches.
+const BLOCK_STEPS: usize = 256;
+/// Number of steps per block if the left matrix is copied, so that the copies stay in the nearest
+/// cache.
+const COPIED_STEPS: usize = 64;
+/// Fewest multiplications per thread for which several threads pay off.
+const MIN_MULTIPLICATIONS: usize = 1 << 21;
+/// Largest stride of the columns of a left matrix, in values, that is read without copying.
+const MAX_STRIDE: usize = 512;
 
-/// Vectors of columns in a tile.
-pub(super) fn widest_panel<S: Simd>() -> usize {
+/// Largest number of vectors of columns in a tile.
+pub(super) fn max_vectors<S: Simd>() -> usize {
     // 16 lanes come with 32 registers, fewer lanes with 16.
     if S::F32_LANES >= 16 { 4 } else { 2 }
 }
 
-/// Cuts so many vectors into panels of at most so many, as even as can be: first vector and number.
-pub(super) fn panels(
-    vectors: usize,
-    widest: usize,
-) -> impl Iterator<Item = (usize, usize)> + Clone {
-    let number = vectors.div_ceil(widest);
+/// Splits vectors into panels of at most `max` vectors, as evenly as possible. Yields the first
+/// vector and the number of vectors of each panel.
+pub(super) fn panels(vectors: usize, max: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
+    let number = vectors.div_ceil(max);
     (0..number).map(move |panel| {
         let begin = vectors * panel / number;
         (begin, vectors * (panel + 1) / number - begin)
@@ -83,18 +81,18 @@ pub(super) fn panels(
 }
 
 impl Product<'_> {
-    /// Computes it, on the threads of the pool around where it is large.
+    /// Computes the product; a large one on the threads of the current pool.
     pub(super) fn run<S: Simd>(self, simd: S) {
         self.run_then(simd, |_, _| ());
     }
 
-    /// The same, and then something to each part of the rows of `out`, on the thread that has computed
-    /// them: they are in its cache. It is told where in `out` they begin.
+    /// Computes the product and calls `then` with each part of the rows of `out` and its offset in
+    /// `out`, on the thread that computed it, while the rows are in its cache.
     pub(super) fn run_then<S: Simd>(self, simd: S, then: impl Fn(usize, &mut [f32]) + Sync) {
         self.check::<S>();
         let work = self.rows * self.steps * self.columns;
         let threads = rayon::current_num_threads();
-        let parts = threads.min(work / WORTH_A_THREAD).max(1);
+        let parts = threads.min(work / MIN_MULTIPLICATIONS).max(1);
         let rows = self.rows;
         let tiles = Tiles {
             simd,
@@ -127,7 +125,7 @@ impl Product<'_> {
                 scope.spawn(move |_| {
                     let out = tiles.part(begin, end - begin);
                     simd.vectorize(tiles);
-                    // SAFETY: these rows are only this part's, and it is done with them.
+                    // SAFETY: no other part accesses these rows, and this part is done with them.
                     #[allow(unsafe_code)]
                     let out = unsafe { &mut *out };
                     then(begin, out);
@@ -136,7 +134,7 @@ impl Product<'_> {
         });
     }
 
-    /// Every place that the tiles touch is inside its slice.
+    /// Checks that all accesses of the tiles are within their slices.
     fn check<S: Simd>(&self) {
         let &Self {
             rows,
@@ -169,7 +167,7 @@ impl Product<'_> {
     }
 }
 
-/// Some rows of a product, by pointers that [`Product::check`] has looked at.
+/// Some rows of a product, with pointers validated by [`Product::check`].
 #[derive(Clone)]
 struct Tiles<'a, S> {
     simd: S,
@@ -185,25 +183,25 @@ struct Tiles<'a, S> {
     out_row: usize,
 }
 
-// SAFETY: parts of a product write other rows each, and what they read nobody writes.
+// SAFETY: the parts of a product write disjoint rows, and nobody writes what they read.
 #[allow(unsafe_code)]
 unsafe impl<S: Send> Send for Tiles<'_, S> {}
-// SAFETY: the same; a shared one is only cloned.
+// SAFETY: as for `Send`; shared tiles are only cloned.
 #[allow(unsafe_code)]
 unsafe impl<S: Sync> Sync for Tiles<'_, S> {}
 
-/// A panel of the product: its place in the right matrix and in `out`.
+/// A panel of a product: its position in the right matrix and in `out`.
 #[derive(Clone, Copy)]
 struct Panel {
     right: *const f32,
     right_step: usize,
     column: usize,
     vectors: usize,
-    /// Lanes of its last vector that exist.
+    /// Number of lanes of the last vector that exist.
     last: usize,
 }
 
-/// What a tile reads and writes.
+/// The operands of a tile.
 #[derive(Clone, Copy)]
 struct Tile {
     steps: usize,
@@ -217,11 +215,11 @@ struct Tile {
     last: usize,
 }
 
-/// Tiles of which the left matrix is copied at a time, where it is: their rows of a step lie side by
-/// side, and a cache line or page is gone to once for all of them.
-const TILES_AT_ONCE: usize = 4;
-/// Rows of the highest tile.
-const HIGHEST: usize = 8;
+/// Number of tiles for which the left matrix is copied at a time: the values of a step are
+/// adjacent, so each cache line and page is accessed once for all of them.
+const COPIED_TILES: usize = 4;
+/// Largest number of rows of a tile.
+const MAX_ROWS: usize = 8;
 
 impl<S: Simd> WithSimd for Tiles<'_, S> {
     type Output = ();
@@ -231,31 +229,31 @@ impl<S: Simd> WithSimd for Tiles<'_, S> {
         let lanes = S::F32_LANES;
         let vectors = self.columns.div_ceil(lanes);
         let last = self.columns - (vectors.max(1) - 1) * lanes;
-        let highest = match panels(vectors, widest_panel::<S>())
+        let max_rows = match panels(vectors, max_vectors::<S>())
             .map(|(_, count)| count)
             .max()
         {
             Some(4) => 6,
             Some(2) if lanes < 16 => 6,
-            _ => HIGHEST,
+            _ => MAX_ROWS,
         };
-        let far_apart = self.left_row == 1 && self.left_step > FAR_APART;
-        let mut copies = [[[0.0_f32; HIGHEST]; STEPS_COPIED]; TILES_AT_ONCE];
-        let at_once = if far_apart {
-            STEPS_COPIED
+        let copies_left = self.left_row == 1 && self.left_step > MAX_STRIDE;
+        let mut copies = [[[0.0_f32; MAX_ROWS]; COPIED_STEPS]; COPIED_TILES];
+        let block = if copies_left {
+            COPIED_STEPS
         } else {
-            STEPS_AT_ONCE
+            BLOCK_STEPS
         };
-        let tiles = self.rows.len().div_ceil(highest);
+        let tiles = self.rows.len().div_ceil(max_rows);
         let begin_of = |tile: usize| self.rows.start + self.rows.len() * tile / tiles;
-        for first_step in (0..self.steps.max(1)).step_by(at_once) {
-            let steps = at_once.min(self.steps - first_step);
+        for first_step in (0..self.steps.max(1)).step_by(block) {
+            let steps = block.min(self.steps - first_step);
             for tile in 0..tiles {
                 let (begin, end) = (begin_of(tile), begin_of(tile + 1));
                 let rows = end - begin;
-                let copy = tile % TILES_AT_ONCE;
-                if far_apart && copy == 0 {
-                    let last = tiles.min(tile + TILES_AT_ONCE);
+                let copy = tile % COPIED_TILES;
+                if copies_left && copy == 0 {
+                    let last = tiles.min(tile + COPIED_TILES);
                     let begins = (tile..last).map(begin_of);
                     // SAFETY: as below.
                     #[allow(unsafe_code)]
@@ -263,17 +261,17 @@ impl<S: Simd> WithSimd for Tiles<'_, S> {
                         self.copy(&begins, begin_of(last), first_step, steps, &mut copies);
                     }
                 }
-                // SAFETY: `Product::check` has made sure that all rows, steps and columns are there.
+                // SAFETY: `Product::check` has checked that all rows, steps and columns exist.
                 #[allow(unsafe_code)]
                 unsafe {
-                    let (left, left_row, left_step) = match far_apart {
-                        true => (copies[copy].as_ptr().cast(), 1, HIGHEST),
+                    let (left, left_row, left_step) = match copies_left {
+                        true => (copies[copy].as_ptr().cast(), 1, MAX_ROWS),
                         false => {
                             let place = begin * self.left_row + first_step * self.left_step;
                             (self.left.add(place), self.left_row, self.left_step)
                         }
                     };
-                    for (first, count) in panels(vectors, widest_panel::<S>()) {
+                    for (first, count) in panels(vectors, max_vectors::<S>()) {
                         let column = first * lanes;
                         let panel =
                             self.panel(first_step, column, count, first + count == vectors, last);
@@ -302,11 +300,12 @@ impl<S: Simd> WithSimd for Tiles<'_, S> {
 }
 
 impl<S: Simd> Tiles<'_, S> {
-    /// Copies the left matrix's steps of some tiles, which begin at these rows and end at that one.
+    /// Copies the steps of the left matrix for some tiles, which begin at the rows `begins` and end
+    /// at row `end`.
     ///
     /// # Safety
     ///
-    /// All these rows and steps exist, and numbers of a step lie side by side.
+    /// All these rows and steps must exist, and the values of a step must be adjacent.
     #[inline(always)]
     #[allow(unsafe_code)]
     unsafe fn copy(
@@ -315,17 +314,17 @@ impl<S: Simd> Tiles<'_, S> {
         end: usize,
         first_step: usize,
         steps: usize,
-        copies: &mut [[[f32; HIGHEST]; STEPS_COPIED]; TILES_AT_ONCE],
+        copies: &mut [[[f32; MAX_ROWS]; COPIED_STEPS]; COPIED_TILES],
     ) {
         for step in 0..steps {
-            // SAFETY: as the caller says.
+            // SAFETY: by the contract of the caller.
             let from = unsafe { self.left.add((first_step + step) * self.left_step) };
             for (begin, copy) in begins.clone().zip(copies.iter_mut()) {
-                let (copy, width) = (&mut copy[step], HIGHEST.min(self.rows.end - begin));
-                // SAFETY: as the caller says.
+                let (copy, width) = (&mut copy[step], MAX_ROWS.min(self.rows.end - begin));
+                // SAFETY: by the contract of the caller.
                 unsafe {
-                    if width == HIGHEST {
-                        *copy = from.add(begin).cast::<[f32; HIGHEST]>().read_unaligned();
+                    if width == MAX_ROWS {
+                        *copy = from.add(begin).cast::<[f32; MAX_ROWS]>().read_unaligned();
                     } else {
                         for (row, number) in copy.iter_mut().enumerate().take(width) {
                             *number = *from.add(begin + row);
@@ -333,13 +332,13 @@ impl<S: Simd> Tiles<'_, S> {
                     }
                 }
             }
-            for line in 0..HIGHEST * TILES_AT_ONCE / LINE {
+            for line in 0..MAX_ROWS * COPIED_TILES / LINE {
                 fetch(from.wrapping_add(end + line * LINE));
             }
         }
     }
 
-    /// Some numbers of `out`.
+    /// Returns a part of `out`.
     fn part(&self, begin: usize, length: usize) -> *mut [f32] {
         core::ptr::slice_from_raw_parts_mut(self.out.wrapping_add(begin), length)
     }
@@ -356,10 +355,10 @@ impl<S: Simd> Tiles<'_, S> {
     ) -> Panel {
         let width = vectors * S::F32_LANES;
         let (right, right_step) = match self.right {
-            // SAFETY: within the matrix, as `Product::check` has made sure.
+            // SAFETY: within the matrix, as `Product::check` has checked.
             Right::Rows(values, row) => (unsafe { values.as_ptr().add(step * row + column) }, row),
             Right::Panels(values) => (
-                // SAFETY: the same.
+                // SAFETY: as above.
                 unsafe { values.as_ptr().add(column * self.steps + step * width) },
                 width,
             ),
@@ -379,21 +378,21 @@ impl<S: Simd> Tiles<'_, S> {
 enum TileStart {
     Zero,
     Rows(*const f32),
-    /// What is there.
+    /// The values of `out`.
     Out,
 }
 
 impl Tile {
     /// # Safety
     ///
-    /// All places of so many rows and vectors exist.
+    /// All values of these rows and vectors must exist.
     #[inline(always)]
     #[allow(unsafe_code)]
     unsafe fn run<S: Simd>(self, simd: S, rows: usize, vectors: usize, start: TileStart) {
         macro_rules! of_size {
             ($($rows:literal x $vectors:literal),* $(,)?) => {
                 match (rows, vectors) {
-                    // SAFETY: as the caller says.
+                    // SAFETY: by the contract of the caller.
                     $(($rows, $vectors) => unsafe { self.sized::<S, $rows, $vectors>(simd, start) },)*
                     _ => unreachable!("no tile of {rows} rows and {vectors} vectors"),
                 }
@@ -409,7 +408,7 @@ impl Tile {
 
     /// # Safety
     ///
-    /// All places of so many rows and vectors exist.
+    /// All values of these rows and vectors must exist.
     #[inline(always)]
     #[allow(unsafe_code, clippy::needless_range_loop)]
     unsafe fn sized<S: Simd, const ROWS: usize, const VECTORS: usize>(
@@ -418,11 +417,11 @@ impl Tile {
         start: TileStart,
     ) {
         let lanes = S::F32_LANES;
-        // The columns of a last vector that is not whole.
+        // The columns of an incomplete last vector.
         let part = simd.mask_between_m32s(0, self.last as u32);
         let whole = self.last == lanes;
         let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
-        // SAFETY: as the caller says.
+        // SAFETY: by the contract of the caller.
         unsafe {
             match start {
                 TileStart::Zero => {}
@@ -474,24 +473,26 @@ impl Tile {
     }
 }
 
-/// A vector at any place.
+/// Loads an unaligned vector.
 ///
 /// # Safety
 ///
-/// All its floats exist.
+/// All its values must exist.
 #[inline(always)]
 #[allow(unsafe_code)]
 pub(super) unsafe fn load<S: Simd>(place: *const f32) -> S::f32s {
-    // SAFETY: as the caller says.
+    // SAFETY: by the contract of the caller.
     unsafe { place.cast::<S::f32s>().read_unaligned() }
 }
 
+/// Stores an unaligned vector.
+///
 /// # Safety
 ///
-/// All its floats exist.
+/// All its values must exist.
 #[inline(always)]
 #[allow(unsafe_code)]
 pub(super) unsafe fn store<S: Simd>(place: *mut f32, vector: S::f32s) {
-    // SAFETY: as the caller says.
+    // SAFETY: by the contract of the caller.
     unsafe { place.cast::<S::f32s>().write_unaligned(vector) }
 }

@@ -1,5 +1,4 @@
-//! Cases that a training seldom meets: numbers that are none, layers that do not fit, parameters that
-//! are made of others.
+//! Rare cases: NaN, layers that do not fit together, parameters computed from others.
 
 use burn::module::{Lora, Module, Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -24,7 +23,7 @@ fn zeros(shape: [usize; 2]) -> Param<Tensor<2>> {
     Param::from_tensor(Tensor::zeros(shape, &Device::flex().autodiff()))
 }
 
-/// A network whose logits are these, whatever the image.
+/// Makes a network with constant logits.
 fn constant(logits: [f32; 3]) -> Mlp {
     let mut mlp = network(&config(&[]), 9, 3);
     mlp.output.weight = zeros([9, 3]);
@@ -50,7 +49,7 @@ fn large_logits_cost_no_digits() {
 }
 
 #[test]
-fn a_logit_that_is_no_number_is_the_answer() {
+fn a_nan_logit_is_the_answer() {
     let images = images(12, 9, 3);
     for place in 0..3 {
         let mut logits = [1.0, 2.0, 3.0];
@@ -72,7 +71,7 @@ fn a_logit_that_is_no_number_is_the_answer() {
 }
 
 #[test]
-fn relu_hands_on_gradients_that_are_no_numbers() {
+fn relu_passes_nan_gradients_on() {
     let images = images(8, 9, 3);
     let with_nan = || {
         let mut mlp = network(&config(&[2]), 9, 3);
@@ -80,7 +79,7 @@ fn relu_hands_on_gradients_that_are_no_numbers() {
         mlp
     };
     let are_none = |(_, gradients): &(f64, Vec<(String, Vec<f32>)>)| {
-        // Those of weights are sums over the pixels that are not 0 alone.
+        // The gradients of the first weights are sums over nonzero pixels only.
         let gradients = gradients.iter();
         let gradients = gradients.filter(|(name, _)| !name.contains("hidden.0.linear.weight"));
         let none =
@@ -105,7 +104,7 @@ fn a_layer_without_units_is_refused() {
 }
 
 #[test]
-#[should_panic(expected = "10 numbers for a layer of 8")]
+#[should_panic(expected = "10 inputs for a layer of 8 inputs")]
 fn layers_that_do_not_fit_are_refused() {
     let mut mlp = network(&config(&[10]), 9, 3);
     mlp.output.weight = zeros([8, 3]);
@@ -113,7 +112,7 @@ fn layers_that_do_not_fit_are_refused() {
 }
 
 #[test]
-#[should_panic(expected = "biases of a layer of 10")]
+#[should_panic(expected = "number of biases of a layer of 10 units")]
 fn biases_that_do_not_fit_are_refused() {
     let mut mlp = network(&config(&[10]), 9, 3);
     mlp.hidden[0].linear.bias = Some(vector(&[1.0; 5]));
@@ -121,10 +120,10 @@ fn biases_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn what_a_parameter_is_made_of_gets_its_gradient() {
+fn the_sources_of_a_computed_parameter_get_gradients() {
     let images = images(8, 9, 3);
     let mut lora = network(&config(&[5]), 9, 3).apply_lora(Lora::new(2, 4.0));
-    // Without autodiff nobody could say what the parts of a weight are to get.
+    // Without autodiff, the gradients of the factors of a weight are unknown.
     assert!(!lora.has_sparse_gradients(&images));
     let keep_all = &mut |length: usize, _: f64| vec![1.0; length];
     assert!(

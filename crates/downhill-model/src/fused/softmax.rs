@@ -1,11 +1,11 @@
-//! Softmax cross-entropy, with a column for each image.
+//! Softmax cross-entropy of logits `[classes, images]`.
 
 use super::buffer::LINE;
 use super::math;
 use super::network::Batch;
 
-/// The sum of the cross-entropy over the images; the gradient of its mean goes to `gradient`. Both
-/// matrices are `[classes, images]`.
+/// Returns the sum of the cross-entropy over the images, and writes the gradient of its mean to
+/// `gradient`, `[classes, images]`.
 #[inline(always)]
 pub(super) fn cross_entropy(
     logits: &[f32],
@@ -37,7 +37,8 @@ pub(super) fn cross_entropy(
     loss
 }
 
-/// The sum of the cross-entropy over the images, and how many have the largest logit at their label.
+/// Returns the sum of the cross-entropy over the images, and the number of images whose largest
+/// logit is that of their label.
 #[inline(always)]
 pub(super) fn score(logits: &[f32], classes: usize, batch: Batch<'_>) -> (f64, usize) {
     let row = batch.row();
@@ -49,7 +50,7 @@ pub(super) fn score(logits: &[f32], classes: usize, batch: Batch<'_>) -> (f64, u
             let logit = |class: usize| logits[class * row + first + image];
             let chosen = logit(usize::from(label));
             loss += f64::from(sums[image].ln() + (largest[image] - chosen));
-            // Of equal ones the first counts, and what is no number before all others.
+            // NaN counts as the largest; of equal logits, the first.
             let first_largest = (0..classes).find(|class| {
                 let logit = logit(*class);
                 logit == largest[image] || logit.is_nan()
@@ -60,7 +61,8 @@ pub(super) fn score(logits: &[f32], classes: usize, batch: Batch<'_>) -> (f64, u
     (loss, hits)
 }
 
-/// Of sixteen images the largest logit, and the sum of `e^(logit - largest)`, of which `each` is told.
+/// Returns, for sixteen images, the largest logit and the sum of `e^(logit - largest)`. Calls
+/// `each` with the exponentials of every class.
 #[inline(always)]
 fn sums(
     logits: &[f32],
@@ -72,7 +74,7 @@ fn sums(
     let mut largest = *line(logits, first);
     for class in 1..classes {
         for (largest, logit) in largest.iter_mut().zip(line(logits, class * row + first)) {
-            // What is no number stays none.
+            // NaN stays NaN.
             let is_larger = *logit > *largest || logit.is_nan();
             *largest = if is_larger { *logit } else { *largest };
         }
@@ -93,11 +95,11 @@ fn sums(
 fn line(numbers: &[f32], place: usize) -> &[f32; LINE] {
     numbers[place..][..LINE]
         .try_into()
-        .expect("a slice of this length")
+        .expect("a slice of 16 values")
 }
 
 fn line_mut(numbers: &mut [f32], place: usize) -> &mut [f32; LINE] {
     (&mut numbers[place..][..LINE])
         .try_into()
-        .expect("a slice of this length")
+        .expect("a slice of 16 values")
 }

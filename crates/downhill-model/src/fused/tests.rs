@@ -1,4 +1,4 @@
-//! The fused path against the ordinary one.
+//! Comparison of the fused path with Burn's tensor operations.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
@@ -10,7 +10,7 @@ use crate::{
     PixelScale, loss,
 };
 
-/// Numbers that look drawn, from -1 to 1, or a mask.
+/// Pseudorandom numbers from -1 to 1, and masks.
 struct Numbers(u64);
 
 impl Numbers {
@@ -28,7 +28,7 @@ impl Numbers {
     }
 }
 
-/// So many images of which about a fifth of the pixels is not black.
+/// Makes images with about a fifth of the pixels nonzero.
 pub(super) fn images(number: usize, size: usize, classes: usize) -> SparseImages {
     let mut numbers = Numbers(5);
     let pixel = |_| {
@@ -50,7 +50,7 @@ pub(super) fn network(config: &MlpConfig, size: usize, classes: usize) -> Mlp {
     let mut numbers = Numbers(3);
     let device = Device::flex().autodiff();
     let mlp = Mlp::new(config, size, classes, &device, &mut || 1.7 * numbers.next()).unwrap();
-    // Biases, scales and shifts that are not all alike.
+    // Biases, scales and shifts that differ from each other.
     mlp.map(&mut Shaken(Numbers(8)))
 }
 
@@ -106,7 +106,7 @@ pub(super) fn fused(mlp: &mut Mlp, images: &SparseImages, rows: &[usize], seed: 
     outcome(mlp, &loss)
 }
 
-/// The same without autodiff.
+/// A fused step without autodiff.
 fn off_tape(mlp: &mut Mlp, images: &SparseImages, rows: &[usize], seed: u64) -> Step {
     let mut numbers = Numbers(seed);
     let known = mlp.sparse_gradients(images, rows, &mut |length, keep| numbers.mask(length, keep));
@@ -176,7 +176,7 @@ fn assert_equal(name: &str, (loss, fused): &Step, (expected_loss, ordinary): &St
             .iter()
             .fold(0.0_f32, |size, number| size.max(number.abs()));
         for (a, b) in fused.iter().zip(ordinary) {
-            // What a bias before a normalization is told is 0 but for rounding.
+            // The gradient of a bias before a normalization is 0 up to rounding.
             assert!(
                 (a - b).abs() <= 1e-5 * size + 1e-7,
                 "{name}: {what}: {a}, not {b}, of {size}"
@@ -201,7 +201,7 @@ fn compare_on(name: &str, config: &MlpConfig, images: &SparseImages, classes: us
     );
     let mut c = a.valid();
     assert!(a.has_sparse_gradients(images) && c.has_sparse_gradients(images));
-    // Twice: the second step finds the memory of the first.
+    // Twice: the second step reuses the memory of the first.
     for seed in [1, 2] {
         let (fused, ordinary) = (
             fused(&mut a, images, &rows, seed),
@@ -239,7 +239,7 @@ fn compare_on(name: &str, config: &MlpConfig, images: &SparseImages, classes: us
         .filter(|(a, b)| **a == i64::from(**b))
         .count();
     assert_eq!(hits, expected, "{name}");
-    // The network with autodiff and the one without are the same.
+    // The network gives the same result with and without autodiff.
     assert_eq!(
         a.valid().sparse_score(images, 1..images.len()),
         Some((sum, hits))
@@ -281,7 +281,7 @@ fn any_widths_depths_and_batches() {
 }
 
 #[test]
-fn pixels_that_are_turned_into_others() {
+fn scaled_pixels() {
     let unit = images(43, 37, 10);
     for (mean, deviation) in [(0.1307, 0.3081), (0.1307, 1.0), (0.0, 0.3081), (-0.5, 2.0)] {
         let scaled = unit.scaled(PixelScale { mean, deviation });
@@ -418,7 +418,7 @@ fn all_regularizers_and_activations() {
     }
 }
 
-/// Without gradients for the parameters whose path has one of these in it.
+/// Freezes the parameters whose path contains one of these strings.
 struct Frozen(&'static [&'static str], Vec<String>);
 
 impl ModuleMapper for Frozen {
@@ -477,8 +477,8 @@ fn frozen_parameters_get_no_gradient() {
 }
 
 #[test]
-fn gradients_scale_with_what_is_made_of_the_loss() {
-    // So deep that the operation is a chain.
+fn gradients_scale_with_the_loss() {
+    // Deep enough for a chain of operations.
     let config = MlpConfig {
         hidden: vec![6; 12],
         ..MlpConfig::default()
@@ -506,7 +506,7 @@ fn gradients_scale_with_what_is_made_of_the_loss() {
 }
 
 #[test]
-fn what_is_not_there_is_not_fused() {
+fn unsupported_networks_are_not_fused() {
     let config = MlpConfig::default();
     let images = images(5, 30, 10);
     let keep_all = &mut |length: usize, _: f64| vec![1.0; length];
@@ -547,7 +547,7 @@ fn what_is_not_there_is_not_fused() {
 }
 
 #[test]
-fn what_is_no_number_stays_none() {
+fn nan_and_infinity_are_not_hidden() {
     let config = MlpConfig {
         hidden: vec![20, 20],
         ..MlpConfig::default()
@@ -571,8 +571,8 @@ fn what_is_no_number_stays_none() {
 }
 
 #[test]
-#[should_panic(expected = "label Some(9) for a network of 4 classes")]
-fn labels_that_are_not_there_are_refused() {
+#[should_panic(expected = "label 9 for a network of 4 classes")]
+fn labels_out_of_range_are_refused() {
     let mut mlp = network(&MlpConfig::default(), 30, 4);
     let _ = mlp.sparse_loss(&images(20, 30, 10), &[1, 2, 7], &mut |length, _| {
         vec![1.0; length]

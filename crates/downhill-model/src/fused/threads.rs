@@ -1,9 +1,9 @@
-//! Work that is cut into parts.
+//! Work split over threads.
 
-/// Numbers that are gone over once or twice; fewer are not worth a second thread.
-const WORTH_A_THREAD: usize = 1 << 16;
+/// Fewest values, processed once or twice, for which several threads pay off.
+const MIN_VALUES: usize = 1 << 16;
 
-/// Does all jobs, on the threads of the pool around.
+/// Runs all jobs on the threads of the current pool.
 pub(super) fn on_threads<J: Send>(jobs: Vec<J>, work: impl Fn(J) + Sync) {
     if jobs.len() == 1 || rayon::current_num_threads() == 1 {
         jobs.into_iter().for_each(work);
@@ -17,9 +17,10 @@ pub(super) fn on_threads<J: Send>(jobs: Vec<J>, work: impl Fn(J) + Sync) {
     });
 }
 
-/// The same of jobs that go over so many numbers in all.
-pub(super) fn over_numbers<J: Send>(numbers: usize, jobs: Vec<J>, work: impl Fn(J) + Sync) {
-    if numbers < WORTH_A_THREAD {
+/// Like [`on_threads`], for jobs that process `values` values in total; few values stay on one
+/// thread.
+pub(super) fn over_values<J: Send>(values: usize, jobs: Vec<J>, work: impl Fn(J) + Sync) {
+    if values < MIN_VALUES {
         jobs.into_iter().for_each(work);
     } else {
         on_threads(jobs, work);

@@ -1,4 +1,4 @@
-//! A network's loss on a batch, and its gradients.
+//! The loss of a batch, and its gradients.
 
 use burn::backend::flex::FlexTensor;
 use pulp::{Simd, WithSimd};
@@ -6,14 +6,14 @@ use pulp::{Simd, WithSimd};
 use super::first_layer::{self, Backward};
 use super::memory::{LayerMemory, Workspace};
 use super::network::{Batch, Layer, Network, Norm, activate, slope};
-use super::product::{Left, Product, Right, Start, panels, widest_panel};
+use super::product::{Left, Product, Right, Start, max_vectors, panels};
 use super::softmax::cross_entropy;
-use super::threads::over_numbers;
+use super::threads::over_values;
 use super::transpose::transpose;
 use super::{images, math};
 use crate::{DropoutKind, KeepMask};
 
-/// Which gradients of a layer are wanted.
+/// Which gradients of a layer are needed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wanted {
     pub(super) weight: bool,
@@ -28,7 +28,7 @@ impl Wanted {
     }
 }
 
-/// The gradients of a layer, as far as they are wanted.
+/// The gradients of a layer that are needed.
 #[derive(Debug, Default)]
 pub(super) struct Gradients {
     pub(super) weight: Option<FlexTensor>,
@@ -44,18 +44,18 @@ pub(super) struct Statistics {
     pub(super) variance: Vec<f32>,
 }
 
-/// What a training step gives.
+/// The result of a training step.
 #[derive(Debug)]
 pub(super) struct Trained {
-    /// Mean cross-entropy, and the penalty.
+    /// Mean cross-entropy plus penalty.
     pub(super) loss: f32,
-    /// For each layer.
+    /// Gradients of each layer.
     pub(super) gradients: Vec<Gradients>,
-    /// For each hidden layer that is normalized.
+    /// Statistics of each hidden layer, if it has batch normalization.
     pub(super) statistics: Vec<Option<Statistics>>,
 }
 
-/// The loss and the gradients of a batch.
+/// Computes the loss and the gradients of a batch.
 pub(super) struct Train<'a, 'b> {
     pub(super) network: &'a Network<'a>,
     pub(super) wanted: &'a [Wanted],
@@ -75,13 +75,13 @@ impl WithSimd for Train<'_, '_> {
             keep_mask,
             workspace,
         } = self;
-        let brightness = images::brightness(batch.scale);
+        let scaled_bytes = images::scaled_bytes(batch.scale);
         let hidden = network.layers.len() - 1;
         let mut statistics = Vec::with_capacity(hidden);
         batch.fetch();
         for number in 0..=hidden {
             match number {
-                0 => network.first(simd, batch, &brightness, workspace),
+                0 => network.first(simd, batch, &scaled_bytes, workspace),
                 _ => network.later(simd, number, batch, workspace),
             }
             if number < hidden {
@@ -108,7 +108,7 @@ impl WithSimd for Train<'_, '_> {
                 number,
                 wanted[number],
                 batch,
-                &brightness,
+                &scaled_bytes,
                 workspace,
                 &mut gradients[number],
             );
@@ -129,7 +129,7 @@ impl WithSimd for Train<'_, '_> {
 }
 
 impl Network<'_> {
-    /// Normalization, activation and dropout of a hidden layer, in training.
+    /// Applies normalization, activation and dropout to a hidden layer.
     fn hidden_forward<S: Simd>(
         &self,
         simd: S,
@@ -158,7 +158,7 @@ impl Network<'_> {
             assert_eq!(
                 kept.len(),
                 images * layer.units,
-                "a mask of another length than asked for"
+                "length of the dropout mask"
             );
             let mask = memory.mask.sized(layer.units * row);
             let sums = memory.sums.get();
@@ -174,15 +174,15 @@ impl Network<'_> {
         statistics
     }
 
-    /// The gradients of weights and biases from that of the layer's sums.
-    #[allow(clippy::too_many_arguments, reason = "each another thing")]
+    /// Computes the gradients of weights and biases from the gradient of the layer's sums.
+    #[allow(clippy::too_many_arguments, reason = "unrelated arguments")]
     fn layer_backward<S: Simd>(
         &self,
         simd: S,
         number: usize,
         wanted: Wanted,
         batch: Batch<'_>,
-        brightness: &[f32; 256],
+        scaled_bytes: &[f32; 256],
         workspace: &mut Workspace,
         gradients: &mut Gradients,
     ) {
@@ -197,28 +197,28 @@ impl Network<'_> {
         let shape = [layer.inputs, layer.units];
         let mut tensor = workspace.weight_gradients[number].take(shape);
         let out = tensor.storage_mut::<f32>();
-        let widest = match number {
-            0 => first_layer::WIDEST,
-            _ => widest_panel::<S>(),
+        let max = match number {
+            0 => first_layer::MAX_VECTORS,
+            _ => max_vectors::<S>(),
         };
-        let bias = by_image(simd, layer, batch, widest, workspace);
+        let bias = by_image(simd, layer, batch, max, workspace);
         gradients.bias = wanted.bias.then_some(bias);
         let gradient = workspace.gradient_by_image.get();
         if number == 0 {
             let backward = Backward {
                 images: batch.images,
-                brightness,
+                scaled_bytes,
                 gradient,
                 units: layer.units,
                 out,
             };
             backward.run(simd);
-            let darkness = super::images::darkness(batch.scale);
-            if darkness != 0.0 {
+            let scaled_zero = images::scaled_zero(batch.scale);
+            if scaled_zero != 0.0 {
                 let gradient = workspace.gradient.get();
                 simd.vectorize(|| {
                     let sums = row_sums(gradient, row, images);
-                    add_to_rows(darkness, &sums, out);
+                    add_to_rows(scaled_zero, &sums, out);
                 });
             }
         } else {
@@ -250,18 +250,18 @@ impl Network<'_> {
             let decay = self.l1_decay as f32;
             simd.vectorize(|| {
                 for (gradient, weight) in out.iter_mut().zip(layer.weight) {
-                    // As autodiff has it: none at 0.
+                    // As in autodiff, the derivative at 0 is 0.
                     let slope = if *weight == 0.0 { 0.0 } else { decay };
                     *gradient += slope.copysign(*weight);
                 }
             });
         }
-        workspace.weight_gradients[number].lend(&tensor);
+        workspace.weight_gradients[number].remember(&tensor);
         gradients.weight = Some(tensor);
     }
 
-    /// The gradient of what the layer below hands to its activation, in place of that of the layer's
-    /// sums.
+    /// Replaces the gradient of the layer's sums by the gradient of the input of the activation of
+    /// the layer below.
     fn input_backward<S: Simd>(
         &self,
         simd: S,
@@ -299,8 +299,8 @@ impl Network<'_> {
         std::mem::swap(&mut workspace.gradient, &mut workspace.gradient_below);
     }
 
-    /// The gradient of a hidden layer's sums, in place of that of what its normalization gives.
-    #[allow(clippy::too_many_arguments, reason = "each another thing")]
+    /// Replaces the gradient of the output of a hidden layer's normalization by that of its sums.
+    #[allow(clippy::too_many_arguments, reason = "unrelated arguments")]
     fn hidden_backward<S: Simd>(
         &self,
         simd: S,
@@ -325,13 +325,13 @@ impl Network<'_> {
     }
 }
 
-/// The gradient of a layer's sums with a row for each image, in panels of units; returns that of the
-/// biases.
+/// Transposes the gradient of a layer's sums to a row per image, in panels of units. Returns the
+/// gradient of the biases.
 fn by_image<S: Simd>(
     simd: S,
     layer: &Layer<'_>,
     batch: Batch<'_>,
-    widest: usize,
+    max: usize,
     workspace: &mut Workspace,
 ) -> Vec<f32> {
     let (row, images) = (batch.row(), batch.images.len());
@@ -341,7 +341,7 @@ fn by_image<S: Simd>(
     let mut bias = vec![0.0; layer.units];
     let mut biases = &mut bias[..];
     let mut jobs = Vec::new();
-    for (first, vectors) in panels(width / S::F32_LANES, widest) {
+    for (first, vectors) in panels(width / S::F32_LANES, max) {
         let (first, width) = (first * S::F32_LANES, vectors * S::F32_LANES);
         let units = width.min(layer.units - first);
         let (from, panel, sums);
@@ -350,7 +350,7 @@ fn by_image<S: Simd>(
         (sums, biases) = biases.split_at_mut(units);
         jobs.push((from, panel, width, sums));
     }
-    over_numbers(
+    over_values(
         images * layer.units,
         jobs,
         |(gradient, panel, width, sums)| {
@@ -365,24 +365,24 @@ fn by_image<S: Simd>(
     bias
 }
 
-/// Adds numbers times a factor to each row of as many.
+/// Adds `values`, multiplied by `factor`, to each row.
 #[inline(always)]
-fn add_to_rows(factor: f32, numbers: &[f32], rows: &mut [f32]) {
-    for row in rows.chunks_exact_mut(numbers.len()) {
-        for (there, number) in row.iter_mut().zip(numbers) {
-            *there += factor * number;
+fn add_to_rows(factor: f32, values: &[f32], rows: &mut [f32]) {
+    for row in rows.chunks_exact_mut(values.len()) {
+        for (sum, value) in row.iter_mut().zip(values) {
+            *sum += factor * value;
         }
     }
 }
 
-/// The sum of each row's numbers of images.
+/// Returns the sum of each row over the images.
 #[inline(always)]
 fn row_sums(numbers: &[f32], row: usize, images: usize) -> Vec<f32> {
     let rows = numbers.chunks_exact(row);
     rows.map(|numbers| math::sum(&numbers[..images])).collect()
 }
 
-/// Normalizes the sums of each unit over the batch, keeps that, then scales and shifts.
+/// Normalizes the sums of each unit over the batch, stores the result, then scales and shifts it.
 #[inline(always)]
 fn normalize(
     norm: &Norm<'_>,
@@ -418,7 +418,8 @@ fn normalize(
     statistics
 }
 
-/// The gradient of what was normalized, in place of that of what came out; those of shift and scale.
+/// Replaces the gradient of the output of a normalization by that of its input. Returns the
+/// gradients of shift and scale.
 #[inline(always)]
 fn normalize_backward(
     norm: &Norm<'_>,

@@ -1,8 +1,8 @@
-//! Rows to columns.
+//! Matrix transposition.
 
 use super::buffer::LINE;
 
-/// Writes the matrix `from`, rows `from_row` apart, with its columns as rows that are `to_row` apart.
+/// Transposes the matrix `from` into `to`. `from_row` and `to_row` are the strides of their rows.
 #[inline(always)]
 pub(super) fn transpose(
     from: &[f32],
@@ -30,7 +30,7 @@ pub(super) fn transpose(
     }
 }
 
-/// The same for 16 rows and columns.
+/// Transposes a block of 16 rows and columns.
 #[inline(always)]
 fn whole(from: &[f32], from_row: usize, to: &mut [f32], to_row: usize) {
     let mut block = [[0.0_f32; LINE]; LINE];
@@ -40,7 +40,7 @@ fn whole(from: &[f32], from_row: usize, to: &mut [f32], to_row: usize) {
     for column in 0..LINE {
         let line: &mut [f32; LINE] = (&mut to[column * to_row..][..LINE])
             .try_into()
-            .expect("a slice of this length");
+            .expect("a slice of 16 values");
         for row in 0..LINE {
             line[row] = block[row][column];
         }

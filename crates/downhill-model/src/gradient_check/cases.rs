@@ -1,11 +1,11 @@
-//! A small case of every kind of layer and loss.
+//! Small cases of every kind of layer and loss.
 
 use burn::module::Param;
 use burn::nn::LinearConfig;
 use burn::tensor::{DType, Device, Tensor};
 
 use super::numbers::Numbers;
-use super::{GradientRow, check};
+use super::{CheckedGradient, check};
 use crate::convolution::max_pool;
 use crate::{
     Activation, Autoencoder, BatchNorm, BatchNormConvention, ConvolutionConfig, ConvolutionLayer,
@@ -20,7 +20,7 @@ const LABELS: [u8; BATCH] = [2, 0, 1, 1, 0];
 const DROPOUTS: [DropoutKind; 2] = [DropoutKind::Classic, DropoutKind::Inverted];
 const NORMS: [BatchNormConvention; 2] = [BatchNormConvention::Book, BatchNormConvention::Torch];
 
-pub(super) fn all(device: &Device, normal: &mut dyn FnMut() -> f64) -> Vec<GradientRow> {
+pub(super) fn all(device: &Device, normal: &mut dyn FnMut() -> f64) -> Vec<CheckedGradient> {
     let mut numbers = Numbers { normal, device };
     let mut rows = Vec::new();
     layers(&mut numbers, &mut rows);
@@ -32,7 +32,7 @@ pub(super) fn all(device: &Device, normal: &mut dyn FnMut() -> f64) -> Vec<Gradi
     rows
 }
 
-fn layers(numbers: &mut Numbers<'_>, rows: &mut Vec<GradientRow>) {
+fn layers(numbers: &mut Numbers<'_>, rows: &mut Vec<CheckedGradient>) {
     let upstream = numbers.upstream([BATCH, 3]);
     let linear = LinearConfig::new(4, 3).init(numbers.device);
     let linear = (numbers.drawn([BATCH, 4]), numbers.fill(linear, 0.5));
@@ -45,7 +45,7 @@ fn layers(numbers: &mut Numbers<'_>, rows: &mut Vec<GradientRow>) {
     );
     for activation in [Activation::Sigmoid, Activation::Tanh, Activation::Relu] {
         let drawn = numbers.some(BATCH * 3, 1.0);
-        // 0.1 away from the kink.
+        // At least 0.1 from the kink.
         let away = drawn.iter().map(|x| x + 0.1_f64.copysign(*x)).collect();
         let input = numbers.input(away, [BATCH, 3]);
         let name = format!("{activation:?}").to_lowercase();
@@ -58,8 +58,8 @@ fn layers(numbers: &mut Numbers<'_>, rows: &mut Vec<GradientRow>) {
     }
     for convention in NORMS {
         let norm = BatchNorm::new(convention, 3, numbers.device);
-        let norm = norm.expect("it is not `None`");
-        // Units that vary, for the slope of a normalization is as steep as they do not.
+        let norm = norm.expect("the convention is not `None`");
+        // Units that vary, because the normalization gets steeper as their variance falls.
         let columns = [(); 3].map(|()| numbers.apart(BATCH));
         let rows_of = (0..BATCH * 3).map(|place| 5.0 * columns[place % 3][place / 3]);
         let input = numbers.input(rows_of.collect(), [BATCH, 3]);
@@ -86,7 +86,7 @@ fn layers(numbers: &mut Numbers<'_>, rows: &mut Vec<GradientRow>) {
     }
 }
 
-fn convolutions(numbers: &mut Numbers<'_>, rows: &mut Vec<GradientRow>) {
+fn convolutions(numbers: &mut Numbers<'_>, rows: &mut Vec<CheckedGradient>) {
     let config = ConvolutionConfig {
         channels: 3,
         kernel: 3,
@@ -95,7 +95,7 @@ fn convolutions(numbers: &mut Numbers<'_>, rows: &mut Vec<GradientRow>) {
     };
     let he = Initialization::He;
     let layer = ConvolutionLayer::new(&config, 2, he, numbers.device, &mut || 0.0);
-    // As images of two channels, 5 rows and 4 columns.
+    // Images of two channels, 5 rows and 4 columns.
     let case = (numbers.drawn([2, 40]), numbers.fill(layer, 0.5));
     let upstream = numbers.upstream([2, 60]);
     let loss = |(input, layer): &mut (Input, ConvolutionLayer)| {
@@ -118,7 +118,7 @@ fn targets(device: &Device) -> Tensor<2> {
     loss::one_hot(&LABELS, CLASSES, device).cast(DType::F64)
 }
 
-fn losses(numbers: &mut Numbers<'_>, rows: &mut Vec<GradientRow>) {
+fn losses(numbers: &mut Numbers<'_>, rows: &mut Vec<CheckedGradient>) {
     let targets = targets(numbers.device);
     let logits = numbers.drawn([BATCH, CLASSES]);
     let entropy = |x: &mut Input| loss::cross_entropy(x.val(), targets.clone());
@@ -154,13 +154,13 @@ fn losses(numbers: &mut Numbers<'_>, rows: &mut Vec<GradientRow>) {
     }
 }
 
-/// Of four inputs.
+/// Makes a perceptron with four inputs.
 fn perceptron(config: &MlpConfig, numbers: &mut Numbers<'_>) -> Mlp {
     let mlp = Mlp::new(config, 4, CLASSES, numbers.device, &mut || 0.0);
     numbers.fill(mlp.expect("its settings are within bounds"), 0.8)
 }
 
-fn networks(numbers: &mut Numbers<'_>, rows: &mut Vec<GradientRow>) {
+fn networks(numbers: &mut Numbers<'_>, rows: &mut Vec<CheckedGradient>) {
     let targets = targets(numbers.device);
     for (name, activation, batch_norm, kind) in [
         ("sigmoid", Activation::Sigmoid, NORMS[1], DROPOUTS[1]),
@@ -179,10 +179,10 @@ fn networks(numbers: &mut Numbers<'_>, rows: &mut Vec<GradientRow>) {
             ..MlpConfig::default()
         };
         let drawn = |numbers: &mut Numbers<'_>| numbers.drawn([BATCH, 4]);
-        let (input, mlp, masks) = varied(&config, numbers, drawn, 0.5);
+        let (input, mlp, masks) = with_variance(&config, numbers, drawn, 0.5);
         let case = (input, mlp);
         let loss = |(input, mlp): &mut (Input, Mlp)| {
-            let logits = mlp.forward(input.val(), &mut each(&masks));
+            let logits = mlp.forward(input.val(), &mut in_turn(&masks));
             let loss = loss::cross_entropy(logits, targets.clone());
             loss + mlp.penalty().expect("there is weight decay")
         };
@@ -197,22 +197,22 @@ fn networks(numbers: &mut Numbers<'_>, rows: &mut Vec<GradientRow>) {
     check("whole convolutional network", &case, &loss, rows);
 }
 
-/// A mask for each hidden layer, in turn.
-fn each(masks: &[Vec<f32>; 2]) -> impl FnMut(usize, f64) -> Vec<f32> {
+/// Supplies the masks of the hidden layers in turn.
+fn in_turn(masks: &[Vec<f32>; 2]) -> impl FnMut(usize, f64) -> Vec<f32> {
     let mut masks = masks.iter();
     move |_, _| masks.next().cloned().expect("a mask for each hidden layer")
 }
 
-/// Draws of a case at most, whatever the numbers.
-const DRAWS: usize = 1000;
+/// Largest number of draws of a case.
+const MAX_DRAWS: usize = 1000;
 
-/// A perceptron, its input and masks, drawn anew until the variance of all units that are normalized
-/// is more than the least: the slope of a normalization is as steep as they do not vary.
-fn varied(
+/// Draws a perceptron, its input and masks until all normalized units have a variance above
+/// `min_variance`, because the normalization gets steeper as the variance falls.
+fn with_variance(
     config: &MlpConfig,
     numbers: &mut Numbers<'_>,
     mut input: impl FnMut(&mut Numbers<'_>) -> Input,
-    least: f64,
+    min_variance: f64,
 ) -> (Input, Mlp, [Vec<f32>; 2]) {
     let mut draw = || {
         let input = input(numbers);
@@ -220,10 +220,10 @@ fn varied(
         let masks = [numbers.mask(BATCH * 4), numbers.mask(BATCH * 3)];
         (input, mlp, masks)
     };
-    for _ in 1..DRAWS {
+    for _ in 1..MAX_DRAWS {
         let (input, mlp, masks) = draw();
         let mut trained = mlp.clone();
-        let _ = trained.forward(input.val(), &mut each(&masks));
+        let _ = trained.forward(input.val(), &mut in_turn(&masks));
         let norms = trained.hidden.iter().flat_map(|layer| &layer.norm);
         let variances = norms.flat_map(|norm| {
             let kept = 0.9 * norm.convention.first_variance();
@@ -232,7 +232,7 @@ fn varied(
                 .into_iter()
                 .map(move |running| (running - kept) / 0.1)
         });
-        if variances.fold(f64::INFINITY, f64::min) > least {
+        if variances.fold(f64::INFINITY, f64::min) > min_variance {
             return (input, mlp, masks);
         }
     }
@@ -241,8 +241,9 @@ fn varied(
 
 const IMAGE: [usize; 2] = [9, 7];
 
-/// A network of two convolutions and images, drawn anew until no two numbers of a window of the
-/// pooling are nearly the same: then moving one number does not change which is the largest.
+/// Draws a network of two convolutions and its images until the two largest values of every pooling
+/// window differ clearly, so that a step of the numerical gradient does not change which is
+/// largest.
 fn convolutional(numbers: &mut Numbers<'_>) -> (Input, ConvolutionalNetwork) {
     let convolution = |channels, kernel, padding, pool| ConvolutionConfig {
         channels,
@@ -263,37 +264,37 @@ fn convolutional(numbers: &mut Numbers<'_>) -> (Input, ConvolutionalNetwork) {
         let network = numbers.fill(network.expect("its settings are within bounds"), 0.3);
         (numbers.drawn([BATCH, IMAGE[0] * IMAGE[1]]), network)
     };
-    for _ in 1..DRAWS {
+    for _ in 1..MAX_DRAWS {
         let (images, network) = draw();
         let pixels = images.val().reshape([BATCH, 1, IMAGE[0], IMAGE[1]]);
         let layer = &network.convolutions[0];
         let sums = Activation::Tanh.apply(layer.convolve(pixels));
-        if least_lead(sums) > 2e-3 {
+        if smallest_margin(sums) > 2e-3 {
             return (images, network);
         }
     }
     draw()
 }
 
-/// By how much the largest number of a window of 2 x 2 is above the next, at the least.
-fn least_lead(x: Tensor<4>) -> f64 {
+/// Returns the smallest difference between the two largest values of a window of 2 x 2.
+fn smallest_margin(x: Tensor<4>) -> f64 {
     let [batch, channels, height, width] = x.dims();
     let numbers = super::numbers::of(x);
-    let mut least = f64::INFINITY;
+    let mut margin = f64::INFINITY;
     for plane in numbers.chunks_exact(height * width).take(batch * channels) {
         for y in 0..height / 2 {
             for x in 0..width / 2 {
                 let first = 2 * y * width + 2 * x;
                 let mut window = [0, 1, width, width + 1].map(|place| plane[first + place]);
                 window.sort_by(f64::total_cmp);
-                least = least.min(window[3] - window[2]);
+                margin = margin.min(window[3] - window[2]);
             }
         }
     }
-    least
+    margin
 }
 
-/// What flex computes as one operation, in `f32`, against the same by backpropagation in `f64`.
+/// The fused operations of flex, in `f32`, compared with backpropagation in `f64`.
 #[cfg(feature = "flex")]
 mod fused {
     use burn::module::Module;
@@ -303,13 +304,13 @@ mod fused {
     use super::*;
     use crate::SparseImages;
 
-    pub(in super::super) fn all(numbers: &mut Numbers<'_>, rows: &mut Vec<GradientRow>) {
+    pub(in super::super) fn all(numbers: &mut Numbers<'_>, rows: &mut Vec<CheckedGradient>) {
         for (activation, batch_norm) in [
             (Activation::Sigmoid, NORMS[1]),
             (Activation::Tanh, NORMS[0]),
             (Activation::Relu, BatchNormConvention::None),
         ] {
-            perceptron_at_once(numbers, activation, batch_norm, rows);
+            fused_perceptron(numbers, activation, batch_norm, rows);
         }
         let targets = targets(numbers.device);
         let (images, network) = convolutional(numbers);
@@ -333,11 +334,11 @@ mod fused {
         compare(name, (&rounded, &loss), (&network, &in_f64), rows);
     }
 
-    fn perceptron_at_once(
+    fn fused_perceptron(
         numbers: &mut Numbers<'_>,
         activation: Activation,
         batch_norm: BatchNormConvention,
-        rows: &mut Vec<GradientRow>,
+        rows: &mut Vec<CheckedGradient>,
     ) {
         let config = MlpConfig {
             hidden: vec![4, 3],
@@ -351,12 +352,12 @@ mod fused {
             weight_decay: 0.1,
             ..MlpConfig::default()
         };
-        let bright = |numbers: &mut Numbers<'_>| {
+        let pixels_of = |numbers: &mut Numbers<'_>| {
             let bytes = numbers.some(BATCH * 4, 150.0).into_iter();
             let bytes = bytes.map(|x| x.abs().min(255.0).floor() / 255.0);
             numbers.input(bytes.collect(), [BATCH, 4])
         };
-        let (images, mlp, masks) = varied(&config, numbers, bright, 0.05);
+        let (images, mlp, masks) = with_variance(&config, numbers, pixels_of, 0.05);
         let images = images.val();
         let pixels = super::super::numbers::of(images.clone()).into_iter();
         let pixels: Vec<u8> = pixels.map(|x| (255.0 * x).round() as u8).collect();
@@ -366,13 +367,13 @@ mod fused {
         let targets = targets(numbers.device);
         let rounded = in_f32(mlp.clone());
         let all: Vec<usize> = (0..BATCH).collect();
-        let at_once = |mlp: &mut Mlp| mlp.sparse_loss(&sparse, &all, &mut each(&masks));
-        if at_once(&mut rounded.clone()).is_none() {
+        let fused_loss = |mlp: &mut Mlp| mlp.sparse_loss(&sparse, &all, &mut in_turn(&masks));
+        if fused_loss(&mut rounded.clone()).is_none() {
             return;
         }
-        let loss = |mlp: &mut Mlp| at_once(mlp).expect("as before");
+        let loss = |mlp: &mut Mlp| fused_loss(mlp).expect("as before");
         let in_f64 = |mlp: &mut Mlp| {
-            let logits = mlp.forward(images.clone(), &mut each(&masks));
+            let logits = mlp.forward(images.clone(), &mut in_turn(&masks));
             let loss = loss::cross_entropy(logits, targets.clone());
             loss + mlp.penalty().expect("there is weight decay")
         };
@@ -380,19 +381,19 @@ mod fused {
         compare(&name, (&rounded, &loss), (&mlp, &in_f64), rows);
     }
 
-    /// The gradients of a network in `f32` and of the same in `f64`.
+    /// Compares the gradients of a network in `f32` with those in `f64`.
     fn compare<M: Module>(
         layer: &str,
         (rounded, loss): (&M, Loss<'_, M>),
         (exact, in_f64): (&M, Loss<'_, M>),
-        rows: &mut Vec<GradientRow>,
+        rows: &mut Vec<CheckedGradient>,
     ) {
         let pairs = gradients(rounded, loss)
             .into_iter()
             .zip(gradients(exact, in_f64));
         rows.extend(pairs.map(|(found, expected)| {
             let differences = found.gradient.iter().zip(&expected.gradient);
-            GradientRow {
+            CheckedGradient {
                 layer: layer.to_owned(),
                 parameter: expected.path,
                 numbers: found.gradient.len(),

@@ -1,13 +1,14 @@
-//! Gradients by backpropagation against numerical ones.
+//! Comparison of gradients by backpropagation with numerical gradients.
 //!
 //! ```text
 //! numerical gradient = (loss(w + h) - loss(w - h)) / (2 h), h = 1e-4, in f64
 //! ```
 //!
-//! for each number of each parameter, and of what goes in, of every kind of layer and loss here. It
-//! is off by `h^2 / 6` times the third derivative. Cases are small, their numbers drawn; where a
-//! function has a kink (ReLU, max pooling), points lie away from it, and units that are normalized
-//! vary, for the third derivative of a normalization is as large as they do not.
+//! for every value of every parameter and input, of every kind of layer and loss. The error of the
+//! numerical gradient is `h^2 / 6` times the third derivative. The cases are small and random. If a
+//! function has a kink (ReLU, max pooling), its inputs stay away from it. Units with batch
+//! normalization vary enough over the batch, because the third derivative of the normalization
+//! grows as their variance falls.
 
 mod cases;
 mod numbers;
@@ -15,50 +16,50 @@ mod numbers;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{DType, Device, Gradients, Tensor, TensorData};
 
-/// How far a number is moved.
-const H: f64 = 1e-4;
-/// What a difference must stay below.
+/// Step of the numerical gradient.
+const STEP: f64 = 1e-4;
+/// Upper limit of a difference.
 const BOUND: f64 = 1e-7;
-/// The same for gradients that are computed in `f32`.
+/// Upper limit of a difference for gradients computed in `f32`.
 #[cfg(feature = "flex")]
 const F32_BOUND: f64 = 1e-5;
 
-/// What was found for one parameter of one layer.
+/// The result for one parameter of one layer.
 #[derive(Clone, Debug, PartialEq)]
-pub struct GradientRow {
-    /// The kind of layer or loss.
+pub struct CheckedGradient {
+    /// Kind of layer or loss.
     pub layer: String,
-    /// The path of the parameter in it, or `input`.
+    /// Path of the parameter within the layer, or `input`.
     pub parameter: String,
-    /// Numbers that it has, all of which were looked at.
+    /// Number of values of the parameter, all of which were checked.
     pub numbers: usize,
-    /// Between its two gradients; NaN where either is.
+    /// Largest difference between the two gradients; NaN if either is NaN.
     pub largest_difference: f64,
-    /// What that must stay below: 1e-7, and 1e-5 for gradients that are computed in `f32`.
+    /// Upper limit of that difference: 1e-7, or 1e-5 for gradients computed in `f32`.
     pub bound: f64,
 }
 
-impl GradientRow {
-    /// Whether the gradients agree.
-    pub fn is_right(&self) -> bool {
+impl CheckedGradient {
+    /// Whether the two gradients agree.
+    pub fn agrees(&self) -> bool {
         self.largest_difference < self.bound
     }
 }
 
-/// Checks every kind of layer and loss, in `f64`, on a device that has it. `normal` gives numbers of
-/// mean 0 and variance 1, some thousands.
+/// Checks the gradients of every kind of layer and loss, in `f64`, on a device that supports it.
+/// `normal` supplies numbers of mean 0 and variance 1; some thousands are drawn.
 ///
-/// What flex computes as one operation is `f32` alone: there, on flex, its gradients are compared
-/// with those of the same numbers by backpropagation in `f64`.
-pub fn gradient_check(device: &Device, normal: &mut dyn FnMut() -> f64) -> Vec<GradientRow> {
+/// The fused operations of the flex backend support only `f32`. On flex, their gradients are
+/// compared with those of backpropagation in `f64` at the same values.
+pub fn gradient_check(device: &Device, normal: &mut dyn FnMut() -> f64) -> Vec<CheckedGradient> {
     cases::all(&device.clone().autodiff(), normal)
 }
 
-/// A loss whose gradient is checked.
+/// A loss as a function of a module.
 type Loss<'a, M> = &'a dyn Fn(&mut M) -> Tensor<1>;
 
-/// A row for each parameter of a module.
-fn check<M: Module>(layer: &str, module: &M, loss: Loss<'_, M>, rows: &mut Vec<GradientRow>) {
+/// Checks the gradient of each parameter of a module.
+fn check<M: Module>(layer: &str, module: &M, loss: Loss<'_, M>, rows: &mut Vec<CheckedGradient>) {
     let value = |module: &M| {
         let loss = loss(&mut module.clone());
         numbers::of(loss)[0]
@@ -69,12 +70,12 @@ fn check<M: Module>(layer: &str, module: &M, loss: Loss<'_, M>, rows: &mut Vec<G
                 let mut values = parameter.values.clone();
                 values[index] += by;
                 let id = parameter.id;
-                value(&module.clone().map(&mut Moved { id, values }))
+                value(&module.clone().map(&mut Replaced { id, values }))
             };
-            (at(H) - at(-H)) / (2.0 * H)
+            (at(STEP) - at(-STEP)) / (2.0 * STEP)
         });
         let differences = (parameter.gradient.iter()).zip(numerical);
-        rows.push(GradientRow {
+        rows.push(CheckedGradient {
             layer: layer.to_owned(),
             numbers: parameter.values.len(),
             largest_difference: largest(differences.map(|(a, b)| (a - b).abs())),
@@ -84,7 +85,7 @@ fn check<M: Module>(layer: &str, module: &M, loss: Loss<'_, M>, rows: &mut Vec<G
     }
 }
 
-/// The largest of them, NaN where one is.
+/// Returns the largest difference; NaN if one is NaN.
 fn largest(differences: impl Iterator<Item = f64>) -> f64 {
     differences.fold(0.0, |largest, difference| {
         if largest >= difference {
@@ -95,7 +96,7 @@ fn largest(differences: impl Iterator<Item = f64>) -> f64 {
     })
 }
 
-/// A trained parameter and its gradient by backpropagation.
+/// A trained parameter with its gradient by backpropagation.
 struct Parameter {
     id: ParamId,
     path: String,
@@ -104,7 +105,7 @@ struct Parameter {
 }
 
 fn gradients<M: Module>(module: &M, loss: Loss<'_, M>) -> Vec<Parameter> {
-    // What a layer changes in itself, such as running statistics, is not to be seen by the next.
+    // A clone, because a layer may change its own state, such as running statistics.
     let mut module = module.clone();
     let mut reader = Reader {
         gradients: loss(&mut module).backward(),
@@ -145,12 +146,12 @@ impl ModuleVisitor for Reader {
         let gradient = value.grad(&self.gradients);
         self.found.push(Parameter {
             id: param.id,
-            // Alone it is an input.
+            // A parameter that is a module by itself is an input.
             path: match path.is_empty() {
                 true => "input".to_owned(),
                 false => path.join("."),
             },
-            // Without one the loss does not depend on it.
+            // Without a gradient, the loss does not depend on the parameter.
             gradient: match gradient {
                 Some(gradient) => numbers::of(gradient),
                 None => vec![0.0; value.shape().num_elements()],
@@ -160,13 +161,13 @@ impl ModuleVisitor for Reader {
     }
 }
 
-/// Puts other values in place of one parameter's.
-struct Moved {
+/// Replaces the values of one parameter.
+struct Replaced {
     id: ParamId,
     values: Vec<f64>,
 }
 
-impl ModuleMapper for Moved {
+impl ModuleMapper for Replaced {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         if param.id != self.id {
             return param;

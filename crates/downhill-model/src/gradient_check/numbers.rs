@@ -1,22 +1,24 @@
-//! The numbers that gradients are checked at.
+//! Random values at which gradients are checked.
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
-/// A source of numbers of mean 0 and variance 1.
+/// A source of random values.
 pub(super) struct Numbers<'a> {
+    /// Supplies numbers of mean 0 and variance 1.
     pub(super) normal: &'a mut dyn FnMut() -> f64,
-    /// With autodiff.
+    /// A device with autodiff.
     pub(super) device: &'a Device,
 }
 
-/// The numbers of a tensor.
+/// Returns the values of a tensor.
 pub(super) fn of<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor.into_data().iter::<f64>().collect()
 }
 
 impl Numbers<'_> {
-    /// So many, times a factor, rounded to `f32`, which may be compared with.
+    /// Draws `number` values, multiplied by `factor` and rounded to `f32`, so that results in `f32`
+    /// can be compared.
     pub(super) fn some(&mut self, number: usize, factor: f64) -> Vec<f64> {
         let one = |_| f64::from((factor * (self.normal)()) as f32);
         (0..number).map(one).collect()
@@ -27,7 +29,7 @@ impl Numbers<'_> {
         Tensor::from_data(TensorData::new(numbers, shape), options)
     }
 
-    /// A tensor that is trained.
+    /// Makes a trained parameter.
     pub(super) fn input(&self, numbers: Vec<f64>, shape: [usize; 2]) -> Param<Tensor<2>> {
         Param::from_tensor(self.tensor(numbers, shape))
     }
@@ -37,13 +39,13 @@ impl Numbers<'_> {
         self.input(numbers, shape)
     }
 
-    /// What a layer's output is multiplied by, so that its sum is a loss.
+    /// Draws the factors that turn a layer's output into a loss, by a weighted sum.
     pub(super) fn upstream(&mut self, shape: [usize; 2]) -> Tensor<2> {
         let numbers = self.some(shape[0] * shape[1], 1.0);
         self.tensor(numbers, shape)
     }
 
-    /// Numbers in the order of as many drawn ones, but 0.1 apart.
+    /// Returns values in random order that are 0.1 apart.
     pub(super) fn apart(&mut self, number: usize) -> Vec<f64> {
         let drawn = self.some(number, 1.0);
         let mut order: Vec<usize> = (0..number).collect();
@@ -55,14 +57,14 @@ impl Numbers<'_> {
         apart
     }
 
-    /// Each 1 or 0, as likely.
+    /// Draws a mask of 0 and 1, equally likely.
     pub(super) fn mask(&mut self, number: usize) -> Vec<f32> {
         let one = |_| f32::from(u8::from((self.normal)() > 0.0));
         (0..number).map(one).collect()
     }
 
-    /// The module with drawn numbers, times a factor, in `f64` for what is trained, and the rest as
-    /// it is.
+    /// Replaces the trained parameters of a module by random values, multiplied by `factor`, and
+    /// casts all parameters to `f64`.
     pub(super) fn fill<M: Module>(&mut self, module: M, factor: f64) -> M {
         let numbers = self;
         module.map(&mut Fill { numbers, factor })
@@ -87,7 +89,7 @@ impl ModuleMapper for Fill<'_, '_> {
     }
 }
 
-/// The module in `f32`.
+/// Casts a module to `f32`.
 #[cfg(feature = "flex")]
 pub(super) fn in_f32<M: Module>(module: M) -> M {
     module.map(&mut InF32)

@@ -1,4 +1,4 @@
-//! Convolutions one after the other, backward.
+//! The backward pass of all convolutions.
 
 use std::ops::Range;
 
@@ -10,31 +10,31 @@ use super::super::math;
 use super::super::network::slope;
 use super::super::product::Left;
 use super::super::transpose::transpose;
-use super::correlation::{Correlation, most};
+use super::correlation::{Correlation, max_tile};
 use super::geometry::{Frame, Geometry, IMAGES};
 use super::product::{Gathered, Start};
 use super::stack::{Block, Layer, Stack};
 
-/// Numbers of a gradient that are worked on at a time: as many as stay in the first cache.
-const AT_ONCE: usize = 24 << 8;
+/// Number of values of a gradient processed at a time, which fit into the first cache.
+const BLOCK_VALUES: usize = 24 << 8;
 
-/// Which gradients of a layer are wanted.
+/// Which gradients of a layer are needed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wanted {
     pub(super) weight: bool,
     pub(super) bias: bool,
 }
 
-/// The gradients that are wanted.
+/// The gradients that are needed.
 #[derive(Debug, Default)]
 pub(super) struct Gradients {
-    /// `[batch, pixels]`.
+    /// Gradient of the images, `[batch, pixels]`.
     pub(super) images: Option<Vec<f32>>,
-    /// Of each layer's weight and bias.
+    /// Gradients of each layer's weight and bias.
     pub(super) layers: Vec<[Option<Vec<f32>>; 2]>,
 }
 
-/// From the gradient of the features, `[batch, numbers]`, to all others.
+/// Computes all gradients from the gradient of the features, `[batch, features]`.
 pub(super) struct Backward<'a> {
     pub(super) stack: &'a Stack<'a>,
     pub(super) wanted: &'a [Wanted],
@@ -61,7 +61,7 @@ impl WithSimd for Backward<'_> {
         gradients
             .layers
             .resize_with(stack.layers.len(), || [None, None]);
-        // Of what comes out of a layer, for each block a frame.
+        // The gradient of a layer's output, one frame for each block.
         let mut above: Vec<Buffer> = (features.chunks(IMAGES * out))
             .map(|features| {
                 let mut frame = Buffer::default();
@@ -121,17 +121,17 @@ fn unpack(frame: Frame, numbers: &[f32], batch: usize, images: &mut Vec<f32>) {
     }
 }
 
-/// A layer, backward.
+/// The backward pass of one layer.
 struct Pass<'a> {
     layer: &'a Layer<'a>,
     number: usize,
     blocks: &'a [Block],
-    /// The gradients of what pooling gives, before the activation.
+    /// Gradients of the output of pooling, before the activation.
     above: &'a [Buffer],
 }
 
 impl Pass<'_> {
-    /// For each channel the sum of its gradient.
+    /// Returns the sum of each channel's gradient.
     fn bias<S: Simd>(&self, simd: S) -> Vec<f32> {
         let frame = self.layer.geometry.output;
         let sum = |channel| {
@@ -147,13 +147,13 @@ impl Pass<'_> {
         simd.vectorize(|| (0..frame.channels).map(sum).collect())
     }
 
-    /// A few channels at a time: their gradients meet all places of the input.
+    /// Computes the gradient of the kernels, a few channels at a time.
     fn weight<S: Simd>(&self, simd: S) -> Vec<f32> {
         let geometry = &self.layer.geometry;
         let steps = geometry.steps();
         let channels = geometry.output.channels;
         let mut weight = vec![0.0; channels * steps];
-        let tiles = channels.div_ceil(most::<S>()[0]);
+        let tiles = channels.div_ceil(max_tile::<S>()[0]);
         let mut rest = weight.as_mut_slice();
         let parts: Vec<_> = (0..tiles)
             .map(|tile| {
@@ -178,8 +178,9 @@ impl Pass<'_> {
         let (mut sums, mut gradient) = (Buffer::default(), Buffer::default());
         let sums = sums.sized(number * steps * IMAGES);
         sums.fill(0.0);
-        // Whole windows of rows.
-        let windows = (AT_ONCE / (number * row * geometry.pool)).clamp(1, geometry.output.height);
+        // Complete rows of pooling windows.
+        let windows =
+            (BLOCK_VALUES / (number * row * geometry.pool)).clamp(1, geometry.output.height);
         for (block, above) in self.blocks.iter().zip(self.above) {
             let input = block.frames[self.number].get();
             for first in (0..geometry.output.height).step_by(windows) {
@@ -195,11 +196,11 @@ impl Pass<'_> {
                 for channel in 0..from.channels {
                     for y in 0..kernel {
                         let input = &input[channel * from.plane() + y * from.row()..];
-                        for x in (0..kernel).step_by(most::<S>()[1]) {
+                        for x in (0..kernel).step_by(max_tile::<S>()[1]) {
                             let step = (channel * kernel + y) * kernel + x;
                             simd.vectorize(Correlation {
                                 channels: number,
-                                places: most::<S>()[1].min(kernel - x),
+                                places: max_tile::<S>()[1].min(kernel - x),
                                 rows,
                                 columns: row / IMAGES,
                                 gradient,
@@ -221,10 +222,11 @@ impl Pass<'_> {
         });
     }
 
-    /// The gradient of the layer's input, for each block a frame whose zeros' gradients are left out.
+    /// Returns the gradient of the layer's input, one frame for each block. Gradients of padding
+    /// are omitted.
     fn input<S: Simd>(&self, simd: S) -> Vec<Buffer> {
         let geometry = &self.layer.geometry;
-        let turned = self.layer.turned();
+        let transposed = self.layer.transposed();
         let one = |(block, above): (&Block, &Buffer)| {
             let mut gradient = Buffer::default();
             let length = geometry.output.channels * geometry.height() * geometry.row();
@@ -238,7 +240,7 @@ impl Pass<'_> {
             input_of(
                 simd,
                 geometry,
-                &turned,
+                &transposed,
                 gradient,
                 input.sized(geometry.input.len()),
             );
@@ -257,32 +259,33 @@ impl Pass<'_> {
 }
 
 impl Layer<'_> {
-    /// The weights as `[kernel column, kernel row, channels, channels of the input]`.
-    fn turned(&self) -> Vec<f32> {
+    /// Returns the weights as `[kernel column, kernel row, channels, channels of the input]`.
+    fn transposed(&self) -> Vec<f32> {
         let Geometry {
             input,
             output,
             kernel,
             ..
         } = self.geometry;
-        let mut turned = Vec::with_capacity(self.weight.len());
+        let mut transposed = Vec::with_capacity(self.weight.len());
         for x in 0..kernel {
             for y in 0..kernel {
                 for to in 0..output.channels {
                     let place = |from| ((to * input.channels + from) * kernel + y) * kernel + x;
-                    turned.extend((0..input.channels).map(|from| self.weight[place(from)]));
+                    transposed.extend((0..input.channels).map(|from| self.weight[place(from)]));
                 }
             }
         }
-        turned
+        transposed
     }
 }
 
-/// Row by row: each place of the kernel's columns adds what the rows above and below have for it.
+/// Computes the gradient of the input row by row: each kernel column adds the products with the
+/// rows of the gradient under the kernel.
 fn input_of<S: Simd>(
     simd: S,
     geometry: &Geometry,
-    turned: &[f32],
+    transposed: &[f32],
     gradient: &[f32],
     input: &mut [f32],
 ) {
@@ -291,7 +294,7 @@ fn input_of<S: Simd>(
     input.fill(0.0);
     let mut offsets = Vec::with_capacity(kernel * channels);
     for y in from.padding..from.padding + from.height {
-        // Rows of the kernel under which a row of the gradient lies.
+        // Rows of the kernel that cover a row of the gradient.
         let first = (y + 1).saturating_sub(height).min(kernel);
         let end = kernel.min(y + 1).max(first);
         offsets.clear();
@@ -307,7 +310,7 @@ fn input_of<S: Simd>(
                 rows: from.channels,
                 columns: row,
                 left: Left {
-                    values: &turned[(x * kernel + first) * channels * from.channels..],
+                    values: &transposed[(x * kernel + first) * channels * from.channels..],
                     row: 1,
                     step: from.channels,
                 },
@@ -321,8 +324,8 @@ fn input_of<S: Simd>(
     }
 }
 
-/// The gradient of what pooling gives at the places that it was chosen from: some channels and rows
-/// of windows, `[channels, rows, columns, IMAGES]`.
+/// Distributes the gradient of the output of pooling to the positions of the largest values, for
+/// some channels and rows of windows, `[channels, rows, columns, IMAGES]`.
 #[inline(always)]
 fn spread(
     geometry: &Geometry,
@@ -350,7 +353,7 @@ fn spread(
                 for place in 0..pool * pool {
                     let column = x * pool + place % pool;
                     let to = &mut gradient[place / pool * row + column * IMAGES..][..IMAGES];
-                    // As bits, which the compiler makes vectors of.
+                    // On bits, so that the compiler vectorizes it.
                     let mut chosen = [0.0; IMAGES];
                     for lane in 0..IMAGES {
                         let keep = u32::from(choices[lane] == place as u32).wrapping_neg();

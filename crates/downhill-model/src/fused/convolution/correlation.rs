@@ -1,46 +1,46 @@
-//! The gradient of a kernel: what a convolution's gradient and its input have in common.
+//! The gradient of a kernel, as the correlation of a convolution's gradient with its input.
 //!
 //! ```text
 //! sums[o][u] += sum over rows and columns y, x of gradient[o][y][x] * input[y][x + u]
 //! ```
 //!
-//! for some channels `o` of the gradient, and places `u` of one row of the kernel over one channel of
-//! the input. The sums are vectors, a lane for each image of a block.
+//! for some channels `o` of the gradient, and columns `u` of one row of the kernel over one channel
+//! of the input. Each sum is a vector, with a lane for each image of a block.
 
 use pulp::{Simd, WithSimd};
 
 use super::super::product::{load, store};
 use super::geometry::IMAGES;
 
-/// Channels, and places of a kernel's row, at a time: as many as registers hold the sums of.
-pub(super) fn most<S: Simd>() -> [usize; 2] {
+/// Largest numbers of channels and of kernel columns whose sums fit into registers.
+pub(super) fn max_tile<S: Simd>() -> [usize; 2] {
     // 16 lanes come with 32 registers, fewer lanes with 16.
     [if S::F32_LANES >= 16 { 5 } else { 2 }, 5]
 }
 
 #[derive(Debug)]
 pub(super) struct Correlation<'a> {
-    /// At most [`most`].
+    /// Channels and kernel columns, at most [`max_tile`].
     pub(super) channels: usize,
     pub(super) places: usize,
     /// Rows and columns; a column is a block of images.
     pub(super) rows: usize,
     pub(super) columns: usize,
-    /// Row by row without a gap.
+    /// Gradient, with contiguous rows.
     pub(super) gradient: &'a [f32],
-    /// From a channel of it to the next.
+    /// Stride of the channels of `gradient`.
     pub(super) gradient_channel: usize,
     pub(super) input: &'a [f32],
-    /// From a row of it to the next.
+    /// Stride of the rows of `input`.
     pub(super) input_row: usize,
-    /// `[channels, places, IMAGES]`.
+    /// Sums, `[channels, places, IMAGES]`.
     pub(super) sums: &'a mut [f32],
-    /// From a channel of them to the next.
+    /// Stride of the channels of `sums`.
     pub(super) sums_channel: usize,
 }
 
 impl Correlation<'_> {
-    /// Every place that is touched is inside its slice.
+    /// Checks that all accesses are within their slices.
     fn check(&self) {
         let &Self {
             channels,
@@ -60,13 +60,13 @@ impl Correlation<'_> {
 
     /// # Safety
     ///
-    /// `check` has been passed.
+    /// [`check`](Self::check) must have passed.
     #[inline(always)]
     #[allow(unsafe_code, clippy::needless_range_loop)]
     unsafe fn sized<S: Simd, const CHANNELS: usize, const PLACES: usize>(self, simd: S) {
         let lanes = S::F32_LANES;
         for lane in (0..IMAGES).step_by(lanes) {
-            // SAFETY: as the caller says; lanes are a divisor of a block's images.
+            // SAFETY: by the contract of the caller; `IMAGES` is a multiple of the lanes.
             unsafe {
                 let out = self.sums.as_mut_ptr().add(lane);
                 let mut sums = [[simd.splat_f32s(0.0); PLACES]; CHANNELS];
@@ -123,7 +123,7 @@ impl WithSimd for Correlation<'_> {
         macro_rules! of_size {
             ($($channels:literal x $places:literal),* $(,)?) => {
                 match (self.channels, self.places) {
-                    // SAFETY: it has been checked.
+                    // SAFETY: `check` has passed.
                     $(($channels, $places) => unsafe {
                         self.sized::<S, $channels, $places>(simd);
                     },)*

@@ -1,28 +1,28 @@
-//! Where the numbers of a convolution lie.
+//! Memory layout of convolutions.
 
 use super::super::buffer::LINE;
 
-/// Images of a block, side by side.
+/// Number of images in a block; their values are adjacent.
 pub(super) const IMAGES: usize = LINE;
 
-/// The numbers of a block of images, `[channels, height, width, IMAGES]`, with zeros around each
-/// channel's rows and columns.
+/// The values of a block of images, `[channels, height, width, IMAGES]`, with zero padding around
+/// each channel.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame {
     pub(super) channels: usize,
     pub(super) height: usize,
     pub(super) width: usize,
-    /// Of the zeros on each side.
+    /// Width of the padding on each side.
     pub(super) padding: usize,
 }
 
 impl Frame {
-    /// From a row to the next.
+    /// Stride of the rows.
     pub(super) fn row(&self) -> usize {
         (self.width + 2 * self.padding) * IMAGES
     }
 
-    /// From a channel to the next.
+    /// Stride of the channels.
     pub(super) fn plane(&self) -> usize {
         (self.height + 2 * self.padding) * self.row()
     }
@@ -31,44 +31,44 @@ impl Frame {
         self.channels * self.plane()
     }
 
-    /// Where a row of a channel begins, behind its zeros.
+    /// Start of a row of a channel, after its padding.
     pub(super) fn place(&self, channel: usize, y: usize) -> usize {
         channel * self.plane() + (y + self.padding) * self.row() + self.padding * IMAGES
     }
 
-    /// Numbers of such a row.
+    /// Number of values of a row without padding.
     pub(super) fn row_length(&self) -> usize {
         self.width * IMAGES
     }
 }
 
-/// The shapes of a convolution with its pooling.
+/// The shapes of a convolution with pooling.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Geometry {
     pub(super) input: Frame,
-    /// After the pooling, with the zeros that the next convolution wants.
+    /// Output after pooling, with the padding of the next convolution.
     pub(super) output: Frame,
     pub(super) kernel: usize,
     pub(super) pool: usize,
 }
 
 impl Geometry {
-    /// Rows of the convolution, those that fill no window left out.
+    /// Number of rows of the convolution, without rows that fill no pooling window.
     pub(super) fn height(&self) -> usize {
         self.output.height * self.pool
     }
 
-    /// Numbers of a row of the convolution.
+    /// Number of values of a row of the convolution.
     pub(super) fn row(&self) -> usize {
         self.output.width * self.pool * IMAGES
     }
 
-    /// Numbers that a unit sums up.
+    /// Number of terms of each sum.
     pub(super) fn steps(&self) -> usize {
         self.input.channels * self.kernel * self.kernel
     }
 
-    /// Where each of these lies in the input, for the unit of row and column 0.
+    /// Offset of each term in the input, for row 0 and column 0 of the output.
     pub(super) fn offsets(&self) -> Vec<usize> {
         let (plane, row) = (self.input.plane(), self.input.row());
         let mut offsets = Vec::with_capacity(self.steps());

@@ -1,18 +1,18 @@
-//! Convolutions, their activations and pooling as one operation, on the flex backend in `f32`.
+//! Convolutions, activations and pooling as one fused operation, on the flex backend in `f32`.
 //!
 //! ```text
-//! geometry.rs     where numbers lie: blocks of 16 images, an image for each lane of a vector
-//! stack.rs        forward
-//!   product.rs    a row of a convolution is a product of matrices whose rows lie anywhere
+//! geometry.rs     memory layout: blocks of 16 images, one image per lane of a vector
+//! stack.rs        forward pass
+//!   product.rs    each row of a convolution, as a matrix product with scattered rows
 //! backward.rs     all gradients
-//!   correlation.rs    those of the kernels
-//! node.rs         what autodiff is told of it
+//!   correlation.rs    gradients of the kernels
+//! node.rs         the operation as a node of autodiff
 //! ```
 //!
-//! Burn's own convolution copies each image's windows together before it multiplies, and goes
-//! backward by convolutions of other shapes; here nothing is copied together, and pooling and
-//! activation take a row while it is in the caches. The activation comes after the pooling, on a
-//! quarter of the numbers: it never falls, so the largest number stays the largest.
+//! Burn's convolution copies the windows of each image before it multiplies, and its backward pass
+//! uses convolutions of other shapes. Here nothing is copied, and pooling and activation process a
+//! row while it is in the caches. The activation is applied after pooling, to a quarter of the
+//! values: it is monotonic, so the largest value stays the largest.
 
 mod backward;
 mod correlation;
@@ -37,29 +37,30 @@ use geometry::{Frame, Geometry, IMAGES};
 use node::State;
 use stack::{Block, Forward, Layer, Stack};
 
-/// The convolutions of a network, with their parameters' numbers.
+/// The convolutions of a network, with the values of their parameters.
 #[derive(Debug)]
 struct Convolutions {
-    layers: Vec<Numbers>,
+    layers: Vec<ConvolutionValues>,
     activation: Activation,
     batch: usize,
 }
 
 #[derive(Debug)]
-struct Numbers {
+struct ConvolutionValues {
     geometry: Geometry,
     weight: FlexTensor,
     bias: FlexTensor,
 }
 
 impl ConvolutionalNetwork {
-    /// What the convolutions make of `images`, `[batch, height * width]`, flattened; nothing where it
-    /// cannot be had so: where network and images are not both on the flex backend, or both with
-    /// autodiff or both without, or their numbers are not `f32`.
+    /// Returns the flattened output of the convolutions for `images`, `[batch, height * width]`.
+    ///
+    /// Returns `None` unless network and images are on the flex backend, in `f32`, and both with or
+    /// both without autodiff.
     pub(crate) fn fused_features(&self, images: &Tensor<2>) -> Option<Tensor<2>> {
         let [batch, _] = images.dims();
         let layers = self.convolutions.len();
-        if batch == 0 || layers == 0 || layers > node::MOST {
+        if batch == 0 || layers == 0 || layers > node::MAX_CONVOLUTIONS {
             return None;
         }
         if images.is_autodiff() {
@@ -82,7 +83,7 @@ impl ConvolutionalNetwork {
         Some(Tensor::from_primitive::<Flex>(features))
     }
 
-    /// The parameters, and where autodiff knows them.
+    /// Returns the parameters and their nodes in autodiff.
     fn numbers(&self, batch: usize, tracked: bool) -> Option<(Convolutions, Vec<NodeGuard>)> {
         let frame = |channels, [height, width]: [usize; 2], padding| Frame {
             channels,
@@ -102,7 +103,7 @@ impl ConvolutionalNetwork {
             let side = |side: usize| (side + 2 * layer.padding + 1 - kernel) / layer.pool;
             let size = [side(input.height), side(input.width)];
             let output = frame(channels, size, next.map_or(0, |next| next.padding));
-            layers.push(Numbers::of(
+            layers.push(ConvolutionValues::of(
                 layer,
                 input,
                 output,
@@ -121,7 +122,7 @@ impl ConvolutionalNetwork {
     }
 }
 
-impl Numbers {
+impl ConvolutionValues {
     fn of(
         layer: &ConvolutionLayer,
         input: Frame,
@@ -130,7 +131,11 @@ impl Numbers {
         tracked: bool,
         guards: &mut Vec<NodeGuard>,
     ) -> Option<Self> {
-        let tape = if tracked { Tape::Used } else { Tape::Left };
+        let tape = if tracked {
+            Tape::Required
+        } else {
+            Tape::Ignored
+        };
         let weight = Parameter::of(&layer.weight, tape)?;
         let bias = Parameter::of(&layer.bias, tape)?;
         guards.extend(weight.guard);
@@ -148,16 +153,16 @@ impl Numbers {
     }
 }
 
-fn numbers(tensor: &FlexTensor) -> &[f32] {
-    tensor.as_slice().expect("contiguous numbers of this type")
+fn values(tensor: &FlexTensor) -> &[f32] {
+    tensor.as_slice().expect("contiguous f32 values")
 }
 
 impl Convolutions {
     fn stack(&self) -> Stack<'_> {
         let layers = self.layers.iter().map(|layer| Layer {
             geometry: layer.geometry,
-            weight: numbers(&layer.weight),
-            bias: numbers(&layer.bias),
+            weight: values(&layer.weight),
+            bias: values(&layer.bias),
         });
         Stack {
             layers: layers.collect(),
@@ -165,7 +170,7 @@ impl Convolutions {
         }
     }
 
-    /// The features, `[batch, numbers]`, of images, `[batch, pixels]`.
+    /// Returns the features, `[batch, features]`, of images, `[batch, pixels]`.
     fn forward(&self, images: &FlexTensor, blocks: &mut [Block]) -> Option<FlexTensor> {
         if images.dtype() != DType::F32 {
             return None;
@@ -176,7 +181,7 @@ impl Convolutions {
         let mut features = vec![0.0; self.batch * size];
         Arch::new().dispatch(Forward {
             stack: &stack,
-            images: numbers(&images),
+            images: values(&images),
             blocks,
             features: &mut features,
         });
@@ -200,7 +205,7 @@ impl Convolutions {
         })
     }
 
-    /// Of the images, and of each layer's weight and bias.
+    /// Returns the shapes of the images, and of each layer's weight and bias.
     fn shapes(&self) -> Vec<Vec<usize>> {
         let image = self.layers[0].geometry.input;
         let mut shapes = vec![vec![self.batch, image.height * image.width]];

@@ -1,4 +1,4 @@
-//! What autodiff is told of the convolutions: one operation.
+//! The convolutions as one operation of Burn's autodiff.
 
 use std::sync::Arc;
 
@@ -14,17 +14,18 @@ use super::Convolutions;
 use super::backward::Wanted;
 use super::stack::Block;
 
-/// What backward needs.
+/// The state kept for the backward pass.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) convolutions: Convolutions,
     pub(super) blocks: Vec<Block>,
 }
 
-/// Convolutions that a single operation may have.
-pub(super) const MOST: usize = 7;
+/// Largest number of convolutions of one operation.
+pub(super) const MAX_CONVOLUTIONS: usize = 7;
 
-/// The features of an operation on images and parameters: of each layer its weight and its bias.
+/// Returns the features as the result of an operation on the images and on the weight and bias of
+/// each layer.
 pub(super) fn features(value: FlexTensor, inputs: Vec<NodeGuard>, state: State) -> Tensor<2> {
     macro_rules! of {
         ($($number:literal)*) => {
@@ -38,7 +39,7 @@ pub(super) fn features(value: FlexTensor, inputs: Vec<NodeGuard>, state: State) 
 }
 
 fn operation<const N: usize>(value: FlexTensor, inputs: Vec<NodeGuard>, state: State) -> Tensor<2> {
-    let inputs: [NodeGuard; N] = inputs.try_into().expect("so many inputs");
+    let inputs: [NodeGuard; N] = inputs.try_into().expect("N inputs");
     let operation = Convolve
         .prepare::<NoCheckpointing>(inputs)
         .compute_bound()
@@ -62,7 +63,7 @@ impl<const N: usize> Backward<Flex, N> for Convolve {
         _checkpointer: &mut Checkpointer,
     ) {
         let above = gradients.consume::<Flex>(&ops.node).to_contiguous();
-        let above = above.as_slice::<f32>().expect("numbers of this type");
+        let above = above.as_slice::<f32>().expect("f32 values");
         let parents = ops.parents.each_ref().map(Option::is_some);
         let wanted: Vec<Wanted> = (parents[1..].as_chunks().0.iter())
             .map(|&[weight, bias]| Wanted { weight, bias })

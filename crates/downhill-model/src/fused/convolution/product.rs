@@ -1,44 +1,44 @@
-//! Products whose right matrix lies in rows anywhere.
+//! Matrix products whose right matrix has scattered rows.
 //!
 //! ```text
 //! out[row][column] = start + sum over steps of left[row][step] * right[offsets[step] + column]
 //! ```
 //!
-//! A convolution is one for each of its rows: each step is a place of the kernel, whose row of the
-//! input lies as many columns further. Nothing is copied together beforehand. Each sum is taken in
-//! the order of the steps.
+//! Each row of a convolution is such a product: each step is a position in the kernel, and the
+//! offset of its input row includes the column of the kernel. Nothing is copied. Each sum is
+//! accumulated in the order of the steps.
 
 use pulp::{Simd, WithSimd};
 
-use super::super::product::{Left, load, panels, store, widest_panel};
+use super::super::product::{Left, load, max_vectors, panels, store};
 use super::geometry::IMAGES;
 
-/// A product; columns are whole blocks of images.
+/// A matrix product; its columns are whole blocks of images.
 #[derive(Debug)]
 pub(super) struct Gathered<'a> {
     pub(super) rows: usize,
     pub(super) columns: usize,
     pub(super) left: Left<'a>,
     pub(super) right: &'a [f32],
-    /// For each step.
+    /// Offset of the right row of each step.
     pub(super) offsets: &'a [usize],
     pub(super) start: Start<'a>,
     pub(super) out: &'a mut [f32],
-    /// From a row of `out` to the next.
+    /// Stride of the rows of `out`.
     pub(super) out_row: usize,
 }
 
-/// What sums begin with.
+/// Initial value of the sums.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Start<'a> {
-    /// A number for each row.
+    /// One value for each row.
     Rows(&'a [f32]),
-    /// What is there.
+    /// The values of `out`.
     Out,
 }
 
 impl Gathered<'_> {
-    /// Every place that the tiles touch is inside its slice.
+    /// Checks that all accesses of the tiles are within their slices.
     fn check(&self) {
         let (rows, columns, steps) = (self.rows, self.columns, self.offsets.len());
         assert!(columns.is_multiple_of(IMAGES), "columns are whole blocks");
@@ -66,21 +66,21 @@ impl WithSimd for Gathered<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         self.check();
         let vectors = self.columns / S::F32_LANES;
-        let widest = panels(vectors, widest_panel::<S>())
+        let widest = panels(vectors, max_vectors::<S>())
             .map(|(_, count)| count)
             .max();
-        let highest = match widest {
+        let max_rows = match widest {
             Some(4) => 6,
             Some(2) if S::F32_LANES < 16 => 6,
             _ => 8,
         };
-        let tiles = self.rows.div_ceil(highest);
+        let tiles = self.rows.div_ceil(max_rows);
         for tile in 0..tiles {
             let begin = self.rows * tile / tiles;
             let rows = self.rows * (tile + 1) / tiles - begin;
-            for (first, count) in panels(vectors, widest_panel::<S>()) {
+            for (first, count) in panels(vectors, max_vectors::<S>()) {
                 let column = first * S::F32_LANES;
-                // SAFETY: `check` has made sure that all rows, steps and columns are there.
+                // SAFETY: `check` has checked that all rows, steps and columns exist.
                 #[allow(unsafe_code)]
                 unsafe {
                     let tile = Tile {
@@ -103,7 +103,7 @@ impl WithSimd for Gathered<'_> {
     }
 }
 
-/// What a tile reads and writes.
+/// The operands of a tile.
 #[derive(Clone, Copy)]
 struct Tile<'a> {
     offsets: &'a [usize],
@@ -119,14 +119,14 @@ struct Tile<'a> {
 impl Tile<'_> {
     /// # Safety
     ///
-    /// All places of so many rows and vectors exist.
+    /// All values of these rows and vectors must exist.
     #[inline(always)]
     #[allow(unsafe_code)]
     unsafe fn run<S: Simd>(self, simd: S, rows: usize, vectors: usize) {
         macro_rules! of_size {
             ($($rows:literal x $vectors:literal),* $(,)?) => {
                 match (rows, vectors) {
-                    // SAFETY: as the caller says.
+                    // SAFETY: by the contract of the caller.
                     $(($rows, $vectors) => unsafe { self.sized::<S, $rows, $vectors>(simd) },)*
                     _ => unreachable!("no tile of {rows} rows and {vectors} vectors"),
                 }
@@ -142,13 +142,13 @@ impl Tile<'_> {
 
     /// # Safety
     ///
-    /// All places of so many rows and vectors exist.
+    /// All values of these rows and vectors must exist.
     #[inline(always)]
     #[allow(unsafe_code, clippy::needless_range_loop)]
     unsafe fn sized<S: Simd, const ROWS: usize, const VECTORS: usize>(self, simd: S) {
         let lanes = S::F32_LANES;
         let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
-        // SAFETY: as the caller says.
+        // SAFETY: by the contract of the caller.
         unsafe {
             for row in 0..ROWS {
                 for vector in 0..VECTORS {

@@ -1,4 +1,4 @@
-//! Convolutions one after the other, forward.
+//! The forward pass of all convolutions.
 
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -11,7 +11,7 @@ use super::geometry::{Frame, Geometry, IMAGES};
 use super::product::{Gathered, Start};
 use crate::Activation;
 
-/// All convolutions, from the image on.
+/// All convolutions, from input to output.
 #[derive(Debug)]
 pub(super) struct Stack<'a> {
     pub(super) layers: Vec<Layer<'a>>,
@@ -27,13 +27,13 @@ pub(super) struct Layer<'a> {
     pub(super) bias: &'a [f32],
 }
 
-/// What the convolutions make of a block of images.
+/// The values that the forward pass computes for a block of images.
 #[derive(Debug, Default)]
 pub(super) struct Block {
-    /// The input of each layer, and what the last one gives, each a [`Frame`].
+    /// The input of each layer and the output of the last, each a [`Frame`].
     pub(super) frames: Vec<Buffer>,
-    /// For each layer, which number of its window each is, `[channels, height, width, IMAGES]`;
-    /// nothing where there is no pooling.
+    /// The position of the largest value in each pooling window, for each layer,
+    /// `[channels, height, width, IMAGES]`; empty without pooling.
     pub(super) choices: Vec<Vec<u32>>,
 }
 
@@ -42,15 +42,14 @@ impl Stack<'_> {
         self.layers[0].geometry.input
     }
 
-    /// What the last convolution gives.
+    /// The output of the last convolution.
     pub(super) fn features(&self) -> Frame {
         self.layers[self.layers.len() - 1].geometry.output
     }
 }
 
-/// Images, `[batch, pixels]`, through all convolutions, block by block; what comes out is `features`,
-/// `[batch, numbers]`, and what backward needs is left in `blocks`: as many as there are, or one for
-/// all of them.
+/// Computes `features`, `[batch, features]`, from `images`, `[batch, pixels]`, block by block.
+/// `blocks` keeps the values for the backward pass; a single block is reused for all images.
 pub(super) struct Forward<'a> {
     pub(super) stack: &'a Stack<'a>,
     pub(super) images: &'a [f32],
@@ -98,7 +97,7 @@ impl WithSimd for Forward<'_> {
 }
 
 impl Stack<'_> {
-    /// At most a block of images, `[images, pixels]`.
+    /// Processes one block of images, `[images, pixels]`, which may be incomplete.
     fn block<S: Simd>(&self, simd: S, offsets: &[Vec<usize>], images: &[f32], block: &mut Block) {
         let layers = self.layers.len();
         block.frames.resize_with(layers + 1, Buffer::default);
@@ -206,8 +205,8 @@ impl Layer<'_> {
     }
 }
 
-/// The largest number of each window of a few rows, and which of its numbers that is, the first where
-/// several are. What is no number is larger than all.
+/// Finds the largest value of each window of a few rows, and its position; of equal values, the
+/// first. NaN counts as the largest.
 #[inline(always)]
 fn largest(pool: usize, row: usize, sums: &[f32], output: &mut [f32], choices: &mut [u32]) {
     let windows = output.as_chunks_mut::<IMAGES>().0.iter_mut();
@@ -216,7 +215,7 @@ fn largest(pool: usize, row: usize, sums: &[f32], output: &mut [f32], choices: &
         let numbers = |place: usize| -> &[f32; IMAGES] {
             let column = x * pool + place % pool;
             let numbers = &sums[place / pool * row + column * IMAGES..][..IMAGES];
-            numbers.try_into().expect("a slice of this length")
+            numbers.try_into().expect("a slice of 16 values")
         };
         let mut best = *numbers(0);
         let mut choice = [0_u32; IMAGES];

@@ -1,4 +1,4 @@
-//! Against the same by Burn's tensors.
+//! Comparison with Burn's tensor operations.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
@@ -6,7 +6,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use crate::{Activation, ConvolutionConfig, ConvolutionalNetwork, MlpConfig};
 
-/// Numbers that look drawn, from -1 to 1.
+/// Pseudorandom numbers from -1 to 1.
 struct Numbers(u64);
 
 impl Numbers {
@@ -25,7 +25,7 @@ impl Numbers {
     }
 }
 
-/// `[channels, kernel, padding, pool]` of each convolution.
+/// Makes a network from the `[channels, kernel, padding, pool]` of each convolution.
 fn network(
     layers: &[[usize; 4]],
     image: [usize; 2],
@@ -50,7 +50,7 @@ fn network(
     network.map(&mut Biased(Numbers(9)))
 }
 
-/// Biases that are not 0.
+/// Sets biases other than 0.
 struct Biased(Numbers);
 
 impl ModuleMapper for Biased {
@@ -80,7 +80,7 @@ fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_to_vec().unwrap()
 }
 
-/// Features, the gradient of the images, those of the parameters.
+/// Returns the features, and the gradients of the images and parameters.
 fn step(network: &ConvolutionalNetwork, batch: usize, features: Features) -> Vec<Vec<f32>> {
     let device = Device::flex().autodiff();
     let mut drawn = Numbers(5);
@@ -116,11 +116,11 @@ fn compare(name: &str, network: &ConvolutionalNetwork, batch: usize) {
         let size = expected
             .iter()
             .fold(0.0_f32, |size, number| size.max(number.abs()));
-        // All units of ReLU may be off.
+        // All ReLU units may be 0.
         let may_be_0 = network.head.activation == Activation::Relu;
         assert!(size > 0.0 || may_be_0, "{name}: part {part} is 0");
         for (a, b) in found.iter().zip(expected) {
-            // A sum whose terms are about 1 and of either sign may be small.
+            // A sum of terms of about 1 with both signs may be small.
             assert!(
                 (a - b).abs() <= 1e-5 * size + 2e-7,
                 "{name}: part {part}: {a}, not {b}, of {size}"
@@ -173,7 +173,7 @@ fn threads_change_no_bit() {
     }
 }
 
-/// What is frozen gets no gradient, and the rest the same as before.
+/// Frozen parameters get no gradient; the others get the same as before.
 #[test]
 fn frozen_layers_are_passed_through() {
     let mut network = network(&[[4, 3, 0, 2], [3, 2, 0, 1]], [8, 8], Activation::Tanh);
@@ -193,7 +193,7 @@ fn frozen_layers_are_passed_through() {
 }
 
 #[test]
-fn other_types_go_the_ordinary_way() {
+fn unsupported_types_are_not_fused() {
     let network = network(&[[4, 3, 0, 2]], [8, 8], Activation::Tanh);
     let device = Device::flex().autodiff();
     let images = Tensor::<2>::ones([2, 64], (&device, DType::F64));
@@ -202,9 +202,9 @@ fn other_types_go_the_ordinary_way() {
     assert!(network.fused_features(&without).is_none());
 }
 
-/// A gradient of the features that does not lie row by row.
+/// A gradient of the features that is not contiguous.
 #[test]
-fn turned_gradients_are_read_aright() {
+fn transposed_gradients_are_read_correctly() {
     let network = network(&[[4, 3, 0, 2]], [8, 8], Activation::Tanh);
     let gradients = |features: Features| {
         let device = Device::flex().autodiff();
