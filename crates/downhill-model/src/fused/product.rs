@@ -80,6 +80,40 @@ pub(super) fn panels(vectors: usize, max: usize) -> impl Iterator<Item = (usize,
     })
 }
 
+/// Returns the largest number of rows of a tile whose sums fit into registers, for these panels.
+#[inline(always)]
+pub(super) fn max_rows<S: Simd>(panels: impl Iterator<Item = (usize, usize)>) -> usize {
+    match panels.map(|(_, vectors)| vectors).max() {
+        Some(4) => 6,
+        Some(2) if S::F32_LANES < 16 => 6,
+        _ => MAX_ROWS,
+    }
+}
+
+/// Calls a method of a tile that is generic over its numbers of rows and vectors.
+macro_rules! with_size {
+    ($rows:expr, $vectors:expr, $tile:ident.$method:ident::<$simd:ident> $arguments:tt) => {
+        with_size!(@ $rows, $vectors, $tile $method $simd $arguments:
+            1 x 1, 2 x 1, 3 x 1, 4 x 1, 5 x 1, 6 x 1, 7 x 1, 8 x 1,
+            1 x 2, 2 x 2, 3 x 2, 4 x 2, 5 x 2, 6 x 2, 7 x 2, 8 x 2,
+            1 x 3, 2 x 3, 3 x 3, 4 x 3, 5 x 3, 6 x 3, 7 x 3, 8 x 3,
+            1 x 4, 2 x 4, 3 x 4, 4 x 4, 5 x 4, 6 x 4,
+        )
+    };
+    (
+        @ $rows:expr, $vectors:expr, $tile:ident $method:ident $simd:ident $arguments:tt:
+        $($row_count:literal x $vector_count:literal),* $(,)?
+    ) => {
+        match ($rows, $vectors) {
+            $(($row_count, $vector_count) => {
+                $tile.$method::<$simd, $row_count, $vector_count> $arguments
+            })*
+            (rows, vectors) => unreachable!("no tile of {rows} rows and {vectors} vectors"),
+        }
+    };
+}
+pub(super) use with_size;
+
 impl Product<'_> {
     /// Computes the product; a large one on the threads of the current pool.
     pub(super) fn run<S: Simd>(self, simd: S) {
@@ -229,14 +263,7 @@ impl<S: Simd> WithSimd for Tiles<'_, S> {
         let lanes = S::F32_LANES;
         let vectors = self.columns.div_ceil(lanes);
         let last = self.columns - (vectors.max(1) - 1) * lanes;
-        let max_rows = match panels(vectors, max_vectors::<S>())
-            .map(|(_, count)| count)
-            .max()
-        {
-            Some(4) => 6,
-            Some(2) if lanes < 16 => 6,
-            _ => MAX_ROWS,
-        };
+        let max_rows = max_rows::<S>(panels(vectors, max_vectors::<S>()));
         let copies_left = self.left_row == 1 && self.left_step > MAX_STRIDE;
         let mut copies = [[[0.0_f32; MAX_ROWS]; COPIED_STEPS]; COPIED_TILES];
         let block = if copies_left {
@@ -389,21 +416,8 @@ impl Tile {
     #[inline(always)]
     #[allow(unsafe_code)]
     unsafe fn run<S: Simd>(self, simd: S, rows: usize, vectors: usize, start: TileStart) {
-        macro_rules! of_size {
-            ($($rows:literal x $vectors:literal),* $(,)?) => {
-                match (rows, vectors) {
-                    // SAFETY: by the contract of the caller.
-                    $(($rows, $vectors) => unsafe { self.sized::<S, $rows, $vectors>(simd, start) },)*
-                    _ => unreachable!("no tile of {rows} rows and {vectors} vectors"),
-                }
-            };
-        }
-        of_size!(
-            1 x 1, 2 x 1, 3 x 1, 4 x 1, 5 x 1, 6 x 1, 7 x 1, 8 x 1,
-            1 x 2, 2 x 2, 3 x 2, 4 x 2, 5 x 2, 6 x 2, 7 x 2, 8 x 2,
-            1 x 3, 2 x 3, 3 x 3, 4 x 3, 5 x 3, 6 x 3, 7 x 3, 8 x 3,
-            1 x 4, 2 x 4, 3 x 4, 4 x 4, 5 x 4, 6 x 4,
-        );
+        // SAFETY: by the contract of the caller.
+        unsafe { with_size!(rows, vectors, self.sized::<S>(simd, start)) };
     }
 
     /// # Safety

@@ -10,7 +10,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::super::product::{Left, load, max_vectors, panels, store};
+use super::super::product::{Left, load, max_rows, max_vectors, panels, store, with_size};
 use super::geometry::IMAGES;
 
 /// A matrix product; its columns are whole blocks of images.
@@ -66,14 +66,7 @@ impl WithSimd for Gathered<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         self.check();
         let vectors = self.columns / S::F32_LANES;
-        let widest = panels(vectors, max_vectors::<S>())
-            .map(|(_, count)| count)
-            .max();
-        let max_rows = match widest {
-            Some(4) => 6,
-            Some(2) if S::F32_LANES < 16 => 6,
-            _ => 8,
-        };
+        let max_rows = max_rows::<S>(panels(vectors, max_vectors::<S>()));
         let tiles = self.rows.div_ceil(max_rows);
         for tile in 0..tiles {
             let begin = self.rows * tile / tiles;
@@ -123,21 +116,8 @@ impl Tile<'_> {
     #[inline(always)]
     #[allow(unsafe_code)]
     unsafe fn run<S: Simd>(self, simd: S, rows: usize, vectors: usize) {
-        macro_rules! of_size {
-            ($($rows:literal x $vectors:literal),* $(,)?) => {
-                match (rows, vectors) {
-                    // SAFETY: by the contract of the caller.
-                    $(($rows, $vectors) => unsafe { self.sized::<S, $rows, $vectors>(simd) },)*
-                    _ => unreachable!("no tile of {rows} rows and {vectors} vectors"),
-                }
-            };
-        }
-        of_size!(
-            1 x 1, 2 x 1, 3 x 1, 4 x 1, 5 x 1, 6 x 1, 7 x 1, 8 x 1,
-            1 x 2, 2 x 2, 3 x 2, 4 x 2, 5 x 2, 6 x 2, 7 x 2, 8 x 2,
-            1 x 3, 2 x 3, 3 x 3, 4 x 3, 5 x 3, 6 x 3, 7 x 3, 8 x 3,
-            1 x 4, 2 x 4, 3 x 4, 4 x 4, 5 x 4, 6 x 4,
-        );
+        // SAFETY: by the contract of the caller.
+        unsafe { with_size!(rows, vectors, self.sized::<S>(simd)) };
     }
 
     /// # Safety
