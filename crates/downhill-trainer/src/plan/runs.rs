@@ -86,11 +86,7 @@ fn hash(header: &RunHeader) -> String {
         .chain_update(SEMANTICS.to_le_bytes())
         .chain_update(text)
         .finalize();
-    hexadecimal(&digest[..16])
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    downhill_data::hex(&digest[..16])
 }
 
 /// The name of the report over these runs: the same for the same runs.
@@ -108,6 +104,6 @@ pub(crate) fn report_name_of(plan: &Plan, identities: &[&str]) -> String {
     for identity in identities {
         hasher.update(identity);
     }
-    let hash = hexadecimal(&hasher.finalize()[..4]);
+    let hash = downhill_data::hex(&hasher.finalize()[..4]);
     format!("{}-{}-{hash}", plan.name, plan.backend.name())
 }
