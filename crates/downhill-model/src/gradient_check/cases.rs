@@ -330,7 +330,7 @@ mod fused {
             return;
         }
         let (loss, in_f64) = (loss(DType::F32), loss(DType::F64));
-        let name = "convolutions at once, f32";
+        let name = "fused convolutions, f32";
         compare(name, (&rounded, &loss), (&network, &in_f64), rows);
     }
 
@@ -377,7 +377,7 @@ mod fused {
             let loss = loss::cross_entropy(logits, targets.clone());
             loss + mlp.penalty().expect("there is weight decay")
         };
-        let name = format!("perceptron at once, f32, {activation:?}").to_lowercase();
+        let name = format!("fused perceptron, f32, {activation:?}").to_lowercase();
         compare(&name, (&rounded, &loss), (&mlp, &in_f64), rows);
     }
 
