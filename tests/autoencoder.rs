@@ -149,7 +149,8 @@ pub(crate) fn pretraining_lowers_the_loss_and_lands_in_the_network(backend: Back
             let mut keep_mask = |length, keep| stream.keep_mask(length, keep);
             let loss = autoencoder.loss(inputs.clone(), 0.2, &mut keep_mask);
             let gradients = GradientsParams::from_grads(loss.backward(), &autoencoder);
-            autoencoder = descent.step(autoencoder, gradients).0;
+            let stepped = descent.step(autoencoder, gradients);
+            autoencoder = stepped.expect("there is no schedule").0;
         }
         let last = clean(&autoencoder, &mut none);
         assert!(last < 0.95 * first, "layer {layer}: {first} to {last}");

@@ -5,8 +5,8 @@ use burn::optim::GradientsParams;
 use burn::tensor::DType;
 use downhill::{
     Accumulate, AccumulateForm, AdamConfig, AdaptiveClip, DescentConfig, Ema, EmaStart, GlobalNorm,
-    GlobalNormForm, GradientStage, Lookahead, OptimizerConfig, Outcome, Parameters, Schedule,
-    SgdConfig, StepMask, Swa, Units, WeightStage,
+    GlobalNormForm, GradientStage, Lookahead, NonFinite, OptimizerConfig, Parameters, Schedule,
+    SgdConfig, StepError, StepMask, StepOutcome, Swa, Units,
 };
 use downhill_trainer::Backend;
 
@@ -36,17 +36,11 @@ fn wrappers() -> Vec<Row> {
         config,
     };
     let stage = |name: &str, stage: GradientStage| row(name, adam().with_gradients(stage));
-    let global = |form| GradientStage::ClipGlobalNorm(GlobalNorm { most: 0.5, form });
-    let ema = |start, overwrite_every| {
-        WeightStage::Ema(Ema {
-            kept: 0.9,
-            start,
-            overwrite_every,
-        })
-    };
+    let global = |form| GlobalNorm::new(0.5).with_form(form).into();
+    let ema = |start, steps| Ema::new(0.9).with_start(start).with_overwrite_every(steps);
     let accumulate = |form| {
         let mut config = adam();
-        config.accumulate = Accumulate { calls: 3, form };
+        config.accumulate = Accumulate::new(3).with_form(form);
         config
     };
     let vectors = Parameters::RankAtMost(1);
@@ -64,17 +58,13 @@ fn wrappers() -> Vec<Row> {
         stage("clip-global-norm torch", global(GlobalNormForm::Torch)),
         stage(
             "clip-adaptive",
-            GradientStage::ClipAdaptive(AdaptiveClip {
-                part: 0.1,
-                least: 1e-3,
-                units: Units::Last,
-            }),
+            AdaptiveClip::new(0.1).with_units(Units::Last).into(),
         ),
         stage("centralize", GradientStage::Centralize(Units::Last)),
         row("accumulate", accumulate(AccumulateForm::Mean)),
         row("accumulate sum", accumulate(AccumulateForm::Sum)),
-        row("skip", adam().skipping_non_finite()),
-        row("cautious", adam().cautious()),
+        row("skip", adam().with_non_finite(NonFinite::Skip)),
+        row("cautious", adam().with_mask(StepMask::Cautious)),
         row("ema", adam().with_ema(0.9)),
         row("ema zero", adam().with_weights(ema(EmaStart::Zero, 0))),
         row(
@@ -87,15 +77,9 @@ fn wrappers() -> Vec<Row> {
         ),
         row(
             "swa",
-            adam().with_weights(WeightStage::Swa(Swa { from: 2, every: 2 })),
+            adam().with_weights(Swa::new().with_from(2).with_every(2)),
         ),
-        row(
-            "lookahead",
-            adam().with_weights(WeightStage::Lookahead(Lookahead {
-                every: 2,
-                share: 0.5,
-            })),
-        ),
+        row("lookahead", adam().with_weights(Lookahead::new(2, 0.5))),
         row(
             "schedule",
             adam().with_schedule("learning_rate", rises.clone()),
@@ -116,21 +100,17 @@ fn wrappers() -> Vec<Row> {
 /// All of it together.
 pub(crate) fn everything() -> DescentConfig {
     let adamw = AdamConfig::adamw(downhill::Preset::Torch).expect("PyTorch has it");
-    let mut config = DescentConfig::new(adamw)
-        .without_decay_of_vectors()
-        .with_gradients(GradientStage::Centralize(Units::Last))
-        .clipping_global_norm(1.0)
-        .skipping_non_finite()
-        .accumulating(2)
-        .cautious()
-        .with_ema(0.9)
-        .with_weights(WeightStage::Lookahead(Lookahead {
-            every: 3,
-            share: 0.5,
-        }));
-    config.mask = StepMask::Cautious;
     let cosine = Schedule::Cosine(downhill::schedule::Cosine::new(20));
-    config.with_schedule("learning_rate", cosine)
+    DescentConfig::new(adamw)
+        .with_decay_from_rank(2)
+        .with_gradients(GradientStage::Centralize(Units::Last))
+        .with_max_global_norm(1.0)
+        .with_non_finite(NonFinite::Skip)
+        .with_accumulation(2)
+        .with_mask(StepMask::Cautious)
+        .with_ema(0.9)
+        .with_weights(Lookahead::new(3, 0.5))
+        .with_schedule("learning_rate", cosine)
 }
 
 const START: [f64; 12] = [
@@ -327,7 +307,7 @@ pub(crate) fn frozen_and_unused_parameters_keep_their_bits(backend: Backend) {
     let place = Place::new(&open(backend), DType::F32);
     let shapes = [vec![2], vec![2], vec![2], vec![2, 3]];
     for row in rows() {
-        let config = row.config.freezing(Parameters::Path("vectors.1".into()));
+        let config = row.config.with_frozen(Parameters::Path("vectors.1".into()));
         let mut descent = config.build().expect("within bounds");
         let mut module = Numbers::new(&START, &shapes, &place);
         module.vectors[2] = module.vectors[2].clone().set_require_grad(false);
@@ -347,8 +327,9 @@ fn descend_once(
     descent: &mut downhill::Descent,
     module: &mut Numbers,
     gradients: GradientsParams,
-) -> Outcome {
-    let (stepped, outcome) = descent.step(module.clone(), gradients);
+) -> StepOutcome {
+    let stepped = descent.step(module.clone(), gradients);
+    let (stepped, outcome) = stepped.expect("within bounds");
     *module = stepped;
     outcome
 }
@@ -358,7 +339,7 @@ pub(crate) fn what_is_not_finite_is_skipped(backend: Backend) {
     let place = Place::new(&open(backend), DType::F32);
     let shapes = [vec![4], vec![2, 4]];
     for row in rows() {
-        let config = row.config.skipping_non_finite();
+        let config = row.config.with_non_finite(NonFinite::Skip);
         let clean = {
             let start = Numbers::new(&START, &shapes, &place);
             let mut descent = config.build().expect("within bounds");
@@ -372,7 +353,8 @@ pub(crate) fn what_is_not_finite_is_skipped(backend: Backend) {
             let start = Numbers::new(&START, &shapes, &place);
             let mut descent = config.build().expect("within bounds");
             let way = descend(&mut descent, start, &given, &place);
-            assert_eq!(way.outcomes[2], Outcome::Skipped(vec!["matrices.0".into()]));
+            let skipped = StepOutcome::Skipped(vec!["matrices.0".into()]);
+            assert_eq!(way.outcomes[2], Ok(skipped));
             assert_eq!(descent.skipped(), 1);
             assert_eq!(
                 bits(&way.parameters[2..3]),
@@ -400,7 +382,7 @@ pub(crate) fn global_clipping_is_that_of_pytorch(backend: Backend) {
         let form = GlobalNormForm::Torch;
         let most = clip.max_norm;
         let mut config = DescentConfig::new(SgdConfig::torch())
-            .with_gradients(GradientStage::ClipGlobalNorm(GlobalNorm { most, form }));
+            .with_gradients(GlobalNorm::new(most).with_form(form));
         assert!(config.optimizer.set("learning_rate", 1.0));
         let shapes: Vec<Vec<usize>> = clip.grads.iter().map(|part| vec![part.len()]).collect();
         let start = Numbers::new(&[0.0; 5], &shapes, &place);
@@ -476,7 +458,7 @@ mod on_flex {
             let gradients = module.gradients(&slope, place);
             let _ = descend_once(&mut descent, &mut module, gradients);
         }
-        let end = descent.evaluation(module).values();
+        let end = descent.averaged(module).values();
         at(&[end[0], end[1]]).0 / at(start).0
     }
 
@@ -543,7 +525,9 @@ mod on_flex {
         let bytes = burn::tensor::Bytes::from_bytes_vec(bytes);
         let error = adam.load_bytes(bytes, &device).expect_err("it is cut off");
         assert!(
-            error.to_string().starts_with("cannot read a descent: "),
+            error
+                .to_string()
+                .starts_with("cannot read the state of a descent: "),
             "{error}"
         );
         assert_eq!(adam.steps(), 2);
@@ -568,7 +552,7 @@ mod on_flex {
             let gradients = module.gradients(numbers, &place);
             assert_eq!(
                 descend_once(&mut descent, &mut module, gradients),
-                Outcome::Stepped
+                StepOutcome::Stepped
             );
         }
         assert_eq!(descent.learning_rate(), 2.5e-4);
@@ -578,10 +562,7 @@ mod on_flex {
         let error = descent.set("beta_1", 2.0).expect_err("out of bounds");
         assert_eq!(error.to_string(), "beta_1 must lie in [0, 1), got 2");
         let error = descent.set("rho", 0.5).expect_err("Adam has none");
-        assert_eq!(
-            error.to_string(),
-            "adam has no setting `rho` that is a number"
-        );
+        assert_eq!(error.to_string(), "adam has no numeric setting `rho`");
         assert_eq!(descent.get("beta_1"), Some(0.9));
         assert_eq!(descent.steps(), 2);
     }
@@ -595,11 +576,11 @@ mod on_flex {
         let place = Place::new(&open(Backend::Flex), DType::F64);
         let start = Numbers::new(&START, &[vec![12]], &place);
         let way = descend(&mut descent, start, &gradients(2), &place);
-        assert_eq!(way.outcomes[0], Outcome::Stepped);
-        let Outcome::Refused(error) = &way.outcomes[1] else {
+        assert_eq!(way.outcomes[0], Ok(StepOutcome::Stepped));
+        let Err(StepError::OutOfBounds { step, error }) = &way.outcomes[1] else {
             panic!("1.08 is out of bounds: {:?}", way.outcomes);
         };
-        assert_eq!(error.name, "beta_1");
+        assert_eq!((*step, error.name), (2, "beta_1"));
         assert_eq!(way.parameters[0], way.parameters[1]);
     }
 
@@ -610,7 +591,7 @@ mod on_flex {
         let module = Numbers::new(&START, &[vec![12]], &place).no_grad();
         let gradients = module.gradients(&START, &place);
         let mut descent = everything().build().expect("within bounds");
-        let (module, _) = descent.step(module, gradients);
+        let (module, _) = descent.step(module, gradients).expect("within bounds");
         assert_eq!(module.values(), START);
         let param: &Param<_> = &module.vectors[0];
         assert!(!param.is_require_grad());

@@ -5,7 +5,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use downhill::{
     AdaDeltaConfig, AdamConfig, Descent, DescentConfig, InvalidDescent, MomentumConfig,
-    OptimizerConfig, Outcome, Preset, RmsPropConfig, SgdConfig, WeightDecay,
+    OptimizerConfig, Preset, RmsPropConfig, SgdConfig, StepError, StepOutcome, WeightDecay,
 };
 use downhill_data::{Purpose, Stream};
 use downhill_model::{
@@ -43,8 +43,8 @@ fn descent(optimizer: &OptimizerConfig, rate: f64) -> Descent {
 }
 
 fn step<M: Module>(descent: &mut Descent, model: M, gradients: GradientsParams) -> M {
-    let (model, outcome) = descent.step(model, gradients);
-    assert_eq!(outcome, Outcome::Stepped);
+    let (model, outcome) = descent.step(model, gradients).expect("it fits");
+    assert_eq!(outcome, StepOutcome::Stepped);
     model
 }
 
@@ -265,7 +265,7 @@ pub(crate) fn an_ensemble_answers_as_its_members(backend: Backend) {
 #[cfg(feature = "flex")]
 mod on_flex {
     use burn::module::ModuleVisitor;
-    use downhill::{AdanConfig, GradientStage, StepMask};
+    use downhill::{AdanConfig, GradientStage, NonFinite, StepMask};
 
     use super::*;
 
@@ -331,21 +331,24 @@ mod on_flex {
             build(&config, members).expect_err("it mixes").to_string()
         };
         assert_eq!(
-            refused(config.clone().clipping_global_norm(1.0), &[1.0, 1.0]),
-            "members must have no part in each other's steps, but clip-global-norm looks at several \
-             at once; leave it out, or train them one by one"
+            refused(config.clone().with_max_global_norm(1.0), &[1.0, 1.0]),
+            "clip-global-norm mixes the networks of an ensemble; remove it, or train them separately"
         );
         let clipped = config.clone().with_gradients(GradientStage::ClipNorm(1.0));
         assert!(refused(clipped, &[1.0]).contains("clip-norm"));
-        assert!(refused(config.clone().cautious(), &[1.0]).contains("cautious"));
-        assert!(refused(config.clone().skipping_non_finite(), &[1.0]).contains("skip"));
+        let masked = config.clone().with_mask(StepMask::Cautious);
+        assert!(refused(masked, &[1.0]).contains("cautious"));
+        let skipping = config.clone().with_non_finite(NonFinite::Skip);
+        assert!(refused(skipping, &[1.0]).contains("skip"));
         let burn = AdanConfig::preset(Preset::Burn).expect("Burn has Adan");
         let burn = AdanConfig {
             weight_decay: WeightDecay::Proximal(0.1),
             ..burn
         };
         assert!(build(&DescentConfig::new(burn.clone()), &[1.0, 1.0]).is_ok());
-        assert!(refused(DescentConfig::new(burn), &[1.0, 0.5]).contains("adan as it is set"));
+        assert!(
+            refused(DescentConfig::new(burn), &[1.0, 0.5]).contains("of adan with these settings")
+        );
         assert_eq!(
             refused(config.clone(), &[1.0, 0.0]),
             "members must be finite and greater than 0, got 0"
@@ -367,14 +370,15 @@ mod on_flex {
         let loss = ensemble.loss(images, targets, &mut keep_all).sum();
         let gradients = GradientsParams::from_grads(loss.backward(), &ensemble);
         let mut descent = build(&DescentConfig::new(optimizer), &[1.0; 3]).expect("in bounds");
-        let (_, outcome) = descent.step(ensemble, gradients);
-        let Outcome::Refused(error) = outcome else {
-            panic!("it should be refused: {outcome:?}");
+        let error = descent
+            .step(ensemble, gradients)
+            .expect_err("two are not three");
+        let StepError::Members { members, shape, .. } = &error.error else {
+            panic!("{error}");
         };
-        assert_eq!(
-            error.to_string(),
-            "members must be as many as the first axis of each parameter is long, got 3"
-        );
+        assert_eq!((*members, shape[0]), (3, 2));
+        let message = error.to_string();
+        assert!(message.starts_with("the config has 3 members, but the first axis of `"));
     }
 
     /// A parameter has the path and, but for the members, the rank that it has in a network alone.

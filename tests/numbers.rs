@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use downhill::{Descent, Outcome};
+use downhill::{Descent, FailedStep, StepError, StepOutcome};
 
 use crate::backend::values;
 
@@ -104,7 +104,7 @@ impl Numbers {
 pub(crate) struct Way {
     pub(crate) parameters: Vec<Vec<f64>>,
     pub(crate) evaluations: Vec<Vec<f64>>,
-    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) outcomes: Vec<Result<StepOutcome, StepError>>,
 }
 
 /// Goes the way of a descent.
@@ -122,10 +122,13 @@ pub(crate) fn descend(
     for numbers in gradients {
         let gradients = module.gradients(numbers, place);
         let outcome;
-        (module, outcome) = descent.step(module, gradients);
+        (module, outcome) = match descent.step(module, gradients) {
+            Ok((module, outcome)) => (module, Ok(outcome)),
+            Err(FailedStep { module, error, .. }) => (module, Err(error)),
+        };
         way.parameters.push(module.values());
-        way.evaluations
-            .push(descent.evaluation(module.clone()).values());
+        let averaged = descent.averaged(module.clone());
+        way.evaluations.push(averaged.values());
         way.outcomes.push(outcome);
     }
     way

@@ -126,7 +126,8 @@ impl Contender {
                 last = f64::from(loss.clone().into_scalar::<f32>());
             }
             let gradients = GradientsParams::from_grads(loss.backward(), &model);
-            self.model = Some(self.descent.step(model, gradients).0);
+            let stepped = self.descent.step(model, gradients);
+            self.model = Some(stepped.expect("there is no schedule").0);
         }
         (start.elapsed().as_secs_f64(), last)
     }

@@ -165,7 +165,8 @@ pub(crate) fn by_descent<M: burn::module::Module>(
     optimizer.set("learning_rate", LEARNING_RATE);
     let mut descent = DescentConfig::new(optimizer).build()?;
     Ok(Box::new(move |module, gradients| {
-        descent.step(module, gradients).0
+        let stepped = descent.step(module, gradients);
+        stepped.expect("there is no schedule").0
     }))
 }
 

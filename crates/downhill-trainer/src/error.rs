@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use downhill::FailedStep;
 use downhill_data::DataError;
 use thiserror::Error;
 
@@ -44,6 +45,12 @@ pub enum TrainError {
     /// Another process trains the same run.
     #[error("the run in {} is being trained by another process; wait for it, or use another --runs-dir", .0.display())]
     Locked(PathBuf),
+}
+
+impl<M> From<FailedStep<M>> for TrainError {
+    fn from(failed: FailedStep<M>) -> Self {
+        Self::Config(failed.error.to_string())
+    }
 }
 
 impl TrainError {

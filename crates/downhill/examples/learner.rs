@@ -129,8 +129,8 @@ fn descent(steps: u64) -> Result<DescentConfig, Box<dyn Error>> {
         })),
     });
     Ok(DescentConfig::new(adamw)
-        .without_decay_of_vectors()
-        .clipping_global_norm(1.0)
+        .with_decay_from_rank(2)
+        .with_max_global_norm(1.0)
         .with_schedule("learning_rate", rate)
         .with_ema(0.97))
 }
@@ -191,7 +191,7 @@ fn train(training: &Training) -> Result<Trained, Box<dyn Error>> {
         return Err(error.to_string().into());
     }
 
-    let averaged = handle.evaluation(result.model.clone());
+    let averaged = handle.averaged(result.model.clone());
     let models = [&result.model, &averaged];
     Ok(Trained {
         steps: handle.steps(),

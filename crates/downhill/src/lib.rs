@@ -45,8 +45,9 @@
 //! of all gradients, optimizers that estimate their rate from all parameters of a group ([`Prodigy`],
 //! [`DAdaptAdam`], [`Dog`], [`Dowg`]), groups with settings of their own, [schedules](schedule) for the
 //! rate and any other number, accumulation, skipping of gradients that are not finite, averages of the
-//! weights, lookahead, cautious steps; saved and loaded bit for bit. [`SamConfig`] stands beside it.
-//! `learner` has what a `Learner` needs to step by one.
+//! weights, lookahead, cautious steps; saved and loaded bit for bit. [`SamConfig`] goes with it.
+//! [`learner`] puts a descent into a `Learner`, [`module_optimizer`] wherever code asks for a
+//! `ModuleOptimizer`. [`coming_from_burn`] has the names side by side, and recipes.
 //!
 //! # Conventions
 //!
@@ -68,7 +69,8 @@
 //!   Burn's default device, from where the first step moves it. With several backends built in, that
 //!   is the first of them by Burn's order, whether it starts or not; the variable `BURN_DEVICE` names
 //!   another. A [`Descent`] is told the device.
-//! - The crate never reads a file, prints, or draws a random number.
+//! - The crate never prints or draws a random number, and reads and writes a file only in `load` and
+//!   `save`.
 //!
 //! # Features
 //!
@@ -82,20 +84,19 @@
 //! - `fusion`, beside one of these: the same where Burn is built with its fusion, as it is by default. Without
 //!   this feature such a build steps by tensors, whose operations Burn fuses.
 //! - `schema`: all configs have a JSON schema, by the crate `schemars`.
-//! - `std` (default): the standard library, for `learner` alone. Without it the crate itself is
-//!   `no_std` with `alloc`; Burn 0.22.1's own optimizers, which it builds on, do not compile so.
-
-#![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
 
+#[doc = include_str!("coming_from_burn.md")]
+pub mod coming_from_burn {}
 mod config;
 mod descent;
 mod epsilon;
+mod file;
 mod hyperparameter;
 mod lbfgs;
-#[cfg(feature = "std")]
 pub mod learner;
+pub mod module_optimizer;
 mod optimizers;
 mod preset;
 pub mod rule;
@@ -107,10 +108,11 @@ mod weight_decay;
 pub use config::OptimizerConfig;
 pub use descent::{
     Accumulate, AccumulateForm, AdaptiveClip, Descent, DescentConfig, DescentRecordError, Ema,
-    EmaStart, GlobalNorm, GlobalNormForm, GradientStage, Group, InvalidDescent, Lookahead,
-    NonFinite, Outcome, Parameters, StepMask, Swa, Units, WeightStage,
+    EmaStart, FailedStep, GlobalNorm, GlobalNormForm, GradientStage, Group, InvalidDescent,
+    Lookahead, NonFinite, Parameters, StepError, StepMask, StepOutcome, Swa, Units, WeightStage,
 };
 pub use epsilon::EpsilonPlace;
+pub use file::FileError;
 pub use hyperparameter::InvalidHyperparameter;
 pub use lbfgs::{Lbfgs, LbfgsConfig, LbfgsOutcome, LbfgsRecordError, LbfgsStop, LineSearch};
 pub use optimizers::*;

@@ -1,7 +1,6 @@
 //! Sharpness-aware minimization.
 
-use alloc::collections::BTreeMap;
-use alloc::string::String;
+use std::collections::BTreeMap;
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
@@ -12,7 +11,7 @@ use crate::InvalidHyperparameter;
 use crate::descent::{Slot, collect, global_norm, map_values};
 use crate::hyperparameter::{not_negative, positive};
 
-/// Sharpness-aware minimization: the gradient of a step is taken where the loss nearby is worst.
+/// Sharpness-aware minimization: a step with the gradient from where the loss nearby is largest.
 ///
 /// ```text
 /// plain:     e = radius * g / (|g| + epsilon)
@@ -20,9 +19,9 @@ use crate::hyperparameter::{not_negative, positive};
 /// the step from x is made with the gradient at x + e
 /// ```
 ///
-/// with norms over all parameters together. Source: Foret et al. 2020 (arXiv:2010.01412); adaptive:
-/// Kwon et al. 2021 (arXiv:2102.11600). It costs a second gradient, and serves every optimizer,
-/// since it does not step:
+/// Norms are over all parameters together. Sources: Foret et al. 2020 (arXiv:2010.01412); adaptive:
+/// Kwon et al. 2021 (arXiv:2102.11600). It costs a second gradient, and goes with every optimizer,
+/// because it makes no step itself:
 ///
 /// ```
 /// # use burn::nn::{Initializer, LinearConfig};
@@ -38,24 +37,25 @@ use crate::hyperparameter::{not_negative, positive};
 /// #     let loss = model.forward(input.clone()).square().mean();
 /// #     GradientsParams::from_grads(loss.backward(), model)
 /// # };
-/// let sam = SamConfig { radius: 0.05, ..SamConfig::default() };
+/// let sam = SamConfig::default().with_radius(0.05);
 /// let mut optimizer = SgdConfig::default().init()?;
-/// let worst = sam.worst_nearby(model.clone(), gradients(&model))?;
-/// let gradients = gradients(&worst);
+/// let ascended = sam.ascend(model.clone(), gradients(&model))?;
+/// let gradients = gradients(&ascended);
 /// model = optimizer.step(0.1, model, gradients);
 /// # assert!(model.weight.val().into_data().iter::<f32>().all(|weight| weight < 1.0));
 /// # Ok::<(), downhill::InvalidHyperparameter>(())
 /// ```
 ///
-/// A clone shares its parameters' identities, so that the gradients found at one serve the other.
+/// A clone has the same parameter ids, so the gradients found at one serve the other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct SamConfig {
-    /// How far away is nearby, greater than 0.
+    /// Distance to go, greater than 0.
     pub radius: f64,
-    /// Whether what is nearby is measured in parts of each parameter.
+    /// Whether the distance is relative to the size of each parameter.
     pub adaptive: bool,
-    /// Keeps the divisor from 0, at least 0.
+    /// Added to the norm for numerical stability; at least 0.
     pub epsilon: f64,
 }
 
@@ -71,12 +71,30 @@ impl Default for SamConfig {
 }
 
 impl SamConfig {
-    /// The module moved to where, by its gradients, the loss is worst within the radius.
+    /// Sets the distance to go.
+    pub fn with_radius(mut self, radius: f64) -> Self {
+        self.radius = radius;
+        self
+    }
+
+    /// Sets whether the distance is relative to the size of each parameter.
+    pub fn with_adaptive(mut self, adaptive: bool) -> Self {
+        self.adaptive = adaptive;
+        self
+    }
+
+    /// Sets what is added to the norm.
+    pub fn with_epsilon(mut self, epsilon: f64) -> Self {
+        self.epsilon = epsilon;
+        self
+    }
+
+    /// Returns the module moved by the radius to where its loss rises most, by these gradients.
     ///
     /// # Errors
     ///
     /// Names the field that is out of bounds.
-    pub fn worst_nearby<M: Module>(
+    pub fn ascend<M: Module>(
         &self,
         module: M,
         mut gradients: GradientsParams,

@@ -8,7 +8,7 @@ use burn::nn::{Linear, LinearConfig};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use downhill::schedule::WarmUp;
-use downhill::{AdaBeliefConfig, AdamConfig, DescentConfig, Outcome, Preset, Schedule};
+use downhill::{AdaBeliefConfig, AdamConfig, DescentConfig, StepOutcome, Preset, Schedule};
 
 #[derive(Module, Debug)]
 struct Network {
@@ -62,8 +62,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         then: Box::new(Schedule::Constant),
     };
     let mut descent = DescentConfig::new(adamw)
-        .without_decay_of_vectors()
-        .clipping_global_norm(1.0)
+        .with_decay_from_rank(2)
+        .with_max_global_norm(1.0)
         .with_schedule("learning_rate", Schedule::WarmUp(warm_up))
         .with_ema(0.9)
         .build()?;
@@ -72,15 +72,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     for step in 0..300 {
         let gradients = GradientsParams::from_grads(network.loss(&x).backward(), &network);
         let outcome;
-        (network, outcome) = descent.step(network, gradients);
-        if outcome != Outcome::Stepped {
+        (network, outcome) = descent.step(network, gradients)?;
+        if outcome != StepOutcome::Stepped {
             return Err(format!("step {step}: {outcome:?}").into());
         }
     }
     fell(
         "AdamW, its weights averaged",
         before,
-        loss_of(&descent.evaluation(network)),
+        loss_of(&descent.averaged(network)),
     )
 }
 

@@ -88,7 +88,12 @@ enum Update {
 impl Update {
     fn step(&mut self, model: Network, gradients: GradientsParams) -> Network {
         match self {
-            Self::Descent(descent) => descent.step(model, gradients).0,
+            Self::Descent(descent) => {
+                descent
+                    .step(model, gradients)
+                    .expect("there is no schedule")
+                    .0
+            }
             Self::EachByItself(optimizer) => optimizer.step(1e-3, model, gradients),
         }
     }
@@ -195,7 +200,11 @@ pub(crate) fn count(rounds: usize, out: &mut impl Write) -> Result<(), Failure> 
         || together.borrow_mut().gradients(&train),
         |(model, gradients)| {
             let together = &mut *together.borrow_mut();
-            together.model = Some(together.descent.step(model, gradients).0);
+            let stepped = together
+                .descent
+                .step(model, gradients)
+                .expect("there is no schedule");
+            together.model = Some(stepped.0);
         },
     )?;
     let [of_loss, of_step] = counts.numbers();

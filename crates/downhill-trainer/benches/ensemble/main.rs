@@ -102,7 +102,11 @@ impl Single {
     /// The loss.
     fn step(&mut self, train: &DeviceSet) -> Option<Tensor<1>> {
         let (model, gradients) = self.gradients(train)?;
-        self.model = Some(self.descent.step(model, gradients).0);
+        let stepped = self
+            .descent
+            .step(model, gradients)
+            .expect("there is no schedule");
+        self.model = Some(stepped.0);
         self.loss.take()
     }
 }
@@ -155,7 +159,11 @@ impl Together {
     /// The mean loss of the networks.
     fn step(&mut self, train: &DeviceSet) -> Option<Tensor<1>> {
         let (model, gradients) = self.gradients(train)?;
-        self.model = Some(self.descent.step(model, gradients).0);
+        let stepped = self
+            .descent
+            .step(model, gradients)
+            .expect("there is no schedule");
+        self.model = Some(stepped.0);
         Some(self.losses.take()?.mean())
     }
 }

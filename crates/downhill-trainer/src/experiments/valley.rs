@@ -96,7 +96,7 @@ fn path(
         let slope = point.place.val().inner() * pair(valley.coefficients.map(|c| 2.0 * c), device);
         let mut gradients = GradientsParams::new();
         gradients.register::<1>(point.place.id, slope);
-        (point, _) = descent.step(point, gradients);
+        (point, _) = descent.step(point, gradients)?;
         let place = point.place.val().inner().into_data().convert::<f64>();
         let place: Vec<f64> = place.iter().collect();
         match place.as_slice() {

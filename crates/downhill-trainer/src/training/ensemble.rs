@@ -57,9 +57,7 @@ impl EnsembleTraining<'_> {
             losses.push(loss.clone().inner());
             // Each network's gradient is that of its own loss alone.
             let gradients = GradientsParams::from_grads(loss.sum().backward(), &ensemble);
-            let outcome;
-            (ensemble, outcome) = descent.step(ensemble, gradients);
-            debug_assert_eq!(outcome, downhill::Outcome::Stepped);
+            (ensemble, _) = descent.step(ensemble, gradients)?;
 
             if !observer.updated() {
                 return Ok(false);
@@ -75,7 +73,7 @@ impl EnsembleTraining<'_> {
             if due && members.iter().any(|member| !member.ended) {
                 let epoch = (update - 1) / updates_per_epoch;
                 // Some optimizers' networks are to be evaluated elsewhere than where they train.
-                let networks = descent.evaluation(ensemble.clone());
+                let networks = descent.averaged(ensemble.clone());
                 let evaluations = self.evaluate(&networks, Some(epoch), update);
                 for (run, evaluation) in evaluations.iter().enumerate() {
                     if members[run].ended {

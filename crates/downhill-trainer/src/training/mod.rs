@@ -104,9 +104,7 @@ impl Training<'_> {
 
             let (loss, gradients) = step::gradients(&mut model, self.train, &rows, &mut keep_mask);
             losses.push(loss);
-            let outcome;
-            (model, outcome) = descent.step(model, gradients);
-            debug_assert_eq!(outcome, downhill::Outcome::Stepped);
+            (model, _) = descent.step(model, gradients)?;
             model = model.bounded();
 
             recorded.after_update(|| step::evaluation_loss(&model, self.train, &rows));
@@ -128,7 +126,7 @@ impl Training<'_> {
             if due {
                 let epoch = (update - 1) / updates_per_epoch;
                 // Some optimizers' networks are to be evaluated elsewhere than where they train.
-                let network = descent.evaluation(model.clone());
+                let network = descent.averaged(model.clone());
                 let evaluation = self.evaluate(&network, Some(epoch), update);
                 // The last update itself may have been one too far.
                 if !evaluation.train.loss.is_finite() {

@@ -58,7 +58,7 @@ pub(crate) fn pretrain(
             let loss = autoencoder.loss(inputs, pretraining.corruption, &mut keep_mask);
             losses.push(loss.clone().inner());
             let gradients = GradientsParams::from_grads(loss.backward(), &autoencoder);
-            (autoencoder, _) = descent.step(autoencoder, gradients);
+            (autoencoder, _) = descent.step(autoencoder, gradients)?;
             if !observer.goes_on() {
                 return Ok(Pretrained::GivenUp);
             }
@@ -76,7 +76,7 @@ pub(crate) fn pretrain(
             }
         }
         // Some optimizers' parameters are to be taken elsewhere than where they train.
-        descent.evaluation(autoencoder).into_layer(mlp);
+        descent.averaged(autoencoder).into_layer(mlp);
     }
     Ok(Pretrained::Done)
 }

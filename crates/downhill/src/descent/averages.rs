@@ -1,93 +1,206 @@
-//! What is done with the weights after the step.
+//! What is done with the weights after a step.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::InvalidHyperparameter;
-use crate::hyperparameter::{positive, share, share_kept};
+use super::error::{InvalidDescent, at_least_one};
+use super::renamed;
+use crate::hyperparameter::{share, share_kept};
 use crate::rule::Memory;
 
-/// Something that is kept beside each parameter. State: one tensor per parameter.
+/// Something kept of the weights. State: one tensor per parameter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum WeightStage {
     /// An exponential moving average.
     Ema(Ema),
-    /// The plain mean of the weights from a step on (stochastic weight averaging, Izmailov et al.
-    /// 2018, arXiv:1803.05407).
+    /// The mean of the weights from a step on (stochastic weight averaging, Izmailov et al. 2018,
+    /// arXiv:1803.05407).
     Swa(Swa),
     /// Slow weights, to which the fast ones return (Zhang et al. 2019, arXiv:1907.08610).
     Lookahead(Lookahead),
 }
 
+impl From<Ema> for WeightStage {
+    fn from(ema: Ema) -> Self {
+        Self::Ema(ema)
+    }
+}
+
+impl From<Swa> for WeightStage {
+    fn from(swa: Swa) -> Self {
+        Self::Swa(swa)
+    }
+}
+
+impl From<Lookahead> for WeightStage {
+    fn from(lookahead: Lookahead) -> Self {
+        Self::Lookahead(lookahead)
+    }
+}
+
 /// An exponential moving average of the weights.
 ///
 /// ```text
-/// a_t = kept * a_{t-1} + (1 - kept) * x_t
+/// a_t = decay * a_{t-1} + (1 - decay) * x_t
 /// first:           a_1 = x_1 (Keras, PyTorch's AveragedModel)
 /// zero:            a_0 = 0
-/// zero-corrected:  a_0 = 0, and the average is a_t / (1 - kept^t) (optax)
+/// zero-corrected:  a_0 = 0, and the average is a_t / (1 - decay^t) (optax)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "WrittenEma")]
+#[non_exhaustive]
 pub struct Ema {
-    /// Share of the average that each step keeps, in \[0, 1).
-    pub kept: f64,
-    /// How it begins.
-    #[serde(default)]
+    /// Decay rate of the average, in \[0, 1).
+    pub decay: f64,
+    /// Initial value of the average.
     pub start: EmaStart,
-    /// Every so many steps the weights themselves become the average; 0 is never (Keras
-    /// `ema_overwrite_frequency`).
-    #[serde(default)]
+    /// Number of steps after which the weights are set to the average, again and again; 0 for never
+    /// (Keras `ema_overwrite_frequency`).
     pub overwrite_every: u64,
 }
 
-/// How an average begins.
+impl Ema {
+    /// An average with this decay rate that starts from the weights after the first step.
+    pub fn new(decay: f64) -> Self {
+        Self {
+            decay,
+            start: EmaStart::First,
+            overwrite_every: 0,
+        }
+    }
+
+    /// Sets the initial value.
+    pub fn with_start(mut self, start: EmaStart) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// Sets the number of steps after which the weights are set to the average.
+    pub fn with_overwrite_every(mut self, steps: u64) -> Self {
+        self.overwrite_every = steps;
+        self
+    }
+}
+
+/// An [`Ema`] in a file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenEma {
+    decay: f64,
+    #[serde(default)]
+    start: EmaStart,
+    #[serde(default)]
+    overwrite_every: u64,
+    #[serde(default, rename = "kept", deserialize_with = "renamed::kept")]
+    _kept: (),
+}
+
+impl From<WrittenEma> for Ema {
+    fn from(written: WrittenEma) -> Self {
+        Self {
+            decay: written.decay,
+            start: written.start,
+            overwrite_every: written.overwrite_every,
+        }
+    }
+}
+
+/// The initial value of an average.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum EmaStart {
-    /// As the weights after the first step.
+    /// The weights after the first step.
     #[default]
     First,
-    /// At 0.
+    /// 0.
     Zero,
-    /// At 0, and what is read is corrected for it.
+    /// 0, with a correction when the average is read.
     ZeroCorrected,
 }
 
-/// The plain mean of the weights.
+/// The mean of the weights from a step on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Swa {
-    /// The first step after which the weights are taken in, from 1.
-    #[serde(default = "one")]
+    /// First step whose weights are in the mean, counted from 1.
     pub from: u64,
-    /// They are taken in every so many steps from there, at least 1.
-    #[serde(default = "one")]
+    /// Number of steps between weights in the mean, at least 1.
     pub every: u64,
+}
+
+impl Default for Swa {
+    /// The weights after every step.
+    fn default() -> Self {
+        Self { from: 1, every: 1 }
+    }
+}
+
+impl Swa {
+    /// The mean of the weights after every step.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the first step whose weights are in the mean, counted from 1.
+    pub fn with_from(mut self, step: u64) -> Self {
+        self.from = step;
+        self
+    }
+
+    /// Sets the number of steps between weights in the mean.
+    pub fn with_every(mut self, steps: u64) -> Self {
+        self.every = steps;
+        self
+    }
 }
 
 /// Slow weights.
 ///
 /// ```text
-/// every `every` steps:  s <- s + share * (x - s),  x <- s;  s = x before the first step
+/// every `period` steps:  s <- s + alpha * (x - s),  x <- s;  s = x before the first step
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "WrittenLookahead")]
+#[non_exhaustive]
 pub struct Lookahead {
-    /// Fast steps between two slow ones, at least 1.
-    pub every: u64,
-    /// The share of the way that a slow step goes, in \[0, 1\].
-    pub share: f64,
+    /// Number of fast steps per slow step, at least 1.
+    pub period: u64,
+    /// Size of a slow step relative to the way that the fast ones went, in \[0, 1\].
+    pub alpha: f64,
 }
 
-fn one() -> u64 {
-    1
+impl Lookahead {
+    /// A slow step of this relative size after each `period` fast ones.
+    pub fn new(period: u64, alpha: f64) -> Self {
+        Self { period, alpha }
+    }
 }
 
-/// The name of the tensor that each stage keeps.
+/// A [`Lookahead`] in a file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenLookahead {
+    period: u64,
+    alpha: f64,
+    #[serde(default, rename = "every", deserialize_with = "renamed::every")]
+    _every: (),
+    #[serde(default, rename = "share", deserialize_with = "renamed::share")]
+    _share: (),
+}
+
+impl From<WrittenLookahead> for Lookahead {
+    fn from(written: WrittenLookahead) -> Self {
+        Self::new(written.period, written.alpha)
+    }
+}
+
+/// The tensor that each stage keeps.
 pub(crate) const KEPT: &str = "kept";
-/// The number of times that weights were taken in.
+/// The number of weights in a mean.
 pub(crate) const TAKEN: &str = "taken";
 
 impl WeightStage {
@@ -99,27 +212,28 @@ impl WeightStage {
         }
     }
 
-    pub(crate) fn check(&self) -> Result<(), InvalidHyperparameter> {
+    pub(crate) fn check(&self) -> Result<(), InvalidDescent> {
         match self {
-            Self::Ema(ema) => share_kept("ema.kept", ema.kept),
+            Self::Ema(ema) => share_kept("ema.decay", ema.decay)?,
             Self::Swa(swa) => {
-                positive("swa.from", swa.from as f64)?;
-                positive("swa.every", swa.every as f64)
+                at_least_one("swa.from", swa.from)?;
+                at_least_one("swa.every", swa.every)?;
             }
             Self::Lookahead(lookahead) => {
-                positive("lookahead.every", lookahead.every as f64)?;
-                share("lookahead.share", lookahead.share)
+                at_least_one("lookahead.period", lookahead.period)?;
+                share("lookahead.alpha", lookahead.alpha)?;
             }
         }
+        Ok(())
     }
 
-    /// Whether it needs what a parameter was before a step.
+    /// Whether it needs the parameter from before the step.
     pub(crate) fn looks_back(&self) -> bool {
         matches!(self, Self::Lookahead(_))
     }
 
-    /// After step `memory.time` brought a parameter to `x`, from `before` if this
-    /// [looks back](Self::looks_back): where it goes on from.
+    /// Returns the parameter after step `memory.time`, which brought it to `x`. `before` is the
+    /// parameter before the step; it is `Some` if this [looks back](Self::looks_back).
     pub(crate) fn after(
         &self,
         before: Option<&Tensor<1>>,
@@ -130,10 +244,10 @@ impl WeightStage {
         match self {
             Self::Ema(ema) => {
                 let average = match (memory.take(KEPT), ema.start) {
-                    (Some(a), _) => a.mul_scalar(ema.kept) + x.clone().mul_scalar(1.0 - ema.kept),
+                    (Some(a), _) => a.mul_scalar(ema.decay) + x.clone().mul_scalar(1.0 - ema.decay),
                     (None, EmaStart::First) => x.clone(),
                     (None, EmaStart::Zero | EmaStart::ZeroCorrected) => {
-                        x.clone().mul_scalar(1.0 - ema.kept)
+                        x.clone().mul_scalar(1.0 - ema.decay)
                     }
                 };
                 memory.put(KEPT, average);
@@ -157,23 +271,23 @@ impl WeightStage {
             Self::Lookahead(lookahead) => {
                 let start = || before.cloned().expect("it looks back");
                 let slow = memory.take(KEPT).unwrap_or_else(start);
-                if !time.is_multiple_of(lookahead.every) {
+                if !time.is_multiple_of(lookahead.period) {
                     memory.put(KEPT, slow);
                     return x;
                 }
-                let slow = slow.clone() + (x - slow).mul_scalar(lookahead.share);
+                let slow = slow.clone() + (x - slow).mul_scalar(lookahead.alpha);
                 memory.put(KEPT, slow.clone());
                 slow
             }
         }
     }
 
-    /// What is kept, as it is to be used; nothing before there is anything.
+    /// Returns the average or the slow weights; `None` before the first.
     pub(crate) fn read(&self, memory: &Memory) -> Option<Tensor<1>> {
         let kept = memory.tensor(KEPT)?.clone();
         Some(match self {
             Self::Ema(ema) if ema.start == EmaStart::ZeroCorrected => {
-                let taken = crate::rule::bias_correction(ema.kept, memory.time);
+                let taken = crate::rule::bias_correction(ema.decay, memory.time);
                 kept.mul_scalar(1.0 / taken)
             }
             _ => kept,

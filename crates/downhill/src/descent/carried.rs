@@ -1,30 +1,31 @@
-//! What a `Learner`'s optimizer carries of a descent.
+//! What a `ModuleOptimizer` saves and loads of a descent.
 
-use super::{Descent, Kept};
+use super::Descent;
+use super::state::ParameterState;
 
 impl Descent {
-    /// Whether the learning rate is its own matter.
+    /// Whether the config has a schedule for the learning rate.
     pub(crate) fn schedules_its_rate(&self) -> bool {
         self.config.schedules.contains_key("learning_rate")
     }
 
-    /// Steps, calls since the last step, calls skipped.
+    /// The counts of steps, of calls since the last step, and of calls skipped.
     pub(crate) fn counts(&self) -> [u64; 3] {
         [self.steps, self.accumulated, self.skipped]
     }
 
-    /// What is remembered of the parameter at a path.
-    pub(crate) fn kept(&self, path: &str) -> Kept {
-        let nothing = || Kept::new(0, self.config.weights.len());
-        self.kept.get(path).cloned().unwrap_or_else(nothing)
+    /// Returns the state of the parameter at a path.
+    pub(crate) fn state_of(&self, path: &str) -> ParameterState {
+        let new = || ParameterState::new(0, self.config.weights.len());
+        self.state.get(path).cloned().unwrap_or_else(new)
     }
 
-    /// Takes over what another descent remembered of a parameter.
-    pub(crate) fn adopt(&mut self, path: &str, kept: Kept) {
-        self.kept.insert(path, kept);
+    /// Sets the state of the parameter at a path.
+    pub(crate) fn adopt(&mut self, path: &str, state: ParameterState) {
+        self.state.insert(path, state);
     }
 
-    /// Goes on from another descent's steps, calls since the last step, calls skipped.
+    /// Sets the [`counts`](Self::counts).
     pub(crate) fn count_from(&mut self, counts: [u64; 3]) {
         [self.steps, self.accumulated, self.skipped] = counts;
     }

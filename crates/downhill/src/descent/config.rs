@@ -1,26 +1,40 @@
-//! What a whole training step is made of, as a config.
+//! The settings of a descent.
 
-use alloc::collections::BTreeMap;
-use alloc::string::String;
-use alloc::vec::Vec;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::averages::{Ema, EmaStart, WeightStage};
-use super::gradients::{GlobalNorm, GlobalNormForm, GradientStage};
+use super::averages::{Ema, WeightStage};
+use super::gradients::{GlobalNorm, GradientStage};
+use super::renamed;
 use super::select::Parameters;
-use super::{Descent, InvalidDescent, members};
+use super::{Descent, InvalidDescent};
 use crate::{OptimizerConfig, Schedule};
 
-/// The settings of a [`Descent`]: an optimizer, and what stands around it.
+/// The settings of a [`Descent`]: an optimizer, and what is done around it.
+///
+/// In code:
+///
+/// ```
+/// use downhill::{AdamConfig, DescentConfig, NonFinite};
+///
+/// let config = DescentConfig::new(AdamConfig::torch())
+///     .with_decay_from_rank(2)
+///     .with_max_global_norm(1.0)
+///     .with_non_finite(NonFinite::Skip)
+///     .with_ema(0.999);
+/// assert!(config.build().is_ok());
+/// ```
+///
+/// In a file:
 ///
 /// ```
 /// use downhill::DescentConfig;
 ///
 /// let config: DescentConfig = toml::from_str(
 ///     "optimizer.adamw = { learning_rate = 0.001, weight_decay = { decoupled = 0.1 } }
-///      gradients = [{ clip-global-norm = { most = 1.0 } }]
-///      weights = [{ ema = { kept = 0.999 } }]
+///      gradients = [{ clip-global-norm = { max_norm = 1.0 } }]
+///      weights = [{ ema = { decay = 0.999 } }]
 ///      [[groups]]
 ///      parameters = { rank-at-most = 1 }
 ///      set = { weight_decay = 0.0 }",
@@ -30,34 +44,34 @@ use crate::{OptimizerConfig, Schedule};
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct DescentConfig {
-    /// The optimizer of all parameters that no group gives another.
+    /// Optimizer of all parameters whose group has no other.
     pub optimizer: OptimizerConfig,
-    /// Parameters that are treated differently; of several groups with the same parameter, the last
-    /// counts.
+    /// Parameters with settings of their own. A parameter in several groups belongs to the last.
     #[serde(default)]
     pub groups: Vec<Group>,
-    /// Settings that change from step to step, by name: `learning_rate`, or any other number of the
-    /// optimizers. The value in the optimizer's config is the base that a schedule starts from.
+    /// Schedules by setting: `learning_rate` or another number of the optimizers. A schedule starts
+    /// from the value in the optimizer's config.
     #[serde(default)]
     pub schedules: BTreeMap<String, Schedule>,
-    /// Gradients of several calls make one step.
+    /// Number of calls per step.
     #[serde(default)]
     pub accumulate: Accumulate,
-    /// What is done about gradients that are infinite or not numbers.
+    /// Treatment of gradients that are infinite or not numbers.
     #[serde(default)]
     pub non_finite: NonFinite,
     /// Changes to the gradients, in this order, after accumulation.
     #[serde(default)]
     pub gradients: Vec<GradientStage>,
-    /// Which numbers are stepped.
+    /// Numbers that a step moves.
     #[serde(default)]
     pub mask: StepMask,
-    /// What is kept of the weights, in this order, after the step.
+    /// Averages and slow weights, updated in this order after the step.
     #[serde(default)]
     pub weights: Vec<WeightStage>,
-    /// Where each parameter holds those of several networks along its first axis: each one's factor
-    /// on the learning rate, greater than 0. Empty for a single network.
+    /// For an ensemble, the learning rate of each network relative to that of the config, greater
+    /// than 0; see [`with_members`](Self::with_members). Empty for a single network.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<f64>,
 }
@@ -65,60 +79,130 @@ pub struct DescentConfig {
 /// Parameters with settings of their own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Group {
-    /// Which.
+    /// The parameters.
     pub parameters: Parameters,
-    /// Their optimizer, if it is another.
+    /// Their optimizer. `None` for that of the config.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<OptimizerConfig>,
-    /// Settings of the optimizer that are other numbers for them.
+    /// Settings of the optimizer that differ for them.
     #[serde(default)]
     pub set: BTreeMap<String, f64>,
-    /// Whether they are left as they are.
+    /// Whether they stay unchanged.
     #[serde(default)]
     pub frozen: bool,
 }
 
-/// What is done about gradients that are infinite or not numbers.
+impl Group {
+    /// These parameters, with the optimizer and the settings of the config.
+    pub fn new(parameters: Parameters) -> Self {
+        Self {
+            parameters,
+            optimizer: None,
+            set: BTreeMap::new(),
+            frozen: false,
+        }
+    }
+
+    /// Gives the parameters another optimizer.
+    pub fn with_optimizer(mut self, optimizer: impl Into<OptimizerConfig>) -> Self {
+        self.optimizer = Some(optimizer.into());
+        self
+    }
+
+    /// Gives a setting of the parameters' optimizer another value.
+    pub fn with_setting(mut self, setting: &str, value: f64) -> Self {
+        self.set.insert(setting.into(), value);
+        self
+    }
+
+    /// Leaves the parameters unchanged, or trains them after all.
+    pub fn with_frozen(mut self, frozen: bool) -> Self {
+        self.frozen = frozen;
+        self
+    }
+}
+
+/// Treatment of gradients that are infinite or not numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum NonFinite {
-    /// Nothing: they spread.
+    /// None: they spread to the weights.
     #[default]
     Spread,
-    /// The call does nothing, and says where they were.
+    /// The call changes nothing and returns [`StepOutcome::Skipped`](crate::StepOutcome::Skipped)
+    /// with the paths of the parameters.
     Skip,
 }
 
-/// Which numbers a step moves.
+/// Numbers that a step moves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum StepMask {
     /// All.
     #[default]
     None,
-    /// Only those that move against their gradient, by so much more (Liang et al. 2024,
-    /// arXiv:2411.16085): the step is multiplied by `mask / max(mean of the mask, 1e-3)`.
+    /// Those whose step goes against their gradient (Liang et al. 2024, arXiv:2411.16085). The step
+    /// is multiplied by `mask / max(mean of the mask, 1e-3)`: fewer numbers move, and each moves more.
+    ///
+    /// This masks the step. Cautious weight decay, a setting of some of Burn's optimizers, masks the
+    /// decay.
     Cautious,
 }
 
-/// How many calls make a step, and of what.
+/// Number of calls per step, and what the step is given of their gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "WrittenAccumulate")]
+#[non_exhaustive]
 pub struct Accumulate {
-    /// The calls, at least 1.
-    pub calls: u64,
+    /// Number of calls per step, at least 1.
+    pub steps: u64,
     /// What the step is given of their gradients.
-    #[serde(default)]
     pub form: AccumulateForm,
+}
+
+impl Accumulate {
+    /// A step with the mean gradient of this number of calls.
+    pub fn new(steps: u64) -> Self {
+        Self {
+            steps,
+            form: AccumulateForm::Mean,
+        }
+    }
+
+    /// Sets what the step is given of the gradients.
+    pub fn with_form(mut self, form: AccumulateForm) -> Self {
+        self.form = form;
+        self
+    }
 }
 
 impl Default for Accumulate {
     /// Every call is a step.
     fn default() -> Self {
+        Self::new(1)
+    }
+}
+
+/// An [`Accumulate`] in a file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenAccumulate {
+    steps: u64,
+    #[serde(default)]
+    form: AccumulateForm,
+    #[serde(default, rename = "calls", deserialize_with = "renamed::calls")]
+    _calls: (),
+}
+
+impl From<WrittenAccumulate> for Accumulate {
+    fn from(written: WrittenAccumulate) -> Self {
         Self {
-            calls: 1,
-            form: AccumulateForm::Mean,
+            steps: written.steps,
+            form: written.form,
         }
     }
 }
@@ -126,11 +210,12 @@ impl Default for Accumulate {
 /// What a step is given of several gradients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum AccumulateForm {
     /// Their mean (Keras, optax).
     #[default]
     Mean,
-    /// Their sum (PyTorch, when gradients are not zeroed; optax with `use_grad_mean=False`).
+    /// Their sum (PyTorch without `zero_grad`; optax with `use_grad_mean=False`).
     Sum,
 }
 
@@ -150,114 +235,100 @@ impl DescentConfig {
         }
     }
 
-    /// No weight decay for biases and norms: for parameters of rank 1 and less. A group like any
-    /// other: where a parameter is in several, the last counts alone.
-    pub fn without_decay_of_vectors(self) -> Self {
-        self.with_setting(Parameters::RankAtMost(1), "weight_decay", 0.0)
-    }
-
-    /// Another number for a setting of these parameters' optimizer.
-    pub fn with_setting(mut self, parameters: Parameters, setting: &str, value: f64) -> Self {
-        self.groups.push(Group {
-            parameters,
-            optimizer: None,
-            set: BTreeMap::from([(setting.into(), value)]),
-            frozen: false,
-        });
+    /// Adds a group. A parameter in several groups belongs to the last.
+    pub fn with_group(mut self, group: Group) -> Self {
+        self.groups.push(group);
         self
     }
 
-    /// Another optimizer for these parameters.
+    /// Adds a group whose optimizer has another value for a setting.
+    pub fn with_setting(self, parameters: Parameters, setting: &str, value: f64) -> Self {
+        self.with_group(Group::new(parameters).with_setting(setting, value))
+    }
+
+    /// Adds a group with another optimizer.
     pub fn with_optimizer(
-        mut self,
+        self,
         parameters: Parameters,
         optimizer: impl Into<OptimizerConfig>,
     ) -> Self {
-        self.groups.push(Group {
-            parameters,
-            optimizer: Some(optimizer.into()),
-            set: BTreeMap::new(),
-            frozen: false,
-        });
-        self
+        self.with_group(Group::new(parameters).with_optimizer(optimizer))
     }
 
-    /// These parameters stay as they are, unless a later group has them, too.
-    pub fn freezing(mut self, parameters: Parameters) -> Self {
-        self.groups.push(Group {
-            parameters,
-            optimizer: None,
-            set: BTreeMap::new(),
-            frozen: true,
-        });
-        self
+    /// Adds a group that stays unchanged.
+    pub fn with_frozen(self, parameters: Parameters) -> Self {
+        self.with_group(Group::new(parameters).with_frozen(true))
     }
 
-    /// A schedule for a setting, `learning_rate` or another.
+    /// Adds a group without weight decay: the parameters of a smaller rank than this. With 2, these
+    /// are biases and the parameters of norms.
+    pub fn with_decay_from_rank(self, rank: usize) -> Self {
+        match rank.checked_sub(1) {
+            Some(most) => self.with_setting(Parameters::RankAtMost(most), "weight_decay", 0.0),
+            None => self,
+        }
+    }
+
+    /// Sets the schedule of a setting: `learning_rate` or another number of the optimizers.
     pub fn with_schedule(mut self, setting: &str, schedule: Schedule) -> Self {
         self.schedules.insert(setting.into(), schedule);
         self
     }
 
-    /// A step for the mean gradient of so many calls.
-    pub fn accumulating(mut self, calls: u64) -> Self {
-        self.accumulate.calls = calls;
+    /// Makes one step with the mean gradient of this number of calls.
+    pub fn with_accumulation(mut self, steps: u64) -> Self {
+        self.accumulate = Accumulate::new(steps);
         self
     }
 
-    /// Gradients that are not finite are skipped and reported.
-    pub fn skipping_non_finite(mut self) -> Self {
-        self.non_finite = NonFinite::Skip;
+    /// Sets the treatment of gradients that are infinite or not numbers.
+    pub fn with_non_finite(mut self, non_finite: NonFinite) -> Self {
+        self.non_finite = non_finite;
         self
     }
 
-    /// A further change to the gradients.
-    pub fn with_gradients(mut self, stage: GradientStage) -> Self {
-        self.gradients.push(stage);
+    /// Adds a change to the gradients. Burn's clipping configs are among those it takes.
+    pub fn with_gradients(mut self, stage: impl Into<GradientStage>) -> Self {
+        self.gradients.push(stage.into());
         self
     }
 
-    /// All gradients together are at most this long, exactly.
-    pub fn clipping_global_norm(self, most: f64) -> Self {
-        let form = GlobalNormForm::Exact;
-        self.with_gradients(GradientStage::ClipGlobalNorm(GlobalNorm { most, form }))
+    /// Adds clipping by the norm of all gradients together, as in optax and Keras.
+    pub fn with_max_global_norm(self, max_norm: f64) -> Self {
+        self.with_gradients(GlobalNorm::new(max_norm))
     }
 
-    /// Steps only against the gradient.
-    pub fn cautious(mut self) -> Self {
-        self.mask = StepMask::Cautious;
+    /// Sets the numbers that a step moves.
+    pub fn with_mask(mut self, mask: StepMask) -> Self {
+        self.mask = mask;
         self
     }
 
-    /// A further thing that is kept of the weights.
-    pub fn with_weights(mut self, stage: WeightStage) -> Self {
-        self.weights.push(stage);
+    /// Adds an average of the weights, or slow weights.
+    pub fn with_weights(mut self, stage: impl Into<WeightStage>) -> Self {
+        self.weights.push(stage.into());
         self
     }
 
-    /// A moving average of the weights that keeps this share at each step.
-    pub fn with_ema(self, kept: f64) -> Self {
-        self.with_weights(WeightStage::Ema(Ema {
-            kept,
-            start: EmaStart::First,
-            overwrite_every: 0,
-        }))
+    /// Adds an exponential moving average of the weights with this decay rate.
+    pub fn with_ema(self, decay: f64) -> Self {
+        self.with_weights(Ema::new(decay))
     }
 
-    /// For a module whose every parameter holds those of several networks along its first axis, each
-    /// trained at the learning rate times its own factor.
+    /// For an ensemble: a module whose every parameter holds those of several networks along its
+    /// first axis. Each is trained at the learning rate times its own factor.
     ///
     /// ```text
     /// x_t = x_{t-1} + factor * (what the rule adds at the learning rate of the config)
     /// ```
     ///
-    /// That is, to rounding, each network's own step at its own rate, under schedules, too: for a
-    /// rule whose steps are proportional to the rate, with a decay that is none, `l2` or `decoupled`.
-    /// A memory that holds past steps, such as the velocity of [`Momentum`](crate::Momentum), then
-    /// holds those at the config's rate. Factors of at most 1 lose no digits: let the config have the
-    /// largest rate. Other elementwise rules can have factors of 1 alone; where a rule or a stage
-    /// looks at a whole parameter, the members would have a part in each other's steps, and
-    /// [`build`](Self::build) refuses.
+    /// Up to rounding, this is each network's own step at its own rate, under schedules too. It needs
+    /// a rule whose steps are proportional to the rate, and a weight decay that is none, `l2` or
+    /// `decoupled`. State made of past steps, such as the velocity of
+    /// [`Momentum`](crate::Momentum), is then that at the config's rate. Factors of at most 1 lose no
+    /// digits, so give the config the largest rate. Other elementwise rules accept only factors of 1.
+    /// [`build`](Self::build) refuses rules and stages that look at a whole parameter, because they
+    /// would mix the networks.
     ///
     /// Groups see the rank of a single network's parameter: biases, `[members, units]`, have 1.
     pub fn with_members(mut self, factors: Vec<f64>) -> Self {
@@ -265,20 +336,21 @@ impl DescentConfig {
         self
     }
 
-    /// The descent, before its first step.
+    /// Builds the descent, before its first step.
     ///
     /// # Errors
     ///
-    /// Names the setting that is out of bounds or not there.
+    /// Names the setting that is out of bounds or unknown.
     pub fn build(&self) -> Result<Descent, InvalidDescent> {
         Descent::new(self.clone())
     }
 
     /// The group of a parameter: 0 for none, else 1 and more, in the order of the groups.
     pub(super) fn group_of(&self, path: &str, rank: usize) -> usize {
-        let rank = members::rank(&self.members, rank);
-        let mut groups = self.groups.iter();
-        let found = groups.rposition(|group| group.parameters.include(path, rank));
+        // Of an ensemble, the rank of a single network's parameter.
+        let rank = rank.saturating_sub(usize::from(!self.members.is_empty()));
+        let includes = |group: &Group| group.parameters.include(path, rank);
+        let found = self.groups.iter().rposition(includes);
         found.map_or(0, |index| index + 1)
     }
 }

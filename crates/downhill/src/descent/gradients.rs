@@ -1,83 +1,210 @@
-//! What is done to gradients before the step.
+//! What is done with the gradients before a step.
 
-use alloc::vec::Vec;
-
+use burn::grad_clipping::{GradientClipping, GradientClippingConfig};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+use super::error::InvalidDescent;
+use super::renamed;
 use super::slots::{Slot, sum};
-use crate::InvalidHyperparameter;
 use crate::hyperparameter::positive;
 use crate::rule::{norm, root_mean_square};
 
 /// A change to the gradients of a step. Norms are Euclidean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum GradientStage {
-    /// Each gradient is turned round: the loss is climbed (PyTorch `maximize`).
+    /// The signs are flipped, so that the loss rises (PyTorch `maximize`).
     Maximize,
-    /// Each number is brought between minus this and this (Keras `clipvalue`, optax `clip`).
+    /// Each number is clamped to plus or minus this (Keras `clipvalue`, optax `clip`, Burn
+    /// `GradientClipping::Value`).
     ClipValue(f64),
-    /// Each parameter's gradient is scaled to this norm where it is longer (Keras `clipnorm`, Burn).
+    /// The gradient of each parameter is scaled down to this norm if its norm is larger (Keras
+    /// `clipnorm`, Burn `GradientClipping::Norm`).
     ClipNorm(f64),
-    /// Each parameter's gradient is scaled to this root mean square where it is more (optax
-    /// `clip_by_block_rms`).
+    /// The gradient of each parameter is scaled down to this root mean square if its own is larger
+    /// (optax `clip_by_block_rms`).
     ClipRms(f64),
-    /// All gradients together are scaled to a norm where they are longer.
+    /// All gradients are scaled down by one factor if their norm, taken over all of them, is larger
+    /// than a maximum.
     ClipGlobalNorm(GlobalNorm),
-    /// Each unit's gradient is scaled to a part of the norm of its weights where it is longer.
+    /// The gradient of each unit is scaled down if its norm is larger than a multiple of the norm of
+    /// the unit's weights.
     ClipAdaptive(AdaptiveClip),
-    /// The mean over the inputs of each unit is taken off a gradient of rank 2 and more (gradient
-    /// centralization, Yong et al. 2020, arXiv:2004.01461).
+    /// The mean over the inputs of each unit is subtracted, from gradients of rank 2 and more
+    /// (gradient centralization, Yong et al. 2020, arXiv:2004.01461).
     Centralize(Units),
 }
 
-/// The longest that all gradients together may be.
+impl From<GlobalNorm> for GradientStage {
+    fn from(norm: GlobalNorm) -> Self {
+        Self::ClipGlobalNorm(norm)
+    }
+}
+
+impl From<AdaptiveClip> for GradientStage {
+    fn from(clip: AdaptiveClip) -> Self {
+        Self::ClipAdaptive(clip)
+    }
+}
+
+/// Burn's clipping, by which each parameter's gradient is clipped by itself. Equal up to rounding.
+///
+/// ```
+/// use burn::grad_clipping::GradientClippingConfig;
+/// use downhill::GradientStage;
+///
+/// let stage = GradientStage::from(GradientClippingConfig::Norm(0.5));
+/// assert_eq!(stage, GradientStage::ClipNorm(0.5));
+/// ```
+impl From<GradientClippingConfig> for GradientStage {
+    fn from(clipping: GradientClippingConfig) -> Self {
+        clipping.init().into()
+    }
+}
+
+/// Burn's clipping, as a `ModuleOptimizer` holds it.
+impl From<GradientClipping> for GradientStage {
+    fn from(clipping: GradientClipping) -> Self {
+        match clipping {
+            GradientClipping::Value(most) => Self::ClipValue(most.into()),
+            GradientClipping::Norm(most) => Self::ClipNorm(most.into()),
+        }
+    }
+}
+
+/// A maximum for the norm of all gradients together.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "WrittenGlobalNorm")]
+#[non_exhaustive]
 pub struct GlobalNorm {
-    /// The norm, greater than 0.
-    pub most: f64,
-    /// How they are scaled.
-    #[serde(default)]
+    /// The maximum, greater than 0.
+    pub max_norm: f64,
+    /// The factor by which gradients are scaled.
     pub form: GlobalNormForm,
 }
 
-/// How gradients are scaled to a global norm.
+impl GlobalNorm {
+    /// This maximum, with the factor of optax and Keras.
+    pub fn new(max_norm: f64) -> Self {
+        Self {
+            max_norm,
+            form: GlobalNormForm::Exact,
+        }
+    }
+
+    /// Sets the factor by which gradients are scaled.
+    pub fn with_form(mut self, form: GlobalNormForm) -> Self {
+        self.form = form;
+        self
+    }
+}
+
+/// A [`GlobalNorm`] in a file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenGlobalNorm {
+    max_norm: f64,
+    #[serde(default)]
+    form: GlobalNormForm,
+    #[serde(default, rename = "most", deserialize_with = "renamed::most")]
+    _most: (),
+}
+
+impl From<WrittenGlobalNorm> for GlobalNorm {
+    fn from(written: WrittenGlobalNorm) -> Self {
+        Self {
+            max_norm: written.max_norm,
+            form: written.form,
+        }
+    }
+}
+
+/// The factor by which gradients are scaled to a global norm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum GlobalNormForm {
-    /// By `most / norm` where the norm is `most` or more (optax, Keras).
+    /// `max_norm / norm` if the norm is `max_norm` or more (optax, Keras).
     #[default]
     Exact,
-    /// By `min(1, most / (norm + 1e-6))` (PyTorch).
+    /// `min(1, max_norm / (norm + 1e-6))` (PyTorch).
     Torch,
 }
 
-/// The longest that a unit's gradient may be, in parts of its weights: adaptive gradient clipping
-/// (Brock et al. 2021, arXiv:2102.06171), as in optax.
+/// A maximum for the norm of each unit's gradient, relative to the norm of its weights: adaptive
+/// gradient clipping (Brock et al. 2021, arXiv:2102.06171), as in optax.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "WrittenAdaptiveClip")]
+#[non_exhaustive]
 pub struct AdaptiveClip {
-    /// The part, greater than 0.
-    pub part: f64,
-    /// The least norm that weights count as, greater than 0.
-    #[serde(default = "least_norm")]
-    pub least: f64,
-    /// Which axis counts the units.
-    #[serde(default)]
+    /// The maximum relative to the norm of the weights, greater than 0.
+    pub factor: f64,
+    /// Lower bound for the norm of the weights, greater than 0.
+    pub min_norm: f64,
+    /// The axis that counts the units.
     pub units: Units,
 }
 
-fn least_norm() -> f64 {
+impl AdaptiveClip {
+    /// This factor, a `min_norm` of 1e-3, and units along the last axis.
+    pub fn new(factor: f64) -> Self {
+        Self {
+            factor,
+            min_norm: min_norm(),
+            units: Units::Last,
+        }
+    }
+
+    /// Sets the lower bound for the norm of the weights.
+    pub fn with_min_norm(mut self, min_norm: f64) -> Self {
+        self.min_norm = min_norm;
+        self
+    }
+
+    /// Sets the axis that counts the units.
+    pub fn with_units(mut self, units: Units) -> Self {
+        self.units = units;
+        self
+    }
+}
+
+/// An [`AdaptiveClip`] in a file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenAdaptiveClip {
+    factor: f64,
+    #[serde(default = "min_norm")]
+    min_norm: f64,
+    #[serde(default)]
+    units: Units,
+    #[serde(default, rename = "part", deserialize_with = "renamed::part")]
+    _part: (),
+    #[serde(default, rename = "least", deserialize_with = "renamed::least")]
+    _least: (),
+}
+
+impl From<WrittenAdaptiveClip> for AdaptiveClip {
+    fn from(written: WrittenAdaptiveClip) -> Self {
+        Self {
+            factor: written.factor,
+            min_norm: written.min_norm,
+            units: written.units,
+        }
+    }
+}
+
+fn min_norm() -> f64 {
     1e-3
 }
 
-/// Which axis of a parameter counts its units.
+/// The axis of a parameter that counts its units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Units {
-    /// The last, as in the linear layers of Burn and of JAX.
+    /// The last, as in the linear layers of Burn and JAX.
     #[default]
     Last,
     /// The first, as in Burn's convolutions and in PyTorch.
@@ -85,7 +212,7 @@ pub enum Units {
 }
 
 impl Units {
-    /// A parameter as `[before, units, after]`.
+    /// The shape of a parameter as `[before, units, after]`.
     fn split(self, shape: &[usize]) -> [usize; 3] {
         match (self, shape) {
             (_, []) => [1, 1, 1],
@@ -96,18 +223,19 @@ impl Units {
 }
 
 impl GradientStage {
-    pub(crate) fn check(&self) -> Result<(), InvalidHyperparameter> {
+    pub(crate) fn check(&self) -> Result<(), InvalidDescent> {
         match self {
-            Self::ClipValue(most) => positive("clip-value", *most),
-            Self::ClipNorm(most) => positive("clip-norm", *most),
-            Self::ClipRms(most) => positive("clip-rms", *most),
-            Self::ClipGlobalNorm(norm) => positive("clip-global-norm.most", norm.most),
+            Self::ClipValue(most) => positive("clip-value", *most)?,
+            Self::ClipNorm(most) => positive("clip-norm", *most)?,
+            Self::ClipRms(most) => positive("clip-rms", *most)?,
+            Self::ClipGlobalNorm(norm) => positive("clip-global-norm.max_norm", norm.max_norm)?,
             Self::ClipAdaptive(clip) => {
-                positive("clip-adaptive.part", clip.part)?;
-                positive("clip-adaptive.least", clip.least)
+                positive("clip-adaptive.factor", clip.factor)?;
+                positive("clip-adaptive.min_norm", clip.min_norm)?;
             }
-            Self::Maximize | Self::Centralize(_) => Ok(()),
+            Self::Maximize | Self::Centralize(_) => {}
         }
+        Ok(())
     }
 
     pub(crate) fn apply(&self, slots: &mut [Slot]) {
@@ -122,14 +250,14 @@ impl GradientStage {
                 let size = root_mean_square(slot.gradient.clone());
                 bounded(slot.gradient.clone(), size, *most)
             }),
-            Self::ClipGlobalNorm(GlobalNorm { most, form }) => {
-                let length = global_norm(slots);
+            Self::ClipGlobalNorm(GlobalNorm { max_norm, form }) => {
+                let norm = global_norm(slots);
                 let factor = match form {
-                    GlobalNormForm::Exact if length < *most => 1.0,
-                    GlobalNormForm::Exact => most / length,
-                    GlobalNormForm::Torch => f64::min(1.0, most / (length + 1e-6)),
+                    GlobalNormForm::Exact if norm < *max_norm => 1.0,
+                    GlobalNormForm::Exact => max_norm / norm,
+                    GlobalNormForm::Torch => f64::min(1.0, max_norm / (norm + 1e-6)),
                 };
-                // A norm that is no number clips nothing; what is not finite is another stage's.
+                // A norm that is not a number clips nothing: `NonFinite` deals with it.
                 if factor < 1.0 {
                     each(slots, |slot| slot.gradient.clone().mul_scalar(factor));
                 }
@@ -154,12 +282,12 @@ fn each(slots: &mut [Slot], change: impl Fn(&Slot) -> Tensor<1>) {
     }
 }
 
-/// Scaled so that its size, `[1]`, is at most this.
+/// Scales a gradient so that its size, `[1]`, is at most `most`.
 fn bounded(gradient: Tensor<1>, size: Tensor<1>, most: f64) -> Tensor<1> {
     gradient / size.mul_scalar(1.0 / most).clamp_min(1.0)
 }
 
-/// The norm of all gradients together.
+/// Returns the norm of all gradients together.
 pub(crate) fn global_norm(slots: &[Slot]) -> f64 {
     let squares: Vec<Tensor<1>> = slots
         .iter()
@@ -171,7 +299,7 @@ pub(crate) fn global_norm(slots: &[Slot]) -> f64 {
 
 fn adaptively(slot: &Slot, clip: &AdaptiveClip) -> Tensor<1> {
     let elements = slot.gradient.dims();
-    // A vector is one unit; and a cube with its units last has, as in optax, two axes of them.
+    // As in optax, a vector is one unit, and a cube whose units are last has two axes of them.
     let shape = match (clip.units, slot.shape.as_slice()) {
         (_, shape) if shape.iter().filter(|axis| **axis > 1).count() <= 1 => [1, 1, elements[0]],
         (Units::Last, &[inputs, heads, units]) => [inputs, heads * units, 1],
@@ -180,7 +308,7 @@ fn adaptively(slot: &Slot, clip: &AdaptiveClip) -> Tensor<1> {
     let g = slot.gradient.clone().reshape(shape);
     let x = slot.value.clone().reshape(shape);
     let length = |y: Tensor<3>| (y.clone() * y).sum_dim(0).sum_dim(2).sqrt();
-    let most = length(x).clamp_min(clip.least).mul_scalar(clip.part);
+    let most = length(x).clamp_min(clip.min_norm).mul_scalar(clip.factor);
     let size = length(g.clone());
     let fits = size.clone().lower(most.clone());
     let factor = (most / size.clamp_min(1e-6)).mask_fill(fits, 1.0);

@@ -1,14 +1,13 @@
-//! Several networks side by side in one module, each at a learning rate of its own.
-
-use alloc::vec::Vec;
+//! Ensembles: several networks in one module, each with a learning rate of its own.
 
 use burn::tensor::{Tensor, TensorData};
 
 use super::config::{DescentConfig, NonFinite, StepMask};
+use super::error::{InvalidDescent, StepError};
 use super::gradients::GradientStage;
+use super::group::GroupState;
 use super::slots::Slot;
-use super::{InvalidDescent, Member};
-use crate::{InvalidHyperparameter, OptimizerConfig, WeightDecay};
+use crate::{OptimizerConfig, WeightDecay};
 
 /// What a step makes of numbers side by side.
 enum Reach {
@@ -63,9 +62,9 @@ impl Reach {
     }
 }
 
-/// Whether the members, if there are any, have no part in each other's steps, and rates of their
-/// own where they want them.
-pub(super) fn check(config: &DescentConfig, groups: &[Member]) -> Result<(), InvalidDescent> {
+/// Refuses what would mix the networks of an ensemble, and rates of their own if the steps are not
+/// proportional to the rate.
+pub(super) fn check(config: &DescentConfig, groups: &[GroupState]) -> Result<(), InvalidDescent> {
     if config.members.is_empty() {
         return Ok(());
     }
@@ -89,7 +88,7 @@ pub(super) fn check(config: &DescentConfig, groups: &[Member]) -> Result<(), Inv
     Ok(())
 }
 
-/// What stands around the optimizers and would look at several members at once.
+/// Returns the part around the optimizers that would mix the networks.
 fn mixing_part(config: &DescentConfig) -> Option<&'static str> {
     let stages = config.gradients.iter().find_map(|stage| match stage {
         GradientStage::Maximize | GradientStage::ClipValue(_) => None,
@@ -104,7 +103,7 @@ fn mixing_part(config: &DescentConfig) -> Option<&'static str> {
     stages.or(skips).or(masks)
 }
 
-fn decays_in_proportion(config: &DescentConfig, group: &Member) -> bool {
+fn decays_in_proportion(config: &DescentConfig, group: &GroupState) -> bool {
     let (decay, _) = group.rule.weight_decay_of(&[], 1.0);
     match decay {
         WeightDecay::None | WeightDecay::L2(_) | WeightDecay::Decoupled(_) => true,
@@ -118,28 +117,20 @@ pub(super) fn are_alike(factors: &[f64]) -> bool {
     factors.iter().all(|factor| *factor == 1.0)
 }
 
-/// Whether every parameter holds so many members.
-pub(super) fn check_slots(members: &[f64], slots: &[Slot]) -> Result<(), InvalidHyperparameter> {
-    let fits = |slot: &Slot| slot.shape.first() == Some(&members.len());
-    if members.is_empty() || slots.iter().all(fits) {
-        return Ok(());
-    }
-    Err(InvalidHyperparameter {
-        name: "members",
-        requirement: "be as many as the first axis of each parameter is long",
-        value: members.len() as f64,
-    })
-}
-
-/// The axes of one member's part of a parameter.
-pub(super) fn rank(members: &[f64], rank: usize) -> usize {
-    match members.is_empty() {
-        true => rank,
-        false => rank.saturating_sub(1),
+/// Checks that the first axis of every parameter holds the networks.
+pub(super) fn check_slots(members: &[f64], slots: &[Slot]) -> Result<(), StepError> {
+    let fits = |slot: &&Slot| slot.shape.first() == Some(&members.len());
+    match slots.iter().find(|slot| !fits(slot)) {
+        Some(slot) if !members.is_empty() => Err(StepError::Members {
+            members: members.len(),
+            path: slot.path.clone(),
+            shape: slot.shape.clone(),
+        }),
+        _ => Ok(()),
     }
 }
 
-/// The members' factors on the device, put there once a step.
+/// The factors of the networks as a tensor, made once per step.
 pub(super) struct OwnRates {
     members: Vec<f64>,
     factors: Option<Tensor<2>>,
@@ -153,8 +144,7 @@ impl OwnRates {
         }
     }
 
-    /// The step from `before` to `x` as each member would have taken it at its own learning rate:
-    /// `before + factor * (x - before)`.
+    /// Returns where each network's own learning rate leads: `before + factor * (x - before)`.
     pub(super) fn apply(&mut self, before: &Tensor<1>, x: Tensor<1>) -> Tensor<1> {
         if are_alike(&self.members) {
             return x;

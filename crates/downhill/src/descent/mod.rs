@@ -1,32 +1,35 @@
-//! The optimization of a whole module: an optimizer, and what stands around it.
+//! The optimization of a whole module: an optimizer, and what is done around it.
 //!
 //! ```text
 //! module, gradients
-//!   -> slots.rs, accumulate, skip, gradients.rs   where something is done to the gradients
+//!   -> slots.rs, accumulate, skip, gradients.rs   if anything is done to the gradients
 //!   -> stepping.rs                                each parameter in turn:
-//!        rules                                    its group's, at its settings of the step
+//!        rules                                    that of its group, at the settings of the step
 //!        mask, averages.rs                        what is done with the new weights
 //!   -> module
 //! ```
 
 mod averages;
-#[cfg(feature = "std")]
 mod carried;
 mod config;
+mod error;
 mod gradients;
-mod kept;
+mod group;
 mod members;
 mod order;
 mod record;
+mod renamed;
 mod select;
+mod settings;
 mod slots;
+mod state;
 mod stepping;
 #[cfg(feature = "_cubecl")]
 mod together;
+mod visit;
+mod walk;
 
-use alloc::string::{String, ToString};
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use burn::module::Module;
 use burn::optim::{GradientsParams, StateSource};
@@ -34,37 +37,39 @@ use burn::tensor::{Device, Tensor};
 
 pub use averages::{Ema, EmaStart, Lookahead, Swa, WeightStage};
 pub use config::{Accumulate, AccumulateForm, DescentConfig, Group, NonFinite, StepMask};
+pub use error::{FailedStep, InvalidDescent, StepError};
 pub use gradients::{AdaptiveClip, GlobalNorm, GlobalNormForm, GradientStage, Units};
 pub use record::DescentRecordError;
 pub use select::Parameters;
 
 pub(crate) use gradients::global_norm;
-pub(crate) use kept::{Kept, KeptOfAll};
+use group::GroupState;
 use order::Order;
-pub(crate) use slots::{Slot, collect, map_values};
+use settings::unknown;
+pub(crate) use slots::{Slot, collect, is_trained, map_values};
 use slots::{add_pending, sum};
-use stepping::Gradients;
+use state::ModelState;
+pub(crate) use state::ParameterState;
+pub(crate) use visit::{ParamVisitor, visit_params};
+use walk::Gradients;
 
-use crate::rule::{DynRule, Parameter};
-use crate::{InvalidHyperparameter, OptimizerConfig, ScheduleFree};
+use crate::rule::Parameter;
+use crate::{OptimizerConfig, ScheduleFree};
 
-/// Optimizes a whole module: one or several optimizers over groups of its parameters, with
-/// schedules, accumulation, clipping over all gradients together, averages of the weights.
+/// Optimizes a whole module: one or several optimizers for groups of its parameters, with schedules,
+/// accumulation, clipping by the norm of all gradients, and averages of the weights.
 ///
-/// What Burn's `ModuleOptimizer` cannot do, since it sees one parameter at a time. Its memory is
-/// kept by the parameters' paths.
+/// Burn's `ModuleOptimizer` sees one parameter at a time; a descent sees all of them. It keeps its
+/// state by the paths of the parameters.
 ///
 /// ```
-/// use burn::module::Module;
-/// use burn::nn::{Initializer, LinearConfig};
+/// use burn::nn::{Initializer, Linear, LinearConfig};
 /// use burn::optim::GradientsParams;
 /// use burn::tensor::{Device, Tensor};
-/// use downhill::{AdamConfig, DescentConfig, Preset};
+/// use downhill::{AdamConfig, DescentConfig};
 ///
-/// let adamw = AdamConfig::adamw(Preset::Torch)?;
-/// let mut descent = DescentConfig::new(adamw)
-///     .without_decay_of_vectors()
-///     .clipping_global_norm(1.0)
+/// let mut descent = DescentConfig::new(AdamConfig::torch())
+///     .with_max_global_norm(1.0)
 ///     .with_ema(0.9)
 ///     .build()?;
 ///
@@ -75,89 +80,44 @@ use crate::{InvalidHyperparameter, OptimizerConfig, ScheduleFree};
 /// for _ in 0..3 {
 ///     let loss = model.forward(input.clone()).square().mean();
 ///     let gradients = GradientsParams::from_grads(loss.backward(), &model);
-///     (model, _) = descent.step(model, gradients);
+///     (model, _) = descent.step(model, gradients)?;
 /// }
-/// let averaged = descent.evaluation(model.clone());
-/// let weight = |model: burn::nn::Linear| model.weight.val().into_data();
+/// let averaged = descent.averaged(model.clone());
+/// let weight = |model: Linear| model.weight.val().into_data();
 /// assert_ne!(weight(averaged), weight(model));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct Descent {
     config: DescentConfig,
-    groups: Vec<Member>,
-    /// Steps taken.
+    /// The parameters of no group, then the groups of the config.
+    groups: Vec<GroupState>,
+    /// Number of steps.
     steps: u64,
-    /// Calls since the last step.
+    /// Number of calls since the last step.
     accumulated: u64,
-    /// Calls skipped so far.
+    /// Number of calls skipped.
     skipped: u64,
-    kept: KeptOfAll,
+    state: ModelState,
     order: Order,
 }
 
-/// A group with what it is stepped by.
-#[derive(Clone)]
-struct Member {
-    /// Its own settings, before schedules.
-    base: OptimizerConfig,
-    frozen: bool,
-    rule: Arc<dyn DynRule>,
-}
-
 /// What a call of [`Descent::step`] did.
-#[derive(Clone, Debug, PartialEq)]
-#[must_use = "a call may have done nothing"]
-pub enum Outcome {
-    /// The parameters were stepped.
-    Stepped,
-    /// The gradients were taken in, for a later step.
-    Accumulated,
-    /// Nothing: the gradients of the parameters at these paths were infinite or not numbers.
-    Skipped(Vec<String>),
-    /// Nothing: a schedule led this setting out of its bounds, or the module has not the members
-    /// that the config names.
-    Refused(InvalidHyperparameter),
-}
-
-/// A [`DescentConfig`] that cannot be used.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum InvalidDescent {
-    /// A number is out of bounds.
-    #[error(transparent)]
-    Hyperparameter(#[from] InvalidHyperparameter),
-    /// A schedule or group names a setting that its optimizer has not.
-    #[error("{optimizer} has no setting `{setting}` that is a number")]
-    UnknownSetting {
-        /// The optimizer.
-        optimizer: &'static str,
-        /// The setting named.
-        setting: String,
-    },
-    /// A part of the step would look at several members of an ensemble at once.
-    #[error(
-        "members must have no part in each other's steps, but {part} looks at several at once; \
-         leave it out, or train them one by one"
-    )]
-    MixedMembers {
-        /// The optimizer, or what stands around it.
-        part: &'static str,
-    },
-    /// Members are to have rates of their own, and the steps are not proportional to the rate.
-    #[error(
-        "members cannot have learning rates of their own with {optimizer} as it is set, whose steps \
-         are not proportional to the rate; give all the factor 1, or train them one by one"
-    )]
-    RatesOfMembers {
-        /// The optimizer.
-        optimizer: &'static str,
-    },
+pub enum StepOutcome {
+    /// It stepped the parameters.
+    Stepped,
+    /// It added the gradients to those of a later step.
+    Accumulated,
+    /// Nothing: the gradients of the parameters at these paths are infinite or not numbers. See
+    /// [`NonFinite::Skip`].
+    Skipped(Vec<String>),
 }
 
 impl Descent {
     fn new(config: DescentConfig) -> Result<Self, InvalidDescent> {
-        crate::hyperparameter::positive("accumulate.calls", config.accumulate.calls as f64)?;
+        error::at_least_one("accumulate.steps", config.accumulate.steps)?;
         for stage in &config.gradients {
             stage.check()?;
         }
@@ -167,8 +127,9 @@ impl Descent {
         for schedule in config.schedules.values() {
             schedule.check()?;
         }
+        let base_rate = config.optimizer.learning_rate();
         let mut groups = Vec::with_capacity(config.groups.len() + 1);
-        groups.push(Member::new(config.optimizer.clone(), false)?);
+        groups.push(GroupState::new(config.optimizer.clone(), false, base_rate)?);
         for group in &config.groups {
             let base = group.optimizer.as_ref().unwrap_or(&config.optimizer);
             let mut base = base.clone();
@@ -177,10 +138,10 @@ impl Descent {
                     return Err(unknown(&base, setting));
                 }
             }
-            groups.push(Member::new(base, group.frozen)?);
+            groups.push(GroupState::new(base, group.frozen, base_rate)?);
         }
         for setting in config.schedules.keys() {
-            // A decay of no kind has a number, 0, but takes no other.
+            // A weight decay of `None` is the number 0 and takes no other.
             if (groups.iter()).all(|group| !group.base.clone().set(setting, 1.0)) {
                 return Err(unknown(&config.optimizer, setting));
             }
@@ -192,220 +153,194 @@ impl Descent {
             steps: 0,
             accumulated: 0,
             skipped: 0,
-            kept: KeptOfAll::default(),
+            state: ModelState::default(),
             order: Order::default(),
         })
     }
 
-    /// A step of all parameters that have a gradient, or a part of one where gradients are
-    /// accumulated. The module comes back in any case.
+    /// Steps all parameters that have a gradient, or adds the gradients to those of a later step.
     ///
-    /// On the tape of autodiff a parameter that requires no gradient stays. Off it, where gradients
-    /// come from elsewhere, whatever has one is stepped.
-    pub fn step<M: Module>(&mut self, module: M, gradients: GradientsParams) -> (M, Outcome) {
-        self.step_at(module, gradients, None)
+    /// The arguments are those of Burn's `ModuleOptimizer::step` without the learning rate, which is
+    /// a setting here; [`step_at`](Self::step_at) takes it as well.
+    ///
+    /// A parameter on autodiff's tape that requires no gradient stays unchanged. Off the tape, where
+    /// gradients come from elsewhere, every parameter with a gradient is stepped.
+    ///
+    /// # Errors
+    ///
+    /// A setting that its schedule leads out of bounds, or a module that does not fit the members of
+    /// the config. The error holds the module; neither it nor the descent has changed.
+    pub fn step<M: Module>(
+        &mut self,
+        module: M,
+        gradients: GradientsParams,
+    ) -> Result<(M, StepOutcome), FailedStep<M>> {
+        self.step_with(module, gradients, None)
     }
 
-    /// The same at a learning rate that another schedule has found for the optimizer of all
-    /// parameters; groups with another rate keep their proportion to it.
-    pub(crate) fn step_at<M: Module>(
+    /// [`step`](Self::step)s at this learning rate, such as one of Burn's schedulers gives. It takes
+    /// the place of the config's rate and of its schedule. Groups with a rate of their own keep their
+    /// ratio to it. 0 is allowed.
+    ///
+    /// ```
+    /// use burn::lr_scheduler::linear::LinearLrSchedulerConfig;
+    /// # use burn::nn::{Initializer, LinearConfig};
+    /// # use burn::optim::GradientsParams;
+    /// # use burn::tensor::{Device, Tensor};
+    /// use downhill::{AdamConfig, DescentConfig};
+    ///
+    /// let mut scheduler = LinearLrSchedulerConfig::new(1e-2, 1e-3, 10).init()?;
+    /// let mut descent = DescentConfig::new(AdamConfig::torch()).build()?;
+    /// # let device = Device::flex().autodiff();
+    /// # let start = Initializer::Ones;
+    /// # let mut model = LinearConfig::new(3, 1).with_initializer(start).init(&device);
+    /// # let input = Tensor::<2>::ones([4, 3], &device);
+    /// for _ in 0..10 {
+    ///     let loss = model.forward(input.clone()).square().mean();
+    ///     let gradients = GradientsParams::from_grads(loss.backward(), &model);
+    ///     let rate = scheduler.step().base();
+    ///     (model, _) = descent.step_at(rate, model, gradients)?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`step`](Self::step), and a rate that is negative or not finite.
+    pub fn step_at<M: Module>(
+        &mut self,
+        learning_rate: f64,
+        module: M,
+        gradients: GradientsParams,
+    ) -> Result<(M, StepOutcome), FailedStep<M>> {
+        self.step_with(module, gradients, Some(learning_rate))
+    }
+
+    fn step_with<M: Module>(
         &mut self,
         module: M,
         mut gradients: GradientsParams,
         rate: Option<f64>,
-    ) -> (M, Outcome) {
+    ) -> Result<(M, StepOutcome), FailedStep<M>> {
         if self.takes_gradients_one_by_one() {
-            return match self.follow_schedules() {
-                Ok(()) => {
-                    let rates = self.rates(rate);
-                    let gradients = Gradients::AsGiven(gradients);
-                    (
-                        self.update(module, gradients, &rates, &[]),
-                        Outcome::Stepped,
-                    )
-                }
-                Err(error) => (module, Outcome::Refused(error)),
-            };
+            if let Err(error) = self.follow_schedules(rate) {
+                return Err(FailedStep::new(module, error));
+            }
+            let rates = self.rates(rate);
+            let module = self.update(module, Gradients::AsGiven(gradients), &rates, &[]);
+            return Ok((module, StepOutcome::Stepped));
         }
         if self.is_due() {
             add_pending(&module, &mut gradients, |path| {
-                (self.kept.get(path)).is_some_and(|kept| kept.gradient.is_some())
+                (self.state.get(path)).is_some_and(|state| state.gradient.is_some())
             });
         }
         let mut slots = collect(&module, &mut gradients);
         slots.retain(|slot| !self.groups[self.group_of(slot)].frozen);
         if let Err(error) = members::check_slots(&self.config.members, &slots) {
-            return (module, Outcome::Refused(error));
+            return Err(FailedStep::new(module, error));
         }
         if self.config.non_finite == NonFinite::Skip {
             let bad = not_finite(&slots);
             if !bad.is_empty() {
                 self.skipped += 1;
-                return (module, Outcome::Skipped(bad));
+                return Ok((module, StepOutcome::Skipped(bad)));
             }
         }
-        if let Err(error) = self.follow_schedules() {
-            return (module, Outcome::Refused(error));
+        if let Err(error) = self.follow_schedules(rate) {
+            return Err(FailedStep::new(module, error));
         }
         if !self.accumulate(&mut slots) {
-            return (module, Outcome::Accumulated);
+            return Ok((module, StepOutcome::Accumulated));
         }
         for stage in &self.config.gradients {
             stage.apply(&mut slots);
         }
         let rates = self.rates(rate);
         let sums = self.measure(&slots, &rates);
-        // The values go, so that the module alone holds them.
+        // Drops the values, so that the module alone holds them.
         let gradients = slots.into_iter().map(|slot| (slot.id, slot.gradient));
         let gradients = Gradients::prepared(gradients);
         let module = self.update(module, gradients, &rates, &sums);
-        (module, Outcome::Stepped)
+        Ok((module, StepOutcome::Stepped))
     }
 
-    /// Steps taken.
+    /// Returns the number of steps.
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// Calls that were skipped for gradients that are not finite.
+    /// Returns the number of calls skipped because of gradients that were not finite.
     pub fn skipped(&self) -> u64 {
         self.skipped
     }
 
-    /// The learning rate of the next step, for parameters that are in no group.
-    pub fn learning_rate(&self) -> f64 {
-        self.rate_of(&self.groups[0].base)
-    }
-
-    /// A setting of the next step, for parameters that are in no group: `learning_rate` or another
-    /// number of the optimizer.
-    pub fn get(&self, setting: &str) -> Option<f64> {
-        self.scheduled(&self.groups[0].base, setting)
-    }
-
-    /// Gives a setting another value from the next step on, or, where it has a schedule, the
-    /// schedule another base; for all parameters but those whose group has a value of its own.
-    ///
-    /// # Errors
-    ///
-    /// Names the setting that is out of bounds or not there; then nothing is changed.
-    pub fn set(&mut self, setting: &str, value: f64) -> Result<(), InvalidDescent> {
-        let mut config = self.config.clone();
-        if !config.optimizer.set(setting, value) {
-            return Err(unknown(&config.optimizer, setting));
-        }
-        let fresh = Self::new(config)?;
-        self.config = fresh.config;
-        self.groups = fresh.groups;
-        Ok(())
-    }
-
-    /// The module as it is to be evaluated: with the last of the averages that the config asks for,
-    /// or with the mean of a schedule-free optimizer or of averaged gradient descent. Parameters without one stay as they are.
-    pub fn evaluation<M: Module>(&self, module: M) -> M {
+    /// Returns the module to evaluate: with the last of the averages in the config, or with the mean
+    /// of a schedule-free optimizer or of averaged gradient descent. Parameters without an average
+    /// stay unchanged.
+    pub fn averaged<M: Module>(&self, module: M) -> M {
         map_values(module, |path, value| {
-            let Some(kept) = self.kept.get(path) else {
+            let Some(state) = self.state.get(path) else {
                 return value;
             };
-            let averages = self.config.weights.iter().zip(&kept.weights).rev();
+            let averages = self.config.weights.iter().zip(&state.weights).rev();
             let mut averages = averages.filter_map(|(stage, memory)| stage.read(memory));
             if let Some(average) = averages.next() {
                 return average;
             }
             match (
-                &self.groups[kept.group].base,
-                kept.rule.tensor("descending"),
+                &self.groups[state.group].base,
+                state.rule.tensor("descending"),
             ) {
                 (OptimizerConfig::ScheduleFree(config), Some(descending)) => {
                     ScheduleFree::evaluation(config.beta_1, value, descending.clone())
                 }
                 (OptimizerConfig::Asgd(_), _) => {
-                    kept.rule.tensor("average").cloned().unwrap_or(value)
+                    state.rule.tensor("average").cloned().unwrap_or(value)
                 }
                 _ => value,
             }
         })
     }
 
-    /// What was written down under a prefix, if it is complete.
-    pub(crate) fn read_kept(
+    /// Reads the state written under a prefix; `None` if it is not complete.
+    pub(crate) fn read_state(
         &self,
         prefix: &str,
         source: &mut StateSource,
         device: &Device,
-    ) -> Option<Kept> {
+    ) -> Option<ParameterState> {
         let rule = |group: usize| self.groups.get(group).map(|group| &*group.rule);
-        Kept::unflatten(prefix, rule, self.config.weights.len(), source, device)
+        ParameterState::unflatten(prefix, rule, self.config.weights.len(), source, device)
     }
 
     fn group_of(&self, slot: &Slot) -> usize {
         self.config.group_of(&slot.path, slot.shape.len())
     }
 
-    /// A setting at the next step.
-    fn scheduled(&self, base: &OptimizerConfig, setting: &str) -> Option<f64> {
-        let value = base.get(setting)?;
-        Some(match self.config.schedules.get(setting) {
-            Some(schedule) => schedule.value(value, self.steps),
-            None => value,
-        })
-    }
-
-    fn rate_of(&self, base: &OptimizerConfig) -> f64 {
-        let rate = self.scheduled(base, "learning_rate");
-        rate.unwrap_or_else(|| base.learning_rate())
-    }
-
-    /// Builds each group's rule at its settings of the next step. The learning rate is none of
-    /// them: it is an argument of the step and may be 0.
-    fn follow_schedules(&mut self) -> Result<(), InvalidHyperparameter> {
-        for group in &self.groups {
-            if let Some(rate) = self.scheduled(&group.base, "learning_rate") {
-                crate::hyperparameter::not_negative("learning_rate", rate)?;
-            }
-        }
-        let settings: Vec<&String> = (self.config.schedules.keys())
-            .filter(|setting| *setting != "learning_rate")
-            .collect();
-        if settings.is_empty() {
-            return Ok(());
-        }
-        let mut rules = Vec::with_capacity(self.groups.len());
-        for group in &self.groups {
-            let mut now = group.base.clone();
-            for setting in &settings {
-                if let Some(value) = self.scheduled(&group.base, setting) {
-                    now.set(setting, value);
-                }
-            }
-            rules.push(now.rule()?);
-        }
-        for (group, rule) in self.groups.iter_mut().zip(rules) {
-            group.rule = rule;
-        }
-        Ok(())
-    }
-
-    /// Whether a parameter is stepped without a look at the gradients of the others.
+    /// Whether each parameter is stepped without looking at the gradients of the others.
     fn takes_gradients_one_by_one(&self) -> bool {
         let config = &self.config;
-        let nothing_waits =
-            || self.accumulated == 0 && self.kept.iter().all(|(_, kept)| kept.gradient.is_none());
+        let nothing_waits = || {
+            let mut states = self.state.iter();
+            self.accumulated == 0 && states.all(|(_, state)| state.gradient.is_none())
+        };
         config.non_finite == NonFinite::Spread
             && config.gradients.is_empty()
-            && config.accumulate.calls == 1
+            && config.accumulate.steps == 1
             && config.members.is_empty()
             && self.groups.iter().all(|group| !group.rule.measures())
             && nothing_waits()
     }
 
-    /// Whether this call's gradients are the last before a step. More calls than are wanted may have
-    /// been loaded.
+    /// Whether the gradients of this call are the last before a step. A loaded state may have more
+    /// calls than the config wants.
     fn is_due(&self) -> bool {
-        self.accumulated + 1 >= self.config.accumulate.calls
+        self.accumulated + 1 >= self.config.accumulate.steps
     }
 
-    /// Takes the gradients in. Whether it is time to step, and then they are the mean or sum of all.
+    /// Adds the gradients to those of the calls before. Returns whether it is time to step; the slots
+    /// then hold the mean or the sum.
     fn accumulate(&mut self, slots: &mut [Slot]) -> bool {
         let due = self.is_due();
         if due && self.accumulated == 0 {
@@ -417,16 +352,15 @@ impl Descent {
             AccumulateForm::Sum => 1.0,
         };
         for slot in slots {
-            let group = self.group_of(slot);
-            let kept = self.kept_of(slot, group);
+            let state = self.state_mut(slot);
             let gradient = slot.gradient.clone();
-            let sum = match kept.gradient.take() {
+            let sum = match state.gradient.take() {
                 Some(sum) => sum + gradient,
                 None => gradient,
             };
             match due {
                 true => slot.gradient = sum.mul_scalar(share),
-                false => self.kept_of(slot, group).gradient = Some(sum),
+                false => state.gradient = Some(sum),
             }
         }
         if due {
@@ -435,35 +369,28 @@ impl Descent {
         due
     }
 
-    fn kept_of(&mut self, slot: &Slot, group: usize) -> &mut Kept {
+    fn state_mut(&mut self, slot: &Slot) -> &mut ParameterState {
+        let group = self.group_of(slot);
         let stages = self.config.weights.len();
-        let place = (self.kept).place_of(&slot.path, || Kept::new(group, stages));
-        let kept = &mut self.kept[place];
-        // A checkpoint may have brought it before its first step, without its group.
-        kept.group = group;
-        kept
+        let new = || ParameterState::new(group, stages);
+        let place = self.state.place_of(&slot.path, new);
+        let state = &mut self.state[place];
+        // A state loaded before the first step has no group yet.
+        state.group = group;
+        state
     }
 
-    /// The learning rate of each group.
-    fn rates(&self, rate: Option<f64>) -> Vec<f64> {
-        let rate_of = |group: &Member| match rate {
-            Some(rate) => rate * group.base.learning_rate() / self.groups[0].base.learning_rate(),
-            None => self.rate_of(&group.base),
-        };
-        self.groups.iter().map(rate_of).collect()
-    }
-
-    /// What each group's rule needs to know of all its parameters.
+    /// Returns what the rule of each group needs to know of all its parameters.
     fn measure(&mut self, slots: &[Slot], rates: &[f64]) -> Vec<Vec<f64>> {
-        let mut measured: Vec<Vec<Vec<Tensor<1>>>> = alloc::vec![Vec::new(); rates.len()];
+        let mut measured: Vec<Vec<Vec<Tensor<1>>>> = vec![Vec::new(); rates.len()];
         for slot in slots {
             let group = self.group_of(slot);
             let rule = Arc::clone(&self.groups[group].rule);
             if !rule.measures() {
                 continue;
             }
-            let kept = self.kept_of(slot, group);
-            kept.rule.time += 1;
+            let state = self.state_mut(slot);
+            state.rule.time += 1;
             if slot.is_empty() {
                 continue;
             }
@@ -472,7 +399,7 @@ impl Descent {
                 gradient: slot.gradient.clone(),
                 shape: &slot.shape,
             };
-            let sums = rule.measure(rates[group], &parameter, &mut kept.rule);
+            let sums = rule.measure(rates[group], &parameter, &mut state.rule);
             measured[group].resize_with(sums.len(), Vec::new);
             for (all, one) in measured[group].iter_mut().zip(sums) {
                 all.push(one);
@@ -483,44 +410,23 @@ impl Descent {
     }
 }
 
-impl Member {
-    fn new(base: OptimizerConfig, frozen: bool) -> Result<Self, InvalidHyperparameter> {
-        let rule = base.rule()?;
-        Ok(Self { base, frozen, rule })
-    }
-}
-
 impl core::fmt::Debug for Descent {
     fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         formatter
             .debug_struct("Descent")
             .field("config", &self.config)
+            .field("learning_rate", &self.learning_rate())
             .field("steps", &self.steps)
             .finish_non_exhaustive()
     }
 }
 
-fn unknown(optimizer: &OptimizerConfig, setting: &str) -> InvalidDescent {
-    InvalidDescent::UnknownSetting {
-        optimizer: optimizer.name(),
-        setting: setting.to_string(),
-    }
-}
-
-/// The paths of the gradients that hold something infinite or not a number.
+/// Returns the paths of the gradients that hold something infinite or not a number.
 fn not_finite(slots: &[Slot]) -> Vec<String> {
-    let bad = |slot: &&Slot| {
-        !slot.is_empty()
-            && !slot
-                .gradient
-                .clone()
-                .is_finite()
-                .all()
-                .into_scalar::<bool>()
-    };
-    slots
-        .iter()
-        .filter(bad)
+    let all_finite = |gradient: Tensor<1>| gradient.is_finite().all().into_scalar::<bool>();
+    let is_finite = |slot: &Slot| slot.is_empty() || all_finite(slot.gradient.clone());
+    (slots.iter())
+        .filter(|slot| !is_finite(slot))
         .map(|slot| slot.path.clone())
         .collect()
 }

@@ -1,33 +1,33 @@
-//! Which parameters of a module are meant.
+//! Selections of parameters of a module.
 
-use alloc::boxed::Box;
-use alloc::string::String;
-use alloc::vec::Vec;
-
+use burn::module::{Module, Param, ParamGroup, ParamId};
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// Parameters of a module, by their place and shape.
+use super::visit::{ParamVisitor, visit_params};
+
+/// Parameters of a module, selected by path and rank.
 ///
-/// A parameter's path is the way to it through the fields of the module, such as
-/// `hidden.0.linear.weight`.
+/// The path of a parameter is made of the fields that lead to it, such as `hidden.0.linear.weight`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Parameters {
     /// All.
     All,
     /// The one at this path.
     Path(String),
-    /// Those whose whole path is this pattern; `*` stands for any characters, also none.
+    /// Those whose whole path matches this pattern; `*` stands for any number of characters.
     Like(String),
     /// Those of this rank: biases and norms have 1, weights of linear layers 2.
     Rank(usize),
-    /// Those of this rank or less.
+    /// Those of this rank or a smaller one.
     RankAtMost(usize),
-    /// Those that one of these means.
+    /// Those in any of these.
     Any(Vec<Self>),
-    /// Those that all of these mean.
+    /// Those in every one of these.
     Every(Vec<Self>),
-    /// All but these.
+    /// Those not in this one.
     Not(Box<Self>),
 }
 
@@ -45,9 +45,62 @@ impl Parameters {
             Self::Not(others) => !others.include(path, rank),
         }
     }
+
+    /// Returns the float parameters of a module that are in one of Burn's groups, by their paths.
+    ///
+    /// ```
+    /// use burn::module::ParamGroup;
+    /// use burn::nn::LinearConfig;
+    /// use burn::tensor::Device;
+    /// use downhill::Parameters;
+    ///
+    /// let model = LinearConfig::new(3, 2).init(&Device::flex());
+    /// let biases = Parameters::from_param_group(&ParamGroup::from_predicate("bias"), &model);
+    /// assert_eq!(biases, Parameters::Any(vec![Parameters::Path("bias".into())]));
+    /// let vectors = Parameters::RankAtMost(1).to_param_group(&model);
+    /// assert!(vectors.matches(&model.bias.as_ref().unwrap().id, Some("bias")));
+    /// ```
+    pub fn from_param_group<M: Module>(group: &ParamGroup, module: &M) -> Self {
+        let paths = paths(module, |param| group.matches(&param.id, Some(param.path)));
+        Self::Any(paths.into_iter().map(Self::Path).collect())
+    }
+
+    /// Returns the parameters of a module that are among these, as one of Burn's groups.
+    pub fn to_param_group<M: Module>(&self, module: &M) -> ParamGroup {
+        ParamGroup::from_paths(paths(module, |param| self.include(param.path, param.rank)))
+    }
 }
 
-/// Whether the whole text is the pattern, with `*` for any characters.
+/// A parameter of a module.
+struct Found<'a> {
+    path: &'a str,
+    id: ParamId,
+    rank: usize,
+}
+
+/// Returns the paths of the float parameters that are chosen.
+fn paths<M: Module>(module: &M, chosen: impl Fn(Found<'_>) -> bool) -> Vec<String> {
+    let paths = Vec::new();
+    let mut chooser = Chooser { chosen, paths };
+    visit_params(module, &mut chooser);
+    chooser.paths
+}
+
+struct Chooser<F> {
+    chosen: F,
+    paths: Vec<String>,
+}
+
+impl<F: Fn(Found<'_>) -> bool> ParamVisitor for Chooser<F> {
+    fn visit<const D: usize>(&mut self, path: &str, param: &Param<Tensor<D>>) {
+        let id = param.id;
+        if (self.chosen)(Found { path, id, rank: D }) {
+            self.paths.push(path.to_string());
+        }
+    }
+}
+
+/// Whether the whole text matches the pattern, in which `*` stands for any characters.
 fn like(pattern: &str, text: &str) -> bool {
     let Some((before, rest)) = pattern.split_once('*') else {
         return pattern == text;
@@ -55,7 +108,7 @@ fn like(pattern: &str, text: &str) -> bool {
     let Some(mut text) = text.strip_prefix(before) else {
         return false;
     };
-    // The parts between stars may stand at the first place that fits, the last one at the end.
+    // Each part between stars takes the first place that fits, the last one takes the end.
     let mut parts = rest.split('*').peekable();
     while let Some(part) = parts.next() {
         if parts.peek().is_none() {
@@ -71,12 +124,10 @@ fn like(pattern: &str, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec;
-
     use super::*;
 
     #[test]
-    fn a_star_stands_for_anything() {
+    fn a_star_stands_for_any_characters() {
         for (pattern, text, fits) in [
             ("a.weight", "a.weight", true),
             ("a.weight", "a.weights", false),

@@ -1,18 +1,15 @@
-//! The parameters of a module side by side, with their gradients.
+//! The parameters of a module as a list, with their gradients.
 
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
-
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::module::{Module, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{GradientCheckpointingStrategy, Tensor};
 
-use super::order::Path;
+use super::visit::{ParamMapper, ParamVisitor, map_params, visit_params};
 
 /// A parameter that is to be stepped.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot {
-    /// The way to it through the module.
+    /// Its path through the fields of the module.
     pub(crate) path: String,
     pub(crate) id: ParamId,
     pub(crate) shape: Vec<usize>,
@@ -29,7 +26,8 @@ impl Slot {
     }
 }
 
-/// The sum of numbers that lie on a device, `[1]` each, fetched at once where they are of one kind.
+/// Returns the sum of numbers on a device, `[1]` each, fetched at once if they have one type and
+/// device.
 pub(crate) fn sum(numbers: Vec<Tensor<1>>) -> f64 {
     let alike = |a: &Tensor<1>, b: &Tensor<1>| a.dtype() == b.dtype() && a.device() == b.device();
     let all_alike = numbers.windows(2).all(|pair| alike(&pair[0], &pair[1]));
@@ -42,82 +40,55 @@ pub(crate) fn sum(numbers: Vec<Tensor<1>>) -> f64 {
     }
 }
 
-/// Adds a gradient of 0 for each trained parameter that has none but is chosen by its path.
+/// Adds a gradient of 0 for each trained parameter that has none and whose path is chosen.
 pub(crate) fn add_pending<M: Module>(
     module: &M,
     gradients: &mut GradientsParams,
     chosen: impl Fn(&str) -> bool,
 ) {
-    module.visit(&mut Pending {
-        path: Path::default(),
-        gradients,
-        chosen,
-    });
+    visit_params(module, &mut Pending { gradients, chosen });
 }
 
 struct Pending<'a, F> {
-    path: Path,
     gradients: &'a mut GradientsParams,
     chosen: F,
 }
 
-impl<F: Fn(&str) -> bool> ModuleVisitor for Pending<'_, F> {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.enter(name);
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.exit();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+impl<F: Fn(&str) -> bool> ParamVisitor for Pending<'_, F> {
+    fn visit<const D: usize>(&mut self, path: &str, param: &Param<Tensor<D>>) {
         let missing = || self.gradients.get::<D>(param.id).is_none();
-        // Off the tape those with a gradient are trained, and the chosen had one.
+        // Off the tape a parameter with a gradient is trained, and the chosen ones had one.
         let is_trained = param.is_require_grad() || !Tensor::is_autodiff(param);
-        if is_trained && (self.chosen)(self.path.as_str()) && missing() {
-            let nothing = param.base().inner().zeros_like();
-            self.gradients.register::<D>(param.id, nothing);
+        if is_trained && (self.chosen)(path) && missing() {
+            let zero = param.base().inner().zeros_like();
+            self.gradients.register::<D>(param.id, zero);
         }
     }
 }
 
-/// Whether a parameter is trained: on the tape that it requires a gradient says so, off the tape that it
-/// has one.
-pub(super) fn is_trained<const D: usize>(
+/// Whether a parameter is trained: on the tape if it requires a gradient, off the tape if it has one.
+pub(crate) fn is_trained<const D: usize>(
     param: &Param<Tensor<D>>,
     has_gradient: impl FnOnce() -> bool,
 ) -> bool {
     param.is_require_grad() || !Tensor::is_autodiff(param) && has_gradient()
 }
 
-/// The trained parameters that have a gradient, in the order of the module; their gradients are
-/// taken out.
+/// Takes the gradients of the trained parameters, in the order of the module.
 pub(crate) fn collect<M: Module>(module: &M, gradients: &mut GradientsParams) -> Vec<Slot> {
-    let mut collector = Collector {
-        path: Path::default(),
-        gradients,
-        slots: Vec::new(),
-    };
-    module.visit(&mut collector);
+    let slots = Vec::new();
+    let mut collector = Collector { gradients, slots };
+    visit_params(module, &mut collector);
     collector.slots
 }
 
 struct Collector<'a> {
-    path: Path,
     gradients: &'a mut GradientsParams,
     slots: Vec<Slot>,
 }
 
-impl ModuleVisitor for Collector<'_> {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.enter(name);
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.exit();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+impl ParamVisitor for Collector<'_> {
+    fn visit<const D: usize>(&mut self, path: &str, param: &Param<Tensor<D>>) {
         if !is_trained(param, || self.gradients.get::<D>(param.id).is_some()) {
             return;
         }
@@ -129,7 +100,7 @@ impl ModuleVisitor for Collector<'_> {
         let shape = value.shape();
         let elements = [shape.num_elements()];
         self.slots.push(Slot {
-            path: self.path.as_str().to_string(),
+            path: path.to_string(),
             id: param.id,
             gradient: gradient.to_device(&value.device()).reshape(elements),
             value: value.reshape(elements),
@@ -138,13 +109,12 @@ impl ModuleVisitor for Collector<'_> {
     }
 }
 
-/// What autodiff knows of a parameter, to be put back onto its next value as Burn's own optimizers
-/// do it (`burn-optim` 0.22.1, `parameter_context.rs`).
+/// What autodiff knows of a parameter, for its next value, as in Burn's own optimizers (`burn-optim`
+/// 0.22.1, `parameter_context.rs`).
 pub(super) struct Context {
-    /// How it is checkpointed; none off the tape.
+    /// How it is checkpointed. `None` off the tape.
     strategy: Option<GradientCheckpointingStrategy>,
     is_trained: bool,
-    #[cfg(feature = "std")]
     is_distributed: bool,
 }
 
@@ -154,8 +124,7 @@ impl Context {
         Self {
             strategy,
             is_trained: value.is_require_grad(),
-            #[cfg(feature = "std")]
-            // Only what is on the tape can be asked.
+            // Burn answers this on the tape only.
             is_distributed: strategy.is_some() && value.is_distributed(),
         }
     }
@@ -168,47 +137,30 @@ impl Context {
         if self.is_trained {
             new = new.require_grad();
         }
-        #[cfg(feature = "std")]
         if self.is_distributed {
             new = new.set_distributed(id);
         }
-        #[cfg(not(feature = "std"))]
-        let _ = id;
         new
     }
 }
 
-/// The module with the parameters that `change` gives another value, by path and flattened value.
+/// Maps the flattened value of each parameter.
 pub(crate) fn map_values<M: Module>(
     module: M,
     change: impl FnMut(&str, Tensor<1>) -> Tensor<1>,
 ) -> M {
-    module.map(&mut Changer {
-        path: Path::default(),
-        change,
-    })
+    map_params(module, &mut Changer(change))
 }
 
-struct Changer<F> {
-    path: Path,
-    change: F,
-}
+struct Changer<F>(F);
 
-impl<F: FnMut(&str, Tensor<1>) -> Tensor<1>> ModuleMapper for Changer<F> {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.enter(name);
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.exit();
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+impl<F: FnMut(&str, Tensor<1>) -> Tensor<1>> ParamMapper for Changer<F> {
+    fn map<const D: usize>(&mut self, path: &str, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let (id, old, mapper) = param.consume();
         let context = Context::of(&old);
         let shape = old.shape();
         let flat = old.inner().reshape([shape.num_elements()]);
-        let value: Tensor<D> = (self.change)(self.path.as_str(), flat).reshape(shape);
+        let value: Tensor<D> = (self.0)(path, flat).reshape(shape);
         Param::from_mapped_value(id, context.lift(value, id), mapper)
     }
 }

@@ -1,105 +1,19 @@
 //! The step of each parameter of a module.
 
-use alloc::vec::Vec;
 #[cfg(feature = "_cubecl")]
 use core::iter::Peekable;
 
-#[cfg(feature = "flex")]
-use burn::backend::flex::FlexTensor;
-use burn::module::{Module, ModuleMapper, Param, ParamId};
-use burn::optim::GradientsParams;
+use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use super::members::{OwnRates, are_alike};
-use super::order::Path;
 use super::slots::{Context, is_trained};
 #[cfg(feature = "_cubecl")]
 use super::together::Together;
-use super::{Descent, Kept, StepMask, WeightStage};
-#[cfg(feature = "flex")]
-use crate::rule::on_flex;
+use super::visit::{ParamMapper, map_params};
+use super::walk::{Gradient, Gradients, Walk};
+use super::{Descent, StepMask, WeightStage};
 use crate::rule::{Parameter, Real};
-
-/// The gradients of a step.
-#[allow(clippy::large_enum_variant, reason = "there is one a step")]
-pub(super) enum Gradients {
-    /// As they were given: each is taken when its parameter is stepped.
-    AsGiven(GradientsParams),
-    /// Flattened, of those parameters that are to be stepped.
-    Prepared(GradientsParams),
-}
-
-/// A gradient in its parameter's shape, or row by row.
-pub(super) enum Gradient<const D: usize> {
-    Shaped(Tensor<D>),
-    Flat(Tensor<1>),
-}
-
-impl<const D: usize> Gradient<D> {
-    /// Row by row, where the parameter is.
-    fn flat(self, value: &Tensor<1>) -> Tensor<1> {
-        match self {
-            Self::Shaped(gradient) => (gradient.to_device(&value.device())).reshape(value.dims()),
-            Self::Flat(gradient) => gradient,
-        }
-    }
-
-    /// Leads the parameter and this to a step of flex's, see [`on_flex`].
-    #[cfg(feature = "flex")]
-    fn on_flex(
-        self,
-        value: Tensor<D>,
-        step: impl FnOnce(&mut FlexTensor, &FlexTensor) -> bool,
-    ) -> Result<Tensor<D>, (Tensor<D>, Self)> {
-        match self {
-            Self::Shaped(gradient) => on_flex(value, gradient, step)
-                .map_err(|(value, gradient)| (value, Self::Shaped(gradient))),
-            Self::Flat(gradient) => on_flex(value, gradient, step)
-                .map_err(|(value, gradient)| (value, Self::Flat(gradient))),
-        }
-    }
-}
-
-impl Gradients {
-    pub(super) fn prepared(gradients: impl IntoIterator<Item = (ParamId, Tensor<1>)>) -> Self {
-        let mut prepared = GradientsParams::new();
-        for (id, gradient) in gradients {
-            prepared.register(id, gradient);
-        }
-        Self::Prepared(prepared)
-    }
-
-    pub(super) fn take<const D: usize>(&mut self, id: ParamId) -> Option<Gradient<D>> {
-        match self {
-            Self::AsGiven(gradients) => gradients.remove(id).map(Gradient::Shaped),
-            Self::Prepared(gradients) => gradients.remove(id).map(Gradient::Flat),
-        }
-    }
-
-    /// No gradients, to which such can be added.
-    #[cfg(feature = "_cubecl")]
-    pub(super) fn none_alike(&self) -> Self {
-        match self {
-            Self::AsGiven(_) => Self::AsGiven(GradientsParams::new()),
-            Self::Prepared(_) => Self::Prepared(GradientsParams::new()),
-        }
-    }
-
-    #[cfg(feature = "_cubecl")]
-    pub(super) fn put<const D: usize>(&mut self, id: ParamId, gradient: Gradient<D>) {
-        match (self, gradient) {
-            (Self::AsGiven(gradients), Gradient::Shaped(gradient)) => {
-                gradients.register(id, gradient);
-            }
-            (Self::AsGiven(gradients) | Self::Prepared(gradients), Gradient::Flat(gradient)) => {
-                gradients.register(id, gradient);
-            }
-            (Self::Prepared(gradients), Gradient::Shaped(gradient)) => {
-                gradients.register(id, gradient);
-            }
-        }
-    }
-}
 
 impl Descent {
     /// Steps the parameters that have a gradient, at each group's rate and with what its rule has
@@ -114,7 +28,7 @@ impl Descent {
         #[cfg(feature = "_cubecl")]
         let (stepped, gradients) = self.step_together(&module, gradients, rates);
         let own_rates = OwnRates::new(&self.config.members);
-        let module = module.map(&mut Stepper {
+        let mut stepper = Stepper {
             walk: Walk::new(self),
             own_rates,
             #[cfg(feature = "_cubecl")]
@@ -122,53 +36,10 @@ impl Descent {
             gradients,
             rates,
             sums,
-        });
+        };
+        let module = map_params(module, &mut stepper);
         self.steps += 1;
         module
-    }
-}
-
-/// A walk over the parameters of a module that a descent steps.
-pub(super) struct Walk<'a> {
-    pub(super) descent: &'a mut Descent,
-    pub(super) path: Path,
-    /// The trained parameters met so far.
-    met: usize,
-}
-
-impl<'a> Walk<'a> {
-    pub(super) fn new(descent: &'a mut Descent) -> Self {
-        Self {
-            descent,
-            path: Path::default(),
-            met: 0,
-        }
-    }
-
-    /// The group of the parameter that is met now.
-    pub(super) fn group_of_next(&mut self, rank: usize) -> usize {
-        let Descent { order, config, .. } = &mut *self.descent;
-        let path = self.path.as_str();
-        let known = order.meet(self.met, path, rank, || config.group_of(path, rank));
-        self.met += 1;
-        known.group
-    }
-
-    /// Where what is kept of the parameter that was met last lies.
-    pub(super) fn place_of_last(&mut self, group: usize) -> usize {
-        let Descent {
-            order,
-            kept,
-            config,
-            ..
-        } = &mut *self.descent;
-        let stages = config.weights.len();
-        let place = order.place_of(self.met - 1, || {
-            kept.place_of(self.path.as_str(), || Kept::new(group, stages))
-        });
-        // A checkpoint may have brought it before its first step, without its group.
-        kept[place].group = group;
-        place
     }
 }
 
@@ -177,25 +48,17 @@ struct Stepper<'a> {
     own_rates: OwnRates,
     /// Parameters that have been stepped already, in the order of the module.
     #[cfg(feature = "_cubecl")]
-    stepped: Peekable<alloc::vec::IntoIter<Together>>,
+    stepped: Peekable<std::vec::IntoIter<Together>>,
     gradients: Gradients,
     rates: &'a [f64],
     sums: &'a [Vec<f64>],
 }
 
-impl ModuleMapper for Stepper<'_> {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.walk.path.enter(name);
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.walk.path.exit();
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+impl ParamMapper for Stepper<'_> {
+    fn map<const D: usize>(&mut self, path: &str, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         #[cfg(feature = "_cubecl")]
         if let Some(stepped) = self.stepped.next_if(|next| next.id == param.id) {
-            let group = self.walk.group_of_next(D);
+            let group = self.walk.group_of_next(path, D);
             let (id, old, mapper) = param.consume();
             let context = Context::of(&old);
             let value = self.end(group, old.inner(), stepped);
@@ -205,24 +68,25 @@ impl ModuleMapper for Stepper<'_> {
         if !is_trained(&param, || gradient.is_some()) {
             return param;
         }
-        let group = self.walk.group_of_next(D);
+        let group = self.walk.group_of_next(path, D);
         if self.walk.descent.groups[group].frozen {
             return param;
         }
         let Some(gradient) = gradient else {
             return param;
         };
+        let place = self.walk.place_of_last(path, group);
         // The raw value: a reparameterization is mapped by itself. It is taken out of the module, so
-        // that nobody else holds it and it can be changed where it lies.
+        // that nobody else holds it and it can be changed in place.
         let (id, old, mapper) = param.consume();
         let context = Context::of(&old);
-        let value = self.step(group, old.inner(), gradient);
+        let value = self.step(group, place, old.inner(), gradient);
         Param::from_mapped_value(id, context.lift(value, id), mapper)
     }
 }
 
 impl Stepper<'_> {
-    /// The new value of a parameter that has been stepped together with others.
+    /// Returns the new value of a parameter that was stepped together with others.
     #[cfg(feature = "_cubecl")]
     fn end<const D: usize>(
         &mut self,
@@ -239,7 +103,7 @@ impl Stepper<'_> {
         let looks_back = self.looks_back();
         let before = looks_back.then_some(old);
         let descent = &mut *self.walk.descent;
-        let x: Tensor<D> = done.into_value(&mut descent.kept[place].rule);
+        let x: Tensor<D> = done.into_value(&mut descent.state[place].rule);
         if !looks_back && descent.config.weights.is_empty() {
             return x;
         }
@@ -255,22 +119,22 @@ impl Stepper<'_> {
         self.after_rule(stepped, x.reshape(elements)).reshape(shape)
     }
 
-    /// The new value of the parameter that was met last.
+    /// Returns the new value of the last parameter of the walk.
     fn step<const D: usize>(
         &mut self,
         group: usize,
+        place: usize,
         value: Tensor<D>,
         gradient: Gradient<D>,
     ) -> Tensor<D> {
-        let place = self.walk.place_of_last(group);
         let rate = self.rates[group];
         let descent = &mut *self.walk.descent;
         let config = &descent.config;
         let rule = &*descent.groups[group].rule;
-        let kept = &mut descent.kept[place];
-        // A rule that measures has done so at this time already.
+        let state = &mut descent.state[place];
+        // A rule that measures has counted this step already.
         if !rule.measures() {
-            kept.rule.time += 1;
+            state.rule.time += 1;
         }
         let is_masked = config.mask == StepMask::Cautious;
         #[cfg(feature = "flex")]
@@ -279,7 +143,7 @@ impl Stepper<'_> {
         let (value, gradient) = if is_followed {
             (value, gradient)
         } else {
-            let memory = &mut kept.rule;
+            let memory = &mut state.rule;
             match gradient.on_flex(value, |x, g| rule.step_in_place(rate, x, g, memory)) {
                 Ok(value) => return value,
                 Err(both) => both,
@@ -302,10 +166,10 @@ impl Stepper<'_> {
         let sums = self.sums.get(group).map_or(&[][..], Vec::as_slice);
         let descent = &mut *self.walk.descent;
         let rule = &*descent.groups[group].rule;
-        let kept = &mut descent.kept[place];
-        let memory = core::mem::take(&mut kept.rule);
+        let state = &mut descent.state[place];
+        let memory = core::mem::take(&mut state.rule);
         let (x, memory) = rule.step(rate, parameter, memory, sums);
-        kept.rule = memory;
+        state.rule = memory;
         let stepped = Stepped {
             group,
             place,
@@ -316,7 +180,7 @@ impl Stepper<'_> {
         self.after_rule(stepped, x).reshape(shape)
     }
 
-    /// Whether what follows the rule asks where the parameter was.
+    /// Whether what follows the rule needs the parameter from before the step.
     fn looks_back(&self) -> bool {
         let config = &self.walk.descent.config;
         config.mask == StepMask::Cautious
@@ -324,7 +188,7 @@ impl Stepper<'_> {
             || config.weights.iter().any(WeightStage::looks_back)
     }
 
-    /// The value that a rule has found, after all that follows the rule.
+    /// Returns the value after all that follows the rule.
     fn after_rule(&mut self, stepped: Stepped<'_>, mut x: Tensor<1>) -> Tensor<1> {
         let descent = &mut *self.walk.descent;
         let config = &descent.config;
@@ -339,7 +203,7 @@ impl Stepper<'_> {
             let (decayed, _) = decay.around(rate, before.clone(), gradient.clone());
             x = cautiously(decayed, x, gradient);
         }
-        let memories = &mut descent.kept[stepped.place].weights;
+        let memories = &mut descent.state[stepped.place].weights;
         for (stage, memory) in config.weights.iter().zip(memories) {
             memory.time += 1;
             x = stage.after(before.as_ref(), x, memory);
@@ -351,16 +215,16 @@ impl Stepper<'_> {
 /// A parameter that its rule has stepped.
 struct Stepped<'a> {
     group: usize,
-    /// Where what is kept of it lies.
+    /// The place of its state.
     place: usize,
     shape: &'a [usize],
-    /// Its elements before, where they are asked for.
+    /// Its elements before the step, if they are needed.
     before: Option<Tensor<1>>,
-    /// Its gradient, where the step is masked.
+    /// Its gradient, if the step is masked.
     masked_by: Option<Tensor<1>>,
 }
 
-/// The step from `from` to `to` where it goes against the gradient.
+/// Returns the step from `from` to `to`, masked where it does not go against the gradient.
 fn cautiously(from: Tensor<1>, to: Tensor<1>, gradient: Tensor<1>) -> Tensor<1> {
     let step = to - from.clone();
     let along = -(step.clone() * gradient);
@@ -373,10 +237,11 @@ fn cautiously(from: Tensor<1>, to: Tensor<1>, gradient: Tensor<1>) -> Tensor<1> 
 mod tests {
     use burn::backend::Flex;
     use burn::nn::{Initializer, Linear, LinearConfig};
+    use burn::optim::GradientsParams;
     use burn::tensor::Device;
 
     use super::*;
-    use crate::{AdamConfig, DescentConfig, OptimizerConfig, Outcome};
+    use crate::{AdamConfig, DescentConfig, OptimizerConfig, StepOutcome};
 
     fn model() -> Linear {
         let device = Device::flex().autodiff();
@@ -390,8 +255,9 @@ mod tests {
         let input = Tensor::<2>::ones([3, 5], &Device::flex().autodiff());
         let loss = model.forward(input).square().mean();
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
-        let (model, outcome) = descent.step(model, gradients);
-        assert_eq!(outcome, Outcome::Stepped);
+        let stepped = descent.step(model, gradients);
+        let (model, outcome) = stepped.expect("there is no schedule");
+        assert_eq!(outcome, StepOutcome::Stepped);
         model
     }
 
@@ -405,7 +271,7 @@ mod tests {
     #[test]
     fn a_step_is_made_where_the_parameter_lies() {
         let plain = DescentConfig::new(AdamConfig::torch());
-        let clipped = plain.clone().clipping_global_norm(0.1);
+        let clipped = plain.clone().with_max_global_norm(0.1);
         let averaged = plain.clone().with_ema(0.9);
         for config in [plain, clipped, averaged] {
             let mut descent = config.build().unwrap();
@@ -427,7 +293,7 @@ mod tests {
         let of = |optimizer: OptimizerConfig| DescentConfig::new(optimizer);
         let adam = || of(AdamConfig::torch().into());
         let mut configs: Vec<DescentConfig> = OptimizerConfig::all().into_iter().map(of).collect();
-        configs.extend([adam().clipping_global_norm(0.1), adam().with_ema(0.9)]);
+        configs.extend([adam().with_max_global_norm(0.1), adam().with_ema(0.9)]);
         for config in configs {
             let (mut on, mut off) = (config.build().unwrap(), config.build().unwrap());
             let (mut model, mut plain) = (model(), None);
@@ -441,8 +307,8 @@ mod tests {
                 let bias = model.bias.as_ref().unwrap().id;
                 same.register(bias, gradients.get::<1>(bias).unwrap().mul_scalar(1.0));
                 let before = plain.unwrap_or_else(|| model.valid());
-                model = on.step(model, gradients).0;
-                plain = Some(off.step(before, same).0);
+                model = on.step(model, gradients).unwrap().0;
+                plain = Some(off.step(before, same).unwrap().0);
                 let after = plain.as_ref().unwrap();
                 assert!(!after.weight.val().is_autodiff());
                 let data = |model: &Linear| {
@@ -453,7 +319,8 @@ mod tests {
             }
             // What has no gradient stays.
             let before = plain.unwrap();
-            let after = off.step(before.clone(), GradientsParams::new()).0;
+            let stepped = off.step(before.clone(), GradientsParams::new());
+            let after = stepped.unwrap().0;
             assert_eq!(
                 after.weight.val().into_data(),
                 before.weight.val().into_data()
@@ -463,7 +330,7 @@ mod tests {
 
     #[test]
     fn what_was_accumulated_off_the_tape_is_stepped_when_it_is_due() {
-        let config = DescentConfig::new(AdamConfig::torch()).accumulating(2);
+        let config = DescentConfig::new(AdamConfig::torch()).with_accumulation(2);
         let stepped = |mut model: Linear| {
             let mut descent = config.build().unwrap();
             let weight = model.weight.id;
@@ -474,7 +341,7 @@ mod tests {
                     let gradient = Tensor::<2>::ones([5, 7], &Device::flex()).mul_scalar(gradient);
                     gradients.register(weight, gradient);
                 }
-                model = descent.step(model, gradients).0;
+                model = descent.step(model, gradients).unwrap().0;
             }
             model.weight.val().into_data()
         };

@@ -1,29 +1,30 @@
-//! Parameters that one launch steps together, on the backends of CubeCL.
+//! Parameters stepped together by one launch, on CubeCL's backends.
 
-use alloc::vec::{self, Vec};
-use core::iter::Peekable;
+use std::iter::Peekable;
+use std::vec;
 
-use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::module::{Module, Param, ParamId};
 use burn::tensor::Tensor;
 
 use super::slots::is_trained;
-use super::stepping::{Gradient, Gradients, Walk};
+use super::visit::{ParamVisitor, visit_params};
+use super::walk::{Gradient, Gradients, Walk};
 use super::{Descent, StepMask};
 use crate::rule::{CubeDone, CubeStep, can_step_on_cube, launch_on_cube, prepare_for_cube};
 
-/// A parameter that has been stepped; only its module and its memory do not know it yet.
+/// A stepped parameter that is still to be put into the module and the state.
 pub(super) struct Together {
     pub(super) id: ParamId,
-    /// Where what is kept of it lies.
+    /// The place of its state.
     pub(super) place: usize,
-    /// Its gradient, row by row, where the step is masked.
+    /// Its flattened gradient, if the step is masked.
     pub(super) masked_by: Option<Tensor<1>>,
     pub(super) done: CubeDone,
 }
 
 impl Descent {
-    /// Steps those parameters that can be stepped together. They come in the order of the module; the
-    /// gradients of all others come back.
+    /// Steps the parameters that can be stepped together. Returns them in the order of the module, and
+    /// the gradients of all others.
     pub(super) fn step_together<M: Module>(
         &mut self,
         module: &M,
@@ -40,7 +41,7 @@ impl Descent {
             gathered: Vec::new(),
             steps: Vec::new(),
         };
-        module.visit(&mut gatherer);
+        visit_params(module, &mut gatherer);
         let gathered = gatherer.gathered.into_iter();
         let stepped = gathered.zip(launch_on_cube(gatherer.steps));
         let stepped = stepped.map(|(gathered, done)| Together {
@@ -54,7 +55,7 @@ impl Descent {
     }
 }
 
-/// A parameter of a step that goes together with others.
+/// A parameter that is stepped together with others.
 struct Gathered {
     id: ParamId,
     place: usize,
@@ -64,7 +65,7 @@ struct Gathered {
 struct Gatherer<'a> {
     walk: Walk<'a>,
     gradients: Gradients,
-    /// Those of parameters that do not go along.
+    /// The gradients of all other parameters.
     left: Gradients,
     rates: &'a [f64],
     is_masked: bool,
@@ -73,52 +74,58 @@ struct Gatherer<'a> {
     steps: Vec<CubeStep>,
 }
 
-impl ModuleVisitor for Gatherer<'_> {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.walk.path.enter(name);
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.walk.path.exit();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+impl ParamVisitor for Gatherer<'_> {
+    fn visit<const D: usize>(&mut self, path: &str, param: &Param<Tensor<D>>) {
         let gradient = self.gradients.take(param.id);
         if !is_trained(param, || gradient.is_some()) {
             return;
         }
-        let group = self.walk.group_of_next(D);
+        let group = self.walk.group_of_next(path, D);
         let Some(gradient) = gradient else {
             return;
         };
         if self.walk.descent.groups[group].frozen {
             return self.left.put(param.id, gradient);
         }
+        let place = self.walk.place_of_last(path, group);
         let value = param.base().inner();
+        let found = Found {
+            id: param.id,
+            group,
+            place,
+        };
         match gradient {
             Gradient::Shaped(gradient) => {
-                self.gather(group, param.id, value, gradient, Gradient::Shaped);
+                self.gather(found, value, gradient, Gradient::Shaped);
             }
             Gradient::Flat(gradient) => {
-                self.gather::<D, 1>(group, param.id, value, gradient, Gradient::Flat);
+                self.gather::<D, 1>(found, value, gradient, Gradient::Flat);
             }
         }
     }
 }
 
+/// A parameter of the walk.
+#[derive(Clone, Copy)]
+struct Found {
+    id: ParamId,
+    group: usize,
+    /// The place of its state.
+    place: usize,
+}
+
 impl Gatherer<'_> {
-    /// Takes a step of the parameter that was met last along, or leaves its gradient.
+    /// Adds a step of this parameter, or leaves its gradient.
     fn gather<const D: usize, const G: usize>(
         &mut self,
-        group: usize,
-        id: ParamId,
+        found: Found,
         value: Tensor<D>,
         gradient: Tensor<G>,
         again: impl FnOnce(Tensor<G>) -> Gradient<D>,
     ) {
-        let place = self.walk.place_of_last(group);
+        let Found { id, group, place } = found;
         let descent = &mut *self.walk.descent;
-        let memory = &mut descent.kept[place].rule;
+        let memory = &mut descent.state[place].rule;
         let rule = &descent.groups[group].rule;
         if can_step_on_cube(&value, &gradient, rule.tensors().len(), memory) {
             memory.time += 1;

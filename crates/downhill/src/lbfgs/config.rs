@@ -9,31 +9,34 @@ use crate::hyperparameter::{at_least_1, not_negative, positive};
 /// The settings of [`Lbfgs`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct LbfgsConfig {
-    /// Length of a step, in directions, or the first that a line search tries; greater than 0.
+    /// Length of a step relative to its direction, or the first one that a line search tries; greater
+    /// than 0.
     pub learning_rate: f64,
-    /// Iterations per call, at least 1.
+    /// Maximum of iterations per call, at least 1.
     pub max_iterations: usize,
-    /// Evaluations per call after which no iteration begins, at least 1; 5/4 of the iterations if not
-    /// given. A line search ends at one more.
+    /// Number of evaluations per call after which no iteration begins, at least 1. `None` for 5/4 of
+    /// the iterations. A line search ends at one more.
     pub max_evaluations: Option<usize>,
-    /// Stops where no element of the gradient is larger, at least 0.
+    /// Stops when no element of the gradient is larger; at least 0.
     pub tolerance_gradient: f64,
-    /// Stops where neither loss nor any parameter changes by more, at least 0.
+    /// Stops when neither the loss nor any parameter changes by more; at least 0.
     pub tolerance_change: f64,
-    /// Pairs remembered, at least 1.
+    /// Number of pairs of step and change of gradient to remember, at least 1.
     pub history: usize,
-    /// How the length of a step is found.
+    /// Choice of the length of a step.
     pub line_search: LineSearch,
 }
 
-/// How the length of a step of [`Lbfgs`] is found.
+/// Choice of the length of a step of [`Lbfgs`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum LineSearch {
-    /// It is the learning rate.
+    /// The learning rate.
     None,
-    /// Sought by cubic interpolation, until the strong Wolfe conditions hold.
+    /// Cubic interpolation until the strong Wolfe conditions hold.
     StrongWolfe,
 }
 
@@ -54,7 +57,49 @@ impl Default for LbfgsConfig {
 }
 
 impl LbfgsConfig {
-    /// The optimizer, which remembers nothing yet.
+    /// Sets the length of a step, or the first one that a line search tries.
+    pub fn with_learning_rate(mut self, learning_rate: f64) -> Self {
+        self.learning_rate = learning_rate;
+        self
+    }
+
+    /// Sets the maximum of iterations per call.
+    pub fn with_max_iterations(mut self, iterations: usize) -> Self {
+        self.max_iterations = iterations;
+        self
+    }
+
+    /// Sets the number of evaluations per call after which no iteration begins.
+    pub fn with_max_evaluations(mut self, evaluations: usize) -> Self {
+        self.max_evaluations = Some(evaluations);
+        self
+    }
+
+    /// Sets the largest element of the gradient at which it stops.
+    pub fn with_tolerance_gradient(mut self, tolerance: f64) -> Self {
+        self.tolerance_gradient = tolerance;
+        self
+    }
+
+    /// Sets the largest change of loss and parameters at which it stops.
+    pub fn with_tolerance_change(mut self, tolerance: f64) -> Self {
+        self.tolerance_change = tolerance;
+        self
+    }
+
+    /// Sets the number of pairs to remember.
+    pub fn with_history(mut self, pairs: usize) -> Self {
+        self.history = pairs;
+        self
+    }
+
+    /// Sets how the length of a step is chosen.
+    pub fn with_line_search(mut self, line_search: LineSearch) -> Self {
+        self.line_search = line_search;
+        self
+    }
+
+    /// Builds the optimizer, before its first step.
     ///
     /// # Errors
     ///

@@ -1,16 +1,15 @@
-//! What L-BFGS has learned of the curvature.
+//! The history of L-BFGS, which approximates the curvature.
 
-use alloc::collections::VecDeque;
-use alloc::sync::Arc;
-use alloc::vec::Vec;
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::vector::Vector;
 
-/// Pairs of a step and of what it did to the gradient, oldest first.
+/// Pairs of a step and the change of the gradient along it, oldest first.
 #[derive(Clone, Debug)]
 pub(super) struct History {
     pub(super) pairs: VecDeque<Arc<Pair>>,
-    /// The inverse of the curvature, as far as one number tells it.
+    /// The inverse of the curvature as a single number.
     pub(super) scale: f64,
 }
 
@@ -34,10 +33,10 @@ impl Default for History {
 }
 
 impl History {
-    /// Takes in a step, if the slope rose along it.
+    /// Adds a step if the slope rose along it.
     pub(super) fn learn(&mut self, step: Vector, turn: Vector, most: usize) {
         let along = turn.dot(&step);
-        if along <= LEAST_CURVATURE {
+        if along <= MIN_CURVATURE {
             return;
         }
         while self.pairs.len() >= most {
@@ -48,7 +47,7 @@ impl History {
         self.pairs.push_back(Arc::new(Pair { step, turn, rho }));
     }
 
-    /// The direction of a step: the approximate inverse Hessian times the negative gradient.
+    /// Returns the direction of a step: the approximate inverse Hessian times the negative gradient.
     pub(super) fn direction(&self, gradient: &Vector) -> Vector {
         let mut direction = gradient.clone().scaled(-1.0);
         let mut alphas = Vec::with_capacity(self.pairs.len());
@@ -66,5 +65,5 @@ impl History {
     }
 }
 
-/// Steps along which the gradient turned by less teach nothing, as in PyTorch.
-const LEAST_CURVATURE: f64 = 1e-10;
+/// Steps along which the gradient changes by less are not added, as in PyTorch.
+const MIN_CURVATURE: f64 = 1e-10;

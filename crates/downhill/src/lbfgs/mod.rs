@@ -26,7 +26,7 @@ use objective::{Objective, Point, is_trained};
 pub use record::LbfgsRecordError;
 use vector::Vector;
 
-/// L-BFGS: the last steps and turns of the gradient stand in for the inverse Hessian.
+/// L-BFGS: the inverse Hessian is approximated from the last steps and changes of the gradient.
 ///
 /// ```text
 /// s_i = x_{i+1} - x_i,  y_i = g_{i+1} - g_i,  kept if y_i . s_i > 1e-10
@@ -35,27 +35,27 @@ use vector::Vector;
 /// x_{t+1} = x_t + step_size * d_t
 ///
 /// without a line search:  step_size = learning_rate
-/// strong Wolfe:           step_size starts from learning_rate, and is sought until
+/// strong Wolfe:           step_size starts from learning_rate and is changed until
 ///                         loss <= loss_t + 1e-4 * step_size * (g_t . d_t)
 ///                         |g . d_t| <= 0.9 * |g_t . d_t|
 /// the very first step:    min(1, 1 / (sum of |g|)) * learning_rate in place of learning_rate
 /// ```
 ///
-/// with products over all parameters together. A [`step`](Self::step) makes several such iterations,
-/// each with one loss and gradient or more, so that the loss must be the same function all along: a
-/// full batch, or one batch per call, and no fresh dropout.
+/// Products are over all parameters together. A [`step`](Self::step) makes several such iterations,
+/// each with at least one loss and gradient. The loss must be the same function in all of them: a full
+/// batch, or one batch per call, and no new dropout masks.
 ///
 /// Scheme and defaults are those of PyTorch 2.15 (`torch/optim/lbfgs.py`). Compared in `f64` on
-/// Rosenbrock's function, a quadratic one whose condition is 1e4 and two that mislead a line search,
-/// for up to 48 iterations, losses and parameters stay within 1e-10 of it without a line search and
-/// within 1e-9 with one, and iterations and evaluations are as many. That is what rounding does there:
-/// the largest distance seen was 2.3e-11. It departs from PyTorch where something is not finite (there
-/// the numbers run on, here it stops, see [`LbfgsStop::NotFinite`]), and in narrower types, where what
-/// was summed per parameter is combined in `f64`.
+/// Rosenbrock's function, a quadratic one with condition number 1e4 and two that mislead a line
+/// search, for up to 48 iterations, losses and parameters stay within 1e-10 of PyTorch's without a
+/// line search and within 1e-9 with one, with the same numbers of iterations and evaluations. The rest
+/// is rounding: the largest distance was 2.3e-11. There are two differences: this one stops when
+/// something is not finite (see [`LbfgsStop::NotFinite`]), where PyTorch goes on, and in types
+/// narrower than `f64` it combines the sums over the parameters in `f64`.
 ///
-/// Any rank and shape. Only trained parameters with a gradient take part; where a gradient is missing
-/// later, it is 0. State: two tensors per parameter, and two more for each pair of the history. Each
-/// iteration fetches two numbers from the device for each pair.
+/// Any rank and shape. Only trained parameters with a gradient take part; a gradient that is missing
+/// later counts as 0. State: two tensors per parameter, and two more for each pair of the history.
+/// Each iteration fetches two numbers from the device for each pair.
 ///
 /// ```
 /// # use burn::nn::{Initializer, LinearConfig};
@@ -68,7 +68,7 @@ use vector::Vector;
 /// # let mut model = LinearConfig::new(3, 1).with_initializer(start).init(&device);
 /// # let input = Tensor::<2>::from_data([[1., 2., 0.], [0., 1., 3.], [2., 0., 1.], [1., 1., 1.]], &device);
 /// # let target = Tensor::<2>::from_data([[1.], [0.], [2.], [1.]], &device);
-/// let config = LbfgsConfig { line_search: LineSearch::StrongWolfe, ..LbfgsConfig::default() };
+/// let config = LbfgsConfig::default().with_line_search(LineSearch::StrongWolfe);
 /// let mut optimizer = config.build()?;
 /// let (model, outcome) = optimizer.step(model, |model: &burn::nn::Linear| {
 ///     let loss = (model.forward(input.clone()) - target.clone()).square().mean();
@@ -82,7 +82,7 @@ use vector::Vector;
 #[derive(Clone, Debug)]
 pub struct Lbfgs {
     config: LbfgsConfig,
-    memory: Memory,
+    memory: LbfgsMemory,
     iterations: u64,
     evaluations: u64,
 }
@@ -92,16 +92,16 @@ pub struct Lbfgs {
 #[non_exhaustive]
 #[must_use = "the loss may have become infinite"]
 pub struct LbfgsOutcome {
-    /// The loss of the module that was given.
+    /// Loss of the module that was given.
     pub initial_loss: f64,
-    /// The loss of the module that came back; without a line search, if the iterations ran out, the
-    /// one before the last of them, since PyTorch does not evaluate again.
+    /// Loss of the module returned. Without a line search and at the maximum of iterations, the loss
+    /// before the last of them: PyTorch does not evaluate again.
     pub loss: f64,
-    /// Iterations made.
+    /// Number of iterations.
     pub iterations: usize,
-    /// Losses and gradients asked for.
+    /// Number of evaluations of loss and gradient.
     pub evaluations: usize,
-    /// Why it ended.
+    /// Reason for the end.
     pub stop: LbfgsStop,
 }
 
@@ -109,28 +109,28 @@ pub struct LbfgsOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LbfgsStop {
-    /// All iterations were made.
+    /// The maximum of iterations.
     MaxIterations,
-    /// No evaluation was left.
+    /// The maximum of evaluations.
     MaxEvaluations,
-    /// No element of the gradient was larger than `tolerance_gradient`.
+    /// No element of the gradient is larger than `tolerance_gradient`.
     SmallGradient,
-    /// The loss would have fallen by no more than `tolerance_change` a direction.
+    /// The loss falls by no more than `tolerance_change` per direction.
     SmallSlope,
     /// No parameter moved by more than `tolerance_change`.
     SmallStep,
     /// The loss changed by less than `tolerance_change`.
     SmallChange,
-    /// A loss, gradient or product of them was infinite or not a number. The module came back from
-    /// before the iteration that led there, which is forgotten. What the evaluation itself changes,
-    /// such as the running statistics of batch normalization, is not taken back.
+    /// A loss, gradient or product of them is infinite or not a number. The module returned is that
+    /// from before the iteration that led there, and the iteration is forgotten. Changes made by the
+    /// evaluation itself, such as running statistics of batch normalization, remain.
     NotFinite,
 }
 
-/// What the next iteration depends on.
+/// The state of an [`Lbfgs`].
 #[derive(Clone, Debug, Default)]
-struct Memory {
-    /// Missing before the first iteration.
+struct LbfgsMemory {
+    /// `None` before the first iteration.
     last: Option<Last>,
     history: History,
 }
@@ -140,7 +140,7 @@ struct Memory {
 struct Last {
     direction: Vector,
     step_size: f64,
-    /// The gradient from which it went.
+    /// The gradient before it.
     gradient: Vector,
 }
 
@@ -148,28 +148,31 @@ impl Lbfgs {
     fn new(config: LbfgsConfig) -> Self {
         Self {
             config,
-            memory: Memory::default(),
+            memory: LbfgsMemory::default(),
             iterations: 0,
             evaluations: 0,
         }
     }
 
-    /// Up to `max_iterations` iterations. `evaluate` gives the loss of a module and its gradients.
+    /// Makes up to `max_iterations` iterations. `evaluate` returns the loss of a module and its
+    /// gradients.
     ///
-    /// Where a parameter that was stepped before is now frozen, or away, or of another size or float
-    /// type, what was learned is forgotten.
+    /// The history is forgotten if a parameter stepped before is now frozen or missing, or has another
+    /// size or float type. Off the tape, where gradients come from elsewhere, a parameter is frozen if
+    /// the first evaluation of the call has no gradient of it.
     pub fn step<M: Module>(
         &mut self,
         module: M,
         evaluate: impl FnMut(&M) -> (f64, GradientsParams),
     ) -> (M, LbfgsOutcome) {
         let mut objective = Objective::new(module, evaluate);
-        if let Some(last) = &self.memory.last
-            && !is_trained(&last.direction, objective.module())
-        {
-            self.memory = Memory::default();
-        }
         let mut here = objective.evaluate();
+        if let Some(last) = &self.memory.last
+            && here.is_finite()
+            && !is_trained(&last.direction, objective.module(), &here.gradient)
+        {
+            self.memory = LbfgsMemory::default();
+        }
         let initial_loss = here.loss;
         let mut iterations = 0;
         let stop = if !here.is_finite() {
@@ -197,17 +200,18 @@ impl Lbfgs {
         (objective.into_module(), outcome)
     }
 
-    /// Iterations of all calls.
+    /// Returns the number of iterations of all calls.
     pub fn iterations(&self) -> u64 {
         self.iterations
     }
 
-    /// Evaluations of all calls.
+    /// Returns the number of evaluations of all calls.
     pub fn evaluations(&self) -> u64 {
         self.evaluations
     }
 
-    /// One step from `here` to the next, the `number`th of this call. Whether and why it is the last.
+    /// Makes one step from `here`, the `number`th of this call. Returns why it is the last; `None` if
+    /// it is not.
     fn iterate<M: Module, F: FnMut(&M) -> (f64, GradientsParams)>(
         &mut self,
         objective: &mut Objective<M, F>,
@@ -216,7 +220,7 @@ impl Lbfgs {
     ) -> Option<LbfgsStop> {
         let config = &self.config;
         let most_evaluations = config.most_evaluations();
-        // Kept only if all is finite.
+        // Kept only if everything is finite.
         let mut history = self.memory.history.clone();
         let mut first = config.learning_rate;
         match &self.memory.last {
@@ -232,7 +236,7 @@ impl Lbfgs {
         if !slope.is_finite() {
             return Some(LbfgsStop::NotFinite);
         }
-        let remember = |step_size: f64| Memory {
+        let remember = |step_size: f64| LbfgsMemory {
             last: Some(Last {
                 direction: direction.clone(),
                 step_size,

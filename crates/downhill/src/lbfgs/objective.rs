@@ -1,26 +1,24 @@
 //! The loss of a module, as a function on a line.
 
-use alloc::collections::BTreeMap;
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
+use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{Module, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Tensor};
 
 use super::vector::Vector;
-use crate::descent::{collect, map_values};
+use crate::descent::{self, ParamVisitor, collect, map_values, visit_params};
 
 pub(super) struct Objective<M, F> {
-    /// Missing only while it is moved.
+    /// `None` only while it is moved.
     module: Option<M>,
     evaluate: F,
     pub(super) evaluations: usize,
-    /// Where the line starts, in the parameters that have been moved along it.
+    /// The start of the line, for the parameters that were moved along it.
     start: BTreeMap<String, Tensor<1>>,
 }
 
-/// What an evaluation found.
+/// The result of an evaluation.
 #[derive(Clone, Debug)]
 pub(super) struct Point {
     pub(super) loss: f64,
@@ -51,7 +49,7 @@ impl<M: Module, F: FnMut(&M) -> (f64, GradientsParams)> Objective<M, F> {
         self.module.expect(IN_PLACE)
     }
 
-    /// Loss and gradient where the module is.
+    /// Returns loss and gradient of the module as it is.
     pub(super) fn evaluate(&mut self) -> Point {
         let module = self.module.as_ref().expect(IN_PLACE);
         let (loss, mut gradients) = (self.evaluate)(module);
@@ -62,12 +60,12 @@ impl<M: Module, F: FnMut(&M) -> (f64, GradientsParams)> Objective<M, F> {
         }
     }
 
-    /// From now on a line starts where the module is.
+    /// Starts a line at the module as it is.
     pub(super) fn start_line(&mut self) {
         self.start.clear();
     }
 
-    /// Goes to `step_size` times the direction from where the line starts.
+    /// Moves to `step_size` times the direction from the start of the line.
     pub(super) fn go(&mut self, step_size: f64, direction: &Vector) {
         let start = &mut self.start;
         let module = self.module.take().expect(IN_PLACE);
@@ -80,7 +78,7 @@ impl<M: Module, F: FnMut(&M) -> (f64, GradientsParams)> Objective<M, F> {
         }));
     }
 
-    /// Goes back to where the line starts.
+    /// Moves back to the start of the line.
     pub(super) fn go_back(&mut self) {
         let start = &self.start;
         let module = self.module.take().expect(IN_PLACE);
@@ -92,36 +90,28 @@ impl<M: Module, F: FnMut(&M) -> (f64, GradientsParams)> Objective<M, F> {
 
 const IN_PLACE: &str = "a module that is moved is put back at once";
 
-/// Whether all parts of a vector belong to parameters that are trained.
-pub(super) fn is_trained<M: Module>(vector: &Vector, module: &M) -> bool {
-    let mut trained = Trained::default();
-    module.visit(&mut trained);
+/// Whether all parts of a vector belong to parameters that are trained, with these gradients.
+pub(super) fn is_trained<M: Module>(vector: &Vector, module: &M, gradients: &Vector) -> bool {
+    let kinds = BTreeMap::new();
+    let mut trained = Trained { gradients, kinds };
+    visit_params(module, &mut trained);
     let kind = |part: &Tensor<1>| (part.dims()[0], part.dtype());
     let known = |(path, part)| trained.kinds.get(path) == Some(&kind(part));
     vector.parts.iter().all(known)
 }
 
-/// The trained parameters: how many elements of which type each has.
-#[derive(Default)]
-struct Trained {
-    path: Vec<String>,
+/// The number of elements and the type of each trained parameter.
+struct Trained<'a> {
+    gradients: &'a Vector,
     kinds: BTreeMap<String, (usize, DType)>,
 }
 
-impl ModuleVisitor for Trained {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_string());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if param.is_require_grad() {
+impl ParamVisitor for Trained<'_> {
+    fn visit<const D: usize>(&mut self, path: &str, param: &Param<Tensor<D>>) {
+        if descent::is_trained(param, || self.gradients.parts.contains_key(path)) {
             let value = param.base();
             let kind = (value.shape().num_elements(), value.dtype());
-            self.kinds.insert(self.path.join("."), kind);
+            self.kinds.insert(path.to_string(), kind);
         }
     }
 }

@@ -1,27 +1,32 @@
-//! How the memory of L-BFGS is saved and loaded.
+//! Saving and loading the state of L-BFGS.
 
-use alloc::collections::BTreeMap;
-use alloc::format;
-use alloc::string::{String, ToString};
-use alloc::sync::Arc;
-use alloc::vec::Vec;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 
 use burn::tensor::{Bytes, Device, Tensor, TensorData};
 use burn_pack::{Reader, Scalar, Writer};
 
 use super::history::{History, Pair};
 use super::vector::Vector;
-use super::{Last, Lbfgs, Memory};
+use super::{Last, Lbfgs, LbfgsMemory};
+use crate::file::{self, FileError};
 
-/// Saved bytes that an [`Lbfgs`] cannot go on from.
+/// Saved bytes that an [`Lbfgs`] cannot go on from, or a state that cannot be saved.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot read the memory of L-BFGS: {0}")]
 #[non_exhaustive]
-pub struct LbfgsRecordError(String);
+pub enum LbfgsRecordError {
+    /// The bytes are damaged, or something else saved them.
+    #[error("cannot read the state of L-BFGS: {0}")]
+    Unreadable(String),
+    /// The state cannot be written.
+    #[error("cannot write the state of L-BFGS: {0}")]
+    Unwritable(String),
+}
 
 impl From<burn_pack::Error> for LbfgsRecordError {
     fn from(error: burn_pack::Error) -> Self {
-        Self(error.to_string())
+        Self::Unreadable(error.to_string())
     }
 }
 
@@ -29,12 +34,43 @@ const KIND: &str = "downhill-lbfgs";
 const FORM: &str = "1";
 
 impl Lbfgs {
-    /// Everything that the next step depends on, beside the config and the module.
+    /// Saves the state to a file: everything that the next step depends on, except the config and the
+    /// module. The file appears complete or not at all, and replaces one that exists.
     ///
     /// # Errors
     ///
-    /// A memory too large for the format of `burn_pack`.
+    /// Names the path and why it cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), FileError<LbfgsRecordError>> {
+        file::write(self.writer(), path.as_ref(), LbfgsRecordError::Unwritable)
+    }
+
+    /// Loads a state that [`save`](Self::save) saved, and goes on from it as
+    /// [`load_bytes`](Self::load_bytes) does.
+    ///
+    /// # Errors
+    ///
+    /// Names the path and why the optimizer cannot go on from it; then nothing is changed.
+    pub fn load(
+        &mut self,
+        path: impl AsRef<Path>,
+        device: &Device,
+    ) -> Result<(), FileError<LbfgsRecordError>> {
+        let path = path.as_ref();
+        let bytes = file::read(path, LbfgsRecordError::Unreadable)?;
+        (self.load_bytes(bytes, device)).map_err(|error| FileError::new(path, error))
+    }
+
+    /// Returns the state: everything that the next step depends on, except the config and the module.
+    ///
+    /// # Errors
+    ///
+    /// A state too large for the format of `burn_pack`.
     pub fn to_bytes(&self) -> Result<Bytes, LbfgsRecordError> {
+        let bytes = self.writer().into_bytes();
+        bytes.map_err(|error| LbfgsRecordError::Unwritable(error.to_string()))
+    }
+
+    fn writer(&self) -> Writer {
         let mut tensors = Vec::new();
         let mut write = |name: &str, vector: &Vector| {
             for (path, part) in &vector.parts {
@@ -43,7 +79,7 @@ impl Lbfgs {
                 tensors.push(burn_pack::Tensor::new(name, dtype, shape, None, bytes));
             }
         };
-        let Memory { last, history } = &self.memory;
+        let LbfgsMemory { last, history } = &self.memory;
         if let Some(last) = last {
             write("direction", &last.direction);
             write("gradient", &last.gradient);
@@ -64,11 +100,11 @@ impl Lbfgs {
         for (index, pair) in history.pairs.iter().enumerate() {
             writer = writer.with_scalar(&rho_of(index), Scalar::from(pair.rho));
         }
-        Ok(writer.into_bytes()?)
+        writer
     }
 
-    /// Goes on from what [`to_bytes`](Self::to_bytes) gave, on the device of the module: the next
-    /// step is, bit for bit, the one that would have come.
+    /// Goes on from the state that [`to_bytes`](Self::to_bytes) returned: the next step is, to the
+    /// bit, the one that would have followed. `device` is that of the module.
     ///
     /// # Errors
     ///
@@ -76,7 +112,9 @@ impl Lbfgs {
     pub fn load_bytes(&mut self, bytes: Bytes, device: &Device) -> Result<(), LbfgsRecordError> {
         let reader = Reader::from_bytes(bytes)?;
         if reader.metadata().get(KIND).map(String::as_str) != Some(FORM) {
-            return Err(LbfgsRecordError("it was saved by something else".into()));
+            return Err(LbfgsRecordError::Unreadable(
+                "it was saved by something else".into(),
+            ));
         }
         let mut source = Source {
             scalars: reader.scalars().clone(),
@@ -87,7 +125,11 @@ impl Lbfgs {
             let (name, dtype, shape, _, bytes) = tensor.into_parts()?;
             let (vector, path) = match name.split_once('/') {
                 Some(found) if shape.num_dims() == 1 => found,
-                _ => return Err(LbfgsRecordError(format!("`{name}` is not known"))),
+                _ => {
+                    return Err(LbfgsRecordError::Unreadable(format!(
+                        "unknown tensor `{name}`"
+                    )));
+                }
             };
             // In the type in which it was saved.
             let data = TensorData::from_bytes(bytes, shape, dtype);
@@ -116,7 +158,7 @@ impl Lbfgs {
             scale: source.number("scale")?,
         };
         let (iterations, evaluations) = (source.count("iterations")?, source.count("evaluations")?);
-        self.memory = Memory { last, history };
+        self.memory = LbfgsMemory { last, history };
         (self.iterations, self.evaluations) = (iterations, evaluations);
         Ok(())
     }
@@ -159,5 +201,5 @@ impl Source {
 }
 
 fn missing(name: &str) -> LbfgsRecordError {
-    LbfgsRecordError(format!("it has no `{name}`"))
+    LbfgsRecordError::Unreadable(format!("it has no `{name}`"))
 }

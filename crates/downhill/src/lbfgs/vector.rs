@@ -1,14 +1,12 @@
 //! Vectors over the parameters of a module.
 
-use alloc::collections::BTreeMap;
-use alloc::string::String;
-use alloc::vec::Vec;
+use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
 
 use crate::descent::Slot;
 
-/// A flattened tensor per parameter, by path; where there is none, it is 0.
+/// A flattened tensor per parameter, by path. A missing one counts as 0.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Vector {
     pub(super) parts: BTreeMap<String, Tensor<1>>,
@@ -30,13 +28,13 @@ impl Vector {
             .sum()
     }
 
-    /// The sum of the absolute values.
+    /// Returns the sum of the absolute values.
     pub(super) fn norm_1(&self) -> f64 {
         let sums = self.parts.values().map(|part| part.clone().abs().sum());
         fetch(sums.collect()).into_iter().sum()
     }
 
-    /// The largest of the absolute values, which are finite.
+    /// Returns the largest of the absolute values, which must be finite.
     pub(super) fn max_abs(&self) -> f64 {
         let largest = self.parts.values().map(|part| part.clone().abs().max());
         fetch(largest.collect()).into_iter().fold(0.0, f64::max)
@@ -68,7 +66,7 @@ impl Vector {
     }
 }
 
-/// Numbers that lie on a device, `[1]` each, fetched at once where they are of one kind.
+/// Fetches numbers from a device, `[1]` each, at once if they have one type and device.
 fn fetch(numbers: Vec<Tensor<1>>) -> Vec<f64> {
     let alike = |a: &Tensor<1>, b: &Tensor<1>| a.dtype() == b.dtype() && a.device() == b.device();
     match numbers.as_slice() {
@@ -85,7 +83,6 @@ fn fetch(numbers: Vec<Tensor<1>>) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-
     use burn::tensor::{DType, Device};
 
     use super::*;

@@ -1,9 +1,7 @@
-//! What a descent remembers of its parameters.
+//! The state of a descent: what it remembers of each parameter.
 
-use alloc::collections::BTreeMap;
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
-use core::ops::{Index, IndexMut};
+use std::collections::BTreeMap;
+use std::ops::{Index, IndexMut};
 
 use burn::optim::{StateSink, StateSource, join_index, join_path};
 use burn::tensor::{Device, Tensor};
@@ -11,86 +9,86 @@ use burn::tensor::{Device, Tensor};
 use super::averages::{KEPT, TAKEN};
 use crate::rule::{DynRule, Memory, take_tensor};
 
-/// What is remembered of all parameters, by their paths and by their places among them, which stay.
+/// The state of all parameters, by path and by place. A place stays the same.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct KeptOfAll {
-    kept: Vec<Kept>,
+pub(crate) struct ModelState {
+    states: Vec<ParameterState>,
     places: BTreeMap<String, usize>,
 }
 
-impl KeptOfAll {
-    pub(crate) fn get(&self, path: &str) -> Option<&Kept> {
-        self.places.get(path).map(|place| &self.kept[*place])
+impl ModelState {
+    pub(crate) fn get(&self, path: &str) -> Option<&ParameterState> {
+        self.places.get(path).map(|place| &self.states[*place])
     }
 
-    /// The place of the parameter at a path, which is given one if it has none.
-    pub(crate) fn place_of(&mut self, path: &str, new: impl FnOnce() -> Kept) -> usize {
+    /// Returns the place of the parameter at a path, and gives it one if it has none.
+    pub(crate) fn place_of(&mut self, path: &str, new: impl FnOnce() -> ParameterState) -> usize {
         if let Some(place) = self.places.get(path) {
             return *place;
         }
         self.insert(path, new())
     }
 
-    /// Remembers this of the parameter at a path.
-    pub(crate) fn insert(&mut self, path: &str, kept: Kept) -> usize {
+    /// Sets the state of the parameter at a path and returns its place.
+    pub(crate) fn insert(&mut self, path: &str, state: ParameterState) -> usize {
         match self.places.get(path) {
             Some(&place) => {
-                self.kept[place] = kept;
+                self.states[place] = state;
                 place
             }
             None => {
-                self.kept.push(kept);
-                self.places.insert(path.to_string(), self.kept.len() - 1);
-                self.kept.len() - 1
+                self.states.push(state);
+                self.places.insert(path.to_string(), self.states.len() - 1);
+                self.states.len() - 1
             }
         }
     }
 
     /// Ordered by path.
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Kept)> {
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &ParameterState)> {
         let places = self.places.iter();
-        places.map(|(path, place)| (path.as_str(), &self.kept[*place]))
+        places.map(|(path, place)| (path.as_str(), &self.states[*place]))
     }
 }
 
-impl Index<usize> for KeptOfAll {
-    type Output = Kept;
+impl Index<usize> for ModelState {
+    type Output = ParameterState;
 
-    fn index(&self, place: usize) -> &Kept {
-        &self.kept[place]
+    fn index(&self, place: usize) -> &ParameterState {
+        &self.states[place]
     }
 }
 
-impl IndexMut<usize> for KeptOfAll {
-    fn index_mut(&mut self, place: usize) -> &mut Kept {
-        &mut self.kept[place]
+impl IndexMut<usize> for ModelState {
+    fn index_mut(&mut self, place: usize) -> &mut ParameterState {
+        &mut self.states[place]
     }
 }
 
-/// What is remembered of one parameter.
+/// The state of one parameter.
 #[derive(Clone, Debug)]
-pub(crate) struct Kept {
-    /// The parameter's group, 0 for none.
+pub(crate) struct ParameterState {
+    /// The group of the parameter, 0 for none.
     pub(crate) group: usize,
-    /// The rule's memory.
+    /// The memory of the rule.
     pub(crate) rule: Memory,
     /// The sum of the gradients since the last step.
     pub(crate) gradient: Option<Tensor<1>>,
-    /// The memory of each thing that is kept of the weights.
+    /// The memory of each weight stage.
     pub(crate) weights: Vec<Memory>,
 }
 
-impl Kept {
+impl ParameterState {
     pub(crate) fn new(group: usize, stages: usize) -> Self {
         Self {
             group,
             rule: Memory::default(),
             gradient: None,
-            weights: alloc::vec![Memory::default(); stages],
+            weights: vec![Memory::default(); stages],
         }
     }
 
-    /// Writes it down under the parameter's path.
+    /// Writes the state under the path of the parameter.
     pub(crate) fn flatten(&self, path: &str, out: &mut StateSink) {
         out.push_scalar(path, "group", burn_pack::Scalar::from(self.group as u64));
         self.rule.flatten(&join_path(path, "rule"), out);
@@ -103,7 +101,7 @@ impl Kept {
         }
     }
 
-    /// Reads what was written under the parameter's path, for one of these groups' rules.
+    /// Reads the state written under the path of a parameter; `None` if it is not complete.
     pub(crate) fn unflatten<'a>(
         path: &str,
         rule_of: impl FnOnce(usize) -> Option<&'a dyn DynRule>,

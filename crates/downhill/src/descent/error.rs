@@ -1,0 +1,161 @@
+//! Configs that cannot be used, and steps that are refused.
+
+use core::fmt;
+
+use super::DescentRecordError;
+use crate::{InvalidHyperparameter, UnknownPreset};
+
+/// A [`DescentConfig`](super::DescentConfig) that cannot be used.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidDescent {
+    /// A number is out of bounds.
+    #[error(transparent)]
+    Hyperparameter(#[from] InvalidHyperparameter),
+    /// An optimizer was asked for the settings of a library that does not have it.
+    #[error(transparent)]
+    Preset(#[from] UnknownPreset),
+    /// A count is 0.
+    #[error("{name} must be at least 1, got 0")]
+    ZeroCount {
+        /// The setting, such as `accumulate.steps`.
+        name: &'static str,
+    },
+    /// A schedule, a group or a call names a setting that the optimizer does not have.
+    #[error("{optimizer} has no numeric setting `{setting}`")]
+    UnknownSetting {
+        /// The optimizer.
+        optimizer: &'static str,
+        /// The setting named.
+        setting: String,
+    },
+    /// A call names a group that the config does not have.
+    #[error("there is no group {group}: the config has {groups}, counted from 0")]
+    UnknownGroup {
+        /// The group named.
+        group: usize,
+        /// The number of groups.
+        groups: usize,
+    },
+    /// A part of the step would mix the networks of an ensemble.
+    #[error("{part} mixes the networks of an ensemble; remove it, or train them separately")]
+    MixedMembers {
+        /// The optimizer, or another part of the config.
+        part: &'static str,
+    },
+    /// The networks of an ensemble have different learning rates, and the steps of the optimizer are
+    /// not proportional to the rate.
+    #[error(
+        "the steps of {optimizer} with these settings are not proportional to the learning rate; \
+         give all networks of the ensemble the factor 1, or train them separately"
+    )]
+    RatesOfMembers {
+        /// The optimizer.
+        optimizer: &'static str,
+    },
+}
+
+pub(super) fn at_least_one(name: &'static str, value: u64) -> Result<(), InvalidDescent> {
+    match value {
+        0 => Err(InvalidDescent::ZeroCount { name }),
+        _ => Ok(()),
+    }
+}
+
+/// Why a step was refused.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StepError {
+    /// The schedule of a setting, or the learning rate given, is out of bounds at this step.
+    #[error("step {step}: {error}")]
+    OutOfBounds {
+        /// The step, counted from 1.
+        step: u64,
+        /// The setting and its value.
+        error: InvalidHyperparameter,
+    },
+    /// The first axis of a parameter does not hold the networks of the ensemble.
+    #[error(
+        "the config has {members} members, but the first axis of `{path}` does not have this \
+         length: its shape is {shape:?}"
+    )]
+    Members {
+        /// The members of the config.
+        members: usize,
+        /// The parameter.
+        path: String,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
+    /// The state loaded into a [`module_optimizer`](crate::module_optimizer) belongs to another
+    /// descent.
+    #[error(transparent)]
+    Record(#[from] DescentRecordError),
+}
+
+/// A refused step. The module is unchanged, and so is the descent.
+///
+/// `?` passes it on as it is, or as its [`StepError`] alone:
+///
+/// ```
+/// use burn::module::Module;
+/// use burn::optim::GradientsParams;
+/// use downhill::{Descent, FailedStep, StepError};
+///
+/// fn step<M: Module>(
+///     descent: &mut Descent,
+///     model: M,
+///     gradients: GradientsParams,
+/// ) -> Result<M, StepError> {
+///     let (model, _) = descent.step(model, gradients)?;
+///     Ok(model)
+/// }
+///
+/// /// Goes on with the model as it was.
+/// fn step_if_possible<M: Module>(descent: &mut Descent, model: M, gradients: GradientsParams) -> M {
+///     match descent.step(model, gradients) {
+///         Ok((model, _)) => model,
+///         Err(FailedStep { module, error, .. }) => {
+///             eprintln!("{error}");
+///             module
+///         }
+///     }
+/// }
+/// ```
+#[non_exhaustive]
+pub struct FailedStep<M> {
+    /// The module as it was given.
+    pub module: M,
+    /// Why the step was refused.
+    pub error: StepError,
+}
+
+impl<M> FailedStep<M> {
+    pub(crate) fn new(module: M, error: impl Into<StepError>) -> Self {
+        let error = error.into();
+        Self { module, error }
+    }
+}
+
+impl<M> From<FailedStep<M>> for StepError {
+    fn from(failed: FailedStep<M>) -> Self {
+        failed.error
+    }
+}
+
+impl<M> fmt::Debug for FailedStep<M> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("FailedStep")
+            .field("error", &self.error)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<M> fmt::Display for FailedStep<M> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(formatter)
+    }
+}
+
+impl<M> core::error::Error for FailedStep<M> {}
