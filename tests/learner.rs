@@ -8,8 +8,9 @@ use burn::nn::{Initializer, Linear, LinearConfig};
 use burn::optim::{GradientsParams, ModuleOptimizer, OptimizerRecord};
 use burn::tensor::{Device, Tensor};
 use downhill::learner::{self, Handle};
+use downhill::module_optimizer;
 use downhill::schedule::{Cosine, Linear as Ramp};
-use downhill::{AdamConfig, DescentConfig, MomentumConfig, Outcome, Schedule};
+use downhill::{AdamConfig, DescentConfig, MomentumConfig, Schedule, StepError, StepOutcome};
 
 #[derive(Module, Debug)]
 struct Two {
@@ -103,7 +104,7 @@ fn what_is_cut_anywhere_goes_on_bit_for_bit() {
                 std::fs::remove_file(file).expect("it is there");
             }
         }
-        let averaged = handle.evaluation(module.clone());
+        let averaged = handle.averaged(module.clone());
         (handle.steps(), weights(&module), weights(&averaged))
     };
     let straight = train(&[]);
@@ -172,11 +173,11 @@ fn a_checkpoint_of_another_optimizer_is_refused() {
         .expect_err("Adam cannot go on from momentum");
     let message = refused.downcast_ref::<String>().expect("a message");
     assert!(
-        message.contains("the saved descent is `momentum`"),
+        message.contains("the saved descent has the parts `momentum`"),
         "{message}"
     );
     assert!(
-        message.contains("build it from the same config"),
+        message.contains("build it from the config of the saved one"),
         "{message}"
     );
 }
@@ -188,10 +189,105 @@ fn what_was_refused_can_be_seen() {
     let (mut optimizer, handle) = wrapped(&adam().with_schedule("beta_1", Schedule::Linear(ramp)));
     assert_eq!(handle.last_outcome(), None);
     let mut module = step(two(), &mut optimizer, Of::Both);
-    assert_eq!(handle.last_outcome(), Some(Outcome::Stepped));
+    assert_eq!(handle.last_outcome(), Some(Ok(StepOutcome::Stepped)));
     for _ in 0..3 {
         module = step(module, &mut optimizer, Of::Both);
     }
     let last = handle.last_outcome();
-    assert!(matches!(last, Some(Outcome::Refused(_))), "{last:?}");
+    let is_refused = matches!(last, Some(Err(StepError::OutOfBounds { step: 4, .. })));
+    assert!(is_refused, "{last:?}");
+}
+
+/// Code that asks for a `ModuleOptimizer` steps a descent as a descent steps, and any other as Burn
+/// steps it.
+#[test]
+fn a_function_of_a_module_optimizer_takes_a_descent() {
+    fn train(mut module: Two, optimizer: &mut ModuleOptimizer, rates: &[f64]) -> Two {
+        for rate in rates {
+            let gradients = of_both(&module);
+            let stepped = module_optimizer::step(optimizer, *rate, module, gradients);
+            module = stepped.expect("within bounds").0;
+        }
+        module
+    }
+    fn of_both(module: &Two) -> GradientsParams {
+        let input = Tensor::<2>::ones([1, 2], &Device::flex().autodiff());
+        let a = module.a.forward(input.clone()).square().mean();
+        let b = module.b.forward(input).square().mean();
+        GradientsParams::from_grads((a + b).backward(), module)
+    }
+    let rates = [0.1, 0.05, 0.02, 0.0];
+    let config = adam().with_max_global_norm(0.5);
+    let mut plain = config.build().expect("the config is valid");
+    let mut expected = two();
+    for rate in rates {
+        let gradients = of_both(&expected);
+        let stepped = plain.step_at(rate, expected, gradients);
+        expected = stepped.expect("within bounds").0;
+    }
+    let (mut optimizer, handle) = wrapped(&config);
+    let module = train(two(), &mut optimizer, &rates);
+    assert_eq!(weights(&module), weights(&expected));
+    assert_eq!(handle.steps(), 4);
+    let averaged = [handle.averaged(module), plain.averaged(expected)];
+    assert_eq!(weights(&averaged[0]), weights(&averaged[1]));
+
+    let burns = || burn::optim::AdamConfig::new().init();
+    let mut expected = two();
+    let mut optimizer = burns();
+    for rate in rates {
+        let gradients = of_both(&expected);
+        expected = optimizer.step(rate, expected, gradients);
+    }
+    assert_eq!(
+        weights(&train(two(), &mut burns(), &rates)),
+        weights(&expected)
+    );
+}
+
+#[test]
+fn a_plain_step_of_a_wrapped_descent_says_which_call_is_meant() {
+    let (mut optimizer, _) = wrapped(&adam());
+    let module = two();
+    let input = Tensor::<2>::ones([1, 2], &Device::flex().autodiff());
+    let loss = module.a.forward(input).square().mean();
+    let gradients = GradientsParams::from_grads(loss.backward(), &module);
+    let panic = catch_unwind(AssertUnwindSafe(|| optimizer.step(0.1, module, gradients)))
+        .expect_err("a descent is not stepped one parameter at a time");
+    let message = (panic.downcast_ref::<String>().cloned())
+        .or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string))
+        .expect("a message");
+    assert!(
+        message.contains("downhill::module_optimizer::step("),
+        "{message}"
+    );
+    assert!(message.contains("downhill::learner::optimize"), "{message}");
+}
+
+/// In a loop of one's own, the state of another descent is an error, at every step until it is gone.
+#[test]
+fn a_state_of_another_optimizer_is_an_error_in_a_loop() {
+    let (mut optimizer, _) = wrapped(&DescentConfig::new(MomentumConfig::torch()));
+    let module = step(two(), &mut optimizer, Of::Both);
+    let saved = optimizer.into_bytes().expect("it can be saved");
+    let (mut own, _) = wrapped(&adam());
+    step(two(), &mut own, Of::Both);
+    let own = own.into_bytes().expect("it can be saved");
+    let (other, handle) = wrapped(&adam());
+    let mut optimizer = other.from_bytes(saved).expect("it can be read");
+    let mut again = module.clone();
+    for _ in 0..2 {
+        let before = weights(&again);
+        let mut gradients = GradientsParams::new();
+        gradients.register::<2>(again.a.weight.id, again.a.weight.val().inner());
+        let failed = module_optimizer::step(&mut optimizer, 0.1, again, gradients);
+        let failed = failed.expect_err("Adam cannot go on from momentum");
+        assert!(matches!(failed.error, StepError::Record(_)), "{failed}");
+        assert_eq!(handle.last_outcome(), Some(Err(failed.error)));
+        again = failed.module;
+        assert_eq!(weights(&again), before);
+    }
+    let mut optimizer = optimizer.from_bytes(own).expect("it can be read");
+    step(again, &mut optimizer, Of::Both);
+    assert_eq!(handle.last_outcome(), Some(Ok(StepOutcome::Stepped)));
 }
