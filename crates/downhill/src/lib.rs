@@ -81,8 +81,8 @@
 //!   optimizer together, up to 32 in a launch, as many as the device has bindings for; numbers differ from those by tensors
 //!   in rounding alone. Each turns Burn's feature of that name on. `cuda` compiles the same code and has
 //!   never run.
-//! - `fusion`, beside one of these: the same where Burn is built with its fusion, as it is by default. Without
-//!   this feature such a build steps by tensors, whose operations Burn fuses.
+//! - `fusion`, next to one of these: the same if Burn is built with its fusion, as it is by default. If
+//!   Burn has it and this crate does not, the build fails and says so.
 //! - `schema`: all configs have a JSON schema, by the crate `schemars`.
 
 extern crate alloc;

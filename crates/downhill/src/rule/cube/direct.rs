@@ -8,9 +8,22 @@ use burn_cubecl::tensor::CubeTensor;
 use super::launch::{Operands, launch};
 use super::{Done, Primitive, Recorded, Step};
 
-/// How many tensors the device binds at once. None where tensors are not what kernels take: with Burn's
-/// fusion, which another crate may have switched on, the feature `fusion` of this crate is needed, and
-/// without it steps are tensor operations, which Burn fuses.
+/// Tensors that kernels take. Those of Burn's fusion are not among them: a crate that does not know
+/// of the fusion would silently step by tensor operations, so it does not compile.
+#[diagnostic::on_unimplemented(
+    message = "Burn is built with its feature `fusion`, but downhill is not",
+    label = "tensors of Burn's fusion",
+    note = "add `fusion` to the features of `downhill`, next to `wgpu` or `cuda`"
+)]
+trait TakenByKernels {}
+
+impl TakenByKernels for CubeTensor {}
+
+const fn check<T: TakenByKernels>() {}
+
+const _: () = check::<Primitive>();
+
+/// Returns how many tensors the device binds at once.
 pub(super) fn bindings(tensor: &Primitive) -> usize {
     let tensor: Option<&CubeTensor> = (tensor as &dyn Any).downcast_ref();
     tensor.map_or(0, |tensor| {
