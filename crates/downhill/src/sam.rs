@@ -122,3 +122,42 @@ impl SamConfig {
         }))
     }
 }
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use burn::nn::{Initializer, Linear, LinearConfig};
+    use burn::tensor::Device;
+
+    use super::*;
+
+    /// Off the tape, where gradients come from elsewhere, the module moves as on it.
+    #[test]
+    fn it_ascends_off_the_tape_as_on_it() {
+        let device = Device::flex().autodiff();
+        let start = LinearConfig::new(2, 1).with_initializer(Initializer::Ones);
+        let model = start.init(&device);
+        let gradients = || {
+            let mut gradients = GradientsParams::new();
+            let gradient = Tensor::<2>::from_data([[3.0], [-4.0]], &Device::flex());
+            gradients.register(model.weight.id, gradient);
+            gradients
+        };
+        let weights = |model: &Linear| model.weight.val().into_data().try_to_vec::<f32>().unwrap();
+        let off = model.clone().valid();
+        assert!(!off.weight.val().is_autodiff());
+        for (sam, expected) in [
+            (SamConfig::default().with_radius(0.5), [1.3, 0.6]),
+            (
+                SamConfig::default().with_radius(0.5).with_adaptive(true),
+                [1.3, 0.6],
+            ),
+        ] {
+            let on = sam.ascend(model.clone(), gradients()).unwrap();
+            let off = sam.ascend(off.clone(), gradients()).unwrap();
+            assert_eq!(weights(&on), weights(&off));
+            for (found, expected) in weights(&off).into_iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+            }
+        }
+    }
+}
