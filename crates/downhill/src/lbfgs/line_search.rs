@@ -3,17 +3,17 @@
 use super::objective::Point;
 use super::vector::Vector;
 
-/// A place on a line.
+/// A point on a line.
 #[derive(Clone, Debug)]
 pub(super) struct Trial {
-    /// How many times the direction it is away from the start.
+    /// Distance from the start, in directions.
     pub(super) step_size: f64,
     pub(super) point: Point,
     /// The derivative of the loss along the direction.
     pub(super) slope: f64,
 }
 
-/// The line that is searched, and what ends the search.
+/// A line search: its line, and what ends it.
 pub(super) struct Line<'a> {
     pub(super) start: &'a Point,
     pub(super) slope: f64,
@@ -21,17 +21,17 @@ pub(super) struct Line<'a> {
     /// The largest element of the direction.
     pub(super) longest: f64,
     pub(super) tolerance_change: f64,
-    /// Evaluations after the first.
+    /// Maximum of evaluations after the first.
     pub(super) most: usize,
 }
 
-/// Share of the promised decrease that is asked for.
+/// Required share of the decrease that the slope at the start promises.
 const DECREASE: f64 = 1e-4;
-/// Share of the slope that may be left.
+/// Largest share of the slope at the start that may be left.
 const CURVATURE: f64 = 0.9;
 
 impl Line<'_> {
-    /// The step to take, or `None` where a loss or gradient is not finite.
+    /// Returns the step to take; `None` if a loss or gradient is not finite.
     ///
     /// Goes ahead until a minimum is enclosed, then narrows the bracket, each time by the cubic
     /// through both ends.
@@ -132,13 +132,13 @@ impl Line<'_> {
     }
 }
 
-/// The end with the lower loss.
+/// Returns the end with the lower loss.
 fn lower(bracket: &[Trial; 2]) -> usize {
     usize::from(bracket[0].point.loss > bracket[1].point.loss)
 }
 
-/// Where the cubic through both, with their slopes, is lowest; the middle of the bounds where it is
-/// nowhere.
+/// Returns the minimum of the cubic through both points with their slopes; the middle of the bounds if
+/// it has none.
 fn lowest_of_cubic(a: &Trial, b: &Trial, (least, most): (f64, f64)) -> f64 {
     let (left, right) = match a.step_size <= b.step_size {
         true => (a, b),
