@@ -1,5 +1,8 @@
-//! A network of one's own learns a sine, once with an optimizer of downhill in Burn's
-//! `ModuleOptimizer` and once with a whole `Descent`.
+//! A small network learns a sine, once with an optimizer of downhill in Burn's `ModuleOptimizer` and
+//! once with a `Descent`.
+//!
+//! Configs are made by constructors and setters, and matches have an arm for the rest, so that a new
+//! setting or variant of downhill does not break this program.
 
 use std::error::Error;
 
@@ -8,7 +11,10 @@ use burn::nn::{Linear, LinearConfig};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use downhill::schedule::WarmUp;
-use downhill::{AdaBeliefConfig, AdamConfig, DescentConfig, StepOutcome, Preset, Schedule};
+use downhill::{
+    AdaBeliefConfig, AdamConfig, DescentConfig, Ema, EmaStart, GradientStage, Group, Parameters,
+    Preset, Schedule, StepOutcome, Units,
+};
 
 #[derive(Module, Debug)]
 struct Network {
@@ -41,10 +47,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let x = Tensor::<1>::from_floats(points.as_slice(), &device).unsqueeze_dim(1);
     let loss_of = |network: &Network| -> f32 { network.loss(&x).into_scalar() };
 
-    let config = AdaBeliefConfig {
-        learning_rate: 0.02,
-        ..AdaBeliefConfig::optax()
-    };
+    let mut config = AdaBeliefConfig::optax();
+    config.learning_rate = 0.02;
     let mut optimizer = config.init()?;
     let mut network = Network::new(&device);
     let before = loss_of(&network);
@@ -65,7 +69,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .with_decay_from_rank(2)
         .with_max_global_norm(1.0)
         .with_schedule("learning_rate", Schedule::WarmUp(warm_up))
-        .with_ema(0.9)
+        .with_gradients(GradientStage::Centralize(Units::Last))
+        .with_weights(Ema::new(0.9).with_start(EmaStart::ZeroCorrected))
+        .with_group(Group::new(Parameters::Like("output.*".into())).with_setting("beta_1", 0.8))
         .build()?;
     let mut network = Network::new(&device);
     let before = loss_of(&network);
@@ -73,8 +79,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         let gradients = GradientsParams::from_grads(network.loss(&x).backward(), &network);
         let outcome;
         (network, outcome) = descent.step(network, gradients)?;
-        if outcome != StepOutcome::Stepped {
-            return Err(format!("step {step}: {outcome:?}").into());
+        match outcome {
+            StepOutcome::Stepped => {}
+            StepOutcome::Skipped(paths) => return Err(format!("step {step}: {paths:?}").into()),
+            other => return Err(format!("step {step}: {other:?}").into()),
         }
     }
     fell(
