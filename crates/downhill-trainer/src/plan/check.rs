@@ -1,10 +1,12 @@
 //! Whether the settings of a method go together, and suit the data.
 
+use std::fmt::Display;
+
 use downhill_data::ImagePair;
 use downhill_model::{BatchNormConvention, InvalidModel};
 
 use crate::config::layers::Layers;
-use crate::config::training::TrainingConfig;
+use crate::config::training::{PretrainingConfig, TrainingConfig};
 use crate::device::set::CLASSES;
 use crate::error::TrainError;
 
@@ -30,79 +32,58 @@ pub(crate) fn check(config: &TrainingConfig, layers: &Layers) -> Result<(), Trai
         let path = format!("{table}.{}", error.name);
         layers.blame(&path, &format!("{table}.{error}"))
     })?;
-    let pretraining = &training.pretraining;
-    let in_one = |count: u64| (1..=MAX_UPDATES).contains(&count);
-    let at_least_one = format!("lie in 1 to {MAX_UPDATES}");
-    let to_most = format!("lie in 0 to {MAX_UPDATES}");
-    let with_pretraining = pretraining.updates > 0;
+    let require = |path: &str, is_met: bool, must: &str, value: &dyn Display| match is_met {
+        true => Ok(()),
+        false => Err(layers.blame(path, &format!("{path} must {must}, got {value}"))),
+    };
+    let positive = format!("lie in 1 to {MAX_UPDATES}");
+    for (path, value) in [
+        ("training.batch", training.batch as u64),
+        ("training.updates", training.updates),
+        ("training.evaluate_every", training.evaluate_every),
+    ] {
+        require(path, (1..=MAX_UPDATES).contains(&value), &positive, &value)?;
+    }
+    let mean = data.pixel_mean;
+    require("data.pixel_mean", mean.is_finite(), "be finite", &mean)?;
+    let deviation = data.pixel_deviation;
+    let is_positive = deviation.is_finite() && deviation >= f64::MIN_POSITIVE;
+    require(
+        "data.pixel_deviation",
+        is_positive,
+        "be finite and greater than 0",
+        &deviation,
+    )?;
+
+    let PretrainingConfig {
+        updates,
+        corruption,
+    } = training.pretraining;
+    let path = "training.pretraining.corruption";
+    require(
+        path,
+        (0.0..1.0).contains(&corruption),
+        "lie in [0, 1)",
+        &corruption,
+    )?;
+    let path = "training.pretraining.updates";
+    let limit = format!("be at most {MAX_UPDATES}");
+    require(path, updates <= MAX_UPDATES, &limit, &updates)?;
     let normalized = model.batch_norm != BatchNormConvention::None;
-    let scaled = data.pixel_mean != 0.0 || data.pixel_deviation != 1.0;
-    let requirements: [(&str, bool, &str, &dyn std::fmt::Display); 10] = [
+    for (hinders, reason) in [
+        (!model.convolutions.is_empty(), "with convolutions"),
+        (normalized, "with batch normalization"),
         (
-            "training.batch",
-            in_one(training.batch as u64),
-            &at_least_one,
-            &training.batch,
+            mean != 0.0 || deviation != 1.0,
+            "with pixels that do not lie in [0, 1]",
         ),
-        (
-            "training.updates",
-            in_one(training.updates),
-            &at_least_one,
-            &training.updates,
-        ),
-        (
-            "training.evaluate_every",
-            in_one(training.evaluate_every),
-            &at_least_one,
-            &training.evaluate_every,
-        ),
-        (
-            "data.pixel_mean",
-            data.pixel_mean.is_finite(),
-            "be finite",
-            &data.pixel_mean,
-        ),
-        (
-            "data.pixel_deviation",
-            data.pixel_deviation.is_finite() && data.pixel_deviation >= f64::MIN_POSITIVE,
-            "be finite and greater than 0",
-            &data.pixel_deviation,
-        ),
-        (
-            "training.pretraining.corruption",
-            (0.0..1.0).contains(&pretraining.corruption),
-            "lie in [0, 1)",
-            &pretraining.corruption,
-        ),
-        (
-            "training.pretraining.updates",
-            pretraining.updates <= MAX_UPDATES,
-            &to_most,
-            &pretraining.updates,
-        ),
-        (
-            "training.pretraining.updates",
-            !(with_pretraining && !model.convolutions.is_empty()),
-            "be 0 with convolutions",
-            &pretraining.updates,
-        ),
-        (
-            "training.pretraining.updates",
-            !(with_pretraining && normalized),
-            "be 0 with batch normalization",
-            &pretraining.updates,
-        ),
-        (
-            "training.pretraining.updates",
-            !(with_pretraining && scaled),
-            "be 0 with pixels that do not lie in [0, 1]",
-            &pretraining.updates,
-        ),
-    ];
-    for (path, is_met, must, value) in requirements {
-        if !is_met {
-            return Err(layers.blame(path, &format!("{path} must {must}, got {value}")));
-        }
+    ] {
+        require(
+            path,
+            updates == 0 || !hinders,
+            &format!("be 0 {reason}"),
+            &updates,
+        )?;
     }
     if training.batch == 1 && normalized {
         let message = "training.batch must be at least 2 with batch normalization, got 1";

@@ -26,8 +26,8 @@ use crate::training::Training;
 use crate::training::observer::Observer;
 
 /// Seconds of updates that are made to measure one, unless the first few take longer.
-const ENOUGH_SECONDS: f64 = 0.25;
-const ENOUGH_UPDATES: usize = 200;
+const MIN_SECONDS: f64 = 0.25;
+const MAX_UPDATES: usize = 200;
 
 /// What `--dry-run` says of the time: how many runs are finished already, and how long the others
 /// will take, and by what that is judged.
@@ -304,7 +304,7 @@ impl Observer for Watch {
         self.updates.push(seconds);
         let sum: f64 = self.updates.iter().sum();
         // The first is followed by an evaluation.
-        self.updates.len() < 2 || (sum < ENOUGH_SECONDS && self.updates.len() < ENOUGH_UPDATES)
+        self.updates.len() < 2 || (sum < MIN_SECONDS && self.updates.len() < MAX_UPDATES)
     }
 }
 

@@ -24,7 +24,7 @@ use crate::training::pretraining::{Pretrained, pretrain};
 use crate::training::score::score;
 
 /// Images for which it is recorded what the hidden units do.
-const SEEN_IMAGES: usize = 1000;
+const ACTIVATION_IMAGES: usize = 1000;
 
 /// What a run is made of.
 #[derive(Clone, Debug)]
@@ -163,7 +163,7 @@ impl Training<'_> {
 
     /// What the hidden units do for the first training images.
     fn activations(&self, model: &Network, updates: u64) -> Activations {
-        let images = self.train.len().min(SEEN_IMAGES);
+        let images = self.train.len().min(ACTIVATION_IMAGES);
         let (images, ..) = self.train.part(0..images);
         let model = burn::module::Module::valid(model);
         let layers = model.activations(images);

@@ -40,7 +40,7 @@ pub(crate) fn score(model: &Network, set: &DeviceSet) -> Score {
 }
 
 /// Most numbers of a layer that an ensemble is evaluated with at a time: 64 MiB.
-const LARGEST: usize = 1 << 24;
+const MAX_NUMBERS: usize = 1 << 24;
 
 /// The same of each network of an ensemble.
 pub(crate) fn scores(ensemble: &Ensemble, set: &DeviceSet) -> Vec<Score> {
@@ -48,7 +48,7 @@ pub(crate) fn scores(ensemble: &Ensemble, set: &DeviceSet) -> Vec<Score> {
     let widths = layers.chain([&ensemble.output]);
     let widest = widths.map(|layer| layer.weight.dims()[2]).max();
     let of_one_image = ensemble.len() * widest.unwrap_or(1);
-    let part = (LARGEST / of_one_image.max(1)).clamp(1, PART);
+    let part = (MAX_NUMBERS / of_one_image.max(1)).clamp(1, PART);
     let mut losses = Vec::new();
     let mut hits = Vec::new();
     for start in (0..set.len()).step_by(part) {

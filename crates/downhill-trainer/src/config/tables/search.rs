@@ -89,8 +89,8 @@ pub struct Range {
     pub to: f64,
 }
 
-const MOST_TRIALS: usize = 100_000;
-const MOST_ROUNDS: usize = 100;
+const MAX_TRIALS: usize = 100_000;
+const MAX_ROUNDS: usize = 100;
 
 impl SearchConfig {
     pub(crate) fn of(experiment: &Layers) -> Result<Option<Self>, TrainError> {
@@ -101,9 +101,9 @@ impl SearchConfig {
             search.best = search.best.min(search.trials.max(1));
         }
         for (key, value, most) in [
-            ("trials", search.trials, MOST_TRIALS),
-            ("rounds", search.rounds, MOST_ROUNDS),
-            ("best", search.best, search.trials.min(MOST_TRIALS)),
+            ("trials", search.trials, MAX_TRIALS),
+            ("rounds", search.rounds, MAX_ROUNDS),
+            ("best", search.best, search.trials.min(MAX_TRIALS)),
         ] {
             if !(1..=most).contains(&value) {
                 let path = format!("search.{key}");

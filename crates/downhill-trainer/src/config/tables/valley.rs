@@ -18,7 +18,7 @@ pub struct ValleyConfig {
 }
 
 /// The most updates: each is a point of a picture.
-const MOST_UPDATES: u64 = 10_000;
+const MAX_UPDATES: u64 = 10_000;
 
 impl ValleyConfig {
     pub(crate) fn of(experiment: &Layers) -> Result<Option<Self>, TrainError> {
@@ -35,8 +35,8 @@ impl ValleyConfig {
         if !valley.start.iter().all(|number| number.is_finite()) {
             return refuse("start", "be two finite numbers");
         }
-        if !(1..=MOST_UPDATES).contains(&valley.updates) {
-            return refuse("updates", &format!("lie in 1 to {MOST_UPDATES}"));
+        if !(1..=MAX_UPDATES).contains(&valley.updates) {
+            return refuse("updates", &format!("lie in 1 to {MAX_UPDATES}"));
         }
         Ok(Some(valley))
     }

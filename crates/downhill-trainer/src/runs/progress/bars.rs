@@ -12,7 +12,7 @@ use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressState, ProgressS
 use crate::runs::progress::curve::curve;
 
 /// More runs than this are trained at a time without a bar of their own, as in an ensemble.
-const MOST_BARS: usize = 8;
+const MAX_BARS: usize = 8;
 
 /// Lines of the curve, without its title.
 const CURVE_ROWS: usize = 4;
@@ -69,7 +69,7 @@ impl Bars {
 
     pub(super) fn begin(&self, name: &str, updates: u64) -> RunBar<'_> {
         let shown = self.shown.fetch_add(1, Ordering::Relaxed);
-        let bar = (shown < MOST_BARS).then(|| {
+        let bar = (shown < MAX_BARS).then(|| {
             let bar = self
                 .all
                 .insert_before(&self.plan, ProgressBar::new(updates));
@@ -266,7 +266,7 @@ mod tests {
         let bars = bars(&terminal, false);
         let runs: Vec<_> = (0..20).map(|_| bars.begin("some", 10)).collect();
         bars.plan.force_draw();
-        assert_eq!(terminal.contents().matches("some:").count(), MOST_BARS);
+        assert_eq!(terminal.contents().matches("some:").count(), MAX_BARS);
         runs.iter().for_each(RunBar::updated);
         assert_eq!(bars.plan.position(), 20);
     }
