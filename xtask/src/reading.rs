@@ -31,7 +31,7 @@ impl Evaluate {
     }
 }
 
-/// List the finished runs that are there: experiment, method, seeds, accuracy, when, directory
+/// List finished runs: experiment, method, seeds, accuracy, date, directory
 ///
 /// Exit codes: 0 listed, 2 usage, 5 input/output or, after the others are listed, a damaged record,
 /// 101 the build failed.
@@ -47,7 +47,7 @@ impl Runs {
     }
 }
 
-/// Render a page from runs that are there, or of several experiments beside each other
+/// Render a report from existing runs, or compare several experiments on one page
 ///
 /// Exit codes: 0 written, 2 usage or no runs, 5 input/output or a damaged record, 101 the build failed.
 #[derive(Args)]

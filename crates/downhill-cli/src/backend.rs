@@ -2,14 +2,14 @@
 
 use clap::ValueEnum;
 
-/// Where tensors live and are computed.
+/// Backend that computes with tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Backend {
     /// Burn's pure-Rust CPU backend
     Flex,
     /// Burn's older CPU backend, deprecated upstream
     Ndarray,
-    /// The GPU by Vulkan, Metal or DirectX; software Vulkan where there is none
+    /// GPU through Vulkan, Metal or DirectX; software Vulkan without a GPU
     Wgpu,
 }
 

@@ -9,85 +9,85 @@ use clap::{Args, Parser, Subcommand};
 use crate::backend::Backend;
 use crate::train::TrainArguments;
 
-/// Trains small networks on MNIST and shows what optimizers and regularizers do
+/// Train small networks on MNIST and report what optimizers and regularizers do
 #[derive(Parser, Debug)]
 #[command(name = "downhill", version)]
 pub struct CommandLine {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What the binary can do.
+/// The commands of the binary.
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Run an experiment: a table, and a report in HTML
+    /// Train the methods of an experiment and report the results
     Train(TrainArguments),
-    /// Evaluate a network from a file of weights on the test images
+    /// Evaluate saved weights on the test images
     Evaluate(EvaluateArguments),
-    /// List the finished runs that are there
+    /// List finished runs
     Runs(RunsArguments),
-    /// Render a page from runs that are there, or of several experiments beside each other
+    /// Render a report from existing runs, or compare several experiments on one page
     Report(ReportArguments),
-    /// Print the JSON schema of a config file
+    /// Print the JSON schema of config files
     Schema,
     /// Generate shell completions
     #[cfg(feature = "completions")]
     Completions(CompletionsArguments),
 }
 
-/// What `evaluate` takes.
+/// Arguments of `evaluate`.
 #[derive(Args, Clone, Debug)]
 pub struct EvaluateArguments {
-    /// The file, in the safetensors format, named and laid out as the `state_dict` of a PyTorch
-    /// `nn.Sequential`: per hidden layer Linear, BatchNorm1d if any, activation, Dropout if any;
-    /// then Linear
+    /// A safetensors file with the names and layout of the `state_dict` of a PyTorch `nn.Sequential`:
+    /// for each hidden layer Linear, BatchNorm1d (if used), the activation and Dropout (if used),
+    /// then a final Linear
     #[arg(long, value_name = "FILE")]
     pub weights: PathBuf,
 
-    /// The config of its network: a file, or one of `configs/` by its stem [default: the one that a
-    /// file by `train --save-weights` carries]
+    /// Config of the network: a file, or the name of an experiment in `configs/` [default: the config
+    /// that `train --save-weights` stores in the file]
     #[arg(long, value_name = "NAME")]
     pub config: Option<String>,
 
-    /// Which method of the config, where it has several
+    /// Method of the config; required if its methods have different networks
     #[arg(long, value_name = "NAME", requires = "config")]
     pub method: Option<String>,
 
-    /// Override one value of the config, e.g. `model.hidden=[50]`
+    /// Override a setting of the config, e.g. `model.hidden=[50]`; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", requires = "config")]
     pub overrides: Vec<String>,
 
-    /// Where tensors live and are computed
+    /// Backend that evaluates the network
     #[arg(long, value_enum, default_value_t = Backend::Flex, env = "DOWNHILL_BACKEND")]
     pub backend: Backend,
 
-    /// Read the four IDX files (raw or gzip) from here instead of the MNIST shipped inside
+    /// Directory of four IDX files (raw or gzip) to use instead of the built-in MNIST
     #[arg(long, value_name = "DIR", env = "DOWNHILL_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
 
-    /// Print one JSON object instead of a line of text
+    /// Print a JSON object instead of text
     #[arg(long)]
     pub json: bool,
 }
 
-/// What `report` takes.
+/// Arguments of `report`.
 #[derive(Args, Clone, Debug)]
 pub struct ReportArguments {
-    /// Directories of runs, as `train --runs-dir` makes them, or those of single runs; what they hold
-    /// of one experiment is one report, several experiments are compared
+    /// Directories written by `train --runs-dir`, or directories of single runs. Runs of one
+    /// experiment give a report, runs of several a comparison
     #[arg(value_name = "DIR", required = true)]
     pub directories: Vec<PathBuf>,
 
-    /// The page; its figures are written beside it
+    /// Path of the page; its figures are written next to it
     #[arg(long, value_name = "FILE", default_value = "runs/reports/report.html")]
     pub out: PathBuf,
 }
 
-/// What `runs` takes.
+/// Arguments of `runs`.
 #[derive(Args, Clone, Debug)]
 pub struct RunsArguments {
-    /// Where records and reports are
+    /// Directory of records and reports
     #[arg(
         long,
         value_name = "DIR",
@@ -96,7 +96,7 @@ pub struct RunsArguments {
     )]
     pub runs_dir: PathBuf,
 
-    /// A line per run instead of one per experiment and method
+    /// Print a line per run instead of one per experiment and method
     #[arg(long)]
     pub each: bool,
 
@@ -109,7 +109,7 @@ pub struct RunsArguments {
 #[cfg(feature = "completions")]
 #[derive(Args, Clone, Debug)]
 pub struct CompletionsArguments {
-    /// Which shell
+    /// The shell
     pub shell: clap_complete::Shell,
 }
 

@@ -6,51 +6,51 @@ use clap::Args;
 
 use crate::backend::Backend;
 
-/// What `train` takes.
+/// Arguments of `train`.
 #[derive(Args, Clone, Debug, PartialEq)]
 pub struct TrainArguments {
-    /// A config file, or one of `configs/` by its stem
+    /// A config file, or the name of an experiment in `configs/`
     #[arg(default_value = "regularization")]
     pub config: String,
 
-    /// Where tensors live and are computed
+    /// Backend that trains the networks
     #[arg(long, value_enum, default_value_t = Backend::Flex, env = "DOWNHILL_BACKEND")]
     pub backend: Backend,
 
-    /// Override one value of the config, e.g. `optimizer.sgd.learning_rate=0.02`
+    /// Override a setting of the config, e.g. `optimizer.sgd.learning_rate=0.02`; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub overrides: Vec<String>,
 
-    /// Run this one seed
+    /// Run this seed only
     #[arg(long, value_name = "N", conflicts_with = "seeds")]
     pub seed: Option<u64>,
 
-    /// Run the seeds 0 to N - 1 instead of the config's own number
+    /// Run the seeds 0 to N - 1 instead of the number in the config
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub seeds: Option<u64>,
 
-    /// Only these of the experiment's methods, by name
+    /// Train only this method of the experiment; may be repeated
     #[arg(long = "method", value_name = "NAME")]
     pub methods: Vec<String>,
 
-    /// Print the resolved config, where each value comes from, the runs and how long they will take,
-    /// and stop
+    /// Print the resolved config with the origin of each value, the runs and the estimated time; train
+    /// nothing
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Show no progress, only what was found
+    /// Hide progress; print results only
     #[arg(long)]
     pub quiet: bool,
 
-    /// Train again even where finished runs are there; their records are replaced
+    /// Train finished runs again and replace their records
     #[arg(long)]
     pub again: bool,
 
-    /// Read the four IDX files (raw or gzip) from here instead of the MNIST shipped inside
+    /// Directory of four IDX files (raw or gzip) to use instead of the built-in MNIST
     #[arg(long, value_name = "DIR", env = "DOWNHILL_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
 
-    /// Where records and reports go
+    /// Directory for records and reports
     #[arg(
         long,
         value_name = "DIR",
@@ -59,16 +59,16 @@ pub struct TrainArguments {
     )]
     pub runs_dir: PathBuf,
 
-    /// How many runs train at the same time [default: one per core on the CPU, one on wgpu]
+    /// Runs to train at the same time [default: one per core on the CPU, one on wgpu]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
     pub workers: Option<u64>,
 
-    /// How many runs that differ in their seed or learning rate alone train as one ensemble of
-    /// networks, which spares a GPU launches [default: 1 on the CPU, 32 on wgpu]
+    /// Train up to N runs that differ only in seed or learning rate as one ensemble of networks, which
+    /// launches fewer GPU kernels [default: 1 on the CPU, 32 on wgpu]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub ensemble: Option<u64>,
 
-    /// What is written and shown beside records and report.
+    /// Further output.
     #[command(flatten)]
     pub output: OutputArguments,
 }
@@ -95,34 +95,53 @@ impl Default for TrainArguments {
 }
 
 impl TrainArguments {
-    /// Runs that train at the same time.
+    /// Number of runs that train at the same time.
     pub fn workers(&self) -> usize {
         let workers = self.workers.map(|workers| workers as usize);
         workers.unwrap_or_else(|| self.backend.default_workers())
     }
 
-    /// Runs that train as one ensemble of networks, at most.
+    /// The largest number of runs that train as one ensemble.
     pub fn ensemble(&self) -> usize {
         let members = self.ensemble.map(|members| members as usize);
         members.unwrap_or_else(|| self.backend.default_ensemble())
     }
 }
 
-/// What `train` writes and shows beside records and report.
+/// Output of `train` beyond records and report.
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 pub struct OutputArguments {
-    /// On the standard output nothing but JSON: an object per finished run, as it finishes, and a
-    /// last one with the report's path and what was found
+    /// Print only JSON to stdout: an object per run when it finishes, then a summary with the
+    /// findings and the path of the report
     #[arg(long, conflicts_with = "dry_run")]
     pub json: bool,
 
-    /// Write event files for TensorBoard, a directory per run: DIR/EXPERIMENT/METHOD/SEED; what is
-    /// there of the same three is replaced [default DIR: `tensorboard` in the runs directory]
+    /// Write TensorBoard event files to DIR/EXPERIMENT/METHOD/SEED, replacing those of earlier runs
+    /// [default DIR: `tensorboard` in the runs directory]
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
     pub tensorboard: Option<Option<PathBuf>>,
 
-    /// Keep each trained network beside its record, as weights.safetensors, under the names and in
-    /// the layout of a PyTorch `nn.Sequential`
+    /// Save each trained network next to its record as weights.safetensors, with the names and layout
+    /// of a PyTorch `nn.Sequential`
     #[arg(long)]
     pub save_weights: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Words {
+        #[command(flatten)]
+        arguments: TrainArguments,
+    }
+
+    #[test]
+    fn the_default_is_the_command_line_without_words() {
+        let words = Words::parse_from(["train"]);
+        assert_eq!(words.arguments, TrainArguments::default());
+    }
 }
