@@ -1,4 +1,4 @@
-//! An experiment as it is written in a config file.
+//! Config files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,25 +9,26 @@ use toml::de::DeTable;
 use crate::config::keys::{check_experiment, did_you_mean};
 use crate::error::TrainError;
 
-/// A config file, its keys checked.
+/// A config file whose keys are all known.
 #[derive(Clone, Debug)]
 pub struct ExperimentFile {
     /// The file's stem.
     pub name: String,
-    /// The file as the user would name it.
+    /// The path of the file.
     pub path: PathBuf,
-    /// The first paragraph of the comment that the file begins with.
+    /// The first paragraph of the comment at the top of the file.
     pub question: String,
     pub(crate) table: Table,
     text: String,
 }
 
 impl ExperimentFile {
-    /// Reads a config: a path, or the stem of a file in `configs/` of this directory or one above.
+    /// Reads a config, given as a path or as the name of a file in `configs/`, here or in a directory
+    /// above.
     ///
     /// # Errors
     ///
-    /// Names what cannot be found, read, parsed or known, and where.
+    /// A file that cannot be found, read or parsed, and an unknown key.
     pub fn find(config: &str) -> Result<Self, TrainError> {
         let path = Path::new(config);
         if path.is_file() {
@@ -35,13 +36,14 @@ impl ExperimentFile {
         }
         if path.components().count() > 1 || path.extension().is_some() {
             return Err(TrainError::Config(format!(
-                "no config file {config}; name a file that is there, or an experiment of `configs` \
-                 by its stem"
+                "no config file {config}; give the path of a file, or the name of an experiment in \
+                 `configs`"
             )));
         }
         let Some(directory) = configs_directory() else {
             return Err(TrainError::Config(format!(
-                "no config file {config}, and no `configs` directory here or above it to look in"
+                "no experiment `{config}`: there is no `configs` directory here or above; give the \
+                 path of a config file"
             )));
         };
         let file = directory.join(config).with_extension("toml");
@@ -66,16 +68,18 @@ impl ExperimentFile {
         let text = String::from_utf8(bytes).map_err(|error| {
             let offset = error.utf8_error().valid_up_to();
             let shown = path.display();
-            TrainError::Config(format!("{shown}: not UTF-8 text from byte {offset} on"))
+            TrainError::Config(format!(
+                "{shown}: invalid UTF-8 at byte {offset}; save the file as UTF-8"
+            ))
         })?;
         Self::parse(path, text)
     }
 
-    /// Takes in the text of a config file.
+    /// Parses the text of a config file.
     ///
     /// # Errors
     ///
-    /// Names what cannot be parsed or known, and where.
+    /// Text that is not TOML, and an unknown key.
     pub fn parse(path: &Path, text: String) -> Result<Self, TrainError> {
         let shown = path.display();
         let table: Table = (text.parse())
@@ -92,7 +96,7 @@ impl ExperimentFile {
         Ok(file)
     }
 
-    /// `configs/x.toml:12`, the line of a key by its path.
+    /// The file and line of a key, such as `configs/x.toml:12`.
     pub(crate) fn place(&self, path: &str) -> String {
         match line_of(&self.text, path) {
             Some(line) => format!("{}:{line}", self.path.display()),
@@ -101,7 +105,7 @@ impl ExperimentFile {
     }
 }
 
-/// `configs` in this directory or the nearest above that has one.
+/// The directory `configs` here or in the nearest directory above that has one.
 fn configs_directory() -> Option<PathBuf> {
     let here = std::env::current_dir().ok()?;
     let (depth, _) = here
@@ -125,7 +129,7 @@ fn stems(directory: &Path) -> Vec<String> {
     stems
 }
 
-/// The first paragraph of the comment at the beginning, on one line.
+/// The first paragraph of the comment at the top, on one line.
 fn first_comment(text: &str) -> String {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     text.lines()
@@ -136,7 +140,7 @@ fn first_comment(text: &str) -> String {
         .join(" ")
 }
 
-/// The line, counted from 1, of the key at a path.
+/// The line of the key at a path, counted from 1.
 fn line_of(text: &str, path: &str) -> Option<usize> {
     let root = DeTable::parse(text).ok()?;
     let mut table = root.get_ref();

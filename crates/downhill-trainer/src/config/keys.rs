@@ -1,4 +1,4 @@
-//! Which keys a config may have, and what a misspelt one was meant to be.
+//! The keys that a config may have, and suggestions for misspelt ones.
 
 use std::sync::LazyLock;
 
@@ -9,16 +9,16 @@ use crate::config::layers::join;
 use crate::config::training::TrainingConfig;
 use crate::error::TrainError;
 
-/// Similarity, from 0 to 1, from which on another word is offered.
+/// Similarity from which a word is suggested, from 0 to 1.
 const SIMILAR: f64 = 0.7;
 
-/// Seeds of an experiment that does not say how many.
+/// Number of seeds if the config does not set it.
 pub(crate) const DEFAULT_SEEDS: u64 = 8;
 
 /// The largest number of seeds.
 pub(crate) const MAX_SEEDS: i64 = 100_000;
 
-/// Keys of an experiment beside those of a training.
+/// Keys of an experiment that are not settings of a training.
 const EXPERIMENT_KEYS: [&str; 9] = [
     "seeds",
     "baseline",
@@ -31,7 +31,7 @@ const EXPERIMENT_KEYS: [&str; 9] = [
     "search",
 ];
 
-/// The word of `known` that `word` was probably meant to be.
+/// Returns the known word that is most similar to `word`; `None` if none is similar.
 pub(crate) fn did_you_mean<'a>(
     word: &str,
     known: impl IntoIterator<Item = &'a str>,
@@ -49,7 +49,7 @@ pub(crate) fn did_you_mean<'a>(
 pub(crate) static DEFAULT_CONFIG: LazyLock<Table> =
     LazyLock::new(|| as_table(&TrainingConfig::default()));
 
-/// Every key of a training, as a table of defaults with all optimizers side by side.
+/// Every key of a training: the defaults, with all optimizers side by side.
 pub(crate) static TRAINING_KEYS: LazyLock<Table> = LazyLock::new(|| {
     let mut keys = DEFAULT_CONFIG.clone();
     let mut all: Table = OptimizerConfig::all().iter().flat_map(as_table).collect();
@@ -60,15 +60,15 @@ pub(crate) static TRAINING_KEYS: LazyLock<Table> = LazyLock::new(|| {
     keys
 });
 
-/// Every key of an experiment, those of a training among them.
+/// Every key of an experiment, including those of a training.
 pub(crate) static ALL_KEYS: LazyLock<Table> = LazyLock::new(|| {
     let mut keys = TRAINING_KEYS.clone();
     keys.extend(EXPERIMENT_KEYS.map(|key| (key.to_owned(), Value::Boolean(true))));
     keys
 });
 
-/// Adds what an optimizer's settings may begin with, and leaves the kinds within them, of which
-/// there are more than the default, to the config itself.
+/// Adds the key `preset`, and leaves tables with a choice of kinds to the config type: the default
+/// shows only one of the kinds.
 fn open_kinds(settings: &mut Value) {
     let Some(settings) = settings.as_table_mut() else {
         return;
@@ -83,16 +83,16 @@ fn open_kinds(settings: &mut Value) {
     settings.insert("preset".into(), Value::Boolean(true));
 }
 
-/// A config as a table.
+/// Returns a config as a table.
 pub(crate) fn as_table(config: &impl serde::Serialize) -> Table {
     Table::try_from(config).expect("a config has string keys and no absent values")
 }
 
-/// Whether all keys of an experiment are known.
+/// Checks that all keys of an experiment are known.
 ///
 /// # Errors
 ///
-/// Names the first unknown one, where it stands (by `place`, from its path) and the nearest known.
+/// The first unknown key, with its place (`place` of its path) and the most similar known key.
 pub(crate) fn check_experiment(
     table: &Table,
     place: &dyn Fn(&str) -> String,

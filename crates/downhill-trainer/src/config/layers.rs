@@ -1,4 +1,4 @@
-//! Settings laid over one another: defaults, file, method, command line.
+//! Layers of settings: file, method, command line. Each overrides those below.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,9 @@ use toml::{Table, Value};
 
 use crate::error::TrainError;
 
-/// Whether the table at a path has exactly one key, which names the kind: another key replaces the
-/// table instead of joining it. So are all tables within an optimizer's settings, but for those of
-/// Muon's `others`.
+/// Whether the table at a path has exactly one key, which names its kind, so that another key
+/// replaces the table. That holds for all tables within an optimizer's settings except Muon's
+/// `others`.
 fn is_one_of(path: &str) -> bool {
     match path.split('.').collect::<Vec<_>>().as_slice() {
         ["optimizer"] | ["model", "initialization"] => true,
@@ -19,24 +19,24 @@ fn is_one_of(path: &str) -> bool {
     }
 }
 
-/// The origin of a value that nobody wrote.
+/// The origin of a value that is not written anywhere.
 pub(crate) const DEFAULT: &str = "default";
 
-/// Settings, and where each value comes from.
+/// Settings, and the origin of each value.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Layers {
     pub(crate) table: Table,
-    /// By the path of a leaf, such as `training.batch`.
+    /// The origins, by the path of a leaf such as `training.batch`.
     pub(crate) origins: BTreeMap<String, String>,
 }
 
 impl Layers {
-    /// Lays `top` over what is there; its values come from `origin`.
+    /// Lays `top` over the settings; its values come from `origin`.
     pub(crate) fn lay(&mut self, top: &Table, origin: &str) {
         lay(&mut self.table, top, "", origin, &mut self.origins);
     }
 
-    /// Lays `bottom` under what is there: its values count where there are none yet.
+    /// Lays `bottom` under the settings: adds the values that are missing.
     pub(crate) fn lay_below(&mut self, bottom: &Table, origin: &str) {
         let top = std::mem::take(self);
         self.lay(bottom, origin);
@@ -44,14 +44,14 @@ impl Layers {
         self.origins.extend(top.origins);
     }
 
-    /// Where the value at a path, or the first below or above it, comes from.
+    /// The origin of the value at a path, or of the first value below or above it.
     pub(crate) fn origin(&self, path: &str) -> Option<&str> {
         let within = |leaf: &str| is_at_or_below(leaf, path) || is_at_or_below(path, leaf);
         let found = self.origins.iter().find(|(leaf, _)| within(leaf));
         found.map(|(_, origin)| origin.as_str())
     }
 
-    /// The value at a key of the experiment, such as `grid`, as what it is to be.
+    /// Reads the value of a key such as `grid`; `None` if it is absent.
     pub(crate) fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, TrainError> {
         let Some(value) = self.table.get(key) else {
             return Ok(None);
@@ -67,21 +67,21 @@ impl Layers {
         Ok(Some(value))
     }
 
-    /// An error about the value at a path, which says where the value comes from.
+    /// Returns an error about the value at a path that names its origin.
     pub(crate) fn blame(&self, path: &str, message: &str) -> TrainError {
-        // Elements of a list come from where the list comes from.
+        // The elements of a list have the origin of the list.
         let leaf = path.split('[').next().unwrap_or(path);
         let origin = self.origin(leaf).unwrap_or(DEFAULT);
         TrainError::Config(format!("{message} (from {origin})"))
     }
 
-    /// The leaves in the order of the table, with their values.
+    /// The leaves with their values, in the order of the table.
     pub(crate) fn leaves(&self) -> Vec<(String, Value)> {
         leaves(&self.table)
     }
 }
 
-/// The leaves of a table in its order: `training.batch` and the like, with their values.
+/// The leaves of a table with their values, in its order: `training.batch` and the like.
 pub(crate) fn leaves(table: &Table) -> Vec<(String, Value)> {
     let mut leaves = Vec::new();
     collect(table, "", &mut leaves);
@@ -98,7 +98,7 @@ fn collect(table: &Table, path: &str, leaves: &mut Vec<(String, Value)>) {
     }
 }
 
-/// A value under a dotted path, as a table: `a.b` and 1 give `{ a = { b = 1 } }`.
+/// Returns a table with a value at a dotted path: `a.b` and 1 give `{ a = { b = 1 } }`.
 pub(crate) fn nested(path: &str, value: Value) -> Table {
     let (above, key) = path.rsplit_once('.').unwrap_or(("", path));
     let table = Table::from_iter([(key.trim().to_owned(), value)]);
@@ -108,7 +108,7 @@ pub(crate) fn nested(path: &str, value: Value) -> Table {
     }
 }
 
-/// `path.key`, or `key` at the top.
+/// Returns `path.key`, or `key` at the top.
 pub(crate) fn join(path: &str, key: &str) -> String {
     match path {
         "" => key.to_owned(),

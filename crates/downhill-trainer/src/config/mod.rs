@@ -1,4 +1,4 @@
-//! An experiment as it is written: files, settings and the layers that they make up.
+//! Experiments as written: config files, `--set`, and the settings they hold.
 
 pub mod file;
 pub(crate) mod keys;

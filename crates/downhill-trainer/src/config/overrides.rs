@@ -1,4 +1,4 @@
-//! What `--set` says, as settings to lay over the others.
+//! The settings of `--set`, to lay over the others.
 
 use toml::{Table, Value};
 
@@ -6,9 +6,9 @@ use crate::config::keys::{DEFAULT_CONFIG, check_experiment};
 use crate::config::layers::nested;
 use crate::error::TrainError;
 
-/// What `--set` says.
+/// The settings of `--set`.
 pub(crate) struct Overrides {
-    /// Each as a table, with its text as origin.
+    /// Each with its origin, such as `--set training.batch=50`.
     pub(crate) tables: Vec<(String, Table)>,
 }
 
@@ -24,7 +24,8 @@ impl Overrides {
         Ok(Self { tables })
     }
 
-    /// What concerns a method: settings for all, and those under `methods.NAME`, as given.
+    /// The settings that concern a method, in the order given: those for all methods and those under
+    /// `methods.NAME`.
     pub(crate) fn for_method(&self, name: &str) -> impl Iterator<Item = (&str, Table)> {
         self.tables.iter().map(move |(origin, table)| {
             let own = table.get("methods").and_then(|methods| methods.get(name));
@@ -36,7 +37,7 @@ impl Overrides {
     }
 }
 
-/// `a.b=value` as a table. The value is TOML, or a word without its quotes.
+/// Parses `a.b=value`. The value is TOML, or a word without quotes.
 fn parse_override(text: &str) -> Result<Table, TrainError> {
     let wrong = || {
         TrainError::Config(format!(
@@ -60,14 +61,14 @@ fn parse_override(text: &str) -> Result<Table, TrainError> {
         }
         None => {
             return Err(TrainError::Config(format!(
-                "--set {text}: {value} is no value of TOML, such as 50, 1e-3, \"word\" or [100, 100]"
+                "--set {text}: {value} is not a TOML value such as 50, 1e-3, \"word\" or [100, 100]"
             )));
         }
     };
     Ok(nested(path, value))
 }
 
-/// The settings of a table that a training has, without those of the experiment alone.
+/// The settings of a training, without the keys of the experiment.
 pub(crate) fn without_experiment_keys(table: &Table) -> Table {
     let shared = table
         .iter()

@@ -1,8 +1,8 @@
-//! The JSON schema of a config file: for editors that complete and check TOML, and for programs that
+//! The JSON schema of config files, for editors that complete and check TOML, and for programs that
 //! write it.
 //!
-//! It is made from the types that a config is read into, with their documentation. What types
-//! cannot say, bounds above all, is said when a config is read.
+//! It is derived from the config types and their documentation. What types cannot express, such as
+//! bounds, is checked when a config is read.
 
 use std::borrow::Cow;
 
@@ -19,7 +19,7 @@ use crate::config::tables::target::TargetConfig;
 use crate::config::tables::valley::ValleyConfig;
 use crate::config::training::{Amount, TrainingConfig};
 
-/// The tables of an experiment beside those of its trainings.
+/// The tables of an experiment that are not settings of a training.
 #[derive(JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[allow(dead_code, reason = "only its schema is wanted")]
@@ -39,13 +39,13 @@ impl JsonSchema for Amount {
 
     fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A number of images: \"all\" or how many.",
+            "description": "A number of images, or \"all\".",
             "oneOf": [{ "const": "all" }, { "type": "integer", "minimum": 1 }],
         })
     }
 }
 
-/// The schema of an experiment's config file, by JSON Schema 2020-12. Unknown keys are refused.
+/// Returns the schema of config files (JSON Schema 2020-12). Unknown keys are invalid.
 pub fn schema() -> Value {
     let mut training = schemars::schema_for!(TrainingConfig).to_value();
     without_null(&mut training);
@@ -55,7 +55,7 @@ pub fn schema() -> Value {
     training.remove("title");
     training.insert(
         "description".into(),
-        "What this method sets otherwise than the experiment.".into(),
+        "The settings that this method changes.".into(),
     );
     optimizers(&mut definitions["OptimizerConfig"]);
 
@@ -83,7 +83,7 @@ pub fn schema() -> Value {
 
 fn seeds() -> Value {
     json!({
-        "description": "Each method is trained with each of the seeds 0 to this number less 1.",
+        "description": "Number of seeds: each method is trained with the seeds 0 to this number minus 1.",
         "type": "integer",
         "minimum": 1,
         "maximum": MAX_SEEDS,
@@ -93,21 +93,20 @@ fn seeds() -> Value {
 
 fn baseline() -> Value {
     json!({
-        "description": "The method that the others are compared with, by name.",
+        "description": "Name of the method that the others are compared with.",
         "type": "string",
     })
 }
 
 fn methods() -> Value {
     json!({
-        "description": "What is compared: settings by the name of a method, laid over those of the \
-                        experiment.",
+        "description": "The methods to compare: the settings that each changes, by its name.",
         "type": "object",
         "additionalProperties": { "$ref": "#/$defs/Method" },
     })
 }
 
-/// A table with one optimizer's name, each with its defaults and the presets that it has.
+/// The optimizers by name, each with its defaults and presets.
 fn optimizers(schema: &mut Value) {
     let mut all = Map::new();
     for config in OptimizerConfig::all() {
@@ -128,10 +127,8 @@ fn optimizers(schema: &mut Value) {
         for (setting, default) in defaults[name].as_object().into_iter().flatten() {
             settings["properties"][setting]["default"] = default.clone();
         }
-        let mut description = format!(
-            "The settings of {name}; where no preset is named, absent \
-                                       ones have the defaults given here."
-        );
+        let mut description =
+            format!("The settings of {name}; without a preset they have the defaults given here.");
         if !config.source().is_empty() {
             description.push_str(&format!(" {}.", config.source()));
         }
@@ -139,7 +136,7 @@ fn optimizers(schema: &mut Value) {
         all.insert(name.to_owned(), settings);
     }
     *schema = json!({
-        "description": "The optimizer: a table with its name, which holds its settings.",
+        "description": "The optimizer: a table with a single key, its name, which holds its settings.",
         "type": "object",
         "properties": all,
         "additionalProperties": false,
@@ -148,7 +145,7 @@ fn optimizers(schema: &mut Value) {
     });
 }
 
-/// TOML has no null: what may be absent is just absent.
+/// Removes null, which TOML does not have: optional keys may just be absent.
 fn without_null(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(without_null),

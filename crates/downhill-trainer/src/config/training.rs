@@ -1,21 +1,21 @@
-//! What a training is made of, as typed settings.
+//! The settings of a training.
 
 use downhill::{OptimizerConfig, SgdConfig};
 use downhill_data::BatchOrder;
 use downhill_model::MlpConfig;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// Everything that decides a training, but for its seed and backend.
+/// All settings of a training except its seed and backend.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainingConfig {
-    /// Which images.
+    /// The images.
     pub data: DataConfig,
     /// The network.
     pub model: MlpConfig,
     /// The optimizer and its settings.
     pub optimizer: OptimizerConfig,
-    /// The loop.
+    /// The training loop.
     pub training: LoopConfig,
 }
 
@@ -30,22 +30,22 @@ impl Default for TrainingConfig {
     }
 }
 
-/// Which images are used.
+/// The images to train and test on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
-    /// How many of the training images.
+    /// Number of training images.
     pub train_images: Amount,
-    /// Which of them.
+    /// Which training images.
     pub subset: Subset,
-    /// How many of the test images, from the first on.
+    /// Number of test images, from the first on.
     pub test_images: Amount,
-    /// So many of the training images are held out to choose by: others for each seed. The network
+    /// Number of training images held out for validation, drawn anew for each seed. The network
     /// trains on the rest.
     pub validation_images: usize,
-    /// A pixel goes from 0 to 1. This is subtracted from it,
+    /// Subtracted from each pixel, which lies in \[0, 1\].
     pub pixel_mean: f64,
-    /// and it is divided by this.
+    /// Each pixel is divided by this after `pixel_mean` is subtracted.
     pub pixel_deviation: f64,
 }
 
@@ -63,24 +63,24 @@ impl Default for DataConfig {
 }
 
 impl DataConfig {
-    /// How many of the training images available are trained on, not held out.
+    /// Number of training images that are not held out, out of those available.
     pub fn images_to_train_on(&self, available: usize) -> usize {
         let images = self.train_images.of(available);
         images.saturating_sub(self.validation_images)
     }
 }
 
-/// A number of images: `"all"` or how many.
+/// A number of images, or `"all"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Amount {
-    /// As many as there are.
+    /// All available images.
     All,
-    /// So many.
+    /// This many.
     Images(usize),
 }
 
 impl Amount {
-    /// In figures, out of those available.
+    /// Returns the number, out of those available.
     pub fn of(self, available: usize) -> usize {
         match self {
             Self::All => available,
@@ -133,13 +133,13 @@ impl<'de> Deserialize<'de> for Amount {
     }
 }
 
-/// Which images make up a part of the training set.
+/// How a part of the training set is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Subset {
-    /// The first ones, the same for every seed.
+    /// The first images, the same for every seed.
     First,
-    /// Drawn without replacement, others for each seed.
+    /// Drawn without replacement, anew for each seed.
     Random,
 }
 
@@ -151,25 +151,26 @@ pub struct LoopConfig {
     pub batch: usize,
     /// How batches are drawn.
     pub batch_order: BatchOrder,
-    /// Number of updates in all.
+    /// Number of updates.
     pub updates: u64,
-    /// The network is evaluated before the first update, after it, then every so many updates, and
-    /// after the last.
+    /// Updates between evaluations. The network is also evaluated before and after the first update
+    /// and after the last.
     pub evaluate_every: u64,
-    /// Whether the loss of each batch is recorded, and of which moment.
+    /// Whether the loss of each batch is recorded, and when it is measured.
     pub record_losses: RecordLosses,
-    /// Whether it is recorded what the hidden units do, before the first update and after the last.
+    /// Whether histograms of the hidden units are recorded, before the first update and after the
+    /// last.
     pub record_activations: bool,
-    /// Training of the hidden layers, one after the other, before that of the network.
+    /// Pre-training of the hidden layers, one after the other.
     pub pretraining: PretrainingConfig,
 }
 
-/// Training of each hidden layer as a denoising autoencoder, from the input on, by the same optimizer,
-/// anew for each layer. Pixels must go from 0 to 1.
+/// Pre-training of each hidden layer as a denoising autoencoder, starting with the first. Each layer
+/// has an optimizer of its own, with the settings of the network's. Pixels must lie in \[0, 1\].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PretrainingConfig {
-    /// Updates of each layer, beside those of the network; 0 is none.
+    /// Updates of each layer, in addition to those of the network; 0 turns pre-training off.
     pub updates: u64,
     /// Probability that an input of the layer is set to 0, in \[0, 1).
     pub corruption: f64,
@@ -184,15 +185,15 @@ impl Default for PretrainingConfig {
     }
 }
 
-/// Which losses of batches are recorded.
+/// Which batch losses are recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecordLosses {
     /// None.
     No,
-    /// Those that the updates go by: before each, with dropout and batch statistics.
+    /// The loss that the update minimizes, with dropout and batch statistics.
     BeforeUpdate,
-    /// Of the same batch after the update, in evaluation mode, as the book's scripts do.
+    /// The loss of the same batch after the update, in evaluation mode, as in the book's scripts.
     AfterUpdate,
 }
 
@@ -211,7 +212,7 @@ impl Default for LoopConfig {
 }
 
 impl LoopConfig {
-    /// Whether the network is evaluated after this update, counted from 1.
+    /// Whether the network is evaluated after this update (counted from 1).
     pub fn evaluates_after(&self, update: u64) -> bool {
         (update - 1).is_multiple_of(self.evaluate_every) || update == self.updates
     }

@@ -1,4 +1,4 @@
-//! Backpropagation held against differences.
+//! `[gradient-check]`: backpropagation compared with numerical gradients.
 
 use serde::Deserialize;
 
@@ -9,7 +9,7 @@ use crate::error::TrainError;
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GradientCheckConfig {
-    /// The largest absolute difference that is allowed.
+    /// The largest absolute difference allowed.
     pub limit: f64,
 }
 

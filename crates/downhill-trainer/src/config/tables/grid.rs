@@ -1,4 +1,4 @@
-//! A grid: every method of the file at each of several values of a setting.
+//! `[grid]`: every method at each of several values of a setting.
 
 use downhill_report::{Cell, Grid};
 use serde::Deserialize;
@@ -7,18 +7,19 @@ use toml::{Table, Value};
 use crate::config::layers::{Layers, nested};
 use crate::error::TrainError;
 
-/// The most values of a grid.
+/// The largest number of values.
 const MAX_VALUES: usize = 1000;
 
 /// `[grid]` of a config file.
 #[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GridConfig {
-    /// The setting's path; a `*` in it is the method's optimizer.
+    /// Path of the setting; `*` stands for the method's optimizer.
     setting: String,
-    /// What it is, in words.
+    /// Name of the setting in the report; the path by default.
     #[serde(default)]
     name: Option<String>,
+    /// The values: a list, or a range with equal ratios.
     values: Values,
 }
 
@@ -32,17 +33,20 @@ enum Values {
     Logarithmic(Logarithmic),
 }
 
-/// So many values at equal ratios, both ends among them.
+/// `count` values at equal ratios, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Logarithmic {
+    /// The first value.
     from: f64,
+    /// The last value.
     to: f64,
+    /// Number of values.
     count: usize,
 }
 
 impl GridConfig {
-    /// `[grid]`, where there is one.
+    /// Reads `[grid]`; `None` if the experiment has none.
     pub(crate) fn of(experiment: &Layers) -> Result<Option<Self>, TrainError> {
         let Some(grid) = experiment.read::<Self>("grid")? else {
             return Ok(None);
@@ -59,14 +63,14 @@ impl GridConfig {
             && !(from > 0.0 && to > 0.0 && from.is_finite() && to.is_finite())
         {
             let message = format!(
-                "grid.values must go from and to numbers greater than 0, got {from} and {to}"
+                "grid.values: from and to must be finite and greater than 0, got {from} and {to}"
             );
             return Err(experiment.blame("grid.values", &message));
         }
         Ok(Some(grid))
     }
 
-    /// As a report names it.
+    /// The grid as the report names it.
     pub(crate) fn report(&self) -> Grid {
         let name = self.name.clone();
         Grid {
@@ -75,7 +79,7 @@ impl GridConfig {
         }
     }
 
-    /// The method at each value: its name, where it stands, and the setting to lay over its own.
+    /// The method at each value: its name, its place in the grid, and the setting to lay over its own.
     pub(crate) fn cells(&self, family: &str, optimizer: &str) -> Vec<(String, Cell, Table)> {
         let path = self.setting.replace('*', optimizer);
         let cell = |value: f64| {
@@ -91,7 +95,7 @@ impl GridConfig {
         self.values().into_iter().map(cell).collect()
     }
 
-    /// Whether the setting counts something.
+    /// Whether the setting is a count.
     fn is_of_integers(&self) -> bool {
         let counts = ["_images", "batch", "updates", "evaluate_every", "hidden"];
         counts.iter().any(|count| self.setting.ends_with(count))
@@ -114,7 +118,7 @@ impl Logarithmic {
             at if at + 1 == count => to,
             at => {
                 let share = at as f64 / steps;
-                // Four digits, that names and configs can be read.
+                // Four digits keep names and configs readable.
                 let exact = from.powf(1.0 - share) * to.powf(share);
                 format!("{exact:.3e}").parse().unwrap_or(exact)
             }
@@ -123,7 +127,7 @@ impl Logarithmic {
     }
 }
 
-/// A value in a method's name.
+/// A value as part of a method's name.
 fn text(value: f64) -> String {
     match value.abs() {
         0.001..100_000.0 => value.to_string(),
@@ -145,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_listed_or_laid_out_at_equal_ratios() {
+    fn values_are_listed_or_at_equal_ratios() {
         let list = grid("grid = { setting = 'a.b', values = [3, 0.5] }").unwrap();
         assert_eq!(list.values(), [3.0, 0.5]);
         let range = "grid = { setting = 'a', values = { from = 1, to = 1e-4, count = 16 } }";

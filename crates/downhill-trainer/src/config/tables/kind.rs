@@ -1,4 +1,4 @@
-//! What an experiment does with its methods.
+//! The kinds of experiments.
 
 use crate::config::layers::Layers;
 use crate::config::tables::gradient_check::GradientCheckConfig;
@@ -6,39 +6,39 @@ use crate::config::tables::search::SearchConfig;
 use crate::config::tables::valley::ValleyConfig;
 use crate::error::TrainError;
 
-/// What an experiment does with its methods; a table of the config file says which, and none of them
-/// means to train.
+/// What an experiment does with its methods. A table of the config file names the kind; without one
+/// the methods are trained.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Kind {
-    /// Trains them.
+    /// Trains the methods and compares them.
     #[default]
     Training,
-    /// Lets their optimizers descend a function of two variables.
+    /// Lets the optimizers of the methods descend a function of two variables.
     Valley(ValleyConfig),
-    /// Holds backpropagation against differences.
+    /// Compares backpropagation with numerical gradients.
     GradientCheck(GradientCheckConfig),
-    /// Trains one of them many times, with settings at random.
+    /// Trains one method many times, with random settings.
     Search(SearchConfig),
 }
 
-/// The tables that say so.
+/// The tables that name a kind.
 pub(crate) const TABLES: [&str; 3] = ["valley", "gradient-check", "search"];
 
 impl Kind {
     pub(crate) fn of(experiment: &Layers) -> Result<Self, TrainError> {
-        let there = |name: &&&str| experiment.table.contains_key(**name);
-        let mut kinds = TABLES.iter().filter(there);
+        let has = |name: &&&str| experiment.table.contains_key(**name);
+        let mut kinds = TABLES.iter().filter(has);
         let Some(kind) = kinds.next() else {
             return Ok(Self::Training);
         };
         if let Some(other) = kinds.next() {
-            let message = format!("an experiment has one of [{kind}] and [{other}], not both");
+            let message = format!("[{kind}] and [{other}] exclude each other; remove one of them");
             return Err(experiment.blame(other, &message));
         }
         if let Some(grid) = experiment.table.get("grid")
             && !grid.as_table().is_none_or(toml::Table::is_empty)
         {
-            let message = format!("an experiment with [{kind}] has no [grid]");
+            let message = format!("[{kind}] does not work with [grid]; remove one of them");
             return Err(experiment.blame("grid", &message));
         }
         match *kind {

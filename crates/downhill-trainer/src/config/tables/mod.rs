@@ -1,4 +1,4 @@
-//! The tables of a config file that are no settings of a training, such as `[grid]`.
+//! The tables of a config file that are not settings of a training, such as `[grid]`.
 
 pub mod gradient_check;
 pub(crate) mod grid;

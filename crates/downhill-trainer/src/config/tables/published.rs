@@ -1,4 +1,4 @@
-//! What others got at the same settings, as a config file tells it.
+//! `[published]`: results that others published for the same settings.
 
 use std::collections::BTreeMap;
 
@@ -12,22 +12,26 @@ use crate::error::TrainError;
 #[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PublishedConfig {
+    /// The publication.
     source: String,
+    /// Results by method.
     #[serde(default)]
     methods: BTreeMap<String, Figures>,
 }
 
-/// The figures of a method, of which some may not have been published.
+/// The published results of a method.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Figures {
+    /// Training accuracy, from 0 to 1.
     train_accuracy: Option<f64>,
+    /// Test accuracy, from 0 to 1.
     test_accuracy: Option<f64>,
-    /// Update and nats.
+    /// Pairs of update and training loss in nats.
     losses: Vec<(u64, f64)>,
 }
 
-/// `[published]`, where there is one, in the order of the experiment's methods.
+/// Reads `[published]`, in the order of the experiment's methods; `None` if there is none.
 pub(crate) fn published(
     experiment: &Layers,
     methods: &[&str],

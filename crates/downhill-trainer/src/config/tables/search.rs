@@ -1,4 +1,4 @@
-//! Random search: settings drawn at random, then from ranges narrowed to the best of them.
+//! `[search]`: settings drawn at random, then from ranges narrowed to the best trials.
 
 use std::collections::BTreeMap;
 
@@ -12,19 +12,19 @@ use crate::error::TrainError;
 #[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchConfig {
-    /// Trials of each round.
+    /// Number of trials in each round.
     pub trials: usize,
-    /// Rounds; the ranges of each after the first come from the best trials of the one before.
+    /// Number of rounds. From the second on, ranges are those of the best trials of the round before.
     #[serde(default = "one")]
     pub rounds: usize,
-    /// So many trials with the highest validation accuracy give the next round's ranges; if it is not
-    /// written and there are fewer trials, all of them.
+    /// Number of trials with the highest validation accuracy that give the next round's ranges. By
+    /// default 10, or all trials if there are fewer.
     #[serde(default = "ten")]
     pub best: usize,
-    /// What is searched: the ranges of settings by their path, in which a `*` is the method's
-    /// optimizer. Their logarithm is drawn evenly.
+    /// Range of each setting by its path, in which `*` stands for the method's optimizer. The
+    /// logarithm of a setting is drawn uniformly.
     pub ranges: BTreeMap<String, SearchedRange>,
-    /// What others found.
+    /// Trials that others published.
     #[serde(default)]
     pub published: Option<PublishedSearch>,
 }
@@ -33,37 +33,37 @@ pub struct SearchConfig {
 #[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchedRange {
-    /// The least, greater than 0.
+    /// The smallest value, greater than 0.
     pub from: f64,
-    /// The greatest.
+    /// The largest value.
     pub to: f64,
-    /// What the setting is, in words; its path otherwise.
+    /// Name of the setting in the report; the path by default.
     #[serde(default)]
     pub name: Option<String>,
 }
 
-/// Trials of others.
+/// Published trials.
 #[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PublishedSearch {
-    /// Who, where.
+    /// The publication.
     pub source: String,
-    /// Their trials.
+    /// The trials.
     pub trials: Vec<PublishedTrial>,
 }
 
-/// A trial of somebody else.
+/// A published trial.
 #[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PublishedTrial {
-    /// A value for each setting that is searched, by its path.
+    /// The value of each searched setting, by its path.
     pub values: BTreeMap<String, f64>,
-    /// Validation accuracy, 0 to 1.
+    /// Validation accuracy, from 0 to 1.
     pub validation: f64,
 }
 
 impl SearchConfig {
-    /// The table `[search]` of those settings that need not be written.
+    /// The optional settings as a table `[search]`.
     pub(crate) fn with_defaults(&self) -> Table {
         let number = |number: usize| Value::Integer(number as i64);
         let settings = [("rounds", self.rounds), ("best", self.best)];
@@ -80,12 +80,12 @@ fn ten() -> usize {
     10
 }
 
-/// Numbers greater than 0, both ends included.
+/// A range of numbers greater than 0, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {
-    /// The least.
+    /// The smallest number.
     pub from: f64,
-    /// The greatest.
+    /// The largest number.
     pub to: f64,
 }
 
@@ -119,16 +119,16 @@ impl SearchConfig {
         for (setting, SearchedRange { from, to, .. }) in &search.ranges {
             if !(*from > 0.0 && from <= to && to.is_finite()) {
                 let message = format!(
-                    "search.ranges: {setting} must go from a number greater than 0 to one that is \
-                     no less, got {from} and {to}"
+                    "search.ranges: {setting} must have 0 < from <= to, got from = {from} and \
+                     to = {to}"
                 );
                 return Err(experiment.blame("search.ranges", &message));
             }
         }
         for trial in (search.published.iter()).flat_map(|published| &published.trials) {
             if !trial.values.keys().eq(search.ranges.keys()) {
-                let message = "search.published.trials: each must have a value for each setting of \
-                               search.ranges";
+                let message = "search.published.trials: each trial must have a value for each setting \
+                               of search.ranges";
                 return Err(experiment.blame("search.published.trials", message));
             }
         }
@@ -146,9 +146,9 @@ impl SearchConfig {
 }
 
 impl Range {
-    /// The number at a share of the range, by its logarithm.
-    pub(crate) fn at(&self, share: f64) -> f64 {
-        let value = (self.from.ln() * (1.0 - share) + self.to.ln() * share).exp();
+    /// The number at a fraction of the range, on a logarithmic scale.
+    pub(crate) fn at(&self, fraction: f64) -> f64 {
+        let value = (self.from.ln() * (1.0 - fraction) + self.to.ln() * fraction).exp();
         value.clamp(self.from, self.to)
     }
 }

@@ -1,4 +1,4 @@
-//! An accuracy that the runs of an experiment are to reach.
+//! `[target]`: an accuracy for the runs to reach.
 
 use downhill_report::TargetImages;
 use serde::Deserialize;
@@ -10,9 +10,9 @@ use crate::error::TrainError;
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetConfig {
-    /// From 0 to 1.
+    /// The accuracy, from 0 to 1.
     pub accuracy: f64,
-    /// On which images: `test`, `validation` or `validation_and_test`.
+    /// The images it is measured on: `test`, `validation` or `validation_and_test`.
     #[schemars(with = "String")]
     pub on: TargetImages,
 }

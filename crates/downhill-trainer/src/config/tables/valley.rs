@@ -1,23 +1,23 @@
-//! Descents of a function of two variables, whose path can be drawn.
+//! `[valley]`: a function of two variables for optimizers to descend.
 
 use serde::Deserialize;
 
 use crate::config::layers::Layers;
 use crate::error::TrainError;
 
-/// `[valley]` of a config file: the function `a x^2 + b y^2`, and where and how long it is descended.
+/// `[valley]` of a config file: the function `a x^2 + b y^2`, the start and the number of updates.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ValleyConfig {
-    /// `a` and `b`.
+    /// The coefficients `a` and `b`.
     pub coefficients: [f64; 2],
-    /// `x` and `y` before the first update.
+    /// The starting point `x`, `y`.
     pub start: [f64; 2],
     /// Number of updates.
     pub updates: u64,
 }
 
-/// The most updates: each is a point of a picture.
+/// The largest number of updates: each is a point in a figure.
 const MAX_UPDATES: u64 = 10_000;
 
 impl ValleyConfig {
@@ -51,7 +51,7 @@ impl ValleyConfig {
         format!("f(x, y) = {a}x² + {b}y²")
     }
 
-    /// Its value.
+    /// The value of the function.
     pub(crate) fn value(&self, [x, y]: [f64; 2]) -> f64 {
         let [a, b] = self.coefficients;
         a * x * x + b * y * y
