@@ -498,7 +498,7 @@ mod on_flex {
         bench.arguments.ensemble = Some(3);
         let (_, plan) = bench.train().expect("a plan");
         assert!(
-            plan.contains("on flex, up to 3 alike as one ensemble"),
+            plan.contains("on flex, up to 3 similar runs as one ensemble"),
             "{plan}"
         );
     }

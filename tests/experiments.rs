@@ -278,7 +278,7 @@ fn a_dry_run_counts_what_its_kind_does() {
     assert!(text.contains("valley.coefficients = [1, 1]"), "{text}");
     assert!(!text.contains("training.batch"), "{text}");
     let check = "# Right?\nseeds = 2\n[gradient-check]\nlimit = 1e-7\n";
-    assert!(dry(check).contains("\ngradients of 2 seeds, on flex"));
+    assert!(dry(check).contains("\ngradients with 2 seeds, on flex"));
     let layers = "\n[model]\nhidden = [6, 6]\n[training]\nbatch = 20\nupdates = 2\n\
                   pretraining.updates = 1000000000\n";
     let data = "# Long?\nseeds = 1\n[data]\ntrain_images = 60\ntest_images = 20\n";

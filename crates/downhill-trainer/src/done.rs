@@ -1,13 +1,13 @@
-//! How a command ended that did not fail.
+//! How a command ended if it did not fail.
 
-/// How a command ended that did not fail.
+/// How a command ended if it did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Done {
-    /// All runs are finished, or only the plan was asked for.
+    /// All runs are finished, or only the plan was requested.
     Finished,
-    /// All runs are finished; in some the loss stopped being finite.
+    /// All runs ended, but some diverged: their loss was not finite.
     Diverged {
-        /// How many.
+        /// The number of diverged runs.
         runs: usize,
     },
     /// The user stopped it.
@@ -15,7 +15,7 @@ pub enum Done {
 }
 
 impl Done {
-    /// The process's exit code: 0 finished, 4 diverged, 130 interrupted.
+    /// The exit code: 0 finished, 4 diverged, 130 interrupted.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Finished => 0,

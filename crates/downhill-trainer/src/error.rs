@@ -1,4 +1,4 @@
-//! What can stop a command, and the exit code that says so.
+//! Errors that end a command, and their exit codes.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,42 +7,40 @@ use downhill::FailedStep;
 use downhill_data::DataError;
 use thiserror::Error;
 
-/// Why a command stopped before its end.
+/// Why a command failed.
 #[derive(Debug, Error)]
 pub enum TrainError {
-    /// A config or an argument that cannot be used; the message names place and remedy.
+    /// An invalid config or argument. The message names the place and the remedy.
     #[error("{0}")]
     Config(String),
-    /// Image files that cannot be used.
+    /// Invalid image files.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The backend does not start on this machine.
+    /// A backend that does not start on this machine.
     #[error("{0}")]
     Backend(String),
-    /// A file or directory of ours that cannot be read or written.
+    /// A file or directory that cannot be read or written.
     #[error("{action} {}: {source}", path.display())]
     File {
-        /// What was tried, e.g. `cannot write`.
+        /// The failed action, e.g. `cannot write`.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// A file of weights that does not hold the network asked for.
+    /// A file of weights that does not hold the network.
     #[error("cannot use the weights in {}: {reason}", path.display())]
     Weights {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         reason: String,
     },
-    /// Backpropagation and differences do not agree.
-    #[error(
-        "a gradient differs by more than its limit from that by differences; the report says which"
-    )]
+    /// Backpropagated and numerical gradients disagree.
+    #[error("backpropagated and numerical gradients disagree beyond the tolerance; see the report")]
     WrongGradient,
-    /// Another process trains the same run.
+    /// A run that another process is training.
     #[error("the run in {} is being trained by another process; wait for it, or use another --runs-dir", .0.display())]
     Locked(PathBuf),
 }
@@ -54,7 +52,7 @@ impl<M> From<FailedStep<M>> for TrainError {
 }
 
 impl TrainError {
-    /// The process's exit code: 2 usage or config, 3 data, 4 wrong gradients, 5 input, output or backend.
+    /// The exit code: 2 usage or config, 3 data, 4 wrong gradients, 5 input, output or backend.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) => 2,

@@ -1,4 +1,4 @@
-//! `downhill`: trains small networks and shows what optimizers and regularizers do.
+//! `downhill`: trains small networks and reports what optimizers and regularizers do.
 
 use std::io;
 use std::process::ExitCode;
@@ -38,9 +38,7 @@ fn main() -> ExitCode {
     match result {
         Ok(done) => {
             if let Done::Diverged { runs } = done {
-                complain(&format!(
-                    "{runs} runs diverged: their loss stopped being finite"
-                ));
+                complain(&format!("{runs} runs diverged: their loss was not finite"));
             }
             ExitCode::from(done.exit_code())
         }
@@ -51,7 +49,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The first Ctrl-C lets the workers end in order, the second ends the process.
+/// Trains. The first Ctrl-C stops the workers in order, the second ends the process.
 fn run(arguments: &TrainArguments) -> Result<Done, TrainError> {
     let handler = ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::Relaxed) {
@@ -59,7 +57,9 @@ fn run(arguments: &TrainArguments) -> Result<Done, TrainError> {
         }
     });
     if let Err(error) = handler {
-        complain(&format!("Ctrl-C will not stop in order: {error}"));
+        complain(&format!(
+            "warning: Ctrl-C will end the process at once: {error}"
+        ));
     }
     train(arguments, &mut io::stdout(), &STOP)
 }

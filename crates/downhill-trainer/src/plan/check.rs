@@ -1,4 +1,4 @@
-//! Whether the settings of a method go together, and suit the data.
+//! Checks that the settings of a method fit each other and the data.
 
 use std::fmt::Display;
 
@@ -16,7 +16,7 @@ const MAX_UPDATES: u64 = 1_000_000_000_000;
 /// More parameters than fit with their gradients into most machines' memory.
 const MAX_PARAMETERS: usize = 100_000_000;
 
-/// Checks bounds that no type can state; errors name the origin of a value by `layers`.
+/// Checks the bounds that types do not express. Errors name the origin of the value.
 pub(crate) fn check(config: &TrainingConfig, layers: &Layers) -> Result<(), TrainError> {
     let TrainingConfig {
         data,

@@ -4,16 +4,16 @@ use downhill::DescentConfig;
 
 use crate::config::training::{RecordLosses, Subset, TrainingConfig};
 
-/// Whether a run may be part of an ensemble of at most so many. It is then marked as one, whether
-/// there are others for it or not: its identity must not depend on them.
+/// Whether a run may train in an ensemble of up to `members` runs. Its record is then marked so even
+/// if it is the only run, because its identity must not depend on others.
 pub(crate) fn may_share(config: &TrainingConfig, members: usize) -> bool {
     members > 1 && common_settings(config).is_some()
 }
 
-/// What runs of one ensemble have in common: the settings without the learning rate, where it may
-/// differ. Nothing where a run can't be in an ensemble: with images of its own, more to record than
-/// evaluations, a network that no ensemble
-/// is made of, or an optimizer that would mix its members.
+/// Returns the settings that the runs of an ensemble share: all but the learning rate, if the
+/// optimizer's steps are proportional to it. `None` if a run cannot train in an ensemble: if it has
+/// images of its own, records more than evaluations, or has a network or an optimizer that
+/// ensembles do not support.
 pub(crate) fn common_settings(config: &TrainingConfig) -> Option<TrainingConfig> {
     let TrainingConfig { data, training, .. } = config;
     let own_images = data.subset == Subset::Random || data.validation_images > 0;

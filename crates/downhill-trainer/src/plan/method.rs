@@ -1,4 +1,4 @@
-//! A method of an experiment, its settings resolved.
+//! A method of an experiment with its settings.
 
 use downhill_data::ImagePair;
 use downhill_report::Cell;
@@ -14,13 +14,13 @@ use crate::plan::resolve::{changes, resolve};
 /// One method of an experiment.
 #[derive(Clone, Debug)]
 pub struct MethodPlan {
-    /// Its name in the file.
+    /// Name of the method in the file.
     pub name: String,
-    /// All its settings.
+    /// All settings.
     pub config: TrainingConfig,
-    /// What it changes of the experiment, e.g. `model.weight_decay = 0.1`.
+    /// The settings that differ from the experiment's, e.g. `model.weight_decay = 0.1`.
     pub changes: Vec<String>,
-    /// Where it stands in the experiment's grid.
+    /// Place in the experiment's grid.
     pub cell: Option<Cell>,
     pub(crate) layers: Layers,
 }
@@ -65,7 +65,7 @@ impl MethodPlan {
         self.name == name || family == Some(name)
     }
 
-    /// Where the value at a path comes from.
+    /// The origin of the value at a path.
     pub fn origin(&self, path: &str) -> Option<&str> {
         self.layers.origin(path)
     }

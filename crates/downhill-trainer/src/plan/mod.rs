@@ -1,4 +1,4 @@
-//! What will be trained: the config resolved, every value with its origin.
+//! The plan of a command: the config resolved, each value with its origin.
 
 mod check;
 pub mod ensemble;
@@ -25,43 +25,44 @@ use crate::error::TrainError;
 use crate::plan::method::MethodPlan;
 use crate::plan::resolve::{changes, default_optimizer, resolve};
 
-/// What will be trained.
+/// The plan of a command.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The experiment's name: the stem of its file.
+    /// Name of the experiment: that of its file.
     pub name: String,
-    /// The experiment's question, in words.
+    /// Question of the experiment.
     pub question: String,
-    /// Where tensors are computed.
+    /// Backend of all runs.
     pub backend: Backend,
-    /// The method that others are compared with, where it is among them.
+    /// The method that the others are compared with.
     pub baseline: Option<String>,
-    /// Each method is trained with each of these.
+    /// The seeds of each method.
     pub seeds: Vec<u64>,
-    /// So many runs at most train as one ensemble of networks.
+    /// The largest number of runs that train as one ensemble of networks.
     pub ensemble: usize,
-    /// What is compared, in the order of the file.
+    /// The methods, in the order of the file.
     pub methods: Vec<MethodPlan>,
-    /// What is done with them.
+    /// What is done with the methods.
     pub kind: Kind,
-    /// The setting that each method has several values of.
+    /// The setting that takes several values in each method.
     pub grid: Option<Grid>,
     /// The accuracy to reach.
     pub target: Option<TargetConfig>,
-    /// What others got.
+    /// Published results.
     pub published: Option<Published>,
-    /// What all methods share, unless they change it.
+    /// The settings that the methods share unless they change them.
     pub(crate) base: Layers,
-    /// The tables that are no settings of a method, such as `[grid]`.
+    /// The tables that are not settings of a method, such as `[grid]`.
     pub(crate) tables: Layers,
 }
 
 impl Plan {
-    /// Resolves a config file under the command line: defaults, file, method, `--set`.
+    /// Resolves a config file and a command line: defaults, file, method, `--set`, each over the one
+    /// before.
     ///
     /// # Errors
     ///
-    /// Names the value that cannot be used, its bound, and where it comes from.
+    /// An invalid value, with its bound and its origin.
     pub fn resolve(file: &ExperimentFile, arguments: &TrainArguments) -> Result<Self, TrainError> {
         let overrides = Overrides::parse(&arguments.overrides)?;
         let written = file.path.display().to_string();
@@ -118,7 +119,8 @@ impl Plan {
         }
 
         if let (Kind::Search(_), [_, other, ..]) = (&kind, &methods[..]) {
-            let message = "an experiment with [search] has one method at most";
+            let message = "an experiment with [search] has at most one method; choose one with --method, or remove \
+                           the others";
             return Err(experiment.blame(&format!("methods.{}", other.name), message));
         }
         let names: Vec<&str> = methods.iter().map(|method| method.name.as_str()).collect();
@@ -144,11 +146,11 @@ impl Plan {
         })
     }
 
-    /// Whether the data has what the plan wants of it.
+    /// Checks that the data have what the plan asks for.
     ///
     /// # Errors
     ///
-    /// Names the setting and what the data has.
+    /// A setting that the data do not allow.
     pub fn check_data(&self, data: &ImagePair) -> Result<(), TrainError> {
         for method in &self.methods {
             method.check_data(data)?;
@@ -165,13 +167,13 @@ impl Plan {
         }
     }
 
-    /// Whether images are trained on.
+    /// Whether the plan trains networks.
     pub fn trains(&self) -> bool {
         matches!(self.kind, Kind::Training | Kind::Search(_))
     }
 }
 
-/// The tables of an experiment that are no settings of a method, such as `[grid]`.
+/// The tables of an experiment that are not settings of a method, such as `[grid]`.
 fn experiment_tables(table: &Table) -> Table {
     let is_own =
         |key: &str| TABLES.contains(&key) || ["grid", "target", "published"].contains(&key);
@@ -182,7 +184,7 @@ fn experiment_tables(table: &Table) -> Table {
         .collect()
 }
 
-/// A method that is about one optimizer must not be given another under its name.
+/// Refuses to give a method another optimizer than the one it sets.
 fn refuse_other_optimizer(
     method: &str,
     own: &Table,
@@ -195,14 +197,14 @@ fn refuse_other_optimizer(
     };
     match (kind(own), kind(over)) {
         (Some(own), Some(other)) if own != other => Err(TrainError::Config(format!(
-            "{origin}: method `{method}` is trained with {own}, not with {other}; \
-             write methods.NAME.optimizer.{other}... for the methods that it is meant for"
+            "{origin}: method `{method}` is trained with {own}, not with {other}; write \
+             methods.NAME.optimizer.{other}... for the methods that it should apply to"
         ))),
         _ => Ok(()),
     }
 }
 
-/// The methods of the file in its order, each with what it sets.
+/// The methods in the order of the file, each with its settings.
 fn method_tables(
     file: &ExperimentFile,
     overrides: &Overrides,
@@ -231,15 +233,15 @@ fn method_tables(
 fn unknown_method(name: &str, known: &[&str], origin: &str) -> TrainError {
     let remedy = match did_you_mean(name, known.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None if known.is_empty() => "it has none".to_owned(),
-        None => format!("it has {}", known.join(", ")),
+        None if known.is_empty() => "it has no methods".to_owned(),
+        None => format!("its methods are {}", known.join(", ")),
     };
     TrainError::Config(format!(
         "{origin}: the experiment has no method `{name}`; {remedy}"
     ))
 }
 
-/// Keeps the methods that `--method` names, if it names any.
+/// Keeps the methods that `--method` names; all of them without `--method`.
 fn choose(methods: &mut Vec<MethodPlan>, wanted: &[String]) -> Result<(), TrainError> {
     let names: Vec<&str> = methods.iter().map(|method| method.name.as_str()).collect();
     for name in wanted {

@@ -1,4 +1,4 @@
-//! Settings as they are written, completed by the defaults.
+//! Settings as written, completed by the defaults.
 
 use toml::{Table, Value};
 
@@ -7,13 +7,12 @@ use crate::config::layers::{DEFAULT, Layers, leaves, nested};
 use crate::config::training::TrainingConfig;
 use crate::error::TrainError;
 
-/// The optimizer's part of the defaults, to lie below all other layers: settings of SGD without a
-/// preset are laid over the book's.
+/// The lowest layer: SGD without a preset has the book's settings.
 pub(crate) fn default_optimizer() -> Table {
     nested("optimizer.sgd.preset", Value::from("book"))
 }
 
-/// Returns the typed settings, and the layers with the values that nobody wrote.
+/// Returns the settings, and the layers completed by the defaults.
 pub(crate) fn resolve(layers: &Layers) -> Result<(TrainingConfig, Layers), TrainError> {
     let value = Value::Table(layers.table.clone());
     let config: TrainingConfig = serde_path_to_error::deserialize(value).map_err(|error| {
@@ -35,7 +34,7 @@ pub(crate) fn resolve(layers: &Layers) -> Result<(TrainingConfig, Layers), Train
             origin.clone_from(written);
         } else if let Some(preset) = &preset
             && path.starts_with("optimizer.")
-            // These have a preset of their own.
+            // Muon's other optimizer has a preset of its own.
             && !path.contains(".others.")
         {
             origin.clone_from(preset);
@@ -44,7 +43,7 @@ pub(crate) fn resolve(layers: &Layers) -> Result<(TrainingConfig, Layers), Train
     Ok((config, full))
 }
 
-/// The preset of the optimizer and where it was written; `None` if nobody wrote one.
+/// The preset of the optimizer and its origin; `None` if none is written.
 fn preset(layers: &Layers, optimizer: &str) -> Option<String> {
     let path = format!("optimizer.{optimizer}.preset");
     let preset = at(&layers.table, &path)?.as_str()?;
@@ -59,7 +58,7 @@ fn at<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
     keys.try_fold(first, |value, key| value.get(key))
 }
 
-/// The leaves in which `layers` differs from `base`, as TOML.
+/// The leaves of `layers` that differ from `base`, as TOML.
 pub(crate) fn changes(base: &Layers, layers: &Layers) -> Vec<String> {
     let shared = leaves(&base.table);
     leaves(&layers.table)

@@ -1,4 +1,4 @@
-//! The runs of a plan: their identity, and what becomes of each.
+//! The runs of a plan and their identity.
 
 use downhill_report::RunRecord;
 use downhill_report::record::{DataIdentity, RECORD_FORMAT, RunHeader, Versions};
@@ -8,8 +8,8 @@ use crate::plan::Plan;
 use crate::plan::ensemble::may_share;
 use crate::plan::method::MethodPlan;
 
-/// Changes when the same settings would give other numbers than before, so that old runs do not
-/// pass for new ones.
+/// To be raised when the same settings give other numbers than before, so that old runs are not
+/// taken for new ones.
 const SEMANTICS: u32 = 1;
 
 /// The version of Burn that all crates here are pinned to.
@@ -20,11 +20,11 @@ pub(crate) const BURN_VERSION: &str = "0.22.1";
 pub struct RunPlan<'a> {
     /// The method.
     pub method: &'a MethodPlan,
-    /// The first line of its record.
+    /// First line of the record.
     pub header: RunHeader,
 }
 
-/// The runs of a plan: all methods of the first seed, then of the next.
+/// Returns the runs of a plan: all methods with the first seed, then with the next.
 pub fn runs<'a>(plan: &'a Plan, data: &downhill_data::ImagePair) -> Vec<RunPlan<'a>> {
     let run = |(seed, method): (u64, &'a MethodPlan)| run(plan, method, seed, data);
     let pairs =
@@ -32,7 +32,7 @@ pub fn runs<'a>(plan: &'a Plan, data: &downhill_data::ImagePair) -> Vec<RunPlan<
     pairs.map(run).collect()
 }
 
-/// One run of a method, which may be one that the plan does not list.
+/// Returns a run of a method, which need not be in the plan.
 pub(crate) fn run<'a>(
     plan: &Plan,
     method: &'a MethodPlan,
@@ -76,8 +76,8 @@ fn header(
     header
 }
 
-/// 32 hexadecimal digits over the header: all that decides the record, with the names of experiment
-/// and method. The data count by their bytes and not by their name.
+/// Returns 32 hexadecimal digits that identify the header, which holds everything that decides the
+/// record. Data are identified by their bytes, not their name.
 fn hash(header: &RunHeader) -> String {
     let mut decisive = header.clone();
     decisive.data.name = String::new();
@@ -89,7 +89,7 @@ fn hash(header: &RunHeader) -> String {
     downhill_data::hex(&digest[..16])
 }
 
-/// The name of the report over these runs: the same for the same runs.
+/// Returns the name of the report of these runs: the same for the same runs.
 pub(crate) fn report_name(plan: &Plan, records: &[RunRecord]) -> String {
     let runs: Vec<&str> = records
         .iter()
@@ -98,7 +98,7 @@ pub(crate) fn report_name(plan: &Plan, records: &[RunRecord]) -> String {
     report_name_of(plan, &runs)
 }
 
-/// The name of the report over what these texts identify.
+/// Returns the name of the report of the things that these texts identify.
 pub(crate) fn report_name_of(plan: &Plan, identities: &[&str]) -> String {
     let mut hasher = Sha256::new();
     for identity in identities {

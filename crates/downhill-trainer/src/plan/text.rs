@@ -1,4 +1,4 @@
-//! A plan in words, for `--dry-run` and the report.
+//! A plan as text, for `--dry-run` and the report.
 
 use std::fmt::Write;
 
@@ -8,8 +8,8 @@ use crate::config::layers::{DEFAULT, Layers};
 use crate::config::tables::kind::Kind;
 use crate::plan::Plan;
 
-/// The settings as TOML that could be read back: what all methods share, then what each changes, then
-/// what is done with them. The values of a grid are methods here.
+/// Returns the plan as a config file: the settings that methods share, those that each changes, then
+/// the other tables. Each value of a grid is a method of its own.
 pub fn config_toml(plan: &Plan) -> String {
     let mut text = match plan.seeds.as_slice() {
         _ if matches!(plan.kind, Kind::Valley(_)) => String::new(),
@@ -41,7 +41,7 @@ pub fn config_toml(plan: &Plan) -> String {
     text
 }
 
-/// What all methods share of the settings that the experiment looks at.
+/// The shared settings that the experiment uses.
 fn base(plan: &Plan) -> Vec<(String, Value)> {
     let mut leaves = plan.base.leaves();
     leaves.retain(|(path, _)| match plan.kind {
@@ -52,7 +52,7 @@ fn base(plan: &Plan) -> Vec<(String, Value)> {
     leaves
 }
 
-/// A name as a TOML key, in quotes where it must be.
+/// A name as a TOML key, quoted if necessary.
 fn key(name: &str) -> String {
     let bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if !name.is_empty() && name.bytes().all(bare) {
@@ -61,7 +61,7 @@ fn key(name: &str) -> String {
     format!("{name:?}")
 }
 
-/// What `--dry-run` prints: every value with its origin, then the methods and the runs.
+/// Returns the text of `--dry-run`: every value with its origin, the methods and the runs.
 pub fn dry_run(plan: &Plan) -> String {
     let mut text = format!("{}: {}\n\n", plan.name, plan.question);
     write_rows(&mut text, "", &with_origins(&plan.base, base(plan)));
@@ -81,7 +81,7 @@ pub fn dry_run(plan: &Plan) -> String {
             .collect();
         write_rows(&mut text, "  ", &rows);
         if rows.is_empty() {
-            text.push_str("  as above\n");
+            text.push_str("  no changes\n");
         }
     }
     let tables = with_origins(&plan.tables, plan.tables.leaves());
@@ -94,10 +94,10 @@ pub fn dry_run(plan: &Plan) -> String {
     text
 }
 
-/// Settings as they are written, each with where it comes from.
+/// Settings as TOML, each with its origin.
 fn with_origins(layers: &Layers, leaves: Vec<(String, Value)>) -> Vec<(String, &str)> {
     let rows = leaves.into_iter().map(|(path, value)| {
-        // A path of its own first: it may be the beginning of another.
+        // The exact path first: it may also be the prefix of another.
         let origin = layers.origins.get(&path).map(String::as_str);
         let origin = origin.or_else(|| layers.origin(&path));
         (format!("{path} = {value}"), origin.unwrap_or(DEFAULT))
@@ -105,7 +105,7 @@ fn with_origins(layers: &Layers, leaves: Vec<(String, Value)>) -> Vec<(String, &
     rows.collect()
 }
 
-/// How much there is to do.
+/// The amount of work.
 fn amount(plan: &Plan) -> String {
     let (methods, seeds) = (plan.methods.len(), plan.seeds.len());
     let updates = plan
@@ -126,14 +126,14 @@ fn amount(plan: &Plan) -> String {
             updates.sum::<u64>() * plan.runs() as u64
         ),
         Kind::Valley(valley) => format!("{} updates of each method", valley.updates),
-        Kind::GradientCheck(_) => format!("gradients of {seeds} seeds"),
+        Kind::GradientCheck(_) => format!("gradients with {seeds} seeds"),
     }
 }
 
 fn ensembles(members: usize) -> String {
     match members {
         1 => String::new(),
-        _ => format!(", up to {members} alike as one ensemble"),
+        _ => format!(", up to {members} similar runs as one ensemble"),
     }
 }
 
