@@ -261,7 +261,7 @@ fn a_dry_run_says_how_long_it_will_take_and_by_what() {
     bench.arguments.dry_run = true;
     bench.arguments.workers = Some(2);
     let (_, plan) = bench.train().expect("a plan");
-    let measured = "by an evaluation and some updates of each network, made now";
+    let measured = "measured now: an evaluation and some updates of each network";
     for expected in ["time: about ", " for 4 runs with 2 at a time", measured] {
         assert!(plan.contains(expected), "{expected}: {plan}");
     }
@@ -278,7 +278,7 @@ fn a_dry_run_says_how_long_it_will_take_and_by_what() {
     for expected in [
         "4 of 10 runs are finished already",
         " for 6 runs with 2 at a time",
-        "(by finished runs of the same settings)",
+        "(from finished runs with the same settings)",
     ] {
         assert!(plan.contains(expected), "{expected}: {plan}");
     }

@@ -1,5 +1,5 @@
-//! How long a plan will take, for `--dry-run`: by finished runs of the same settings where there are
-//! some, else by a few updates and an evaluation made now.
+//! Estimates the time of a plan for `--dry-run`, from finished runs with the same settings, or from a
+//! few updates and an evaluation.
 
 use std::sync::Arc;
 use std::thread;
@@ -25,16 +25,17 @@ use crate::runs::threads::thread_pool;
 use crate::training::Training;
 use crate::training::observer::Observer;
 
-/// Seconds of updates that are made to measure one, unless the first few take longer.
+/// Seconds of updates to measure, at least.
 const MIN_SECONDS: f64 = 0.25;
+/// Updates to measure, at most.
 const MAX_UPDATES: usize = 200;
 
-/// What `--dry-run` says of the time: how many runs are finished already, and how long the others
-/// will take, and by what that is judged.
+/// Returns the text of `--dry-run` about time: the number of finished runs, the estimated time of the
+/// others, and its basis.
 ///
 /// # Errors
 ///
-/// Records that cannot be read, and settings that do not train.
+/// A record that cannot be read, or settings that cannot be trained.
 pub(crate) fn text(
     plan: &Plan,
     arguments: &TrainArguments,
@@ -49,10 +50,10 @@ pub(crate) fn text(
         true => Records::none(&all).missing(),
         false => store.runs(&all)?.missing(),
     };
-    let there = all.len() - missing.len();
-    let mut text = match there {
+    let finished = all.len() - missing.len();
+    let mut text = match finished {
         0 => String::new(),
-        _ => format!("{there} of {} runs are finished already\n", all.len()),
+        _ => format!("{finished} of {} runs are finished already\n", all.len()),
     };
     if missing.is_empty() {
         return Ok(text);
@@ -62,7 +63,8 @@ pub(crate) fn text(
     let measured = missing.iter().filter(unknown).count();
     if measured > 0 && plan.backend == Backend::Wgpu {
         text.push_str(
-            "time: unknown; on wgpu finished runs alone tell, and not all methods have one\n",
+            "time: unknown; on wgpu it is estimated from finished runs only, and some methods have \
+             none\n",
         );
         return Ok(text);
     }
@@ -76,13 +78,13 @@ pub(crate) fn text(
         };
     }
     let judged = match (measured, missing.len()) {
-        (0, _) => "by finished runs of the same settings".to_owned(),
+        (0, _) => "from finished runs with the same settings".to_owned(),
         (all, of) if all == of => {
-            "by an evaluation and some updates of each network, made now".to_owned()
+            "measured now: an evaluation and some updates of each network".to_owned()
         }
         (some, _) => format!(
-            "by finished runs of the same settings; for {some} runs, whose methods have none, by an \
-             evaluation and some updates, made now"
+            "from finished runs with the same settings; for {some} runs of methods without any, \
+             measured now: an evaluation and some updates"
         ),
     };
     let alike = match plan.ensemble {
@@ -97,7 +99,7 @@ pub(crate) fn text(
     Ok(text)
 }
 
-/// The same of a search, whose trials are all alike and not known before their rounds.
+/// The same for a search, whose trials have the same cost and are not known in advance.
 fn text_of_search(
     plan: &Plan,
     trials_of_round: usize,
@@ -114,13 +116,13 @@ fn text_of_search(
     let workers = arguments.workers().min(at_once).max(1);
     let seconds = Meter::new(plan.backend, workers, data)?.seconds(config)? * trials as f64;
     Ok(format!(
-        "time: about {} for {trials} runs with {workers} at a time\n      (by an evaluation and some \
-         updates, made now; those that are finished already are not left out)\n",
+        "time: about {} for {trials} runs with {workers} at a time\n      (measured now: an evaluation \
+         and some updates; includes runs that are finished already)\n",
         duration(seconds / workers as f64),
     ))
 }
 
-/// Seconds of one run of each method that has finished ones, by the method's name.
+/// Mean seconds of the finished runs of each method, by its name.
 fn seconds_of_finished(all: &[RunPlan<'_>], store: &Store) -> Vec<(String, f64)> {
     let timings = store.timings(all.iter().map(|run| run.header.run.as_str()));
     let mut sums: Vec<(String, f64, usize)> = Vec::new();
@@ -145,18 +147,18 @@ fn of_method(finished: &[(String, f64)], run: &RunPlan<'_>) -> Option<f64> {
     own.map(|(_, seconds)| *seconds)
 }
 
-/// Measures networks, each kind once, with as many side by side as will train: they share caches and
-/// memory, and some cores are but half of one.
+/// Measures each kind of network once, with as many copies side by side as will train, because they
+/// share caches, memory and the two threads of a core.
 struct Meter<'a> {
     backend: Backend,
     device: Device,
-    /// The threads that each run will have.
+    /// The threads of each run.
     pools: Vec<rayon::ThreadPool>,
     data: &'a Arc<ImagePair>,
     known: Vec<(TrainingConfig, Speed)>,
 }
 
-/// Seconds that a network takes.
+/// Seconds per update and per evaluation.
 #[derive(Clone, Copy)]
 struct Speed {
     update: f64,
@@ -178,11 +180,11 @@ impl<'a> Meter<'a> {
         })
     }
 
-    /// Seconds of a whole run.
+    /// Returns the seconds of a whole run.
     fn seconds(&mut self, config: &TrainingConfig) -> Result<f64, TrainError> {
         let speed = self.speed(config)?;
         let training = &config.training;
-        // An update of a layer by itself counts as one of the network.
+        // An update of pre-training counts as one of the network.
         let before = training.pretraining.updates * config.model.hidden.len() as u64;
         Ok(speed.update * (training.updates + before) as f64
             + speed.evaluation * evaluations(training) as f64)
@@ -241,7 +243,7 @@ impl<'a> Meter<'a> {
     }
 }
 
-/// The settings with what hardly changes the speed left out.
+/// The settings without those that hardly change the speed.
 fn kind(config: &TrainingConfig) -> TrainingConfig {
     let mut kind = config.clone();
     kind.optimizer.set("learning_rate", 1.0);
@@ -252,15 +254,15 @@ fn kind(config: &TrainingConfig) -> TrainingConfig {
     kind
 }
 
-/// How often a run is evaluated.
+/// Number of evaluations of a run.
 fn evaluations(training: &LoopConfig) -> u64 {
     let last = training.updates - 1;
     let every = training.evaluate_every;
-    // Before the first update, after it and every so many, and after the last.
+    // Before the first update, after it, then periodically, and after the last.
     1 + last / every + 1 + u64::from(!last.is_multiple_of(every))
 }
 
-/// Takes the time of the first updates and evaluations.
+/// Measures the first updates and evaluations.
 #[derive(Default)]
 struct Watch {
     last: Option<Instant>,
@@ -276,7 +278,7 @@ impl Watch {
         last.map_or(0.0, |last| (now - last).as_secs_f64())
     }
 
-    /// The first update is left out where there are others, for much is done once in it.
+    /// Leaves out the first update, which does one-time work, if there are others.
     fn speed(&self) -> Speed {
         let updates = match self.updates.as_slice() {
             [_, others @ ..] if !others.is_empty() => others,
@@ -292,7 +294,7 @@ impl Watch {
 impl Observer for Watch {
     fn evaluated(&mut self, _evaluation: &Evaluation) -> Result<(), TrainError> {
         let seconds = self.lap();
-        // The one before the first update is not timed: nothing was called before it.
+        // The evaluation before the first update is not timed: nothing precedes it.
         if !self.updates.is_empty() {
             self.evaluations.push(seconds);
         }

@@ -11,7 +11,7 @@ use crate::error::TrainError;
 /// Pixels of a PNG for each unit of its SVG.
 const PNG_SCALE: f32 = 2.0;
 
-/// Writes a page and, beside it, its pictures as SVG and PNG: `NAME-PICTURE.svg` for `NAME.html`.
+/// Writes a page and its pictures as SVG and PNG: `NAME-PICTURE.svg` next to `NAME.html`.
 pub(crate) fn write_page(page: &Path, html: &str, pictures: &[Picture]) -> Result<(), TrainError> {
     let stem = page.file_stem().unwrap_or_default().to_string_lossy();
     for picture in pictures {
@@ -43,7 +43,7 @@ fn has(path: &Path, bytes: &[u8]) -> bool {
     fs::read(path).is_ok_and(|found| found == bytes)
 }
 
-/// Writes a file beside its place and moves it there, so that nobody sees half of it.
+/// Writes a file under another name and renames it, so that nobody sees a part of it.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     let failed = |error| TrainError::file("cannot write", path)(error);
     let mut beside = path.as_os_str().to_owned();

@@ -1,4 +1,4 @@
-//! Which runs train as one ensemble.
+//! Groups of runs that train as one ensemble.
 
 use crate::backend::Backend;
 use crate::config::training::TrainingConfig;
@@ -6,7 +6,8 @@ use crate::device::set::{CLASSES, WGPU_BUFFER};
 use crate::plan::ensemble::common_settings;
 use crate::plan::runs::RunPlan;
 
-/// Runs that train together, in the order of the first of each; one that can't is by itself.
+/// Groups runs into ensembles, in the order of their first runs. A run that cannot share an ensemble
+/// is a group of its own.
 pub(crate) fn together<'r, 'p>(
     runs: &[&'r RunPlan<'p>],
     members: usize,
@@ -29,7 +30,7 @@ pub(crate) fn together<'r, 'p>(
     }
     let parts = kinds.iter().flat_map(|(_, runs)| {
         let most = members.min(most_members(&runs[0].method.config, backend, pixels));
-        // Evenly, for the last ensemble takes as long as the others.
+        // Of even size, because the last ensemble takes as long as the others.
         let ensembles = runs.len().div_ceil(most.max(1));
         runs.chunks(runs.len().div_ceil(ensembles))
             .map(<[_]>::to_vec)
@@ -37,7 +38,7 @@ pub(crate) fn together<'r, 'p>(
     parts.collect()
 }
 
-/// As many as one buffer of a GPU holds the weights, images and units of.
+/// The number of members whose weights, images and units each fit into one buffer of a GPU.
 fn most_members(config: &TrainingConfig, backend: Backend, pixels: usize) -> usize {
     if backend != Backend::Wgpu {
         return usize::MAX;
@@ -69,7 +70,7 @@ mod tests {
     fn groups(config: &str, members: u64, backend: Backend) -> Result<Vec<String>, TrainError> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("some.toml");
-        std::fs::write(&path, format!("# Which are alike?\n\n{config}")).unwrap();
+        std::fs::write(&path, format!("# Which are similar?\n\n{config}")).unwrap();
         let arguments = TrainArguments {
             config: path.display().to_string(),
             backend,
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_that_are_alike_train_together() {
+    fn similar_runs_train_together() {
         let config = "seeds = 3
             [methods.slow.optimizer.sgd]
             learning_rate = 0.01

@@ -1,4 +1,4 @@
-//! Runs side by side, their records and what the user sees of them.
+//! Training of many runs: workers, records, progress, estimates.
 
 pub(crate) mod estimate;
 pub(crate) mod files;

@@ -1,5 +1,5 @@
-//! Runs side by side, one network or ensemble of networks per worker. What a run computes does not
-//! depend on how many run at once.
+//! Workers that train runs side by side, each a network or an ensemble at a time. The result of a run
+//! does not depend on the number of workers.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,28 +25,28 @@ use crate::training::ensemble::EnsembleTraining;
 use crate::training::observer::{EnsembleObserver, Observer};
 use crate::weights;
 
-/// Trains runs side by side; what all of them share.
+/// Trains runs side by side, and holds what they share.
 #[derive(Debug)]
 pub(crate) struct RunPool<'a> {
-    /// Where tensors are computed.
+    /// Backend of the runs.
     pub(crate) backend: Backend,
-    /// Its device, without autodiff.
+    /// Device of the backend, without autodiff.
     pub(crate) device: &'a Device,
-    /// The images of the runs.
+    /// Images of the runs.
     pub(crate) images: &'a SharedImages<'a>,
-    /// Where records go.
+    /// Directory of the records.
     pub(crate) store: &'a Store,
-    /// What the user sees.
+    /// Progress shown to the user.
     pub(crate) progress: &'a Progress,
-    /// Set when the user wants to stop.
+    /// Set when the user stops the command.
     pub(crate) stop: &'a AtomicBool,
-    /// How many runs train at the same time.
+    /// Number of runs, or of ensembles, that train at the same time.
     pub(crate) workers: usize,
-    /// How many of them at most train as one ensemble of networks.
+    /// The largest number of runs that train as one ensemble.
     pub(crate) ensemble: usize,
-    /// Whether runs that are finished are trained once more.
+    /// Whether finished runs are trained again.
     pub(crate) again: bool,
-    /// Whether trained networks are kept.
+    /// Whether trained networks are saved.
     pub(crate) save_weights: bool,
 }
 
@@ -68,7 +68,7 @@ impl RunPool<'_> {
                 let Some(group) = lock(&next).next() else {
                     return;
                 };
-                // A panic in here is a failure, too: the others should not go on for hours first.
+                // A panic counts as a failure and stops the other workers at once.
                 let guard = RaiseOnDrop(&failed);
                 let finished = match group.as_slice() {
                     [run] => self.train_one(run, &failed).map(usize::from),
@@ -107,7 +107,7 @@ impl RunPool<'_> {
         }
     }
 
-    /// Whether it was finished.
+    /// Trains a run. Returns whether it was finished.
     fn train_one(&self, run: &RunPlan<'_>, failed: &AtomicBool) -> Result<bool, TrainError> {
         let start = Instant::now();
         let config = &run.method.config;
@@ -134,7 +134,7 @@ impl RunPool<'_> {
         Ok(true)
     }
 
-    /// How many were finished: all, unless they were given up.
+    /// Trains an ensemble. Returns the number of finished runs: all unless stopped.
     fn train_ensemble(
         &self,
         runs: &[&RunPlan<'_>],
@@ -159,7 +159,7 @@ impl RunPool<'_> {
         let Some((config, seed)) = chosen.first() else {
             return Ok(finished);
         };
-        // They share the images, or they would be no ensemble.
+        // All runs of an ensemble have the same images.
         let images = self.images.of_run(&config.data, *seed)?;
         let training = EnsembleTraining {
             runs: &chosen,
@@ -174,7 +174,7 @@ impl RunPool<'_> {
             members,
             recorders,
         };
-        // Some may have ended before the others were given up.
+        // Diverged runs end before the others are stopped.
         training.run(&mut recorders)?;
         let left = recorders.recorders.iter().flatten().count();
         Ok(finished + members - left)
@@ -189,7 +189,7 @@ impl RunPool<'_> {
     }
 }
 
-/// Writes a run's record as it goes.
+/// Writes the record of a run while it trains.
 struct Recorder<'a> {
     pool: &'a RunPool<'a>,
     run: &'a RunPlan<'a>,
@@ -245,7 +245,7 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Completes the record, after so many seconds of an ensemble of so many.
+    /// Completes the record. `seconds` are those of the whole ensemble.
     fn end(mut self, end: RunEnd, seconds: f64, members: usize) -> Result<(), TrainError> {
         let pool = self.pool;
         self.writer.write(&Line::End(end.clone()))?;
@@ -260,11 +260,11 @@ impl<'a> Recorder<'a> {
     }
 }
 
-/// Writes the records of an ensemble's runs as they go.
+/// Writes the records of an ensemble while it trains.
 struct EnsembleRecorder<'a> {
     start: Instant,
     members: usize,
-    /// Those that have not ended.
+    /// By run; `None` once the run has ended.
     recorders: Vec<Option<Recorder<'a>>>,
 }
 
@@ -303,7 +303,7 @@ impl EnsembleObserver for EnsembleRecorder<'_> {
     }
 }
 
-/// Raises a flag unless it is forgotten.
+/// Raises a flag when dropped.
 struct RaiseOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for RaiseOnDrop<'_> {

@@ -1,4 +1,4 @@
-//! The runs of a plan: the records of those that are finished, and which are missing.
+//! The runs of a plan: the records of the finished ones, and those that are missing.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -31,18 +31,18 @@ impl Store {
 }
 
 impl<'r, 'p> Records<'r, 'p> {
-    /// Takes all runs for missing, whatever records they have.
+    /// Treats all runs as missing, so that all are trained again.
     pub fn none(runs: &'r [RunPlan<'p>]) -> Self {
         let records = vec![None; runs.len()];
         Self { runs, records }
     }
 
-    /// Number of all runs.
+    /// Number of runs.
     pub fn len(&self) -> usize {
         self.runs.len()
     }
 
-    /// Whether there is no run.
+    /// Whether there are no runs.
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }
@@ -60,7 +60,7 @@ impl<'r, 'p> Records<'r, 'p> {
         missing.map(|(run, _)| run).collect()
     }
 
-    /// Returns the records of all runs; reads those that were missing before.
+    /// Returns the records of all runs, reading those that were missing.
     ///
     /// # Errors
     ///

@@ -1,15 +1,15 @@
-//! Where runs and reports are kept: one directory per run, named by all that its record says first.
+//! The directory of runs and reports. Each run has a directory named by the hash of its header.
 //!
 //! ```text
 //! runs/
 //!   trainings/<hash of experiment, method, config, seed, data, backend, versions>/
 //!     record.jsonl           a finished run
-//!     record.jsonl.partial   one being trained, or given up
-//!     lock                   held by the process that trains it
-//!     timing.json            how long it took and on what: the only part that differs on repeat
-//!     weights.safetensors    its trained network, where that was asked for
-//!   reports/<experiment>-<backend>-<hash of its runs>.html, figures beside it as .svg, and its runs
-//!     as .csv and .jsonl
+//!     record.jsonl.partial   an unfinished run
+//!     lock                   locked by the process that trains the run
+//!     timing.json            duration and device: the only file that differs if a run is repeated
+//!     weights.safetensors    the trained network, if saved
+//!   reports/<experiment>-<backend>-<hash of its runs>
+//!     .html, .csv and .jsonl of the runs, -<figure>.svg and -<figure>.png
 //! ```
 
 use std::fs::{self, File, TryLockError};
@@ -23,9 +23,9 @@ use crate::error::TrainError;
 use crate::runs::files::{write_if_changed, write_page, write_whole};
 use crate::runs::timings::{Timing, Timings};
 
-/// The trained network of a run.
+/// File of the trained network.
 const WEIGHTS: &str = "weights.safetensors";
-/// The same until the record is complete.
+/// The same file until the record is complete.
 const WEIGHTS_WAITING: &str = "weights.safetensors.partial";
 
 /// The directory of all runs and reports.
@@ -35,7 +35,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// In this directory, which need not be there yet.
+    /// Opens a directory, which need not exist yet.
     pub fn new(root: &Path) -> Self {
         let root = root.to_path_buf();
         Self { root }
@@ -45,11 +45,11 @@ impl Store {
         self.root.join("trainings").join(run)
     }
 
-    /// The record of a finished run, if there is one.
+    /// Reads the record of a run; `None` if the run is not finished.
     ///
     /// # Errors
     ///
-    /// A record that cannot be read, or whose lines are not what was written.
+    /// A record that cannot be read or is damaged.
     pub fn finished(&self, run: &str) -> Result<Option<RunRecord>, TrainError> {
         let path = self.directory(run).join("record.jsonl");
         let text = match fs::read(&path) {
@@ -64,16 +64,16 @@ impl Store {
         }
     }
 
-    /// Where the trained network of a run is, if it was kept.
+    /// Path of the trained network of a run, whether or not it was saved.
     pub fn weights(&self, run: &str) -> PathBuf {
         self.directory(run).join(WEIGHTS)
     }
 
-    /// The directories of all runs, finished or not, in the order of their names.
+    /// Lists the directories of all runs, finished or not, by name.
     ///
     /// # Errors
     ///
-    /// A directory that cannot be read; one that is not there holds no run.
+    /// A directory that cannot be read. One that does not exist holds no run.
     pub fn directories(&self) -> Result<Vec<PathBuf>, TrainError> {
         let path = self.root.join("trainings");
         let entries = match fs::read_dir(&path) {
@@ -86,7 +86,7 @@ impl Store {
         Ok(directories)
     }
 
-    /// How long these runs took; runs without a readable `timing.json` are left out.
+    /// Reads how long these runs took. Runs without a readable `timing.json` are left out.
     pub fn timings<'r>(&self, runs: impl IntoIterator<Item = &'r str>) -> Timings {
         Timings::of(runs.into_iter().map(|run| (run, self.timing(run))))
     }
@@ -96,12 +96,12 @@ impl Store {
         serde_json::from_str(&text).ok()
     }
 
-    /// Begins the record of a run; what an interrupted one left is overwritten. Nothing, where
-    /// another process has finished it meanwhile, unless it is to be trained `again`.
+    /// Begins the record of a run, overwriting that of an interrupted one. `None` if another process
+    /// has finished the run in the meantime and it is not to be trained `again`.
     ///
     /// # Errors
     ///
-    /// A directory that cannot be written, or a run that another process is at.
+    /// A directory that cannot be written, or a run that another process is training.
     pub fn begin(&self, run: &str, again: bool) -> Result<Option<RecordWriter>, TrainError> {
         let directory = self.directory(run);
         fs::create_dir_all(&directory).map_err(TrainError::file("cannot create", &directory))?;
@@ -113,7 +113,7 @@ impl Store {
             Err(TryLockError::WouldBlock) => return Err(TrainError::Locked(directory)),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        // Only who holds the lock may look and write.
+        // Only the holder of the lock may read and write.
         if !again && self.finished(run)?.is_some() {
             return Ok(None);
         }
@@ -152,19 +152,19 @@ impl Store {
         write_if_changed(&self.report(file), text.as_bytes())
     }
 
-    /// Where this file of a report is, or will be.
+    /// Path of a file of a report.
     pub fn report(&self, file: &str) -> PathBuf {
         self.root.join("reports").join(file)
     }
 }
 
 fn damaged(path: &Path, what: &str) -> TrainError {
-    let message = format!("{what}; delete the file, or train again with --again");
+    let message = format!("{what}; delete the file, or train the run again with --again");
     let error = std::io::Error::new(ErrorKind::InvalidData, message);
     TrainError::file("cannot use", path)(error)
 }
 
-/// The record of a run in the making. Its lock is held until it is dropped.
+/// Writes the record of a run. Holds the lock of the run until dropped.
 #[derive(Debug)]
 pub struct RecordWriter {
     path: PathBuf,
@@ -174,7 +174,7 @@ pub struct RecordWriter {
 }
 
 impl RecordWriter {
-    /// Adds a line.
+    /// Appends a line.
     ///
     /// # Errors
     ///
@@ -184,7 +184,7 @@ impl RecordWriter {
             .map_err(TrainError::file("cannot write", &self.path))
     }
 
-    /// Keeps the trained network, to appear with the record.
+    /// Saves the trained network, which appears together with the record.
     ///
     /// # Errors
     ///
@@ -195,8 +195,8 @@ impl RecordWriter {
         Ok(())
     }
 
-    /// Makes it the record of a finished run. A network that an earlier training left, and this one
-    /// did not keep, goes.
+    /// Completes the record. Deletes the network of an earlier training unless this one has saved its
+    /// own.
     ///
     /// # Errors
     ///
@@ -220,7 +220,7 @@ impl RecordWriter {
     }
 }
 
-/// Deletes a file that may be absent.
+/// Deletes a file if it exists.
 fn remove(path: &Path) -> std::io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),

@@ -2,9 +2,13 @@
 
 use crate::error::TrainError;
 
-/// The threads of a worker. Small networks use one of them, and what a run computes does not depend
-/// on how many there are: a sum is never split.
+/// Starts the threads of a worker. Small networks use one of them. The result of a run does not
+/// depend on their number, because no sum is split.
 pub(crate) fn thread_pool(threads: usize) -> Result<rayon::ThreadPool, TrainError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    pool.map_err(|error| TrainError::Backend(format!("a worker's threads do not start: {error}")))
+    pool.map_err(|error| {
+        TrainError::Backend(format!(
+            "cannot start the threads of a worker: {error}; try a smaller --workers"
+        ))
+    })
 }

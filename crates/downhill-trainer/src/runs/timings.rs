@@ -1,13 +1,13 @@
-//! How long runs took.
+//! Durations of runs.
 
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-/// How long a run took, and on what.
+/// Duration and device of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Timing {
-    /// Seconds from the run's start to its end; in an ensemble, its share of the ensemble's seconds.
+    /// Seconds from start to end; in an ensemble, the run's share of its seconds.
     pub seconds: f64,
     /// Processor or GPU.
     pub device: String,
@@ -41,18 +41,18 @@ impl Timings {
         all
     }
 
-    /// The device of the first run, in words.
+    /// The device of the first run with a timing.
     pub fn device(&self) -> String {
         let unknown = || "a device that was not recorded".to_owned();
         self.device.clone().unwrap_or_else(unknown)
     }
 
-    /// The seconds of a run.
+    /// The seconds of a run; `None` if it has no timing.
     pub fn seconds(&self, run: &str) -> Option<f64> {
         self.by_run.get(run).copied()
     }
 
-    /// The seconds of these runs together; `None` if a run has no timing.
+    /// The total seconds of these runs; `None` if a run has no timing.
     pub fn total<'r>(&self, runs: impl IntoIterator<Item = &'r str>) -> Option<f64> {
         runs.into_iter().map(|run| self.seconds(run)).sum()
     }

@@ -1,24 +1,26 @@
-//! Bars on a terminal: one for the whole plan, one for each run going on, and above them the test
+//! Bars on a terminal: one for the whole plan, one for each current run, and above them the test
 //! accuracy of one run as a curve.
 
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use console::Term;
+use downhill_cli::print::print;
 use downhill_report::record::Evaluation;
 use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::runs::progress::curve::curve;
 
-/// More runs than this are trained at a time without a bar of their own, as in an ensemble.
+/// The largest number of bars of runs; an ensemble may train more runs at a time.
 const MAX_BARS: usize = 8;
 
-/// Lines of the curve, without its title.
+/// Lines of the curve without its title.
 const CURVE_ROWS: usize = 4;
-/// Columns of the curve, without its labels.
+/// Columns of the curve without its labels.
 const CURVE_COLUMNS: usize = 60;
-/// What a terminal must have for a curve.
+/// Smallest terminal that shows the curve.
 const TERMINAL_COLUMNS: u16 = 80;
 const TERMINAL_ROWS: u16 = 20;
 
@@ -29,9 +31,9 @@ pub(super) struct Bars {
     plan: ProgressBar,
     runs: usize,
     shown: AtomicUsize,
-    /// The title of the curve and its lines; none where the terminal cannot show it.
+    /// Title and lines of the curve; empty if the terminal cannot show it.
     curve: Vec<ProgressBar>,
-    /// The run whose curve is shown, by its number.
+    /// Number of the run whose curve is shown.
     drawn: Mutex<Option<usize>>,
     begun: AtomicUsize,
 }
@@ -95,9 +97,10 @@ impl Bars {
         (self.plan).set_message(format!("{ended} of {} runs", self.runs));
     }
 
-    /// A line above all bars, which stays.
+    /// Prints a line above the bars, which stays.
     pub(super) fn print(&self, line: &str) {
-        self.plan.suspend(|| super::say(line));
+        self.plan
+            .suspend(|| print(&mut io::stderr(), &format!("{line}\n")));
     }
 
     pub(super) fn clear(&self) {
@@ -105,14 +108,14 @@ impl Bars {
         self.plan.finish_and_clear();
     }
 
-    /// Whether this run's curve is the one that is shown; the first that asks becomes it.
+    /// Whether the curve of this run is shown; the first run to ask is chosen.
     fn draws(&self, number: usize) -> bool {
         let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
         *drawn.get_or_insert(number) == number
     }
 }
 
-/// One run's bar; where there are many, only its part in the plan's.
+/// The bar of a run; beyond the largest number of bars, only its part of the plan's bar.
 #[derive(Debug)]
 pub(super) struct RunBar<'a> {
     bars: &'a Bars,
@@ -168,13 +171,13 @@ impl Drop for RunBar<'_> {
     }
 }
 
-/// Whether the terminal has room for a curve, and characters.
+/// Whether the terminal has the room and the characters for a curve.
 fn can_draw() -> bool {
     let (rows, columns) = Term::stderr().size();
     columns >= TERMINAL_COLUMNS && rows >= TERMINAL_ROWS && speaks_unicode()
 }
 
-/// As POSIX says it: the first of these that is set and not empty.
+/// By the POSIX rule: the first of these variables that is set and not empty.
 fn speaks_unicode() -> bool {
     if cfg!(not(unix)) {
         return true;
@@ -249,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn where_there_is_no_room_there_is_no_curve() {
+    fn a_small_terminal_shows_no_curve() {
         let terminal = InMemoryTerm::new(24, 60);
         let bars = bars(&terminal, false);
         let run = sample::run("none", 3, &[(50, 0.9, 0.8)], Outcome::Finished);
@@ -261,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ensemble_of_many_has_but_some_bars() {
+    fn a_large_ensemble_shows_some_bars() {
         let terminal = InMemoryTerm::new(40, 100);
         let bars = bars(&terminal, false);
         let runs: Vec<_> = (0..20).map(|_| bars.begin("some", 10)).collect();

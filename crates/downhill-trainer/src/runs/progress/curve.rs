@@ -3,9 +3,9 @@
 /// From empty to full.
 const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// Shares from 0 to 1 over updates, `(update, share)` in rising order, as lines of text from the top
-/// down: a column is as high as the share at the updates that it stands for, and empty where the
-/// last point is not reached. The first and the last line are labelled 100 % and 0 %.
+/// Draws values from 0 to 1 over updates, `(update, value)` in rising order, as lines of text from
+/// top to bottom. Columns beyond the last point are empty. The first and the last line are labelled
+/// 100 % and 0 %.
 pub(super) fn curve(
     points: &[(u64, f64)],
     updates: u64,
@@ -17,7 +17,7 @@ pub(super) fn curve(
     let levels: Vec<usize> = (0..columns)
         .map(|column| {
             let share = share_at(points, updates, column, columns);
-            // A share above 0 is to be seen.
+            // Even a value of 0 is visible.
             share.map_or(0, |share| {
                 let level = (share.clamp(0.0, 1.0) * steps as f64).round() as usize;
                 level.max(1)
@@ -38,7 +38,7 @@ pub(super) fn curve(
     (0..rows).map(line).collect()
 }
 
-/// The share of the last point up to a column's right end; nothing beyond the last point.
+/// Returns the value of the last point up to a column's right end; `None` beyond the last point.
 fn share_at(points: &[(u64, f64)], updates: u64, column: usize, columns: usize) -> Option<f64> {
     let end = |column: usize| updates as f64 * column as f64 / columns as f64;
     let (last, _) = points.last()?;

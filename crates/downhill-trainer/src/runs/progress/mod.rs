@@ -1,30 +1,29 @@
-//! What the user sees while runs train: bars and a curve on a terminal, a line per finished run
-//! elsewhere. All of it goes to the standard error stream.
+//! Progress of training on stderr: bars and a curve on a terminal, else a line per finished run.
 
 mod bars;
 mod curve;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use downhill_cli::print::print;
 use downhill_report::RunRecord;
 use downhill_report::record::{Evaluation, Outcome, RunEnd, RunHeader};
 
-use bars::{Bars, RunBar};
-
 use crate::runs::pool::diverged;
+use crate::runs::progress::bars::{Bars, RunBar};
 
-/// Shows how all runs of a command go; shared by those that train at the same time.
+/// Shows the progress of all runs of a command; shared by the workers.
 #[derive(Debug)]
 pub(crate) struct Progress {
     show: Show,
     runs: usize,
     ended: AtomicUsize,
-    /// Who is told of each run that has finished.
-    told: Mutex<Option<Sender<RunRecord>>>,
+    /// Receives each finished run.
+    listener: Mutex<Option<Sender<RunRecord>>>,
 }
 
 #[derive(Debug)]
@@ -35,7 +34,7 @@ enum Show {
 }
 
 impl Progress {
-    /// For so many runs of so many updates in all: on a terminal bars, elsewhere lines.
+    /// Shows `runs` runs with `updates` updates in total: bars on a terminal, else lines.
     pub(crate) fn new(runs: usize, updates: u64) -> Self {
         let show = match io::stderr().is_terminal() {
             true => Show::Bars(Bars::new(runs, updates)),
@@ -54,19 +53,19 @@ impl Progress {
             show,
             runs,
             ended: AtomicUsize::new(0),
-            told: Mutex::new(None),
+            listener: Mutex::new(None),
         }
     }
 
-    /// Also hands on each run that has finished, until [`finish`](Self::finish).
-    pub(crate) fn with_listener(self, told: Sender<RunRecord>) -> Self {
+    /// Also sends each finished run to a listener, until [`finish`](Self::finish).
+    pub(crate) fn with_listener(self, listener: Sender<RunRecord>) -> Self {
         Self {
-            told: Mutex::new(Some(told)),
+            listener: Mutex::new(Some(listener)),
             ..self
         }
     }
 
-    /// A run of so many updates begins.
+    /// Begins to show a run of `updates` updates.
     pub(crate) fn begin(&self, run: &RunHeader, updates: u64) -> RunProgress<'_> {
         let name = format!("{} seed {}", run.method, run.seed);
         let bar = match &self.show {
@@ -84,7 +83,7 @@ impl Progress {
         }
     }
 
-    /// A run of so many updates need not be made.
+    /// Counts a run of `updates` updates that need not be trained.
     pub(crate) fn skipped(&self, updates: u64) {
         if let Show::Bars(bars) = &self.show {
             bars.skip(updates);
@@ -92,16 +91,16 @@ impl Progress {
         self.count();
     }
 
-    /// There is nothing more to show. May come several times.
+    /// Removes the bars. May be called several times.
     pub(crate) fn finish(&self) {
         if let Show::Bars(bars) = &self.show {
             bars.clear();
         }
-        let told = self.told.lock();
-        *told.unwrap_or_else(PoisonError::into_inner) = None;
+        let listener = self.listener.lock();
+        *listener.unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// One run more has ended; which of all it is.
+    /// Counts a run that has ended. Returns its number.
     fn count(&self) -> usize {
         let ended = self.ended.fetch_add(1, Ordering::Relaxed) + 1;
         if let Show::Bars(bars) = &self.show {
@@ -111,13 +110,13 @@ impl Progress {
     }
 }
 
-/// Shows how one run goes; what it shows disappears with it.
+/// Shows the progress of a run until dropped.
 #[derive(Debug)]
 pub(crate) struct RunProgress<'a> {
     progress: &'a Progress,
     name: String,
     start: Instant,
-    /// Updates that are not made yet.
+    /// Updates that are left.
     left: u64,
     bar: Option<RunBar<'a>>,
     header: RunHeader,
@@ -139,25 +138,25 @@ impl RunProgress<'_> {
         }
     }
 
-    /// The run has ended and its record is complete.
+    /// Shows that the run has ended and its record is complete.
     pub(crate) fn ended(self, end: RunEnd) {
         if let Some(bar) = &self.bar {
-            // What a diverged run leaves need not be made.
+            // The remaining updates of a diverged run are not made.
             bar.skip(self.left);
         }
         let ended = self.progress.count();
         let line = self.line(&end, ended);
         match &self.progress.show {
             Show::Nothing => {}
-            Show::Lines => say(&line),
-            // Who watches has seen it; a divergence may have been too quick.
+            Show::Lines => print(&mut io::stderr(), &format!("{line}\n")),
+            // The bar has shown the run; a divergence may have been too quick to see.
             Show::Bars(bars) if diverged(&end.outcome) => bars.print(&line),
             Show::Bars(_) => {}
         }
-        let told = self.progress.told.lock();
-        if let Some(told) = &*told.unwrap_or_else(PoisonError::into_inner) {
-            // Nobody may listen any more.
-            let _ = told.send(RunRecord {
+        let listener = self.progress.listener.lock();
+        if let Some(listener) = &*listener.unwrap_or_else(PoisonError::into_inner) {
+            // The listener may be gone.
+            let _ = listener.send(RunRecord {
                 header: self.header,
                 evaluations: self.evaluations,
                 losses: Vec::new(),
@@ -174,7 +173,7 @@ impl RunProgress<'_> {
         let of = progress.runs;
         match (&end.outcome, self.evaluations.last()) {
             (Outcome::Diverged { update }, _) => format!(
-                "{name}: diverged, the loss stopped being finite at update {update} ({ended} of {of})"
+                "{name}: diverged at update {update}: its loss was not finite ({ended} of {of})"
             ),
             (Outcome::Finished, Some(last)) => format!(
                 "{name}: test accuracy {:.2} %, train {:.2} %, {} updates in {seconds:.1} s \
@@ -186,11 +185,6 @@ impl RunProgress<'_> {
             (Outcome::Finished, None) => format!("{name}: finished ({ended} of {of})"),
         }
     }
-}
-
-/// A reader that is gone is no reason to stop training.
-fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
 }
 
 #[cfg(test)]
@@ -235,7 +229,7 @@ mod tests {
         let run = progress.begin(&record.header, 20);
         assert_eq!(
             run.line(&record.end, 1),
-            "a seed 0: diverged, the loss stopped being finite at update 7 (1 of 1)"
+            "a seed 0: diverged at update 7: its loss was not finite (1 of 1)"
         );
     }
 }
