@@ -150,7 +150,7 @@ mod on_flex {
                 Err(error) => error.to_string(),
             }
         };
-        let message = "the runs of an ensemble may differ in the learning rate alone, and only with \
+        let message = "the runs of an ensemble may differ only in the learning rate, and only with \
                        optimizers whose steps are proportional to it; train them with --ensemble 1";
         assert_eq!(refused(&small("model.hidden = [51]")), message);
         let lamb = small("optimizer.lamb = {}");
@@ -158,8 +158,8 @@ mod on_flex {
         let error = train_together(&runs, Backend::Flex, u64::MAX).err();
         assert_eq!(
             error.expect("LAMB mixes").to_string(),
-            "lamb with these settings can't be trained as an ensemble; train each run alone, with \
-             --ensemble 1"
+            "lamb with these settings cannot be trained as an ensemble; train the runs one by one \
+             with --ensemble 1"
         );
     }
 }

@@ -228,8 +228,8 @@ fn weights_that_were_not_kept_are_asked_for_in_vain() {
     assert_eq!(error.exit_code(), 2);
     assert_eq!(
         error.to_string(),
-        "--save-weights: 2 of 4 runs (none seed 0 and others) were trained without keeping their \
-         weights; add --again, which trains all runs of this command anew and keeps them"
+        "--save-weights: 2 of 4 runs (none seed 0 and others) were trained without it; add --again \
+         to train all runs of this command again and save their networks"
     );
     bench.arguments.again = true;
     bench.train().expect("it trains");

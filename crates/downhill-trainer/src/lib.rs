@@ -1,11 +1,10 @@
-//! The laboratory: turns an experiment's config into runs, records and a report.
+//! The laboratory: turns the config of an experiment into runs, records and a report.
 //!
 //! ```text
 //! config as written -> plan as resolved -> data -> runs -> records -> report
 //! ```
 //!
-//! [`train`] goes down that list. [`training::Training`] is a single run, for those who want one
-//! without files.
+//! [`train`] goes down that list. [`training::Training`] is a single run without files.
 
 pub mod commands;
 pub mod config;

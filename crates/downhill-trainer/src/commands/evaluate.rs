@@ -1,4 +1,4 @@
-//! The command `evaluate`: a network from a file of weights, ours or PyTorch's, on the test images.
+//! The command `evaluate`: saved weights, ours or PyTorch's, on the test images.
 
 use std::io::Write;
 use std::path::Path;
@@ -20,12 +20,12 @@ use crate::plan::Plan;
 use crate::training::score::score;
 use crate::weights;
 
-/// Evaluates the network of a file and writes its accuracy and loss on the test images to `out`.
+/// Evaluates saved weights on the test images and prints accuracy and loss to `out`.
 ///
 /// # Errors
 ///
-/// A config, data or backend that cannot be used, and a file that does not hold the network of the
-/// config.
+/// An invalid config or invalid data, a backend that does not start, a file that does not hold the
+/// network.
 pub fn evaluate(arguments: &EvaluateArguments, out: &mut dyn Write) -> Result<(), TrainError> {
     let path = &arguments.weights;
     let bytes = fs::read(path).map_err(TrainError::file("cannot read", path))?;
@@ -37,7 +37,7 @@ pub fn evaluate(arguments: &EvaluateArguments, out: &mut dyn Write) -> Result<()
 
     let device = device::open(arguments.backend)?;
     let image = [data.test.rows(), data.test.columns()];
-    // All parameters are replaced, or the file is refused.
+    // All parameters are replaced by those of the file.
     let mut network = Network::new(&config.model, image, CLASSES, &device, &mut || 0.0)
         .map_err(|error| TrainError::Config(format!("model.{error}")))?;
     weights::decode(&bytes, &config.model, &mut network)
@@ -68,7 +68,7 @@ pub fn evaluate(arguments: &EvaluateArguments, out: &mut dyn Write) -> Result<()
     Ok(())
 }
 
-/// What is printed, as text or as JSON.
+/// The result, as text or as JSON.
 #[derive(Serialize)]
 struct Evaluation {
     kind: &'static str,
@@ -95,7 +95,7 @@ impl fmt::Display for Evaluation {
     }
 }
 
-/// The settings of the one method that is meant.
+/// The settings of a method of a config.
 fn of_file(
     config: &str,
     arguments: &EvaluateArguments,
@@ -122,7 +122,7 @@ fn of_file(
             }
             let names: Vec<_> = methods.iter().map(|method| method.name.as_str()).collect();
             Err(TrainError::Config(format!(
-                "{} has several networks; choose one with --method: {}",
+                "the methods of {} have different networks; choose one with --method: {}",
                 plan.name,
                 names.join(", ")
             )))
@@ -130,11 +130,11 @@ fn of_file(
     }
 }
 
-/// The settings that a file of ours carries.
+/// The settings stored in a file that `train` has saved.
 fn of_metadata(bytes: &[u8], path: &Path) -> Result<TrainingConfig, TrainError> {
     let about = weights::metadata(bytes).map_err(|reason| unusable(path, reason))?;
     let Some(about) = about else {
-        let reason = "it does not say which network it is; name its config with --config";
+        let reason = "it does not store the config of its network; give one with --config";
         return Err(unusable(path, reason.to_owned()));
     };
     serde_json::from_value(about.config).map_err(|error| unusable(path, error.to_string()))

@@ -1,4 +1,4 @@
-//! What the binary does, a file per command.
+//! The commands of the binary, a file each.
 
 pub mod evaluate;
 pub mod report;

@@ -1,5 +1,4 @@
-//! The command `report`: a page from records that are there, of one experiment or of several beside
-//! each other.
+//! The command `report`: a page from existing runs of one or of several experiments.
 
 use std::fs;
 use std::io::Write;
@@ -16,8 +15,8 @@ use crate::config::file::ExperimentFile;
 use crate::error::TrainError;
 use crate::runs::files::write_page;
 
-/// Writes a page of the runs in the directories given, and its figures beside it; tells what it shows
-/// and where it is.
+/// Writes a page of the runs in the given directories with its figures; prints the results and the path
+/// of the page.
 ///
 /// # Errors
 ///
@@ -28,7 +27,7 @@ pub fn report(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), Tr
         let runs = runs_in(directory)?;
         if runs.is_empty() {
             return Err(TrainError::Config(format!(
-                "no finished run in {}; name a directory of `train --runs-dir`, or that of a run",
+                "no finished run in {}; give a directory written by `train --runs-dir`, or that of a run",
                 directory.display()
             )));
         }
@@ -61,7 +60,7 @@ pub fn report(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), Tr
     Ok(())
 }
 
-/// The finished runs of a runs directory, or the one whose own directory it is.
+/// Reads the runs of a runs directory, or the run whose own directory it is.
 fn runs_in(directory: &Path) -> Result<Vec<RunRecord>, TrainError> {
     let own = directory.join("record.jsonl");
     if own.is_file() {
@@ -90,8 +89,8 @@ fn read(path: &Path) -> Result<RunRecord, TrainError> {
     })
 }
 
-/// Runs by experiment, backend, versions and data; within each by method. Of runs that differ in their
-/// settings alone, those of one name are one method only if their settings are the same, too.
+/// Groups runs by experiment, backend, versions and data, and within each by method: runs of one
+/// method have the same name and the same settings.
 fn grouped(directory: &Path, runs: Vec<RunRecord>) -> Vec<Experiment> {
     let mut experiments: Vec<Experiment> = Vec::new();
     for run in runs {
@@ -160,7 +159,7 @@ fn add(experiment: &mut Experiment, mut run: RunRecord) {
     });
 }
 
-/// An experiment without methods, its question and baseline from its config file if that is there.
+/// An experiment without methods. Question and baseline come from its config file if it exists.
 fn empty(directory: &Path, run: &RunRecord) -> Experiment {
     let header = &run.header;
     let file = ExperimentFile::find(&header.experiment).ok();

@@ -20,11 +20,12 @@ use crate::plan::text::dry_run;
 use crate::runs::estimate;
 use crate::runs::store::Store;
 
-/// Trains what the arguments ask for and writes what was found to `out`; `stop` ends it early.
+/// Runs an experiment and prints the results to `out`. Setting `stop` ends it early.
 ///
 /// # Errors
 ///
-/// A config, data, backend or file that cannot be used. Finished runs are kept.
+/// An invalid config or invalid data, a backend that does not start, a file that cannot be read or
+/// written. Finished runs are kept.
 pub fn train(
     arguments: &TrainArguments,
     out: &mut (dyn Write + Send),

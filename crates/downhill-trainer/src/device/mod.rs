@@ -1,4 +1,4 @@
-//! The device of a backend, or why there is none.
+//! Devices of the backends.
 
 pub mod set;
 pub(crate) mod shared;
@@ -12,7 +12,7 @@ use burn::tensor::Device;
 use crate::backend::Backend;
 use crate::error::TrainError;
 
-/// The backend's device, without autodiff.
+/// Opens the device of a backend, without autodiff.
 ///
 /// # Errors
 ///
@@ -23,7 +23,7 @@ pub fn open(backend: Backend) -> Result<Device, TrainError> {
         Backend::Flex => Ok(Device::flex()),
         #[cfg(feature = "ndarray")]
         Backend::Ndarray => {
-            // Deprecated since Burn 0.22.0 and kept because users ask for it by name.
+            // Deprecated since Burn 0.22.0, but users ask for it by name.
             #[allow(deprecated)]
             Ok(Device::ndarray())
         }
@@ -31,14 +31,14 @@ pub fn open(backend: Backend) -> Result<Device, TrainError> {
         Backend::Wgpu => open_wgpu(),
         #[allow(unreachable_patterns)]
         absent => Err(TrainError::Config(format!(
-            "this binary was built without the {name} backend; `cargo xtask train --backend \
-             {name}` builds the one that has it",
+            "this binary was built without the {name} backend; build one that has it with \
+             `cargo xtask train --backend {name}`",
             name = absent.name()
         ))),
     }
 }
 
-/// The runtime can be started once in a process; who comes later gets the same device.
+/// Starts the runtime, which a process can do once; later calls return the same device.
 #[cfg(feature = "wgpu")]
 fn open_wgpu() -> Result<Device, TrainError> {
     static STARTED: Mutex<Option<Device>> = Mutex::new(None);
@@ -48,15 +48,15 @@ fn open_wgpu() -> Result<Device, TrainError> {
     }
     let device = Device::wgpu_options().init().map_err(|error| {
         TrainError::Backend(format!(
-            "the wgpu backend does not start: {error}. It needs a GPU driver: Vulkan (on Debian \
-             and Ubuntu the package mesa-vulkan-drivers, which also holds a software driver), \
-             Metal or DirectX 12"
+            "the wgpu backend does not start: {error}; install a GPU driver for Vulkan (on Debian \
+             and Ubuntu the package mesa-vulkan-drivers, which includes a software driver), Metal \
+             or DirectX 12"
         ))
     })?;
     Ok(started.insert(device).clone())
 }
 
-/// What computes: the processor's name, or the GPU's.
+/// Returns the name of the processor or GPU.
 pub fn describe(backend: Backend, device: &Device) -> String {
     match backend {
         Backend::Flex | Backend::Ndarray => processor(),

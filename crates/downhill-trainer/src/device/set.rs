@@ -1,4 +1,4 @@
-//! Images and labels on the device, put there once; a batch is a selection of rows.
+//! Image sets on the device. A batch is a selection of rows.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use downhill_data::ImageSet;
@@ -9,19 +9,19 @@ use downhill_model::loss::one_hot;
 
 use crate::backend::Backend;
 
-/// Number of classes: the labels of an IDX set go from 0 to 9.
+/// Number of classes: labels lie in 0 to 9.
 pub(crate) const CLASSES: usize = 10;
 
-/// What a buffer may hold by WebGPU's default limits; software Vulkan has no more.
+/// Bytes that a buffer may hold by WebGPU's default limits; software Vulkan allows no more.
 pub(crate) const WGPU_BUFFER: usize = 128 << 20;
 
-/// A set of images with their labels on a device.
+/// Images with their labels on a device.
 #[derive(Clone, Debug)]
 pub struct DeviceSet {
     pixels: Pixels,
-    /// `[images, classes]`, a single 1 per row.
+    /// One-hot labels, `[images, classes]`.
     targets: Tensor<2>,
-    /// `[images]`.
+    /// Labels, `[images]`.
     labels: Tensor<1, Int>,
     images: usize,
 }
@@ -31,21 +31,21 @@ pub struct DeviceSet {
 enum Pixels {
     /// `[images, pixels]`.
     Floats(Tensor<2>),
-    /// Those that are not black, as bytes on the host: for the network as one operation on flex.
+    /// Pixels that are not black, as bytes on the host, for the fused network on flex.
     #[cfg(feature = "flex")]
     Sparse(SparseImages),
-    /// Four pixels of a byte each in one number, the first in the lowest bits: `[images, pixels /
-    /// 4]`. A quarter of the memory, for sets that would not fit into one buffer of the GPU.
+    /// Four pixels per number, a byte each, the first in the lowest bits: `[images, pixels / 4]`. For
+    /// sets that would not fit into one buffer of the GPU as floats.
     Packed(Tensor<2, Int>, PixelScale),
 }
 
 impl DeviceSet {
-    /// Puts a set on the device of a backend, pixels from 0 to 1.
+    /// Copies a set to the device of a backend, with pixels in \[0, 1\].
     pub fn new(set: &ImageSet, backend: Backend, device: &Device) -> Self {
         Self::scaled(set, PixelScale::UNIT, backend, device)
     }
 
-    /// The same with pixels turned into others.
+    /// Copies a set to the device with scaled pixels.
     pub fn scaled(set: &ImageSet, scale: PixelScale, backend: Backend, device: &Device) -> Self {
         let (images, size) = (set.len(), set.image_size());
         let too_large = size_of::<f32>() * images * size > WGPU_BUFFER;
@@ -70,12 +70,12 @@ impl DeviceSet {
         self.images
     }
 
-    /// Whether there are none.
+    /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.images == 0
     }
 
-    /// The images, `[rows, pixels]`, and targets, `[rows, classes]`, of the rows given, each less
+    /// Returns the images, `[rows, pixels]`, and targets, `[rows, classes]`, of these rows, each less
     /// than [`len`](Self::len).
     pub fn batch(&self, rows: &[usize]) -> (Tensor<2>, Tensor<2>) {
         let device = self.targets.device();
@@ -93,12 +93,12 @@ impl DeviceSet {
         (images, self.targets.clone().select(0, numbers))
     }
 
-    /// The device of the labels, without autodiff.
+    /// The device, without autodiff.
     pub(crate) fn device(&self) -> Device {
         self.targets.device()
     }
 
-    /// The images with their black pixels left out; `None` unless they are kept in that form.
+    /// The images without their black pixels; `None` unless they are stored in that form.
     #[cfg(feature = "flex")]
     pub(crate) fn sparse(&self) -> Option<&SparseImages> {
         match &self.pixels {
@@ -107,7 +107,7 @@ impl DeviceSet {
         }
     }
 
-    /// Images, targets and labels, `[rows]`, of consecutive rows.
+    /// Returns images, targets and labels, `[rows]`, of consecutive rows.
     pub(crate) fn part(
         &self,
         rows: std::ops::Range<usize>,
@@ -129,7 +129,7 @@ impl DeviceSet {
 }
 
 impl Pixels {
-    /// Where flex can have them.
+    /// Sparse pixels; `None` unless on flex.
     #[cfg(feature = "flex")]
     fn sparse(set: &ImageSet, scale: PixelScale, backend: Backend) -> Option<Self> {
         if backend != Backend::Flex {
@@ -166,14 +166,14 @@ impl Pixels {
     }
 }
 
-/// Pixels of some images, `[rows, pixels]`.
+/// The pixels of some images, `[rows, pixels]`.
 #[cfg(feature = "flex")]
 fn dense(images: &SparseImages, rows: &[usize], device: &Device) -> Tensor<2> {
     let data = TensorData::new(images.dense(rows), [rows.len(), images.size()]);
     Tensor::from_data(data, device)
 }
 
-/// Pixels of 0 to 1 turned into others.
+/// Scales pixels from \[0, 1\].
 fn of_units(scale: PixelScale, pixels: Tensor<2>) -> Tensor<2> {
     match scale == PixelScale::UNIT {
         true => pixels,
@@ -181,7 +181,7 @@ fn of_units(scale: PixelScale, pixels: Tensor<2>) -> Tensor<2> {
     }
 }
 
-/// `[rows, words]` to `[rows, 4 * words]`.
+/// Unpacks `[rows, words]` to `[rows, 4 * words]`.
 fn unpack(words: &Tensor<2, Int>) -> Tensor<2> {
     let [rows, columns] = words.dims();
     let bytes = [0, 8, 16, 24].map(|shift| {
@@ -223,7 +223,7 @@ mod tests {
             assert_eq!(words.dims(), [4, 16]);
             let unpacked = numbers(of_units(scale, unpack(&words)));
             let floats = numbers(floats);
-            // Scaled in 64 bits on one way, in 32 on the other.
+            // One way scales in 64 bits, the other in 32.
             let bits = if scale == PixelScale::UNIT { 0.0 } else { 4.0 };
             for (unpacked, float) in unpacked.iter().zip(floats) {
                 let bound = bits * f32::EPSILON * float.abs().max(1.0);

@@ -1,5 +1,4 @@
-//! The images of runs on the device; those that several runs see are put there once. What they came from
-//! goes as soon as no run needs it any more.
+//! The images of all runs on the device. Images that several runs share are copied once.
 
 use std::sync::Arc;
 
@@ -15,11 +14,11 @@ use crate::error::TrainError;
 /// The images of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct RunImages {
-    /// To train on.
+    /// Images to train on.
     pub(crate) train: DeviceSet,
-    /// To test on.
+    /// Images to test on.
     pub(crate) test: DeviceSet,
-    /// Held out to choose by.
+    /// Images held out for validation.
     pub(crate) validation: Option<DeviceSet>,
 }
 
@@ -27,24 +26,24 @@ pub(crate) struct RunImages {
 #[derive(Debug)]
 pub(crate) struct SharedImages<'a> {
     sizes: Sizes,
-    /// The images as bytes, if a run draws a subset of its own.
+    /// The images as bytes; `None` if no run draws a subset of its own.
     data: Option<Arc<ImagePair>>,
     /// Rows and columns of an image.
     pub(crate) image: [usize; 2],
-    /// The first so many of a part.
+    /// The shared sets.
     first: Vec<(Key, DeviceSet)>,
     backend: Backend,
     device: &'a Device,
 }
 
-/// How many images there are.
+/// Numbers of images.
 #[derive(Clone, Copy, Debug)]
 struct Sizes {
     train: usize,
     test: usize,
 }
 
-/// A part of the data, a number of its images, and what their pixels are turned into.
+/// A part of the data, the number of its first images, and the scale of their pixels.
 type Key = (Part, usize, PixelScale);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +53,8 @@ enum Part {
 }
 
 impl<'a> SharedImages<'a> {
-    /// Puts on the device what runs with these settings share. Data that are given away are held no
-    /// longer than that, unless a run needs images of its own.
+    /// Copies to the device what runs with these settings share. Drops the data afterwards unless a
+    /// run draws images of its own.
     pub(crate) fn new<'c>(
         data: Arc<ImagePair>,
         wanted: impl IntoIterator<Item = &'c DataConfig>,
@@ -86,11 +85,11 @@ impl<'a> SharedImages<'a> {
         Ok(images)
     }
 
-    /// The images of a run on the device, whose settings were among those given at first.
+    /// Returns the images of a run, whose settings must be among those given to [`new`](Self::new).
     pub(crate) fn of_run(&self, wanted: &DataConfig, seed: u64) -> Result<RunImages, TrainError> {
         let shared = |key: Key| {
             let found = self.first.iter().find(|(known, _)| *known == key);
-            let (_, set) = found.expect("the run's settings were given at first");
+            let (_, set) = found.expect("the run's settings were given to `new`");
             set.clone()
         };
         let test = shared(self.sizes.test_of(wanted));
@@ -114,7 +113,7 @@ impl<'a> SharedImages<'a> {
         })
     }
 
-    /// Puts the first images of a part on the device, unless they are there.
+    /// Copies the first images of a part to the device unless it has them.
     fn put_first(&mut self, data: &ImagePair, key: Key) -> Result<(), TrainError> {
         if self.first.iter().any(|(known, _)| *known == key) {
             return Ok(());
@@ -125,7 +124,7 @@ impl<'a> SharedImages<'a> {
             Part::Test => &data.test,
         };
         let set = match images == whole.len() {
-            // A copy of them all would be the most memory that a command holds.
+            // Selecting all images would copy them, at the command's peak of memory.
             true => DeviceSet::scaled(whole, scale, self.backend, self.device),
             false => self.put(whole, &split::first(images, whole.len())?, scale)?,
         };
@@ -145,7 +144,7 @@ impl<'a> SharedImages<'a> {
 }
 
 impl Sizes {
-    /// What runs with these settings share.
+    /// The sets that runs with these settings share.
     fn shared(self, wanted: &DataConfig) -> Vec<Key> {
         let test = self.test_of(wanted);
         match all_shared(wanted) {
@@ -165,7 +164,7 @@ impl Sizes {
     }
 }
 
-/// Whether all runs with these settings see the same images, whatever their seed.
+/// Whether runs with these settings have the same images for every seed.
 fn all_shared(wanted: &DataConfig) -> bool {
     wanted.subset == Subset::First && wanted.validation_images == 0
 }
@@ -177,8 +176,8 @@ fn scale(wanted: &DataConfig) -> PixelScale {
     }
 }
 
-/// The training images of a run, and those of them that are held out to choose by. The latter are
-/// drawn from the former by the seed; the rest keeps its order.
+/// Returns the training images of a run and those held out for validation. The latter are drawn by
+/// the seed; the others keep their order.
 fn chosen(
     wanted: &DataConfig,
     seed: u64,
@@ -211,7 +210,7 @@ mod tests {
     use crate::config::training::Amount;
 
     #[test]
-    fn what_is_held_out_is_not_trained_on() {
+    fn held_out_images_are_not_trained_on() {
         let wanted = DataConfig {
             train_images: Amount::Images(50),
             validation_images: 10,
@@ -228,7 +227,7 @@ mod tests {
     }
     #[cfg(feature = "flex")]
     #[test]
-    fn data_are_let_go_where_no_run_has_images_of_its_own() {
+    fn data_are_dropped_unless_a_run_draws_images() {
         let device = Device::flex();
         let data = Arc::new(downhill_data::load_mnist().unwrap());
         let first = |images| DataConfig {

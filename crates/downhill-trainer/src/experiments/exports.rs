@@ -1,4 +1,4 @@
-//! Runs for others: what `train` tells by JSON, and the files that it writes for other programs.
+//! Output for other programs: JSON, CSV, event files, weights.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
@@ -16,11 +16,11 @@ use crate::runs::progress::Progress;
 use crate::runs::records::Records;
 use crate::runs::store::Store;
 
-/// The name of each event file: TensorBoard looks for the word in the middle. A single name, for
-/// TensorBoard reads all such files of a directory as one run.
+/// Name of each event file. TensorBoard recognizes the word in the middle and reads all such files of
+/// a directory as one run.
 const EVENT_FILE: &str = "events.out.tfevents.0.downhill";
 
-/// Trains with a progress that hands finished runs to the output, where JSON is wanted.
+/// Trains; with `--json` finished runs are printed as they end.
 pub(crate) fn with_listener<T>(
     progress: Progress,
     out: &mut Output<'_>,
@@ -32,7 +32,7 @@ pub(crate) fn with_listener<T>(
     let (sender, receiver) = channel();
     let progress = progress.with_listener(sender);
     thread::scope(|scope| {
-        // Ends when the progress does, by a panic, too.
+        // Ends with the progress, even by a panic.
         scope.spawn(move || receiver.iter().for_each(|run: RunRecord| out.run(&run)));
         let end = FinishOnDrop(&progress);
         train(end.0)
@@ -47,7 +47,7 @@ impl Drop for FinishOnDrop<'_> {
     }
 }
 
-/// The last object if the user stopped the command.
+/// The last object with `--json` if the user stopped the command.
 #[derive(Serialize)]
 pub(crate) struct Stopped {
     kind: &'static str,
@@ -65,11 +65,11 @@ impl Stopped {
     }
 }
 
-/// Checks that each finished run has kept its network. A diverged run has none to keep.
+/// Checks that the network of each finished run was saved. Diverged runs have none.
 ///
 /// # Errors
 ///
-/// Says how many runs have no network, and what to do.
+/// Runs without a saved network.
 pub(crate) fn check_weights(records: &Records<'_, '_>, store: &Store) -> Result<(), TrainError> {
     let without = records.finished().filter(|(run, record)| {
         record.end.outcome == Outcome::Finished && !store.weights(&run.header.run).is_file()
@@ -80,8 +80,8 @@ pub(crate) fn check_weights(records: &Records<'_, '_>, store: &Store) -> Result<
     };
     let others = without.count();
     Err(TrainError::Config(format!(
-        "--save-weights: {} of {} runs ({} seed {}{}) were trained without --save-weights, so their \
-         networks are gone; add --again to train all runs of this command again and keep them",
+        "--save-weights: {} of {} runs ({} seed {}{}) were trained without it; add --again to train \
+         all runs of this command again and save their networks",
         others + 1,
         records.len(),
         first.method,
@@ -90,7 +90,7 @@ pub(crate) fn check_weights(records: &Records<'_, '_>, store: &Store) -> Result<
     )))
 }
 
-/// Writes the runs beside the report, and event files where they are wanted; tells where.
+/// Writes the runs next to the report, and event files with `--tensorboard`; prints their paths.
 pub(crate) fn write(
     arguments: &TrainArguments,
     experiment: &Experiment,
@@ -130,7 +130,7 @@ fn write_events(experiment: &Experiment, directory: &Path) -> Result<(), TrainEr
     Ok(())
 }
 
-/// `DIR/<experiment>/<method>/<seed>`.
+/// Returns `DIR/<experiment>/<method>/<seed>`.
 fn events_directory(directory: &Path, run: &RunRecord) -> PathBuf {
     directory
         .join(as_file_name(&run.header.experiment))
@@ -138,8 +138,8 @@ fn events_directory(directory: &Path, run: &RunRecord) -> PathBuf {
         .join(run.header.seed.to_string())
 }
 
-/// A name as that of a file on any system: bytes that might mean something else, and dots at the
-/// beginning, are written as in a URL. Different names stay different.
+/// Returns a name as a file name that is valid on every system: special bytes and leading dots are
+/// percent-encoded. Different names stay different.
 fn as_file_name(name: &str) -> String {
     let mut text = String::new();
     for (at, byte) in name.bytes().enumerate() {

@@ -1,4 +1,4 @@
-//! Backpropagation held against numerical gradients.
+//! Backpropagation compared with numerical gradients.
 
 use downhill_data::{Purpose, Stream};
 use downhill_model::gradient_check;
@@ -17,7 +17,7 @@ use crate::plan::runs::report_name_of;
 use crate::plan::text::config_toml;
 use crate::runs::store::Store;
 
-/// Holds backpropagation against differences, and reports.
+/// Compares backpropagation with numerical gradients and reports the differences.
 pub(crate) fn check_gradients(
     arguments: &TrainArguments,
     plan: &Plan,
@@ -26,7 +26,8 @@ pub(crate) fn check_gradients(
     out: &mut Output<'_>,
 ) -> Result<Done, TrainError> {
     if plan.backend == Backend::Wgpu {
-        let message = "a gradient check needs 64 bits, which wgpu has not; use --backend flex";
+        let message =
+            "a gradient check needs 64-bit floats, which wgpu does not have; use --backend flex";
         return Err(TrainError::Config(message.into()));
     }
     let device = device::open(plan.backend)?;
@@ -40,14 +41,14 @@ pub(crate) fn check_gradients(
             match rows.iter_mut().find(same) {
                 Some(row) => {
                     row.numbers += found.numbers;
-                    // What is no number is worse than any.
+                    // NaN counts as the largest difference.
                     let found = found.largest_difference;
                     if found.is_nan() || found > row.largest_difference {
                         row.largest_difference = found;
                     }
                 }
                 None => rows.push(GradientRow {
-                    // What is computed in 32 bits alone has a bound of its own.
+                    // What is computed in 32 bits has a bound of its own.
                     limit: if found.bound > 1e-7 {
                         found.bound
                     } else {

@@ -1,4 +1,4 @@
-//! The kinds of experiments, from plan to report.
+//! The kinds of experiments, each from plan to report.
 
 pub(crate) mod comparison;
 pub(crate) mod exports;

@@ -1,4 +1,4 @@
-//! What `train` says on the standard output: text, or with `--json` nothing but JSON.
+//! Output of `train`: text, or only JSON with `--json`.
 
 use std::io::Write;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::print::print;
 
-/// Where what was found is said. A reader that is gone is no reason to fail.
+/// Prints to stdout.
 pub(crate) struct Output<'a> {
     out: &'a mut (dyn Write + Send),
     json: bool,
@@ -22,14 +22,14 @@ impl<'a> Output<'a> {
         self.json
     }
 
-    /// Text for people; nothing where JSON is wanted.
+    /// Prints text unless with `--json`.
     pub(crate) fn say(&mut self, text: &str) {
         if !self.json {
             print(self.out, text);
         }
     }
 
-    /// An object on a line of its own, where JSON is wanted.
+    /// Prints an object on a line of its own with `--json`.
     pub(crate) fn object(&mut self, object: &impl Serialize) {
         if self.json {
             let object = serde_json::to_string(object);
@@ -37,14 +37,14 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// The text of an object, where JSON is wanted.
+    /// Prints the text of an object with `--json`.
     pub(crate) fn line(&mut self, object: &str) {
         if self.json {
             print(self.out, &format!("{object}\n"));
         }
     }
 
-    /// A run that is finished, where JSON is wanted.
+    /// Prints a finished run with `--json`.
     pub(crate) fn run(&mut self, run: &RunRecord) {
         if self.json {
             self.line(&run_json(run));

@@ -1,4 +1,4 @@
-//! The report of an experiment that compares no trainings.
+//! Reports of experiments that are not a comparison of methods.
 
 use downhill_report::record::Versions;
 use downhill_report::{About, Picture};
@@ -13,7 +13,7 @@ use crate::plan::runs::BURN_VERSION;
 use crate::plan::text::config_toml;
 use crate::runs::store::Store;
 
-/// What is known of an experiment before anything is computed.
+/// Returns what is known of an experiment before anything is computed.
 pub(crate) fn about(arguments: &TrainArguments, plan: &Plan) -> About {
     About {
         name: plan.name.clone(),
@@ -32,11 +32,11 @@ pub(crate) fn about(arguments: &TrainArguments, plan: &Plan) -> About {
     }
 }
 
-/// The files of a report and what it says.
+/// The files and findings of a report.
 pub(crate) struct ReportFiles {
-    /// The name of each file, up to its ending.
+    /// Name of the files without their endings.
     pub(crate) name: String,
-    /// Its numbers for other programs.
+    /// The numbers as CSV.
     pub(crate) csv: String,
     pub(crate) page: String,
     pub(crate) pictures: Vec<Picture>,

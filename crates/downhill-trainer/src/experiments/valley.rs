@@ -1,4 +1,4 @@
-//! Descents of a function of two variables, whose path can be drawn.
+//! Descents of a function of two variables.
 
 use burn::module::{Module, Param};
 use burn::optim::GradientsParams;
@@ -19,7 +19,7 @@ use crate::plan::runs::report_name_of;
 use crate::plan::text::config_toml;
 use crate::runs::store::Store;
 
-/// Lets each method's optimizer descend a valley, and reports.
+/// Lets the optimizer of each method descend a valley and reports their paths.
 pub(crate) fn descend(
     arguments: &TrainArguments,
     plan: &Plan,
@@ -71,8 +71,8 @@ pub(crate) fn descend(
     Ok(Done::Finished)
 }
 
-/// Where an optimizer goes: the start, then the place after each update, in `f64` where the
-/// backend has it. It ends before a place that is not finite.
+/// Returns the path of an optimizer: the start and the point after each update, up to the first that is
+/// not finite. Computes in `f64` if the backend has it.
 fn path(
     valley: &ValleyConfig,
     optimizer: &OptimizerConfig,
@@ -106,7 +106,7 @@ fn path(
     }
     Ok(places)
 }
-/// A place as a network of two parameters.
+/// A point as a module with two parameters.
 #[derive(Module, Debug)]
 struct Point {
     place: Param<Tensor<1>>,

@@ -199,7 +199,7 @@ struct Recorder<'a> {
 }
 
 impl Observer for Recorder<'_> {
-    fn seen(&mut self, line: &Line) -> Result<(), TrainError> {
+    fn observe(&mut self, line: &Line) -> Result<(), TrainError> {
         self.writer.write(line)
     }
 

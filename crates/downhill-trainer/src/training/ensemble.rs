@@ -1,4 +1,4 @@
-//! Several runs as one ensemble of networks, from their first to their last update.
+//! An ensemble of runs, trained at once.
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
@@ -16,30 +16,30 @@ use crate::training::losses::Losses;
 use crate::training::observer::EnsembleObserver;
 use crate::training::score::scores;
 
-/// Several runs that are trained at once, as [`Training`](crate::training::Training) trains one: on
-/// the same images, each with the weights, batches and masks of its own seed.
+/// Several runs trained at once on the same images, each with the weights, batches and masks of its
+/// own seed.
 ///
-/// Each run's numbers are, to rounding, those that it has alone.
+/// The results of each run equal, up to rounding, those of [`Training`](crate::training::Training).
 #[derive(Clone, Debug)]
 pub struct EnsembleTraining<'a> {
-    /// The runs: settings and seed. Their settings differ in the learning rate at most.
+    /// Settings and seed of each run. The settings differ in the learning rate at most.
     pub runs: &'a [(&'a TrainingConfig, u64)],
-    /// The images to train on.
+    /// Images to train on.
     pub train: &'a DeviceSet,
-    /// The images to test on.
+    /// Images to test on.
     pub test: &'a DeviceSet,
     /// Pixels of an image.
     pub image_size: usize,
-    /// Where they are computed, without autodiff.
+    /// Device of the runs, without autodiff.
     pub device: &'a Device,
 }
 
 impl EnsembleTraining<'_> {
-    /// Trains; `false` where the observer gave the runs up.
+    /// Trains all networks. Returns `false` if the observer stopped the runs.
     ///
     /// # Errors
     ///
-    /// Settings that do not go together, and whatever the observer fails with.
+    /// Settings that do not fit each other, and errors of the observer.
     pub fn run(&self, observer: &mut dyn EnsembleObserver) -> Result<bool, TrainError> {
         let config = self.common()?;
         let mut members = self.members()?;
@@ -52,10 +52,10 @@ impl EnsembleTraining<'_> {
         }
         let mut losses = Losses::default();
         for update in 1..=config.training.updates {
-            // Batches and masks are counted from 0.
+            // Batches and masks are numbered from 0.
             let loss = self.loss(&mut ensemble, &mut members, update - 1);
             losses.push(loss.clone().inner());
-            // Each network's gradient is that of its own loss alone.
+            // Each network's gradient is that of its own loss.
             let gradients = GradientsParams::from_grads(loss.sum().backward(), &ensemble);
             (ensemble, _) = descent.step(ensemble, gradients)?;
 
@@ -72,14 +72,14 @@ impl EnsembleTraining<'_> {
             }
             if due && members.iter().any(|member| !member.ended) {
                 let epoch = (update - 1) / updates_per_epoch;
-                // Some optimizers' networks are to be evaluated elsewhere than where they train.
+                // Some optimizers evaluate averaged networks.
                 let networks = descent.averaged(ensemble.clone());
                 let evaluations = self.evaluate(&networks, Some(epoch), update);
                 for (run, evaluation) in evaluations.iter().enumerate() {
                     if members[run].ended {
                         continue;
                     }
-                    // The last update itself may have been one too far.
+                    // The last update itself may have diverged.
                     if evaluation.train.loss.is_finite() {
                         observer.evaluated(run, evaluation)?;
                     } else {
@@ -100,7 +100,7 @@ impl EnsembleTraining<'_> {
         Ok(true)
     }
 
-    /// The first run's settings, which are those of all but for the learning rate.
+    /// The first run's settings, which all runs share except for the learning rate.
     fn common(&self) -> Result<&TrainingConfig, TrainError> {
         let Some((first, _)) = self.runs.first() else {
             let message = "an ensemble needs at least one run, got none";
@@ -108,7 +108,7 @@ impl EnsembleTraining<'_> {
         };
         let common = common_settings(first).ok_or_else(|| {
             TrainError::Config(format!(
-                "{} with these settings can't be trained as an ensemble; train each run alone, \
+                "{} with these settings cannot be trained as an ensemble; train the runs one by one \
                  with --ensemble 1",
                 first.optimizer.name()
             ))
@@ -117,7 +117,7 @@ impl EnsembleTraining<'_> {
         if self.runs.iter().all(|(config, _)| alike(config)) {
             return Ok(first);
         }
-        let message = "the runs of an ensemble may differ in the learning rate alone, and only with \
+        let message = "the runs of an ensemble may differ only in the learning rate, and only with \
                        optimizers whose steps are proportional to it; train them with --ensemble 1";
         Err(TrainError::Config(message.into()))
     }
@@ -149,7 +149,7 @@ impl EnsembleTraining<'_> {
         Ensemble::of(&networks).map_err(|error| TrainError::Config(error.to_string()))
     }
 
-    /// At the largest rate of all, of which each run has its part.
+    /// An optimizer with the largest learning rate, which each run scales by its own factor.
     fn descent(&self) -> Result<Descent, TrainError> {
         let rates: Vec<f64> = (self.runs.iter())
             .map(|(config, _)| config.optimizer.learning_rate())
@@ -158,7 +158,7 @@ impl EnsembleTraining<'_> {
         let optimizers = self.runs.iter().map(|(config, _)| &config.optimizer);
         let fastest = optimizers.max_by(|a, b| a.learning_rate().total_cmp(&b.learning_rate()));
         let fastest = fastest.expect("an ensemble has a run").clone();
-        // An optimizer that knows no rate says 0.
+        // Optimizers without a learning rate report 0.
         let part = |rate: f64| if rate == largest { 1.0 } else { rate / largest };
         DescentConfig::new(fastest)
             .with_members(rates.into_iter().map(part).collect())
@@ -166,7 +166,7 @@ impl EnsembleTraining<'_> {
             .map_err(|error| TrainError::Config(error.to_string()))
     }
 
-    /// The loss of each run on the batch of an update, counted from 0, `[runs]`.
+    /// Returns the loss of each run on the batch of an update (counted from 0), `[runs]`.
     fn loss(&self, ensemble: &mut Ensemble, members: &mut [Member], update: u64) -> Tensor<1> {
         let rows: Vec<usize> = (members.iter_mut())
             .flat_map(|member| member.batches.indices(update))
@@ -214,7 +214,7 @@ impl Member {
         self.batches.updates_per_epoch()
     }
 
-    /// Ends the run, unless it has ended before.
+    /// Ends the run unless it has ended already.
     fn end(
         &mut self,
         outcome: Outcome,

@@ -1,14 +1,14 @@
-//! How often what a layer gives falls into ranges.
+//! Histograms of the outputs of a layer.
 
 use burn::tensor::Tensor;
 use downhill_model::Activation;
 use downhill_report::record::Histogram;
 
-/// As many as the book draws.
-const RANGES: usize = 30;
+/// Number of bins, as in the book.
+const BINS: usize = 30;
 
-/// A histogram of what a layer gives, over the values that its activation can have: 0 to 1 of sigmoid,
-/// -1 to 1 of tanh; of ReLU from 0 to the largest number that there is.
+/// Returns the histogram of a layer's outputs over the range of its activation: 0 to 1 for sigmoid, -1
+/// to 1 for tanh, 0 to the largest output for ReLU.
 pub(crate) fn histogram(activation: Activation, layer: Tensor<2>) -> Histogram {
     let numbers = layer.into_data().convert::<f32>();
     let numbers: Vec<f64> = numbers.iter::<f32>().map(f64::from).collect();
@@ -22,14 +22,14 @@ pub(crate) fn histogram(activation: Activation, layer: Tensor<2>) -> Histogram {
         Activation::Tanh => (-1.0, 1.0),
         Activation::Relu => (0.0, if largest > 0.0 { largest } else { 1.0 }),
     };
-    let mut counts = vec![0; RANGES];
+    let mut counts = vec![0; BINS];
     for number in &numbers {
-        let share = (number - lower) / (upper - lower);
-        // What is no number is counted at the lower end.
-        let range = (share * RANGES as f64)
+        let fraction = (number - lower) / (upper - lower);
+        // NaN is counted in the first bin.
+        let bin = (fraction * BINS as f64)
             .floor()
-            .clamp(0.0, RANGES as f64 - 1.0);
-        counts[range as usize] += 1;
+            .clamp(0.0, BINS as f64 - 1.0);
+        counts[bin as usize] += 1;
     }
     Histogram {
         lower,
@@ -57,7 +57,7 @@ mod tests {
             (2, 1, 2)
         );
         assert!((found.mean - 7.9999 / 6.0).abs() < 1e-6);
-        // Outside of what a sigmoid gives: at the end.
+        // Outside the range of sigmoid: in the last bin.
         assert_eq!(histogram(Activation::Sigmoid, layer).counts[29], 3);
     }
 }

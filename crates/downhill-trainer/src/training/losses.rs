@@ -1,18 +1,18 @@
-//! The losses of updates, until somebody looks at them.
+//! The losses of updates, kept on the device between evaluations.
 
 use burn::tensor::Tensor;
 use downhill_report::record::BatchLosses;
 
 use crate::config::training::RecordLosses;
 
-/// The losses of the updates since the last look at them, of one network or of several. They stay on
-/// the device until then, so that a GPU is not waited for at every update.
+/// The losses since they were last read, of one network or of several. They stay on the device until
+/// then, so that no update waits for the GPU.
 #[derive(Default)]
 pub(crate) struct Losses {
     /// One entry per update, `[networks]`.
     waiting: Vec<Tensor<1>>,
     seen: u64,
-    /// Those of the first network at the last look.
+    /// The losses of the first network that were read last.
     last_seen: Vec<f32>,
 }
 
@@ -21,13 +21,13 @@ impl Losses {
         self.waiting.push(loss);
     }
 
-    /// Whether it is time to look at them, lest they pile up between rare evaluations.
+    /// Whether to read them before the next evaluation, to bound their number.
     pub(crate) fn are_many(&self) -> bool {
         self.waiting.len() >= 1000
     }
 
-    /// Of each network the number of updates after which the loss was not finite for the first time,
-    /// among those since the last call: each loss is that before its own update.
+    /// Reads the losses. Returns, for each network, the number of updates after which its loss was
+    /// first not finite; `None` if all are finite. Each loss is that before its own update.
     pub(crate) fn first_not_finite(&mut self) -> Vec<Option<u64>> {
         let waiting = std::mem::take(&mut self.waiting);
         let before = self.seen;
@@ -48,13 +48,13 @@ impl Losses {
         (0..networks).map(of).collect()
     }
 
-    /// Those of the first network between the last two looks.
+    /// The losses of the first network that the last call read.
     pub(crate) fn last_seen(&self) -> &[f32] {
         &self.last_seen
     }
 }
 
-/// The losses that a record is to hold, a line of them for each look.
+/// The losses to record, a line for each time that they are read.
 pub(crate) struct Recorded {
     which: RecordLosses,
     recorded: u64,
@@ -70,14 +70,14 @@ impl Recorded {
         }
     }
 
-    /// Takes the loss after an update, where it is wanted.
+    /// Takes the loss after an update, if it is recorded.
     pub(crate) fn after_update(&mut self, loss: impl FnOnce() -> Tensor<1>) {
         if self.which == RecordLosses::AfterUpdate {
             self.after_updates.push(loss());
         }
     }
 
-    /// The losses since the last look; nothing where none are wanted.
+    /// Returns the losses since the last call; `None` if none are recorded.
     pub(crate) fn look(&mut self, before_updates: &[f32]) -> Option<BatchLosses> {
         let losses = match self.which {
             RecordLosses::No => return None,

@@ -1,4 +1,4 @@
-//! One run: a network trained from its first to its last update.
+//! A run: a network trained from its first to its last update.
 
 pub mod ensemble;
 mod histogram;
@@ -23,34 +23,34 @@ use crate::training::observer::Observer;
 use crate::training::pretraining::{Pretrained, pretrain};
 use crate::training::score::score;
 
-/// Images for which it is recorded what the hidden units do.
+/// Images for which the hidden units are recorded.
 const ACTIVATION_IMAGES: usize = 1000;
 
-/// What a run is made of.
+/// The parts of a run.
 #[derive(Clone, Debug)]
 pub struct Training<'a> {
     /// The settings.
     pub config: &'a TrainingConfig,
-    /// The seed of all random streams.
+    /// Seed of all random streams.
     pub seed: u64,
-    /// The images to train on.
+    /// Images to train on.
     pub train: &'a DeviceSet,
-    /// The images to test on.
+    /// Images to test on.
     pub test: &'a DeviceSet,
-    /// The images held out to choose by.
+    /// Images held out for validation.
     pub validation: Option<&'a DeviceSet>,
     /// Height and width of an image in pixels.
     pub image: [usize; 2],
-    /// Where it is computed, without autodiff.
+    /// Device of the run, without autodiff.
     pub device: &'a Device,
 }
 
 impl Training<'_> {
-    /// Trains; `None` where the observer gave the run up.
+    /// Trains the network. Returns `None` if the observer stopped the run.
     ///
     /// # Errors
     ///
-    /// Settings that do not go together, and whatever the observer fails with.
+    /// Settings that do not fit each other, and errors of the observer.
     pub fn run(&self, observer: &mut dyn Observer) -> Result<Option<RunEnd>, TrainError> {
         let TrainingConfig {
             model,
@@ -86,18 +86,18 @@ impl Training<'_> {
                 Pretrained::Diverged => {
                     return Ok(Some(end(Outcome::Diverged { update: 0 }, 0)));
                 }
-                Pretrained::GivenUp => return Ok(None),
+                Pretrained::Stopped => return Ok(None),
             }
         }
         observer.evaluated(&self.evaluate(&model, None, 0))?;
         if training.record_activations {
-            observer.seen(&Line::Activations(self.activations(&model, 0)))?;
+            observer.observe(&Line::Activations(self.activations(&model, 0)))?;
         }
         model = step::prepared(model, self.train);
         let mut losses = Losses::default();
         let mut recorded = Recorded::new(training.record_losses);
         for update in 1..=training.updates {
-            // Batches and masks are counted from 0.
+            // Batches and masks are numbered from 0.
             let rows = batches.indices(update - 1);
             let mut masks = Stream::new(self.seed, Purpose::DropoutMask, update - 1);
             let mut keep_mask = |length, probability| masks.keep_mask(length, probability);
@@ -117,7 +117,7 @@ impl Training<'_> {
             if due || losses.are_many() {
                 diverged = losses.first_not_finite().into_iter().flatten().next();
                 if let Some(line) = recorded.look(losses.last_seen()) {
-                    observer.seen(&Line::Losses(line))?;
+                    observer.observe(&Line::Losses(line))?;
                 }
             }
             if let Some(update) = diverged {
@@ -125,16 +125,16 @@ impl Training<'_> {
             }
             if due {
                 let epoch = (update - 1) / updates_per_epoch;
-                // Some optimizers' networks are to be evaluated elsewhere than where they train.
+                // Some optimizers evaluate an averaged network.
                 let network = descent.averaged(model.clone());
                 let evaluation = self.evaluate(&network, Some(epoch), update);
-                // The last update itself may have been one too far.
+                // The last update itself may have diverged.
                 if !evaluation.train.loss.is_finite() {
                     return Ok(Some(end(Outcome::Diverged { update }, update)));
                 }
                 observer.evaluated(&evaluation)?;
                 if update == training.updates && training.record_activations {
-                    observer.seen(&Line::Activations(self.activations(&network, update)))?;
+                    observer.observe(&Line::Activations(self.activations(&network, update)))?;
                 }
                 if update == training.updates {
                     observer.trained(&network)?;
@@ -161,7 +161,7 @@ impl Training<'_> {
         }
     }
 
-    /// What the hidden units do for the first training images.
+    /// Histograms of the hidden units for the first training images.
     fn activations(&self, model: &Network, updates: u64) -> Activations {
         let images = self.train.len().min(ACTIVATION_IMAGES);
         let (images, ..) = self.train.part(0..images);

@@ -5,69 +5,67 @@ use downhill_report::record::{Evaluation, Line, RunEnd};
 
 use crate::error::TrainError;
 
-/// Who is told how a run goes, and may stop it.
+/// Follows a run, and may stop it.
 pub trait Observer {
-    /// The network was evaluated.
+    /// Called after each evaluation.
     ///
     /// # Errors
     ///
-    /// End the run.
+    /// An error ends the run.
     fn evaluated(&mut self, evaluation: &Evaluation) -> Result<(), TrainError>;
 
-    /// Something else is to be recorded: losses of batches, activations.
+    /// Called with everything else to record: batch losses, activations, pre-training.
     ///
     /// # Errors
     ///
-    /// End the run.
-    fn seen(&mut self, line: &Line) -> Result<(), TrainError> {
+    /// An error ends the run.
+    fn observe(&mut self, line: &Line) -> Result<(), TrainError> {
         let _ = line;
         Ok(())
     }
 
-    /// An update was made. The run is given up where this says `false`.
+    /// Called after each update. Returns `false` to stop the run.
     fn updated(&mut self) -> bool;
 
-    /// Whether the run is to go on where no update of the network is made.
+    /// Called after each update of pre-training. Returns `false` to stop the run.
     fn goes_on(&mut self) -> bool {
         true
     }
 
-    /// All updates were made; this is the network that was evaluated last.
+    /// Called with the trained network after the last evaluation.
     ///
     /// # Errors
     ///
-    /// End the run.
+    /// An error ends the run.
     fn trained(&mut self, _network: &Network) -> Result<(), TrainError> {
         Ok(())
     }
 }
 
-/// Who is told how the runs of an ensemble go, and may stop them.
+/// Follows the runs of an ensemble, and may stop them.
 pub trait EnsembleObserver {
-    /// The network of this run was evaluated.
+    /// Called after each evaluation of a run.
     ///
     /// # Errors
     ///
-    /// End all runs.
+    /// An error ends all runs.
     fn evaluated(&mut self, run: usize, evaluation: &Evaluation) -> Result<(), TrainError>;
 
-    /// This run has ended; nothing more is told of it.
+    /// Called when a run has ended.
     ///
     /// # Errors
     ///
-    /// End all runs.
+    /// An error ends all runs.
     fn ended(&mut self, run: usize, end: &RunEnd) -> Result<(), TrainError>;
 
-    /// An update was made of all runs that have not ended. They are given up where this says
-    /// `false`.
+    /// Called after each update of the runs that have not ended. Returns `false` to stop them.
     fn updated(&mut self) -> bool;
 
-    /// All updates were made; these are the networks that were evaluated last, those that diverged
-    /// among them.
+    /// Called with all networks, diverged ones included, after the last evaluation.
     ///
     /// # Errors
     ///
-    /// End all runs.
+    /// An error ends all runs.
     fn trained(&mut self, _networks: &Ensemble) -> Result<(), TrainError> {
         Ok(())
     }

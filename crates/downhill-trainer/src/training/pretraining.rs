@@ -1,4 +1,4 @@
-//! The hidden layers of a network, trained one after the other before the network is.
+//! Pre-training of the hidden layers, one after the other.
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
@@ -14,17 +14,17 @@ use crate::error::TrainError;
 use crate::training::losses::Losses;
 use crate::training::observer::Observer;
 
-/// Lines of a layer in the record.
+/// Lines of the record for each layer.
 const LINES: u64 = 20;
 
-/// How it ended.
+/// How pre-training ended.
 pub(crate) enum Pretrained {
-    /// All layers are trained, or none was to be.
+    /// All layers are trained, or the config asks for none.
     Done,
     /// A loss was not finite.
     Diverged,
-    /// The observer gave it up.
-    GivenUp,
+    /// The observer stopped the run.
+    Stopped,
 }
 
 /// Trains the hidden layers as the config says.
@@ -60,7 +60,7 @@ pub(crate) fn pretrain(
             let gradients = GradientsParams::from_grads(loss.backward(), &autoencoder);
             (autoencoder, _) = descent.step(autoencoder, gradients)?;
             if !observer.goes_on() {
-                return Ok(Pretrained::GivenUp);
+                return Ok(Pretrained::Stopped);
             }
             if update % every == 0 || update == pretraining.updates {
                 if losses.first_not_finite().iter().any(Option::is_some) {
@@ -68,20 +68,20 @@ pub(crate) fn pretrain(
                 }
                 let seen = losses.last_seen();
                 let sum: f64 = seen.iter().copied().map(f64::from).sum();
-                observer.seen(&Line::Pretraining(Pretraining {
+                observer.observe(&Line::Pretraining(Pretraining {
                     layer: layer + 1,
                     updates: update,
                     loss: sum / seen.len().max(1) as f64,
                 }))?;
             }
         }
-        // Some optimizers' parameters are to be taken elsewhere than where they train.
+        // Some optimizers evaluate averaged parameters.
         descent.averaged(autoencoder).into_layer(mlp);
     }
     Ok(Pretrained::Done)
 }
 
-/// What reaches a layer of a network, `[rows, inputs]`.
+/// The inputs of a layer, `[rows, inputs]`.
 fn inputs(train: &DeviceSet, rows: &[usize], below: &Mlp, layer: usize) -> Tensor<2> {
     let (images, _) = train.batch(rows);
     below.input_of(layer, images)

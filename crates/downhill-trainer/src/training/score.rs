@@ -1,4 +1,4 @@
-//! How good a network is on a set of images.
+//! Loss and accuracy of a network on a set of images.
 
 use burn::tensor::Tensor;
 use downhill_model::{Ensemble, Network, loss};
@@ -6,10 +6,10 @@ use downhill_report::record::Score;
 
 use crate::device::set::DeviceSet;
 
-/// Images evaluated at a time.
+/// Number of images evaluated at a time.
 const PART: usize = 2_500;
 
-/// Mean loss and share of correct answers over a set, of a network without autodiff.
+/// Returns mean loss and accuracy of a network without autodiff.
 pub(crate) fn score(model: &Network, set: &DeviceSet) -> Score {
     let images = set.len() as f64;
     #[cfg(feature = "flex")]
@@ -39,10 +39,10 @@ pub(crate) fn score(model: &Network, set: &DeviceSet) -> Score {
     }
 }
 
-/// Most numbers of a layer that an ensemble is evaluated with at a time: 64 MiB.
+/// The largest number of values in a layer of an ensemble during evaluation: 64 MiB.
 const MAX_NUMBERS: usize = 1 << 24;
 
-/// The same of each network of an ensemble.
+/// Returns mean loss and accuracy of each network of an ensemble.
 pub(crate) fn scores(ensemble: &Ensemble, set: &DeviceSet) -> Vec<Score> {
     let layers = ensemble.hidden.iter().map(|layer| &layer.linear);
     let widths = layers.chain([&ensemble.output]);

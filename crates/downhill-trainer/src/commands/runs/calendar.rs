@@ -1,14 +1,14 @@
-//! Dates of files.
+//! Dates and times.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Since the beginning of 1970.
+/// Seconds since the beginning of 1970.
 pub(super) fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
 }
 
-/// `2026-03-01 12:05`, in UTC.
+/// A time in UTC, such as `2026-03-01 12:05`.
 pub(super) fn date_and_time(time: SystemTime) -> String {
     let seconds = seconds(time);
     let [year, month, day] = date(seconds / 86_400);

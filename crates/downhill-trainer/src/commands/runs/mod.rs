@@ -1,4 +1,4 @@
-//! The command `runs`: what is there, from the records alone.
+//! The command `runs`: the finished runs by their records.
 
 mod calendar;
 mod table;
@@ -18,12 +18,12 @@ use crate::cli::print::print;
 use crate::error::TrainError;
 use crate::runs::store::Store;
 
-/// Lists the finished runs to `out`: a line per experiment and method, or per run, or an object of
-/// JSON per run.
+/// Prints the finished runs to `out`: a line per experiment and method, a line per run, or a JSON object
+/// per run.
 ///
 /// # Errors
 ///
-/// A directory that cannot be read, and, after the list of the others, a record that is damaged.
+/// A directory that cannot be read; after the list, a damaged record.
 pub fn list_runs(arguments: &RunsArguments, out: &mut dyn Write) -> Result<(), TrainError> {
     let store = Store::new(&arguments.runs_dir);
     let (runs, unfinished, damaged) = found(&store)?;
@@ -49,7 +49,7 @@ struct Found {
     trained: SystemTime,
 }
 
-/// The finished runs, the number of others, and the first damaged record.
+/// Returns the finished runs, the number of unfinished ones, and the first damaged record.
 fn found(store: &Store) -> Result<(Vec<Found>, usize, Option<TrainError>), TrainError> {
     let mut runs = Vec::new();
     let mut unfinished = 0;
@@ -81,7 +81,7 @@ fn written(path: &Path) -> SystemTime {
     time.unwrap_or(UNIX_EPOCH)
 }
 
-/// Runs that differ in their seed alone, in the order of the first of each.
+/// Groups runs that differ only in their seed, in the order of their first runs.
 fn groups(runs: &[Found]) -> Vec<Vec<&Found>> {
     let mut groups: Vec<Vec<&Found>> = Vec::new();
     for run in runs {
@@ -104,16 +104,16 @@ fn is_alike(a: &Found, b: &Found) -> bool {
     a == b
 }
 
-/// What the table does not say.
+/// The numbers of finished and unfinished runs.
 fn also(runs: &[Found], unfinished: usize) -> String {
     let mut text = format!("{} finished runs", runs.len());
     if unfinished > 0 {
-        text.push_str(&format!(", {unfinished} begun and not finished"));
+        text.push_str(&format!(", {unfinished} unfinished"));
     }
     text + "\n"
 }
 
-/// As `--json` has it.
+/// A run with `--json`.
 fn json(run: &Found) -> String {
     let object = run_json(&run.record);
     let open = object.strip_suffix('}').unwrap_or(&object);

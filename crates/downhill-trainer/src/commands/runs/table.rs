@@ -19,7 +19,7 @@ const HEAD: [&str; 7] = [
     "directory",
 ];
 
-/// A line per group of runs that differ in their seed alone, under a head.
+/// A head, then a line per group of runs that differ only in their seed.
 pub(super) fn table(groups: &[Vec<&Found>]) -> String {
     let mut rows = vec![HEAD.map(str::to_owned)];
     rows.extend(groups.iter().map(|group| row(group)));
@@ -37,7 +37,7 @@ pub(super) fn table(groups: &[Vec<&Found>]) -> String {
     rows.iter().map(line).collect()
 }
 
-/// The last one's time and directory stand for all.
+/// Time and directory are those of the last run.
 fn row(group: &[&Found]) -> [String; HEAD.len()] {
     let header = &group[0].record.header;
     let seeds: BTreeSet<u64> = group.iter().map(|run| run.record.header.seed).collect();
@@ -58,7 +58,7 @@ fn row(group: &[&Found]) -> [String; HEAD.len()] {
     ]
 }
 
-/// The mean over the runs with half its 95 % interval, as in a report: a diverged run counts as 0.
+/// The mean over the runs and half its 95 % interval, as in a report: a diverged run counts as 0.
 fn accuracy(group: &[&Found]) -> String {
     let diverged = group.iter().filter(|run| is_diverged(&run.record)).count();
     let values: Vec<f64> = group.iter().map(|run| test_accuracy(&run.record)).collect();

@@ -1,4 +1,4 @@
-//! Settings drawn at random, and the ranges that the best of them leave.
+//! Random settings, and the ranges of the best of them.
 
 use downhill_data::{Purpose, Stream};
 use toml::{Table, Value};
@@ -6,8 +6,8 @@ use toml::{Table, Value};
 use crate::config::layers::nested;
 use crate::config::tables::search::Range;
 
-/// The values of a trial, a number for each range. Where in the ranges they lie depends on the seed,
-/// the round and the trial alone.
+/// Returns the values of a trial, one for each range. Their relative positions in the ranges depend
+/// only on seed, round and trial.
 pub(crate) fn trial(seed: u64, round: usize, trial: usize, ranges: &[Range]) -> Vec<f64> {
     let counter = (round as u64) << 32 | trial as u64;
     let mut stream = Stream::new(seed, Purpose::Search, counter);
@@ -15,8 +15,8 @@ pub(crate) fn trial(seed: u64, round: usize, trial: usize, ranges: &[Range]) -> 
     ranges.iter().map(draw).collect()
 }
 
-/// The trials from the highest validation accuracy to the lowest, without those that diverged, which
-/// have none. Of equal ones the earlier comes first.
+/// Returns the trials that did not diverge, by falling validation accuracy; equal ones in their
+/// order.
 pub(crate) fn ranked(accuracies: &[Option<f64>]) -> Vec<usize> {
     let finished = (0..)
         .zip(accuracies)
@@ -26,7 +26,8 @@ pub(crate) fn ranked(accuracies: &[Option<f64>]) -> Vec<usize> {
     ranked.into_iter().map(|(at, _)| at).collect()
 }
 
-/// The ranges that just hold the settings of these trials; those of before where there are none.
+/// Returns the smallest ranges that contain the values of these trials; the old ranges if there are
+/// none.
 pub(crate) fn narrowed(ranges: &[Range], best: &[&[f64]]) -> Vec<Range> {
     let narrow = |(at, range): (usize, &Range)| {
         let values = || best.iter().map(|values| values[at]);
@@ -37,7 +38,7 @@ pub(crate) fn narrowed(ranges: &[Range], best: &[&[f64]]) -> Vec<Range> {
     ranges.iter().enumerate().map(narrow).collect()
 }
 
-/// Settings as a table to lay over a method's; a `*` in a path is its optimizer.
+/// Returns settings as tables to lay over a method's; `*` in a path stands for its optimizer.
 pub(crate) fn as_settings(paths: &[&str], values: &[f64], optimizer: &str) -> Vec<Table> {
     let table =
         |(path, value): (&&str, &f64)| nested(&path.replace('*', optimizer), Value::Float(*value));

@@ -13,7 +13,7 @@ use crate::experiments::search::rounds;
 use crate::experiments::trainings::Trainer;
 use crate::plan::runs::report_name_of;
 
-/// Reports the trials of a search, one search for each seed of the plan.
+/// Reports the trials of a search for each seed.
 pub(crate) fn report_search(
     trainer: &Trainer<'_>,
     search: &SearchConfig,

@@ -1,4 +1,4 @@
-//! A random search from its first trial to its last.
+//! The rounds of a search.
 
 use std::sync::Arc;
 
@@ -15,25 +15,25 @@ use crate::plan::Plan;
 use crate::plan::method::MethodPlan;
 use crate::plan::runs::{RunPlan, run};
 
-/// A round of one seed.
+/// A round of one seed's search.
 #[derive(Clone, Debug)]
 pub(crate) struct Round {
-    /// Where the settings were drawn from.
+    /// Ranges of the settings.
     pub(crate) ranges: Vec<Range>,
-    /// The trials in order.
+    /// The trials, in order.
     pub(crate) trials: Vec<Trial>,
 }
 
-/// A training with settings drawn at random.
+/// A training with random settings.
 #[derive(Clone, Debug)]
 pub(crate) struct Trial {
-    /// The settings, in the order of the ranges.
+    /// Values of the settings, in the order of the ranges.
     pub(crate) values: Vec<f64>,
     pub(crate) record: RunRecord,
 }
 
 impl Trial {
-    /// Validation accuracy at the end; nothing where it diverged.
+    /// Validation accuracy at the end; `None` if the trial diverged.
     pub(crate) fn validation(&self) -> Option<f64> {
         let last = self.record.evaluations.last()?;
         let finished = self.record.end.outcome == Outcome::Finished;
@@ -97,7 +97,7 @@ fn narrowed_to_best(round: &Round, best: usize) -> Vec<Range> {
     narrowed(&round.ranges, &best)
 }
 
-/// The trials of a round: their values, and the method with these.
+/// Returns the trials of a round: their values, and the method with these settings.
 fn trials(
     plan: &Plan,
     config: &SearchConfig,
@@ -105,7 +105,9 @@ fn trials(
     ranges: &[Range],
 ) -> Result<Vec<(Vec<f64>, MethodPlan)>, TrainError> {
     let method = plan.methods.first();
-    let method = method.ok_or_else(|| TrainError::Config("a search needs a method".into()))?;
+    let method = method.ok_or_else(|| {
+        TrainError::Config("a search needs a method; choose one with --method".into())
+    })?;
     let paths: Vec<&str> = config.ranges.keys().map(String::as_str).collect();
     let trial = |at: usize| {
         let values = trial(seed, round, at, ranges);
