@@ -39,14 +39,14 @@ pub enum Command {
 /// Arguments of `evaluate`.
 #[derive(Args, Clone, Debug)]
 pub struct EvaluateArguments {
-    /// A safetensors file with the names and layout of the `state_dict` of a PyTorch `nn.Sequential`:
-    /// for each hidden layer Linear, BatchNorm1d (if used), the activation and Dropout (if used),
-    /// then a final Linear
+    /// A safetensors file with the names and layout of the `state_dict` of a PyTorch
+    /// `nn.Sequential`: for each hidden layer Linear, BatchNorm1d (if used), the activation and
+    /// Dropout (if used), then a final Linear
     #[arg(long, value_name = "FILE")]
     pub weights: PathBuf,
 
-    /// Config of the network: a file, or the name of an experiment in `configs/` [default: the config
-    /// that `train --save-weights` stores in the file]
+    /// Config of the network: a file, or the name of an experiment in `configs/` [default: the
+    /// config that `train --save-weights` stores in the file]
     #[arg(long, value_name = "NAME")]
     pub config: Option<String>,
 

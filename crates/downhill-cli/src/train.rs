@@ -33,8 +33,8 @@ pub struct TrainArguments {
     #[arg(long = "method", value_name = "NAME")]
     pub methods: Vec<String>,
 
-    /// Print the resolved config with the origin of each value, the runs and the estimated time; train
-    /// nothing
+    /// Print the resolved config with the origin of each value, the runs and the estimated time;
+    /// train nothing
     #[arg(long)]
     pub dry_run: bool,
 
@@ -63,8 +63,8 @@ pub struct TrainArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
     pub workers: Option<u64>,
 
-    /// Train up to N runs that differ only in seed or learning rate as one ensemble of networks, which
-    /// launches fewer GPU kernels [default: 1 on the CPU, 32 on wgpu]
+    /// Train up to N runs that differ only in seed or learning rate as one ensemble of networks,
+    /// which launches fewer GPU kernels [default: 1 on the CPU, 32 on wgpu]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub ensemble: Option<u64>,
 
@@ -121,8 +121,8 @@ pub struct OutputArguments {
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
     pub tensorboard: Option<Option<PathBuf>>,
 
-    /// Save each trained network next to its record as weights.safetensors, with the names and layout
-    /// of a PyTorch `nn.Sequential`
+    /// Save each trained network next to its record as weights.safetensors, with the names and
+    /// layout of a PyTorch `nn.Sequential`
     #[arg(long)]
     pub save_weights: bool,
 }

@@ -41,7 +41,10 @@ pub enum TrainError {
     #[error("backpropagated and numerical gradients disagree beyond the tolerance; see the report")]
     WrongGradient,
     /// A run that another process is training.
-    #[error("the run in {} is being trained by another process; wait for it, or use another --runs-dir", .0.display())]
+    #[error(
+        "the run in {} is being trained by another process; wait, or use another --runs-dir",
+        .0.display()
+    )]
     Locked(PathBuf),
 }
 

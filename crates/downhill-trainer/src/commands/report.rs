@@ -15,8 +15,8 @@ use crate::config::file::ExperimentFile;
 use crate::error::TrainError;
 use crate::runs::files::write_page;
 
-/// Writes a page of the runs in the given directories with its figures; prints the results and the path
-/// of the page.
+/// Writes a page of the runs in the given directories with its figures; prints the results and the
+/// path of the page.
 ///
 /// # Errors
 ///
@@ -27,7 +27,8 @@ pub fn report(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), Tr
         let runs = runs_in(directory)?;
         if runs.is_empty() {
             return Err(TrainError::Config(format!(
-                "no finished run in {}; give a directory written by `train --runs-dir`, or that of a run",
+                "no finished run in {}; give a directory written by `train --runs-dir`, or that \
+                 of a run",
                 directory.display()
             )));
         }

@@ -23,8 +23,8 @@ pub struct ExperimentFile {
 }
 
 impl ExperimentFile {
-    /// Reads a config, given as a path or as the name of a file in `configs/`, here or in a directory
-    /// above.
+    /// Reads a config, given as a path or as the name of a file in `configs/`, here or in a
+    /// directory above.
     ///
     /// # Errors
     ///

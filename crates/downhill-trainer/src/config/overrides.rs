@@ -24,8 +24,8 @@ impl Overrides {
         Ok(Self { tables })
     }
 
-    /// The settings that concern a method, in the order given: those for all methods and those under
-    /// `methods.NAME`.
+    /// The settings that concern a method, in the order given: those for all methods and those
+    /// under `methods.NAME`.
     pub(crate) fn for_method(&self, name: &str) -> impl Iterator<Item = (&str, Table)> {
         self.tables.iter().map(move |(origin, table)| {
             let own = table.get("methods").and_then(|methods| methods.get(name));

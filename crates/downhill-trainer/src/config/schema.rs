@@ -83,7 +83,7 @@ pub fn schema() -> Value {
 
 fn seeds() -> Value {
     json!({
-        "description": "Number of seeds: each method is trained with the seeds 0 to this number minus 1.",
+        "description": "Each method is trained with the seeds 0 to this number minus 1.",
         "type": "integer",
         "minimum": 1,
         "maximum": MAX_SEEDS,
@@ -109,7 +109,13 @@ fn methods() -> Value {
 /// The optimizers by name, each with its defaults and presets.
 fn optimizers(schema: &mut Value) {
     let mut all = Map::new();
+    let default = TrainingConfig::default().optimizer;
     for config in OptimizerConfig::all() {
+        // The default optimizer has defaults of its own.
+        let config = match config.name() == default.name() {
+            true => default.clone(),
+            false => config,
+        };
         let name = config.name();
         let mut settings = (schema["oneOf"].as_array().into_iter().flatten())
             .find_map(|kind| kind["properties"].get(name))
@@ -136,7 +142,7 @@ fn optimizers(schema: &mut Value) {
         all.insert(name.to_owned(), settings);
     }
     *schema = json!({
-        "description": "The optimizer: a table with a single key, its name, which holds its settings.",
+        "description": "The optimizer: a table with its name as the single key.",
         "type": "object",
         "properties": all,
         "additionalProperties": false,

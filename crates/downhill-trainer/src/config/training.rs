@@ -165,8 +165,9 @@ pub struct LoopConfig {
     pub pretraining: PretrainingConfig,
 }
 
-/// Pre-training of each hidden layer as a denoising autoencoder, starting with the first. Each layer
-/// has an optimizer of its own, with the settings of the network's. Pixels must lie in \[0, 1\].
+/// Pre-training of each hidden layer as a denoising autoencoder, starting with the first. Each
+/// layer has an optimizer of its own with the settings of the network's. Pixels must lie in
+/// \[0, 1\].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PretrainingConfig {

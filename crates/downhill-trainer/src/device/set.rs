@@ -34,8 +34,8 @@ enum Pixels {
     /// Pixels that are not black, as bytes on the host, for the fused network on flex.
     #[cfg(feature = "flex")]
     Sparse(SparseImages),
-    /// Four pixels per number, a byte each, the first in the lowest bits: `[images, pixels / 4]`. For
-    /// sets that would not fit into one buffer of the GPU as floats.
+    /// Four pixels per number, a byte each, the first in the lowest bits: `[images, pixels / 4]`.
+    /// For sets that would not fit into one buffer of the GPU as floats.
     Packed(Tensor<2, Int>, PixelScale),
 }
 
@@ -75,8 +75,8 @@ impl DeviceSet {
         self.images == 0
     }
 
-    /// Returns the images, `[rows, pixels]`, and targets, `[rows, classes]`, of these rows, each less
-    /// than [`len`](Self::len).
+    /// Returns the images, `[rows, pixels]`, and targets, `[rows, classes]`, of these rows, each
+    /// less than [`len`](Self::len).
     pub fn batch(&self, rows: &[usize]) -> (Tensor<2>, Tensor<2>) {
         let device = self.targets.device();
         let numbers: Vec<i32> = rows.iter().map(|&row| row as i32).collect();

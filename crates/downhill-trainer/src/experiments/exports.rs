@@ -16,8 +16,8 @@ use crate::runs::progress::Progress;
 use crate::runs::records::Records;
 use crate::runs::store::Store;
 
-/// Name of each event file. TensorBoard recognizes the word in the middle and reads all such files of
-/// a directory as one run.
+/// Name of each event file. TensorBoard recognizes the word in the middle and reads all such files
+/// of a directory as one run.
 const EVENT_FILE: &str = "events.out.tfevents.0.downhill";
 
 /// Trains; with `--json` finished runs are printed as they end.
@@ -80,8 +80,8 @@ pub(crate) fn check_weights(records: &Records<'_, '_>, store: &Store) -> Result<
     };
     let others = without.count();
     Err(TrainError::Config(format!(
-        "--save-weights: {} of {} runs ({} seed {}{}) were trained without it; add --again to train \
-         all runs of this command again and save their networks",
+        "--save-weights: {} of {} runs ({} seed {}{}) were trained without it; add --again to \
+         train all runs of this command again and save their networks",
         others + 1,
         records.len(),
         first.method,

@@ -71,8 +71,8 @@ pub(crate) fn descend(
     Ok(Done::Finished)
 }
 
-/// Returns the path of an optimizer: the start and the point after each update, up to the first that is
-/// not finite. Computes in `f64` if the backend has it.
+/// Returns the path of an optimizer: the start and the point after each update, up to the first
+/// that is not finite. Computes in `f64` if the backend has it.
 fn path(
     valley: &ValleyConfig,
     optimizer: &OptimizerConfig,

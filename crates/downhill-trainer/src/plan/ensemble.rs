@@ -4,8 +4,8 @@ use downhill::DescentConfig;
 
 use crate::config::training::{RecordLosses, Subset, TrainingConfig};
 
-/// Whether a run may train in an ensemble of up to `members` runs. Its record is then marked so even
-/// if it is the only run, because its identity must not depend on others.
+/// Whether a run may train in an ensemble of up to `members` runs. Its record is then marked so
+/// even if it is the only run, because its identity must not depend on others.
 pub(crate) fn may_share(config: &TrainingConfig, members: usize) -> bool {
     members > 1 && common_settings(config).is_some()
 }

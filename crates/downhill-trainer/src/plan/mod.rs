@@ -57,8 +57,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Resolves a config file and a command line: defaults, file, method, `--set`, each over the one
-    /// before.
+    /// Resolves a config file and a command line: defaults, file, method, `--set`, each over the
+    /// one before.
     ///
     /// # Errors
     ///
@@ -119,8 +119,7 @@ impl Plan {
         }
 
         if let (Kind::Search(_), [_, other, ..]) = (&kind, &methods[..]) {
-            let message = "an experiment with [search] has at most one method; choose one with --method, or remove \
-                           the others";
+            let message = "an experiment with [search] has at most one method; remove the others";
             return Err(experiment.blame(&format!("methods.{}", other.name), message));
         }
         let names: Vec<&str> = methods.iter().map(|method| method.name.as_str()).collect();

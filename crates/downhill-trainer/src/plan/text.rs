@@ -8,8 +8,8 @@ use crate::config::layers::{DEFAULT, Layers};
 use crate::config::tables::kind::Kind;
 use crate::plan::Plan;
 
-/// Returns the plan as a config file: the settings that methods share, those that each changes, then
-/// the other tables. Each value of a grid is a method of its own.
+/// Returns the plan as a config file: the settings that methods share, those that each changes,
+/// then the other tables. Each value of a grid is a method of its own.
 pub fn config_toml(plan: &Plan) -> String {
     let mut text = match plan.seeds.as_slice() {
         _ if matches!(plan.kind, Kind::Valley(_)) => String::new(),

@@ -1,5 +1,5 @@
-//! Estimates the time of a plan for `--dry-run`, from finished runs with the same settings, or from a
-//! few updates and an evaluation.
+//! Estimates the time of a plan for `--dry-run`, from finished runs with the same settings, or from
+//! a few updates and an evaluation.
 
 use std::sync::Arc;
 use std::thread;
@@ -30,8 +30,8 @@ const MIN_SECONDS: f64 = 0.25;
 /// Updates to measure, at most.
 const MAX_UPDATES: usize = 200;
 
-/// Returns the text of `--dry-run` about time: the number of finished runs, the estimated time of the
-/// others, and its basis.
+/// Returns the text of `--dry-run` about time: the number of finished runs, the estimated time of
+/// the others, and its basis.
 ///
 /// # Errors
 ///
@@ -116,8 +116,8 @@ fn text_of_search(
     let workers = arguments.workers().min(at_once).max(1);
     let seconds = Meter::new(plan.backend, workers, data)?.seconds(config)? * trials as f64;
     Ok(format!(
-        "time: about {} for {trials} runs with {workers} at a time\n      (measured now: an evaluation \
-         and some updates; includes runs that are finished already)\n",
+        "time: about {} for {trials} runs with {workers} at a time\n      (measured now: an \
+         evaluation and some updates; includes runs that are finished already)\n",
         duration(seconds / workers as f64),
     ))
 }

@@ -6,8 +6,8 @@ use crate::device::set::{CLASSES, WGPU_BUFFER};
 use crate::plan::ensemble::common_settings;
 use crate::plan::runs::RunPlan;
 
-/// Groups runs into ensembles, in the order of their first runs. A run that cannot share an ensemble
-/// is a group of its own.
+/// Groups runs into ensembles, in the order of their first runs. A run that cannot share an
+/// ensemble is a group of its own.
 pub(crate) fn together<'r, 'p>(
     runs: &[&'r RunPlan<'p>],
     members: usize,

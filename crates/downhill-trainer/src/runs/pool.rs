@@ -1,5 +1,5 @@
-//! Workers that train runs side by side, each a network or an ensemble at a time. The result of a run
-//! does not depend on the number of workers.
+//! Workers that train runs side by side, each a network or an ensemble at a time. The result of a
+//! run does not depend on the number of workers.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};

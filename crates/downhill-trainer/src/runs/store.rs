@@ -96,8 +96,8 @@ impl Store {
         serde_json::from_str(&text).ok()
     }
 
-    /// Begins the record of a run, overwriting that of an interrupted one. `None` if another process
-    /// has finished the run in the meantime and it is not to be trained `again`.
+    /// Begins the record of a run, overwriting that of an interrupted one. `None` if another
+    /// process has finished the run in the meantime and it is not to be trained `again`.
     ///
     /// # Errors
     ///
@@ -195,8 +195,8 @@ impl RecordWriter {
         Ok(())
     }
 
-    /// Completes the record. Deletes the network of an earlier training unless this one has saved its
-    /// own.
+    /// Completes the record. Deletes the network of an earlier training unless this one has saved
+    /// its own.
     ///
     /// # Errors
     ///

@@ -108,8 +108,8 @@ impl EnsembleTraining<'_> {
         };
         let common = common_settings(first).ok_or_else(|| {
             TrainError::Config(format!(
-                "{} with these settings cannot be trained as an ensemble; train the runs one by one \
-                 with --ensemble 1",
+                "{} with these settings cannot be trained as an ensemble; train the runs one by \
+                 one with --ensemble 1",
                 first.optimizer.name()
             ))
         })?;

@@ -7,8 +7,8 @@ use downhill_report::record::Histogram;
 /// Number of bins, as in the book.
 const BINS: usize = 30;
 
-/// Returns the histogram of a layer's outputs over the range of its activation: 0 to 1 for sigmoid, -1
-/// to 1 for tanh, 0 to the largest output for ReLU.
+/// Returns the histogram of a layer's outputs over the range of its activation: 0 to 1 for sigmoid,
+/// -1 to 1 for tanh, 0 to the largest output for ReLU.
 pub(crate) fn histogram(activation: Activation, layer: Tensor<2>) -> Histogram {
     let numbers = layer.into_data().convert::<f32>();
     let numbers: Vec<f64> = numbers.iter::<f32>().map(f64::from).collect();

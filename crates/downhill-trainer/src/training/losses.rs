@@ -5,8 +5,8 @@ use downhill_report::record::BatchLosses;
 
 use crate::config::training::RecordLosses;
 
-/// The losses since they were last read, of one network or of several. They stay on the device until
-/// then, so that no update waits for the GPU.
+/// The losses since they were last read, of one network or of several. They stay on the device
+/// until then, so that no update waits for the GPU.
 #[derive(Default)]
 pub(crate) struct Losses {
     /// One entry per update, `[networks]`.

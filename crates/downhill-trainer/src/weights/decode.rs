@@ -1,4 +1,4 @@
-//! From a file to a network.
+//! Reading a network from a file.
 
 use std::collections::BTreeSet;
 
@@ -8,12 +8,11 @@ use safetensors::tensor::Dtype;
 
 use super::sequential::Sequential;
 
-/// Gives a network made from `config` the parameters of a file.
+/// Sets the parameters of a network made from `config` to those of a file.
 ///
 /// # Errors
 ///
-/// What is no safetensors file, and the tensor that is missing, of another shape or type, or has no
-/// place in the network.
+/// A file that is not safetensors; a tensor that is missing, unknown, or of another shape or type.
 pub fn decode(bytes: &[u8], config: &MlpConfig, network: &mut Network) -> Result<(), String> {
     let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
     let mut left: BTreeSet<String> = file.names().into_iter().map(ToString::to_string).collect();
@@ -23,10 +22,10 @@ pub fn decode(bytes: &[u8], config: &MlpConfig, network: &mut Network) -> Result
     }
     for (name, place) in &mut sequence.places {
         let tensor = file.tensor(name).map_err(|_| {
-            let there: Vec<_> = left.iter().map(String::as_str).collect();
+            let others: Vec<_> = left.iter().map(String::as_str).collect();
             format!(
                 "it has no tensor {name}, which this network needs; it has {}",
-                there.join(", ")
+                others.join(", ")
             )
         })?;
         if tensor.shape() != place.shape() {
@@ -40,7 +39,7 @@ pub fn decode(bytes: &[u8], config: &MlpConfig, network: &mut Network) -> Result
     }
     match left.first() {
         Some(name) => Err(format!(
-            "the tensor {name} has no place in this network; is this its config?"
+            "the network has no tensor {name}; check that the config is that of the file"
         )),
         None => Ok(()),
     }
@@ -58,7 +57,7 @@ pub(super) fn numbers(name: &str, dtype: Dtype, data: &[u8]) -> Result<Vec<f32>,
             Ok(numbers.iter().copied().map(number).collect())
         }
         other => Err(format!(
-            "{name} must hold F32 or F64, got {other:?}; convert it by `tensor.float()`"
+            "{name} must be F32 or F64, got {other:?}; convert it with `tensor.float()`"
         )),
     }
 }

@@ -1,4 +1,4 @@
-//! From a network to a file.
+//! Writing a network to a file.
 
 use std::borrow::Cow;
 
@@ -12,18 +12,18 @@ use super::sequential::Sequential;
 use crate::config::training::TrainingConfig;
 use crate::error::TrainError;
 
-/// A trained network for images of so many pixels as a file.
+/// Returns the file of a trained network whose images have `inputs` pixels.
 ///
 /// # Errors
 ///
-/// A network too large for the format.
+/// A network that is too large for the format.
 pub fn encode(
     run: &RunHeader,
     config: &TrainingConfig,
     network: &Network,
     inputs: usize,
 ) -> Result<Vec<u8>, TrainError> {
-    // A copy, whose parameters are but read.
+    // A copy, because places are mutable; it is only read.
     let mut network = network.clone();
     let sequence = Sequential::of(&config.model, &mut network);
     let last = sequence.places.last().map(|(_, place)| place.shape());
@@ -54,16 +54,14 @@ pub fn encode(
         };
         (name.clone(), array)
     });
-    // A map of the standard library or of hashbrown, by the crate's features.
+    // A map of the standard library or of hashbrown, depending on the features of safetensors.
     let metadata = [(KEY.to_owned(), about)].into_iter().collect();
     serialize(places.chain(counts), Some(metadata)).map_err(|error| {
-        TrainError::Config(format!(
-            "the network cannot be written as safetensors: {error}"
-        ))
+        TrainError::Config(format!("cannot write the network as safetensors: {error}"))
     })
 }
 
-/// A tensor's numbers as bytes.
+/// A tensor as bytes.
 #[derive(Clone)]
 struct Array {
     dtype: Dtype,

@@ -1,37 +1,37 @@
-//! What a file says about its network.
+//! Metadata of a file of weights.
 
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
-/// The only key of the metadata.
+/// The single key of the metadata.
 pub(super) const KEY: &str = "downhill";
 
-/// What a file of ours says about its network.
+/// What a file written by this crate stores about its network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metadata {
-    /// The run that trained it.
+    /// Run that trained the network.
     pub run: String,
-    /// Its experiment.
+    /// Experiment of the run.
     pub experiment: String,
-    /// Its method.
+    /// Method of the run.
     pub method: String,
-    /// Its seed.
+    /// Seed of the run.
     pub seed: u64,
-    /// Its backend.
+    /// Backend of the run.
     pub backend: String,
-    /// Numbers that go in, an image's pixels from 0 to 1.
+    /// Number of inputs: the pixels of an image, in \[0, 1\].
     pub inputs: usize,
-    /// Logits that come out.
+    /// Number of logits.
     pub outputs: usize,
-    /// Its settings, the network's under `model`.
+    /// Settings of the run; those of the network are under `model`.
     pub config: serde_json::Value,
 }
 
-/// What a file of ours says about its network; nothing in a file by others.
+/// Reads the metadata of a file; `None` if another program wrote it.
 ///
 /// # Errors
 ///
-/// What is no safetensors file.
+/// A file that is not safetensors.
 pub fn metadata(bytes: &[u8]) -> Result<Option<Metadata>, String> {
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
     let text = header.metadata().as_ref().and_then(|all| all.get(KEY));

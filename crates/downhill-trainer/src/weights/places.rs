@@ -1,21 +1,21 @@
-//! The parameters of a network where they lie, as another library has them.
+//! Parameters of a network, read and written in the layout of another library.
 
 use burn::module::Param;
 use burn::tensor::{Tensor, TensorData};
 
-/// One parameter, read and written in the other library's layout.
+/// A parameter in the layout of the other library.
 pub(super) trait Place {
-    /// Its shape there.
+    /// The shape in that layout.
     fn shape(&self) -> Vec<usize>;
 
-    /// Its numbers in the order that they have there.
+    /// The numbers in the order of that layout.
     fn read(&self) -> Vec<f32>;
 
-    /// Gives it other numbers, as many as its shape has.
+    /// Replaces the numbers by as many others.
     fn write(&mut self, numbers: Vec<f32>);
 }
 
-/// In the same layout.
+/// Same layout.
 impl<const D: usize> Place for &mut Param<Tensor<D>> {
     fn shape(&self) -> Vec<usize> {
         self.val().dims().to_vec()
@@ -32,7 +32,7 @@ impl<const D: usize> Place for &mut Param<Tensor<D>> {
     }
 }
 
-/// With its two axes exchanged.
+/// Transposed.
 pub(super) struct Transposed<'a>(pub(super) &'a mut Param<Tensor<2>>);
 
 impl Place for Transposed<'_> {
@@ -47,8 +47,8 @@ impl Place for Transposed<'_> {
 
     fn write(&mut self, numbers: Vec<f32>) {
         replace(self.0, |old| {
-            // Here, so that they lie in their new order and not as a view of the old one, by which
-            // products are summed otherwise.
+            // Transposed in memory: a transposed view would change the order in which products are
+            // summed.
             let [rows, columns] = old.dims();
             let places = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
             let turned: Vec<f32> = places
@@ -64,7 +64,7 @@ fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     data.iter::<f32>().collect()
 }
 
-/// The parameter stays the same one, with another value.
+/// Replaces the value of a parameter and keeps its identity.
 fn replace<const D: usize>(
     parameter: &mut Param<Tensor<D>>,
     with: impl FnOnce(Tensor<D>) -> Tensor<D>,

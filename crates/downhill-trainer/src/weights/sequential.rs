@@ -1,4 +1,4 @@
-//! A network as PyTorch's `nn.Sequential`: which parameter has which name.
+//! The names of parameters in PyTorch's `nn.Sequential`.
 
 use burn::nn::Linear;
 use downhill_model::{BatchNorm, ConvolutionLayer, Mlp, MlpConfig, Network};
@@ -8,22 +8,22 @@ use super::places::{Place, Transposed};
 /// The modules of a sequence, numbered from 0 as they are added.
 #[derive(Default)]
 pub(super) struct Sequential<'a> {
-    /// By name.
+    /// The parameters by name.
     pub(super) places: Vec<(String, Box<dyn Place + 'a>)>,
-    /// Names of counts of batches, which nothing here has a place for.
+    /// Names of batch counts, which have no parameter here.
     pub(super) batch_counts: Vec<String>,
     modules: usize,
 }
 
 impl<'a> Sequential<'a> {
-    /// The network made from this config. Another kind of layer is a function below and its call
-    /// here.
+    /// Names the parameters of the network made from this config. A new kind of layer needs a
+    /// method below and a call here.
     pub(super) fn of(config: &MlpConfig, network: &'a mut Network) -> Self {
         let mut sequence = Self::default();
         match network {
             Network::Mlp(mlp) => sequence.mlp(config, mlp),
             Network::Convolutional(network) => {
-                // The image of a row of pixels.
+                // Unflatten.
                 sequence.without_parameters();
                 let settings = config.convolutions.iter();
                 for (layer, settings) in network.convolutions.iter_mut().zip(settings) {
@@ -34,7 +34,7 @@ impl<'a> Sequential<'a> {
                         sequence.without_parameters();
                     }
                 }
-                // The row of what they made of the image.
+                // Flatten.
                 sequence.without_parameters();
                 sequence.mlp(config, &mut network.head);
             }
@@ -83,7 +83,7 @@ impl<'a> Sequential<'a> {
         self.modules += 1;
     }
 
-    /// A module that only takes a number.
+    /// A module without parameters.
     fn without_parameters(&mut self) {
         self.modules += 1;
     }

@@ -18,7 +18,7 @@ fn config() -> TrainingConfig {
     config
 }
 
-/// Its numbers are 0, 1, 2 and so on, weight by weight.
+/// A network whose parameters are 0, 1, 2 and so on.
 fn network(config: &MlpConfig, device: &Device) -> Network {
     let mut numbers = (0..).map(f64::from);
     let mut next = || numbers.next().unwrap_or_default();

@@ -18,8 +18,8 @@ use crate::cli::print::print;
 use crate::error::TrainError;
 use crate::runs::store::Store;
 
-/// Prints the finished runs to `out`: a line per experiment and method, a line per run, or a JSON object
-/// per run.
+/// Prints the finished runs to `out`: a line per experiment and method, a line per run, or a JSON
+/// object per run.
 ///
 /// # Errors
 ///

@@ -79,7 +79,8 @@ impl GridConfig {
         }
     }
 
-    /// The method at each value: its name, its place in the grid, and the setting to lay over its own.
+    /// The method at each value: its name, its place in the grid, and the setting to lay over its
+    /// own.
     pub(crate) fn cells(&self, family: &str, optimizer: &str) -> Vec<(String, Cell, Table)> {
         let path = self.setting.replace('*', optimizer);
         let cell = |value: f64| {

@@ -14,7 +14,8 @@ use crate::error::TrainError;
 pub struct SearchConfig {
     /// Number of trials in each round.
     pub trials: usize,
-    /// Number of rounds. From the second on, ranges are those of the best trials of the round before.
+    /// Number of rounds. From the second on, ranges are those of the best trials of the round
+    /// before.
     #[serde(default = "one")]
     pub rounds: usize,
     /// Number of trials with the highest validation accuracy that give the next round's ranges. By
@@ -127,8 +128,8 @@ impl SearchConfig {
         }
         for trial in (search.published.iter()).flat_map(|published| &published.trials) {
             if !trial.values.keys().eq(search.ranges.keys()) {
-                let message = "search.published.trials: each trial must have a value for each setting \
-                               of search.ranges";
+                let message = "search.published.trials: each trial must have a value for each \
+                               setting of search.ranges";
                 return Err(experiment.blame("search.published.trials", message));
             }
         }
