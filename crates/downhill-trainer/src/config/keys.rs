@@ -127,6 +127,13 @@ fn check(
         match (known.get(key), value) {
             (None, _) => {
                 let names = || known.keys().map(String::as_str);
+                if let Some(new) = renamed(path, key) {
+                    let place = place(&full);
+                    return Err(TrainError::Config(format!(
+                        "{place}: `{full}` is now `{}`",
+                        join(path, new)
+                    )));
+                }
                 let remedy = match did_you_mean(key, names()) {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => format!("known here: {}", names().collect::<Vec<_>>().join(", ")),
@@ -141,6 +148,20 @@ fn check(
         }
     }
     Ok(())
+}
+
+/// The current name of a key of the optimizers that had another name once.
+fn renamed(path: &str, key: &str) -> Option<&'static str> {
+    match path.split('.').collect::<Vec<_>>().as_slice() {
+        [.., "optimizer"] => OptimizerConfig::renamed(key),
+        [.., "optimizer", name] => {
+            let all = OptimizerConfig::all();
+            let own = all.iter().find(|config| config.name() == *name)?;
+            let mut renamed = own.renamed_settings().iter();
+            renamed.find(|(old, _)| *old == key).map(|(_, new)| *new)
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -164,6 +185,17 @@ mod tests {
         assert!(error("methods.x.model.droput = 1").ends_with("did you mean `dropout`?"));
         assert!(error("optimizer.adm = {}").ends_with("did you mean `adam`?"));
         assert!(error("seed = 1").ends_with("did you mean `seeds`?"));
+    }
+
+    #[test]
+    fn an_old_name_is_answered_with_the_new_one() {
+        assert_eq!(
+            error("optimizer.prodigy.first_rate = 1e-6"),
+            "here at optimizer.prodigy.first_rate: `optimizer.prodigy.first_rate` is now \
+             `optimizer.prodigy.initial_d`"
+        );
+        let message = error("methods.x.optimizer.schedulefree = {}");
+        assert!(message.ends_with("is now `methods.x.optimizer.schedule-free`"));
     }
 
     #[test]
