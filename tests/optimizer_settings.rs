@@ -1,72 +1,22 @@
 //! Every setting is held by a reference: moved, it leads away from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use burn::tensor::DType;
-use downhill::{DescentConfig, OptimizerConfig, Preset};
+use downhill::{AdamWConfig, Descent, DescentConfig, OptimizerConfig, Preset, WeightDecay};
 use downhill_trainer::Backend;
+use schemars::schema_for;
 use serde_json::{Value, json};
 
 use crate::backend::open;
-use crate::numbers::Place;
+use crate::numbers::{Numbers, Place, descend};
 use crate::trajectories::{Variant, variants};
 
 /// 100 times the tolerance of the trajectories in `f64`.
 const FAR: f64 = 1e-8;
 
-/// The words that settings can be, of all kinds; those that a setting does not know fall out.
-const WORDS: [&str; 48] = [
-    "aspect-outputs-first",
-    "added",
-    "floor",
-    "squares",
-    "whole",
-    "decayed",
-    "none",
-    "outside",
-    "inside",
-    "corrected",
-    "uncorrected",
-    "velocity",
-    "buffer",
-    "heavy-ball",
-    "nesterov",
-    "raw",
-    "gradient",
-    "divisor",
-    "constant",
-    "share",
-    "rest",
-    "last",
-    "longest",
-    "first",
-    "mean",
-    "corrected-mean",
-    "sum",
-    "aspect",
-    "plain",
-    "safeguarded",
-    "sgd",
-    "adam-w",
-    "now",
-    "late",
-    "zero",
-    "zero-corrected",
-    "exact",
-    "torch",
-    "skip",
-    "spread",
-    "cautious",
-    "maximize",
-    "cycle",
-    "hold",
-    "cosine",
-    "linear",
-    "two",
-    "three",
-];
-
-/// The kinds that hold a number.
+/// The kinds that hold a number, each with a number for it.
 const KINDS: [(&str, f64); 9] = [
     ("l2", 0.01),
     ("decoupled", 0.01),
@@ -79,9 +29,59 @@ const KINDS: [(&str, f64); 9] = [
     ("rate", 0.02),
 ];
 
+/// The words and kinds that settings can be, as the schema of a descent has them. Those that a setting
+/// does not know fall out.
+static CHOICES: LazyLock<Choices> = LazyLock::new(|| {
+    let schema = schema_for!(DescentConfig).to_value();
+    let mut choices = Choices::default();
+    choices.gather(&schema);
+    choices
+});
+
+#[derive(Default)]
+struct Choices {
+    words: BTreeSet<String>,
+    /// Those that hold a number, such as `l2`.
+    kinds: BTreeSet<String>,
+}
+
+impl Choices {
+    fn gather(&mut self, schema: &Value) {
+        let constant = schema.get("const").into_iter();
+        let listed = schema["enum"].as_array().into_iter().flatten();
+        let words = constant.chain(listed).filter_map(Value::as_str);
+        self.words.extend(words.map(str::to_owned));
+        for choice in schema["oneOf"].as_array().into_iter().flatten() {
+            let kinds = choice["properties"].as_object().into_iter().flatten();
+            let numbers = kinds.filter(|(_, held)| held["type"] == "number");
+            self.kinds.extend(numbers.map(|(kind, _)| kind.clone()));
+        }
+        match schema {
+            Value::Object(fields) => fields.values().for_each(|inner| self.gather(inner)),
+            Value::Array(items) => items.iter().for_each(|inner| self.gather(inner)),
+            _ => {}
+        }
+    }
+}
+
+/// The schema knows no kind for which there is no number here.
+#[test]
+fn every_kind_is_moved() {
+    let unknown: Vec<&String> = (CHOICES.kinds.iter())
+        .filter(|kind| !KINDS.iter().any(|(known, _)| known == kind))
+        .collect();
+    assert!(unknown.is_empty(), "{unknown:?} have no number in KINDS");
+    assert!(CHOICES.words.len() > 48, "{:?}", CHOICES.words);
+}
+
 /// Other values of a setting, each with how to call the change.
 fn moved(value: &Value) -> Vec<(String, Value)> {
-    let words = || WORDS.map(|word| (format!("to {word}"), json!(word)));
+    let words = || {
+        CHOICES
+            .words
+            .iter()
+            .map(|word| (format!("to {word}"), json!(word)))
+    };
     let kinds = |number: Option<f64>| {
         KINDS.map(|(kind, own)| {
             let number = number.unwrap_or(own);
@@ -106,10 +106,10 @@ fn moved(value: &Value) -> Vec<(String, Value)> {
                 ("down".into(), json!(0.99 * number)),
             ],
         },
-        Value::String(_) => words().into_iter().chain(kinds(None)).collect(),
+        Value::String(_) => words().chain(kinds(None)).collect(),
         Value::Object(tagged) if tagged.len() == 1 => {
             let number = tagged.values().next().and_then(Value::as_f64);
-            words().into_iter().chain(kinds(number)).collect()
+            words().chain(kinds(number)).collect()
         }
         _ => Vec::new(),
     };
@@ -253,7 +253,7 @@ fn a_setting_out_of_bounds_is_named() {
         let settings = whole[config.name()].as_object().expect("settings");
         for (setting, value) in settings.iter().filter(|(_, value)| value.is_f64()) {
             for bad in [-1.0, f64::NAN, f64::INFINITY] {
-                if setting == "rate_power" && bad == -1.0 {
+                if setting == "learning_rate_power" && bad == -1.0 {
                     continue;
                 }
                 let mut changed = config.clone();
@@ -285,7 +285,7 @@ fn a_preset_is_filled_in_and_overridden() {
 
     let error = read("lion = { preset = 'torch' }").expect_err("PyTorch has no Lion");
     let message = error.to_string();
-    let expected = "preset must be one of optax, keras, burn, got torch: lion is not in it";
+    let expected = "lion has no preset `torch`; choose one of optax, keras, burn";
     assert!(message.contains(expected), "{message}");
     let error = read("adam = { beta_3 = 1 }").expect_err("Adam has no beta_3");
     assert!(
@@ -302,6 +302,73 @@ fn a_preset_is_filled_in_and_overridden() {
     assert_eq!(adamw.get("weight_decay"), Some(0.01));
     let adamw = read("adamw = { preset = 'keras' }").expect("Keras has it");
     assert_eq!(adamw.get("weight_decay"), Some(0.004));
+}
+
+/// A setting that was renamed is answered with its name, whatever reads the config.
+#[test]
+fn an_old_name_is_answered_with_the_new_one() {
+    let mut answered = 0;
+    for config in OptimizerConfig::all() {
+        for (old, new) in config.renamed_settings() {
+            let written = json!({ config.name(): { *old: 1.0 } });
+            let error = serde_json::from_value::<OptimizerConfig>(written).expect_err("it is old");
+            assert_eq!(error.to_string(), format!("`{old}` is now `{new}`"));
+            let current = serde_json::to_value(&config).expect("a config is JSON");
+            assert!(current[config.name()].get(*new).is_some(), "{new}");
+            answered += 1;
+        }
+    }
+    assert!(answered > 10, "{answered}");
+    for (old, new) in [
+        ("signsgd", "sign-sgd"),
+        ("schedulefree", "schedule-free"),
+        ("dadaptadam", "d-adapt-adam"),
+    ] {
+        assert_eq!(OptimizerConfig::renamed(old), Some(new));
+        let read = |name: &str| serde_json::from_value::<OptimizerConfig>(json!({ name: {} }));
+        let found = read(old).expect("an alias");
+        assert_eq!(found.name(), new);
+        assert_eq!(found, read(new).expect("the name"));
+    }
+}
+
+/// AdamW is the same optimizer from Rust and from a file: each loads the other's state and goes on to
+/// the same bits.
+#[cfg(feature = "flex")]
+#[test]
+fn adamw_from_rust_and_from_a_file_load_each_others_state() {
+    let device = open(Backend::Flex);
+    let place = Place::new(&device, DType::F64);
+    let decay = WeightDecay::Decoupled(0.1);
+    let from_rust = DescentConfig::new(AdamWConfig::keras().with_weight_decay(decay));
+    let text =
+        r#"{"optimizer": {"adamw": {"preset": "keras", "weight_decay": {"decoupled": 0.1}}}}"#;
+    let from_file: DescentConfig = serde_json::from_str(text).expect("it is right");
+    assert_eq!(from_rust, from_file);
+    let shapes = [vec![3], vec![2, 2]];
+    let gradients: Vec<Vec<f64>> = (0..6)
+        .map(|step| {
+            (0..7)
+                .map(|index| f64::from(step * index) * 0.3 - 2.0)
+                .collect()
+        })
+        .collect();
+    let start = || Numbers::new(&[1.0, -2.0, 3.0, 0.5, 0.0, -1.0, 4.0], &shapes, &place);
+    let whole = descend(&mut build(&from_rust), start(), &gradients, &place).parameters;
+    for (saving, loading) in [(&from_rust, &from_file), (&from_file, &from_rust)] {
+        let mut before = build(saving);
+        let way = descend(&mut before, start(), &gradients[..3], &place).parameters;
+        let bytes = before.to_bytes().expect("it can be saved");
+        let mut after = build(loading);
+        after.load_bytes(bytes, &device).expect("and loaded");
+        let middle = Numbers::new(&way[2], &shapes, &place);
+        let way = descend(&mut after, middle, &gradients[3..], &place).parameters;
+        assert_eq!(way, whole[3..]);
+    }
+}
+
+fn build(config: &DescentConfig) -> Descent {
+    config.build().expect("within bounds")
 }
 
 /// A config is read back as it was written, from TOML and from JSON.
