@@ -3,26 +3,28 @@
 use serde::{Deserialize, Serialize};
 
 use super::Curve;
-use super::bounds::at_least_one;
-use crate::InvalidHyperparameter;
-use crate::hyperparameter::not_negative;
+use crate::hyperparameter::{InvalidHyperparameter, count, not_negative};
+use crate::setters::setters;
 
-/// Multiplied by a factor for the first steps, then the base.
-///
-/// ```text
-/// value = base * factor   for t < steps
-///         base            from then on
-/// ```
-///
-/// PyTorch's `ConstantLR`, where the length is `total_iters`; there the factor lies in \[0, 1].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ConstantFactor {
-    /// For how many steps, at least 1.
-    pub steps: u64,
-    /// What those are multiplied by, at least 0.
-    #[serde(default = "default_factor")]
-    pub factor: f64,
+setters! {
+    /// Multiplied by a factor for the first steps, then the base.
+    ///
+    /// ```text
+    /// value = base * factor   for t < steps
+    ///         base            from then on
+    /// ```
+    ///
+    /// PyTorch's `ConstantLR`, where the length is `total_iters`; there the factor lies in \[0, 1].
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    #[serde(deny_unknown_fields)]
+    pub struct ConstantFactor {
+        /// For how many steps, at least 1.
+        pub steps: u64,
+        /// What those are multiplied by, at least 0.
+        #[serde(default = "default_factor")]
+        pub factor: f64,
+    }
 }
 
 /// As in PyTorch.
@@ -42,7 +44,7 @@ impl ConstantFactor {
 
 impl Curve for ConstantFactor {
     fn check(&self) -> Result<(), InvalidHyperparameter> {
-        at_least_one("constant-factor.steps", self.steps)?;
+        count("constant-factor.steps", self.steps)?;
         not_negative("constant-factor.factor", self.factor)
     }
 

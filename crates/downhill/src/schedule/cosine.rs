@@ -3,39 +3,44 @@
 use serde::{Deserialize, Serialize};
 
 use super::Curve;
-use super::bounds::{at_least_one, finite};
 use super::interpolation::{half_cosine, share_done};
-use crate::InvalidHyperparameter;
+use crate::hyperparameter::{InvalidHyperparameter, count, finite};
+use crate::setters::setters;
 
-/// Along half a period of a cosine from the base to an end value.
-///
-/// ```text
-/// hold:  p = min(t, steps) / steps
-/// cycle: p = t / steps
-/// value = end_value + (base - end_value) * (1 + cos(pi * p)) / 2
-/// ```
-///
-/// The cosine of PyTorch's `CosineAnnealingLR`, where the length is `T_max` and the end value
-/// `eta_min`, goes back up to the base and down again after its end (`cycle`, the default), as does
-/// Burn's cosine scheduler. `cosine_decay_schedule` of optax, with an `exponent` of 1, and
-/// `CosineDecay` of Keras stay there (`hold`); in both the end value is `alpha * base`. PyTorch,
-/// optax and Keras name SGDR (arXiv:1608.03983) as the source.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cosine {
-    /// Steps from the base to the end value, at least 1.
-    pub steps: u64,
-    /// The value at the end, not a factor.
-    #[serde(default)]
-    pub end_value: f64,
-    /// What comes after.
-    #[serde(default)]
-    pub after: CosineEnd,
+setters! {
+    /// Along half a period of a cosine from the base to an end value.
+    ///
+    /// ```text
+    /// hold:  p = min(t, steps) / steps
+    /// cycle: p = t / steps
+    /// value = end_value + (base - end_value) * (1 + cos(pi * p)) / 2
+    /// ```
+    ///
+    /// The cosine of PyTorch's `CosineAnnealingLR`, where the length is `T_max` and the end value
+    /// `eta_min`, goes back up to the base and down again after its end (`cycle`, the default), as does
+    /// Burn's cosine scheduler. `cosine_decay_schedule` of optax, with an `exponent` of 1, and
+    /// `CosineDecay` of Keras stay there (`hold`); in both the end value is `alpha * base`. PyTorch,
+    /// optax and Keras name SGDR (arXiv:1608.03983) as the source.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    #[serde(deny_unknown_fields)]
+    pub struct Cosine {
+        /// Steps from the base to the end value, at least 1.
+        pub steps: u64,
+        /// The value at the end, not a factor.
+        #[serde(default)]
+        pub end_value: f64,
+        /// What comes after.
+        #[serde(default)]
+        pub after: CosineEnd,
+    }
 }
 
 /// What comes after the end of a [`Cosine`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum CosineEnd {
     /// The way back to the base, in as many steps, and so on.
     #[default]
@@ -57,7 +62,7 @@ impl Cosine {
 
 impl Curve for Cosine {
     fn check(&self) -> Result<(), InvalidHyperparameter> {
-        at_least_one("cosine.steps", self.steps)?;
+        count("cosine.steps", self.steps)?;
         finite("cosine.end_value", self.end_value)
     }
 

@@ -3,33 +3,36 @@
 use serde::{Deserialize, Serialize};
 
 use super::Curve;
-use super::bounds::{at_least_one, finite};
 use super::interpolation::{half_cosine, share_done};
-use crate::InvalidHyperparameter;
+use crate::hyperparameter::{InvalidHyperparameter, count, finite};
+use crate::setters::setters;
 
-/// One cosine after another, each from the base towards the end value, each longer by a factor.
-///
-/// ```text
-/// period_0 = first_period,  period_{i+1} = period_factor * period_i
-/// s = steps since the last restart,  period = the one that runs
-/// value = end_value + (base - end_value) * (1 + cos(pi * s / period)) / 2
-/// ```
-///
-/// PyTorch's `CosineAnnealingWarmRestarts`, where the settings are `T_0`, `T_mult` and `eta_min`;
-/// optax's `sgdr_schedule` with such cycles; `CosineDecayRestarts` of Keras with a whole `t_mul`, an
-/// `m_mul` of 1 and the end value `alpha * base`. PyTorch, optax and Keras name SGDR
-/// (arXiv:1608.03983) as the source. The end value itself is not reached: that step is the restart.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CosineRestarts {
-    /// Steps to the first restart, at least 1.
-    pub first_period: u64,
-    /// By what each period is longer than the one before, at least 1.
-    #[serde(default = "default_period_factor")]
-    pub period_factor: u64,
-    /// The value at the end of a period, not a factor.
-    #[serde(default)]
-    pub end_value: f64,
+setters! {
+    /// One cosine after another, each from the base towards the end value, each longer by a factor.
+    ///
+    /// ```text
+    /// period_0 = first_period,  period_{i+1} = period_factor * period_i
+    /// s = steps since the last restart,  period = the one that runs
+    /// value = end_value + (base - end_value) * (1 + cos(pi * s / period)) / 2
+    /// ```
+    ///
+    /// PyTorch's `CosineAnnealingWarmRestarts`, where the settings are `T_0`, `T_mult` and `eta_min`;
+    /// optax's `sgdr_schedule` with such cycles; `CosineDecayRestarts` of Keras with a whole `t_mul`, an
+    /// `m_mul` of 1 and the end value `alpha * base`. PyTorch, optax and Keras name SGDR
+    /// (arXiv:1608.03983) as the source. The end value itself is not reached: that step is the restart.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    #[serde(deny_unknown_fields)]
+    pub struct CosineRestarts {
+        /// Steps to the first restart, at least 1.
+        pub first_period: u64,
+        /// By what each period is longer than the one before, at least 1.
+        #[serde(default = "default_period_factor")]
+        pub period_factor: u64,
+        /// The value at the end of a period, not a factor.
+        #[serde(default)]
+        pub end_value: f64,
+    }
 }
 
 /// As in PyTorch.
@@ -63,8 +66,8 @@ impl CosineRestarts {
 
 impl Curve for CosineRestarts {
     fn check(&self) -> Result<(), InvalidHyperparameter> {
-        at_least_one("cosine-restarts.first_period", self.first_period)?;
-        at_least_one("cosine-restarts.period_factor", self.period_factor)?;
+        count("cosine-restarts.first_period", self.first_period)?;
+        count("cosine-restarts.period_factor", self.period_factor)?;
         finite("cosine-restarts.end_value", self.end_value)
     }
 

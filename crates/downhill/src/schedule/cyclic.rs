@@ -3,42 +3,46 @@
 use serde::{Deserialize, Serialize};
 
 use super::Curve;
-use super::bounds::{at_least_one, finite};
 use super::interpolation::{line, share_done};
-use crate::InvalidHyperparameter;
-use crate::hyperparameter::shrinking;
+use crate::hyperparameter::{InvalidHyperparameter, count, finite, shrinking};
+use crate::setters::setters;
 
-/// Up in a line from the base to a peak and down again, over and over.
-///
-/// ```text
-/// cycle = floor(t / (steps_up + steps_down)),  s = t - cycle * (steps_up + steps_down)
-/// h = s / steps_up on the way up, (steps_up + steps_down - s) / steps_down on the way down
-/// triangular:  value = base + (peak - base) * h
-/// triangular2: value = base + (peak - base) * h / 2^cycle
-/// exp-range:   value = base + (peak - base) * h * gamma^t
-/// ```
-///
-/// PyTorch's `CyclicLR`, where the base is `base_lr` and the peak `max_lr`; it names
-/// arXiv:1506.01186 as the source. PyTorch moves the momentum as well; here that is a schedule of
-/// its own, with `max_momentum` as the base and `base_momentum` as the peak.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cyclic {
-    /// The value at the peak of the first cycle, not a factor.
-    pub peak: f64,
-    /// Steps from the base to the peak, at least 1.
-    pub steps_up: u64,
-    /// Steps from the peak to the base; if not given, as many as up.
-    #[serde(default)]
-    pub steps_down: Option<u64>,
-    /// What becomes of the height.
-    #[serde(default)]
-    pub shape: CyclicShape,
+setters! {
+    /// Up in a line from the base to a peak and down again, over and over.
+    ///
+    /// ```text
+    /// cycle = floor(t / (steps_up + steps_down)),  s = t - cycle * (steps_up + steps_down)
+    /// h = s / steps_up on the way up, (steps_up + steps_down - s) / steps_down on the way down
+    /// triangular:  value = base + (peak - base) * h
+    /// triangular2: value = base + (peak - base) * h / 2^cycle
+    /// exp-range:   value = base + (peak - base) * h * gamma^t
+    /// ```
+    ///
+    /// PyTorch's `CyclicLR`, where the base is `base_lr` and the peak `max_lr`; it names
+    /// arXiv:1506.01186 as the source. PyTorch moves the momentum as well; here that is a schedule of
+    /// its own, with `max_momentum` as the base and `base_momentum` as the peak.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    #[serde(deny_unknown_fields)]
+    pub struct Cyclic {
+        /// The value at the peak of the first cycle, not a factor.
+        pub peak: f64,
+        /// Steps from the base to the peak, at least 1.
+        pub steps_up: u64,
+        /// Steps from the peak to the base; if not given, as many as up.
+        #[serde(default)]
+        pub steps_down: Option<u64>,
+        /// What becomes of the height.
+        #[serde(default)]
+        pub shape: CyclicShape,
+    }
 }
 
 /// What becomes of the height of a [`Cyclic`]'s triangles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum CyclicShape {
     /// It stays.
     #[default]
@@ -64,9 +68,9 @@ impl Cyclic {
 impl Curve for Cyclic {
     fn check(&self) -> Result<(), InvalidHyperparameter> {
         finite("cyclic.peak", self.peak)?;
-        at_least_one("cyclic.steps_up", self.steps_up)?;
+        count("cyclic.steps_up", self.steps_up)?;
         if let Some(steps_down) = self.steps_down {
-            at_least_one("cyclic.steps_down", steps_down)?;
+            count("cyclic.steps_down", steps_down)?;
         }
         match self.shape {
             CyclicShape::ExpRange(gamma) => shrinking("cyclic.shape.exp-range", gamma),

@@ -3,28 +3,30 @@
 use serde::{Deserialize, Serialize};
 
 use super::Curve;
-use super::bounds::at_least_one;
-use crate::InvalidHyperparameter;
-use crate::hyperparameter::not_negative;
+use crate::hyperparameter::{InvalidHyperparameter, count, not_negative};
+use crate::setters::setters;
 
-/// Exponential decay, or growth.
-///
-/// ```text
-/// value = base * factor^(t / period)
-/// ```
-///
-/// With a period of 1 PyTorch's `ExponentialLR`, where the factor is `gamma`, and Burn's
-/// exponential scheduler; with others `exponential_decay` of optax and `ExponentialDecay` of Keras,
-/// where the factor is `decay_rate` and the period `transition_steps` or `decay_steps`. In steps
-/// instead of a curve it is [`Step`](super::Step).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Exponential {
-    /// What the value is multiplied by in the course of a period, at least 0.
-    pub factor: f64,
-    /// In how many steps, at least 1.
-    #[serde(default = "default_period")]
-    pub period: u64,
+setters! {
+    /// Exponential decay, or growth.
+    ///
+    /// ```text
+    /// value = base * factor^(t / period)
+    /// ```
+    ///
+    /// With a period of 1 PyTorch's `ExponentialLR`, where the factor is `gamma`, and Burn's
+    /// exponential scheduler; with others `exponential_decay` of optax and `ExponentialDecay` of Keras,
+    /// where the factor is `decay_rate` and the period `transition_steps` or `decay_steps`. In steps
+    /// instead of a curve it is [`Step`](super::Step).
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    #[serde(deny_unknown_fields)]
+    pub struct Exponential {
+        /// What the value is multiplied by in the course of a period, at least 0.
+        pub factor: f64,
+        /// In how many steps, at least 1.
+        #[serde(default = "default_period")]
+        pub period: u64,
+    }
 }
 
 /// As in PyTorch.
@@ -45,7 +47,7 @@ impl Exponential {
 impl Curve for Exponential {
     fn check(&self) -> Result<(), InvalidHyperparameter> {
         not_negative("exponential.factor", self.factor)?;
-        at_least_one("exponential.period", self.period)
+        count("exponential.period", self.period)
     }
 
     fn value(&self, base: f64, step: u64) -> f64 {

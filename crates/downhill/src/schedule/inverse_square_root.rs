@@ -3,29 +3,31 @@
 use serde::{Deserialize, Serialize};
 
 use super::Curve;
-use super::bounds::at_least_one;
 use super::interpolation::{line, share_done};
-use crate::InvalidHyperparameter;
-use crate::hyperparameter::not_negative;
+use crate::hyperparameter::{InvalidHyperparameter, count, not_negative};
+use crate::setters::setters;
 
-/// A straight line up to the base, then down with the inverse square root of the step.
-///
-/// ```text
-/// value = base * (start_factor + (1 - start_factor) * t / warm_up_steps)   for t < warm_up_steps
-///         base * sqrt(warm_up_steps / t)                                   from then on
-/// ```
-///
-/// fairseq's `inverse_sqrt`, where the settings are `warmup_updates` and `warmup_init_lr`, and the
-/// `get_inverse_sqrt_schedule` of Hugging Face's Transformers without a `timescale`, which starts
-/// from 0. [`Noam`](super::Noam) has the same form with steps counted from 1.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct InverseSquareRoot {
-    /// Steps up to the base, at least 1.
-    pub warm_up_steps: u64,
-    /// What the first value is of the base, at least 0.
-    #[serde(default)]
-    pub start_factor: f64,
+setters! {
+    /// A straight line up to the base, then down with the inverse square root of the step.
+    ///
+    /// ```text
+    /// value = base * (start_factor + (1 - start_factor) * t / warm_up_steps)   for t < warm_up_steps
+    ///         base * sqrt(warm_up_steps / t)                                   from then on
+    /// ```
+    ///
+    /// fairseq's `inverse_sqrt`, where the settings are `warmup_updates` and `warmup_init_lr`, and the
+    /// `get_inverse_sqrt_schedule` of Hugging Face's Transformers without a `timescale`, which starts
+    /// from 0. [`Noam`](super::Noam) has the same form with steps counted from 1.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    #[serde(deny_unknown_fields)]
+    pub struct InverseSquareRoot {
+        /// Steps up to the base, at least 1.
+        pub warm_up_steps: u64,
+        /// What the first value is of the base, at least 0.
+        #[serde(default)]
+        pub start_factor: f64,
+    }
 }
 
 impl InverseSquareRoot {
@@ -40,7 +42,7 @@ impl InverseSquareRoot {
 
 impl Curve for InverseSquareRoot {
     fn check(&self) -> Result<(), InvalidHyperparameter> {
-        at_least_one("inverse-square-root.warm_up_steps", self.warm_up_steps)?;
+        count("inverse-square-root.warm_up_steps", self.warm_up_steps)?;
         not_negative("inverse-square-root.start_factor", self.start_factor)
     }
 

@@ -4,9 +4,8 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::bounds::{at_least_one, ensure, rising};
 use super::{Curve, Schedule};
-use crate::InvalidHyperparameter;
+use crate::hyperparameter::{InvalidHyperparameter, count, ensure, rising};
 
 /// One schedule after another, each counted from its own start.
 ///
@@ -19,12 +18,32 @@ use crate::InvalidHyperparameter;
 /// PyTorch's `SequentialLR`, optax's `join_schedules` (there the milestones are `boundaries`) and
 /// Burn's sequential scheduler. The base is the same for all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Joined {
     /// The first steps of all but the first schedule, rising, at least 1.
     pub milestones: Vec<u64>,
     /// The schedules, one more than the milestones.
     pub schedules: Vec<Schedule>,
+}
+
+impl Joined {
+    /// Begins with this schedule.
+    pub fn new(first: impl Into<Schedule>) -> Self {
+        Self {
+            milestones: Vec::new(),
+            schedules: alloc::vec![first.into()],
+        }
+    }
+
+    /// Adds a schedule that begins at this step.
+    #[must_use]
+    pub fn then_at(mut self, milestone: u64, next: impl Into<Schedule>) -> Self {
+        self.milestones.push(milestone);
+        self.schedules.push(next.into());
+        self
+    }
 }
 
 impl Curve for Joined {
@@ -37,7 +56,7 @@ impl Curve for Joined {
             milestones as f64,
         )?;
         if let Some(&first) = self.milestones.first() {
-            at_least_one("joined.milestones", first)?;
+            count("joined.milestones", first)?;
         }
         rising("joined.milestones", &self.milestones)?;
         self.schedules.iter().try_for_each(Schedule::check)
@@ -56,8 +75,6 @@ impl Curve for Joined {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec;
-
     use super::*;
     use crate::schedule::tests::assert_values;
     use crate::schedule::{ConstantFactor, Cosine, CosineRestarts, Exponential, Linear};
@@ -68,22 +85,9 @@ mod tests {
     fn each_counts_from_its_own_start() {
         // SequentialLR(optimizer, [LinearLR(optimizer, 0.25, 1.0, 3),
         // CosineAnnealingLR(optimizer, 5, 0.01), ExponentialLR(optimizer, 0.5)], [3, 8])
-        let linear = Linear {
-            start_factor: 0.25,
-            ..Linear::new(3)
-        };
-        let cosine = Cosine {
-            end_value: 0.01,
-            ..Cosine::new(5)
-        };
-        let schedule = Joined {
-            milestones: vec![3, 8],
-            schedules: vec![
-                Schedule::Linear(linear),
-                Schedule::Cosine(cosine),
-                Schedule::Exponential(Exponential::new(0.5)),
-            ],
-        };
+        let schedule = Joined::new(Linear::new(3).with_start_factor(0.25))
+            .then_at(3, Cosine::new(5).with_end_value(0.01))
+            .then_at(8, Exponential::new(0.5));
         let expected = [
             0.025,
             0.05,
@@ -105,21 +109,9 @@ mod tests {
     fn a_milestone_cuts_a_schedule_off() {
         // SequentialLR(optimizer, [ConstantLR(optimizer, 0.5, 9),
         // CosineAnnealingWarmRestarts(optimizer, 2, 2)], [2])
-        let half = ConstantFactor {
-            steps: 9,
-            factor: 0.5,
-        };
-        let restarts = CosineRestarts {
-            period_factor: 2,
-            ..CosineRestarts::new(2)
-        };
-        let schedule = Joined {
-            milestones: vec![2],
-            schedules: vec![
-                Schedule::ConstantFactor(half),
-                Schedule::CosineRestarts(restarts),
-            ],
-        };
+        let half = ConstantFactor::new(9).with_factor(0.5);
+        let restarts = CosineRestarts::new(2).with_period_factor(2);
+        let schedule = Joined::new(half).then_at(2, restarts);
         let expected = [
             0.05,
             0.05,

@@ -3,32 +3,34 @@
 use serde::{Deserialize, Serialize};
 
 use super::Curve;
-use super::bounds::at_least_one;
 use super::interpolation::{line, share_done};
-use crate::InvalidHyperparameter;
-use crate::hyperparameter::not_negative;
+use crate::hyperparameter::{InvalidHyperparameter, count, not_negative};
+use crate::setters::setters;
 
-/// A straight line from one multiple of the base to another, which then holds.
-///
-/// ```text
-/// p = min(t, steps) / steps
-/// value = base * ((1 - p) * start_factor + p * end_factor)
-/// ```
-///
-/// PyTorch's `LinearLR`, where the length is `total_iters` and both factors are at most 1;
-/// `linear_schedule` of optax with the values `base * start_factor` and `base * end_factor`; Burn's
-/// linear scheduler.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Linear {
-    /// Steps from the first value to the last, at least 1.
-    pub steps: u64,
-    /// What the first value is of the base, at least 0.
-    #[serde(default = "default_start_factor")]
-    pub start_factor: f64,
-    /// What the last value is of the base, at least 0.
-    #[serde(default = "default_end_factor")]
-    pub end_factor: f64,
+setters! {
+    /// A straight line from one multiple of the base to another, which then holds.
+    ///
+    /// ```text
+    /// p = min(t, steps) / steps
+    /// value = base * ((1 - p) * start_factor + p * end_factor)
+    /// ```
+    ///
+    /// PyTorch's `LinearLR`, where the length is `total_iters` and both factors are at most 1;
+    /// `linear_schedule` of optax with the values `base * start_factor` and `base * end_factor`; Burn's
+    /// linear scheduler.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    #[serde(deny_unknown_fields)]
+    pub struct Linear {
+        /// Steps from the first value to the last, at least 1.
+        pub steps: u64,
+        /// What the first value is of the base, at least 0.
+        #[serde(default = "default_start_factor")]
+        pub start_factor: f64,
+        /// What the last value is of the base, at least 0.
+        #[serde(default = "default_end_factor")]
+        pub end_factor: f64,
+    }
 }
 
 /// As in PyTorch.
@@ -54,7 +56,7 @@ impl Linear {
 
 impl Curve for Linear {
     fn check(&self) -> Result<(), InvalidHyperparameter> {
-        at_least_one("linear.steps", self.steps)?;
+        count("linear.steps", self.steps)?;
         not_negative("linear.start_factor", self.start_factor)?;
         not_negative("linear.end_factor", self.end_factor)
     }

@@ -32,9 +32,8 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::InvalidHyperparameter;
+use crate::hyperparameter::InvalidHyperparameter;
 
-mod bounds;
 mod constant_factor;
 mod cosine;
 mod cosine_restarts;
@@ -44,6 +43,7 @@ mod interpolation;
 mod inverse_square_root;
 mod joined;
 mod linear;
+mod lr_scheduler;
 mod multi_step;
 mod noam;
 mod one_cycle;
@@ -63,6 +63,7 @@ pub use exponential::Exponential;
 pub use inverse_square_root::InverseSquareRoot;
 pub use joined::Joined;
 pub use linear::Linear;
+pub use lr_scheduler::ScheduledRate;
 pub use multi_step::MultiStep;
 pub use noam::Noam;
 pub use one_cycle::{Anneal, OneCycle, Phases};
@@ -89,6 +90,7 @@ pub use warm_up::WarmUp;
 /// assert_eq!(error.to_string(), "step.period must be at least 1, got 0");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Schedule {
@@ -136,6 +138,22 @@ pub enum Schedule {
     InverseSquareRoot(InverseSquareRoot),
 }
 
+/// What turns the settings of a schedule into a schedule.
+macro_rules! from_curves {
+    ($($curve:ident),+ $(,)?) => {
+        $(impl From<$curve> for Schedule {
+            fn from(curve: $curve) -> Self {
+                Self::$curve(curve)
+            }
+        })+
+    };
+}
+
+from_curves! {
+    Step, MultiStep, Exponential, ConstantFactor, Linear, Polynomial, Cosine, CosineRestarts, Cyclic,
+    OneCycle, WarmUp, Joined, Noam, InverseSquareRoot,
+}
+
 /// What each kind of schedule can do.
 trait Curve {
     fn check(&self) -> Result<(), InvalidHyperparameter>;
@@ -145,6 +163,17 @@ trait Curve {
 }
 
 impl Schedule {
+    /// Returns the product of this schedule and another, see [`Product`](Self::Product).
+    #[must_use]
+    pub fn times(self, other: impl Into<Self>) -> Self {
+        let mut factors = match self {
+            Self::Product(factors) => factors,
+            other => alloc::vec![other],
+        };
+        factors.push(other.into());
+        Self::Product(factors)
+    }
+
     /// Whether all settings are within their bounds, those of inner schedules too.
     ///
     /// # Errors

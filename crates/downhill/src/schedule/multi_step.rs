@@ -5,27 +5,29 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::Curve;
-use super::bounds::rising;
-use crate::InvalidHyperparameter;
-use crate::hyperparameter::not_negative;
+use crate::hyperparameter::{InvalidHyperparameter, not_negative, rising};
+use crate::setters::setters;
 
-/// Multiplied by a factor at each of the given steps.
-///
-/// ```text
-/// value = base * factor^(number of milestones <= t)
-/// ```
-///
-/// PyTorch's `MultiStepLR`, where the factor is `gamma`, and optax's `piecewise_constant_schedule`
-/// with one scale for all boundaries. PyTorch counts a milestone that is given twice twice; here it
-/// is refused. Keras's `PiecewiseConstantDecay` changes one step after its boundary.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MultiStep {
-    /// The first steps with the next value, rising.
-    pub milestones: Vec<u64>,
-    /// What each change multiplies by, at least 0.
-    #[serde(default = "default_factor")]
-    pub factor: f64,
+setters! {
+    /// Multiplied by a factor at each of the given steps.
+    ///
+    /// ```text
+    /// value = base * factor^(number of milestones <= t)
+    /// ```
+    ///
+    /// PyTorch's `MultiStepLR`, where the factor is `gamma`, and optax's `piecewise_constant_schedule`
+    /// with one scale for all boundaries. PyTorch counts a milestone that is given twice twice; here it
+    /// is refused. Keras's `PiecewiseConstantDecay` changes one step after its boundary.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    #[serde(deny_unknown_fields)]
+    pub struct MultiStep {
+        /// The first steps with the next value, rising.
+        pub milestones: Vec<u64>,
+        /// What each change multiplies by, at least 0.
+        #[serde(default = "default_factor")]
+        pub factor: f64,
+    }
 }
 
 /// As in PyTorch.

@@ -3,32 +3,45 @@
 use serde::{Deserialize, Serialize};
 
 use super::Curve;
-use super::bounds::at_least_one;
-use crate::InvalidHyperparameter;
+use crate::hyperparameter::{InvalidHyperparameter, count};
+use crate::setters::setters;
 
-/// A straight line up, then the inverse square root of the step's number, scaled by the model.
-///
-/// ```text
-/// n = t + 1
-/// value = base * model_size^(-1/2) * min(n^(-1/2), n * warm_up_steps^(-3/2))
-/// ```
-///
-/// Burn's Noam scheduler, where the base is `factor`, the model size defaults to 512 and the
-/// warm-up to 4000 steps; it names arXiv:1706.03762 as the source. The highest value, at step
-/// `warm_up_steps - 1`, is `base / sqrt(model_size * warm_up_steps)`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Noam {
-    /// Width of the model, at least 1.
-    pub model_size: u64,
-    /// The number of the step with the highest value, counted from 1; at least 1.
-    pub warm_up_steps: u64,
+setters! {
+    /// A straight line up, then the inverse square root of the step's number, scaled by the model.
+    ///
+    /// ```text
+    /// n = t + 1
+    /// value = base * model_size^(-1/2) * min(n^(-1/2), n * warm_up_steps^(-3/2))
+    /// ```
+    ///
+    /// Burn's Noam scheduler, where the base is `factor`, the model size defaults to 512 and the
+    /// warm-up to 4000 steps; it names arXiv:1706.03762 as the source. The highest value, at step
+    /// `warm_up_steps - 1`, is `base / sqrt(model_size * warm_up_steps)`.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    #[serde(deny_unknown_fields)]
+    pub struct Noam {
+        /// Width of the model, at least 1.
+        pub model_size: u64,
+        /// The number of the step with the highest value, counted from 1; at least 1.
+        pub warm_up_steps: u64,
+    }
+}
+
+impl Noam {
+    /// For a model of this width, with the highest value at this step.
+    pub fn new(model_size: u64, warm_up_steps: u64) -> Self {
+        Self {
+            model_size,
+            warm_up_steps,
+        }
+    }
 }
 
 impl Curve for Noam {
     fn check(&self) -> Result<(), InvalidHyperparameter> {
-        at_least_one("noam.model_size", self.model_size)?;
-        at_least_one("noam.warm_up_steps", self.warm_up_steps)
+        count("noam.model_size", self.model_size)?;
+        count("noam.warm_up_steps", self.warm_up_steps)
     }
 
     fn value(&self, base: f64, step: u64) -> f64 {

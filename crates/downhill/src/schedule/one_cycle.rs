@@ -3,55 +3,59 @@
 use serde::{Deserialize, Serialize};
 
 use super::Curve;
-use super::bounds::{at_least_one, ensure};
 use super::interpolation::{half_cosine, line};
-use crate::InvalidHyperparameter;
-use crate::hyperparameter::positive;
+use crate::hyperparameter::{InvalidHyperparameter, count, ensure, positive};
+use crate::setters::setters;
 
-/// Up to the base, which here is the peak, and down to almost nothing, in one cycle.
-///
-/// ```text
-/// start = base / start_divisor,  end = start / end_divisor
-/// top = rise_share * steps - 1,  foot = 2 * rise_share * steps - 2,  last = steps - 1
-/// two phases:   start -> base in the steps 0 to top, base -> end in top to last
-/// three phases: start -> base in 0 to top, base -> start in top to foot,
-///               start -> end in foot to last
-/// ```
-///
-/// The steps `top` and `foot` need not be whole. PyTorch's `OneCycleLR`, where the settings are
-/// `total_steps`, `pct_start`, `div_factor`, `final_div_factor`, `anneal_strategy` and
-/// `three_phase`; it names arXiv:1708.07120 as the source of the three phases. After the last step
-/// the end value holds; PyTorch's goes on past it for one step, which with lines makes it negative,
-/// and then fails. optax's `cosine_onecycle_schedule` and `linear_onecycle_schedule` have their peak
-/// and end a step later and round the peak's step down.
-///
-/// PyTorch moves the momentum as well; here that is a schedule of its own, with `base_momentum` as
-/// the base, `base_momentum / max_momentum` as `start_divisor` and 1 as `end_divisor`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OneCycle {
-    /// Steps in all, at least 1.
-    pub steps: u64,
-    /// The share of the steps on which the value rises, in \[0, 1], with three phases in \[0, 0.5].
-    #[serde(default = "default_rise_share")]
-    pub rise_share: f64,
-    /// By what the first value is smaller than the base, greater than 0.
-    #[serde(default = "default_start_divisor")]
-    pub start_divisor: f64,
-    /// By what the last value is smaller than the first, greater than 0.
-    #[serde(default = "default_end_divisor")]
-    pub end_divisor: f64,
-    /// The way from one value to the next.
-    #[serde(default)]
-    pub anneal: Anneal,
-    /// Whether the first value is passed on the way down.
-    #[serde(default)]
-    pub phases: Phases,
+setters! {
+    /// Up to the base, which here is the peak, and down to almost nothing, in one cycle.
+    ///
+    /// ```text
+    /// start = base / start_divisor,  end = start / end_divisor
+    /// top = rise_share * steps - 1,  foot = 2 * rise_share * steps - 2,  last = steps - 1
+    /// two phases:   start -> base in the steps 0 to top, base -> end in top to last
+    /// three phases: start -> base in 0 to top, base -> start in top to foot,
+    ///               start -> end in foot to last
+    /// ```
+    ///
+    /// The steps `top` and `foot` need not be whole. PyTorch's `OneCycleLR`, where the settings are
+    /// `total_steps`, `pct_start`, `div_factor`, `final_div_factor`, `anneal_strategy` and
+    /// `three_phase`; it names arXiv:1708.07120 as the source of the three phases. After the last step
+    /// the end value holds; PyTorch's goes on past it for one step, which with lines makes it negative,
+    /// and then fails. optax's `cosine_onecycle_schedule` and `linear_onecycle_schedule` have their peak
+    /// and end a step later and round the peak's step down.
+    ///
+    /// PyTorch moves the momentum as well; here that is a schedule of its own, with `base_momentum` as
+    /// the base, `base_momentum / max_momentum` as `start_divisor` and 1 as `end_divisor`.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    #[serde(deny_unknown_fields)]
+    pub struct OneCycle {
+        /// Steps in all, at least 1.
+        pub steps: u64,
+        /// The share of the steps on which the value rises, in \[0, 1], with three phases in \[0, 0.5].
+        #[serde(default = "default_rise_share")]
+        pub rise_share: f64,
+        /// By what the first value is smaller than the base, greater than 0.
+        #[serde(default = "default_start_divisor")]
+        pub start_divisor: f64,
+        /// By what the last value is smaller than the first, greater than 0.
+        #[serde(default = "default_end_divisor")]
+        pub end_divisor: f64,
+        /// The way from one value to the next.
+        #[serde(default)]
+        pub anneal: Anneal,
+        /// Whether the first value is passed on the way down.
+        #[serde(default)]
+        pub phases: Phases,
+    }
 }
 
 /// The way from one value of a [`OneCycle`] to the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Anneal {
     /// Half a period of a cosine.
     #[default]
@@ -62,7 +66,9 @@ pub enum Anneal {
 
 /// The phases of a [`OneCycle`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Phases {
     /// Up, and down to the end.
     #[default]
@@ -103,7 +109,7 @@ impl OneCycle {
 
 impl Curve for OneCycle {
     fn check(&self) -> Result<(), InvalidHyperparameter> {
-        at_least_one("one-cycle.steps", self.steps)?;
+        count("one-cycle.steps", self.steps)?;
         let (most, requirement) = match self.phases {
             Phases::Two => (1.0, "lie in [0, 1]"),
             Phases::Three => (0.5, "lie in [0, 0.5] with three phases"),

@@ -2,34 +2,37 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::InvalidHyperparameter;
-use crate::hyperparameter::{not_negative, positive, share_kept};
+use crate::hyperparameter::{InvalidHyperparameter, decay_rate, not_negative, positive};
+use crate::setters::setters;
 
-/// The settings of a [`Plateau`]; the defaults are PyTorch's.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PlateauConfig {
-    /// Whether the metric is to fall or to rise.
-    pub mode: PlateauMode,
-    /// What the value is multiplied by, in \[0, 1).
-    pub factor: f64,
-    /// How many observations in a row may bring no improvement; the next one lowers the value.
-    pub patience: u64,
-    /// What counts as an improvement, at least 0, in `relative` mode less than 1.
-    pub threshold: f64,
-    /// Whether the threshold is a share of the best metric.
-    pub threshold_mode: ThresholdMode,
-    /// How many observations after a change are not counted.
-    pub cooldown: u64,
-    /// The value below which it does not fall, at least 0; not a factor.
-    pub minimum: f64,
-    /// A change is made only if it is greater than this, at least 0.
-    pub epsilon: f64,
+setters! {
+    /// The settings of a [`Plateau`]; the defaults are PyTorch's.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    pub struct PlateauConfig {
+        /// Whether the metric is to fall or to rise.
+        pub mode: PlateauMode,
+        /// What the value is multiplied by, in \[0, 1).
+        pub factor: f64,
+        /// How many observations in a row may bring no improvement; the next one lowers the value.
+        pub patience: u64,
+        /// What counts as an improvement, at least 0, in `relative` mode less than 1.
+        pub threshold: f64,
+        /// Whether the threshold is a share of the best metric.
+        pub threshold_mode: ThresholdMode,
+        /// How many observations after a change are not counted.
+        pub cooldown: u64,
+        /// The value below which it does not fall, at least 0; not a factor.
+        pub minimum: f64,
+        /// A change is made only if it is greater than this, at least 0.
+        pub epsilon: f64,
+    }
 }
 
 /// Which way the metric of a [`Plateau`] is to go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum PlateauMode {
     /// Down, as a loss.
     #[default]
@@ -41,6 +44,7 @@ pub enum PlateauMode {
 /// How the threshold of a [`Plateau`] is meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum ThresholdMode {
     /// As a share of the best metric.
     #[default]
@@ -73,10 +77,10 @@ impl PlateauConfig {
     /// Names the field that is out of bounds.
     pub fn build(&self, base: f64) -> Result<Plateau, InvalidHyperparameter> {
         positive("base", base)?;
-        share_kept("plateau.factor", self.factor)?;
+        decay_rate("plateau.factor", self.factor)?;
         not_negative("plateau.threshold", self.threshold)?;
         if self.threshold_mode == ThresholdMode::Relative {
-            share_kept("plateau.threshold", self.threshold)?;
+            decay_rate("plateau.threshold", self.threshold)?;
         }
         not_negative("plateau.minimum", self.minimum)?;
         not_negative("plateau.epsilon", self.epsilon)?;

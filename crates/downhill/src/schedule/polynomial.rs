@@ -3,31 +3,33 @@
 use serde::{Deserialize, Serialize};
 
 use super::Curve;
-use super::bounds::{at_least_one, finite};
 use super::interpolation::{line, share_done};
-use crate::InvalidHyperparameter;
-use crate::hyperparameter::positive;
+use crate::hyperparameter::{InvalidHyperparameter, count, finite, positive};
+use crate::setters::setters;
 
-/// A power of the share of steps that are left, to an end value, which then holds.
-///
-/// ```text
-/// p = min(t, steps) / steps
-/// value = end_value + (base - end_value) * (1 - p)^power
-/// ```
-///
-/// With the end value 0 PyTorch's `PolynomialLR`, where the length is `total_iters`; with others
-/// `polynomial_schedule` of optax and `PolynomialDecay` of Keras without `cycle`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Polynomial {
-    /// Steps from the base to the end value, at least 1.
-    pub steps: u64,
-    /// The power, greater than 0.
-    #[serde(default = "default_power")]
-    pub power: f64,
-    /// The value at the end, not a factor.
-    #[serde(default)]
-    pub end_value: f64,
+setters! {
+    /// A power of the share of steps that are left, to an end value, which then holds.
+    ///
+    /// ```text
+    /// p = min(t, steps) / steps
+    /// value = end_value + (base - end_value) * (1 - p)^power
+    /// ```
+    ///
+    /// With the end value 0 PyTorch's `PolynomialLR`, where the length is `total_iters`; with others
+    /// `polynomial_schedule` of optax and `PolynomialDecay` of Keras without `cycle`.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    #[serde(deny_unknown_fields)]
+    pub struct Polynomial {
+        /// Steps from the base to the end value, at least 1.
+        pub steps: u64,
+        /// The power, greater than 0.
+        #[serde(default = "default_power")]
+        pub power: f64,
+        /// The value at the end, not a factor.
+        #[serde(default)]
+        pub end_value: f64,
+    }
 }
 
 /// As in PyTorch.
@@ -48,7 +50,7 @@ impl Polynomial {
 
 impl Curve for Polynomial {
     fn check(&self) -> Result<(), InvalidHyperparameter> {
-        at_least_one("polynomial.steps", self.steps)?;
+        count("polynomial.steps", self.steps)?;
         positive("polynomial.power", self.power)?;
         finite("polynomial.end_value", self.end_value)
     }

@@ -2,9 +2,8 @@
 
 use alloc::vec::Vec;
 
-use super::bounds::ensure;
 use super::{Curve, Schedule};
-use crate::InvalidHyperparameter;
+use crate::hyperparameter::{InvalidHyperparameter, ensure};
 
 impl Curve for Vec<Schedule> {
     fn check(&self) -> Result<(), InvalidHyperparameter> {
@@ -20,8 +19,6 @@ impl Curve for Vec<Schedule> {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec;
-
     use super::*;
     use crate::schedule::tests::assert_values;
     use crate::schedule::{Cosine, Exponential, Linear, Step};
@@ -32,19 +29,9 @@ mod tests {
     fn factors_are_multiplied() {
         // ChainedScheduler([LinearLR(optimizer, 0.25, 1.0, 3), ExponentialLR(optimizer, 0.9),
         // StepLR(optimizer, 4, 0.5)])
-        let linear = Linear {
-            start_factor: 0.25,
-            ..Linear::new(3)
-        };
-        let halves = Step {
-            period: 4,
-            factor: 0.5,
-        };
-        let schedule = vec![
-            Schedule::Linear(linear),
-            Schedule::Exponential(Exponential::new(0.9)),
-            Schedule::Step(halves),
-        ];
+        let schedule = Schedule::from(Linear::new(3).with_start_factor(0.25))
+            .times(Exponential::new(0.9))
+            .times(Step::new(4).with_factor(0.5));
         let expected = [
             0.025,
             0.045,
@@ -57,16 +44,13 @@ mod tests {
             0.01076168025,
             0.009685512225,
         ];
-        assert_values(&schedule, 0.1, &expected);
+        assert_values(schedule.curve(), 0.1, &expected);
     }
 
     #[test]
     fn a_cosine_to_0_is_a_factor() {
         // ChainedScheduler([CosineAnnealingLR(optimizer, 6), ExponentialLR(optimizer, 0.9)])
-        let schedule = vec![
-            Schedule::Cosine(Cosine::new(6)),
-            Schedule::Exponential(Exponential::new(0.9)),
-        ];
+        let schedule = Schedule::from(Cosine::new(6)).times(Exponential::new(0.9));
         let expected = [
             0.1,
             0.08397114317029976,
@@ -75,6 +59,6 @@ mod tests {
             0.0164025,
             0.00395553296596634,
         ];
-        assert_values(&schedule, 0.1, &expected);
+        assert_values(schedule.curve(), 0.1, &expected);
     }
 }

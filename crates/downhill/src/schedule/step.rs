@@ -3,27 +3,29 @@
 use serde::{Deserialize, Serialize};
 
 use super::Curve;
-use super::bounds::at_least_one;
-use crate::InvalidHyperparameter;
-use crate::hyperparameter::not_negative;
+use crate::hyperparameter::{InvalidHyperparameter, count, not_negative};
+use crate::setters::setters;
 
-/// Multiplied by a factor at every so many steps.
-///
-/// ```text
-/// value = base * factor^floor(t / period)
-/// ```
-///
-/// PyTorch's `StepLR`, where the period is `step_size` and the factor `gamma`, and Burn's step
-/// scheduler; `exponential_decay` of optax and `ExponentialDecay` of Keras with `staircase=True`,
-/// where the period is `transition_steps` or `decay_steps`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Step {
-    /// Steps from one change to the next, at least 1.
-    pub period: u64,
-    /// What each change multiplies by, at least 0.
-    #[serde(default = "default_factor")]
-    pub factor: f64,
+setters! {
+    /// Multiplied by a factor at every so many steps.
+    ///
+    /// ```text
+    /// value = base * factor^floor(t / period)
+    /// ```
+    ///
+    /// PyTorch's `StepLR`, where the period is `step_size` and the factor `gamma`, and Burn's step
+    /// scheduler; `exponential_decay` of optax and `ExponentialDecay` of Keras with `staircase=True`,
+    /// where the period is `transition_steps` or `decay_steps`.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    #[serde(deny_unknown_fields)]
+    pub struct Step {
+        /// Steps from one change to the next, at least 1.
+        pub period: u64,
+        /// What each change multiplies by, at least 0.
+        #[serde(default = "default_factor")]
+        pub factor: f64,
+    }
 }
 
 /// As in PyTorch.
@@ -43,7 +45,7 @@ impl Step {
 
 impl Curve for Step {
     fn check(&self) -> Result<(), InvalidHyperparameter> {
-        at_least_one("step.period", self.period)?;
+        count("step.period", self.period)?;
         not_negative("step.factor", self.factor)
     }
 

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::interpolation::{line, share_done};
 use super::{Curve, Schedule};
-use crate::InvalidHyperparameter;
-use crate::hyperparameter::not_negative;
+use crate::hyperparameter::{InvalidHyperparameter, not_negative};
 
 /// A straight line up to the base, then another schedule, counted from there.
 ///
@@ -22,7 +21,9 @@ use crate::hyperparameter::not_negative;
 /// cosine include the warm-up; `CosineDecay` of Keras with a `warmup_target`. A `start_factor` of 0
 /// makes the first step one of size 0; with `1 / (steps + 1)` the line begins one step above 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct WarmUp {
     /// Steps before the other schedule; 0 is none.
     pub steps: u64,
@@ -31,6 +32,31 @@ pub struct WarmUp {
     /// The schedule after it; if not given, constant.
     #[serde(default)]
     pub then: Box<Schedule>,
+}
+
+impl WarmUp {
+    /// From 0 up to the base in this many steps, and constant from then on.
+    pub fn new(steps: u64) -> Self {
+        Self {
+            steps,
+            start_factor: 0.0,
+            then: Box::default(),
+        }
+    }
+
+    /// Sets [`start_factor`](Self#structfield.start_factor).
+    #[must_use]
+    pub fn with_start_factor(mut self, start_factor: f64) -> Self {
+        self.start_factor = start_factor;
+        self
+    }
+
+    /// Sets the schedule that follows the warm-up.
+    #[must_use]
+    pub fn then(mut self, schedule: impl Into<Schedule>) -> Self {
+        self.then = Box::new(schedule.into());
+        self
+    }
 }
 
 impl Curve for WarmUp {
@@ -56,16 +82,10 @@ mod tests {
     #[test]
     fn a_cosine_follows() {
         // optax.warmup_cosine_decay_schedule(0.01, 0.1, 4, 10, end_value=0.001)
-        let cosine = Cosine {
-            steps: 6,
-            end_value: 0.001,
-            after: CosineEnd::Hold,
-        };
-        let schedule = WarmUp {
-            steps: 4,
-            start_factor: 0.1,
-            then: Box::new(Schedule::Cosine(cosine)),
-        };
+        let cosine = Cosine::new(6)
+            .with_end_value(0.001)
+            .with_after(CosineEnd::Hold);
+        let schedule = WarmUp::new(4).with_start_factor(0.1).then(cosine);
         let expected = [
             0.01,
             0.0325,
