@@ -137,10 +137,7 @@ pub(crate) fn pretraining_lowers_the_loss_and_lands_in_the_network(backend: Back
                      none: &mut dyn FnMut(usize, f64) -> Vec<f32>|
          -> f64 { values(autoencoder.loss(inputs.clone(), 0.0, none))[0] };
         let first = clean(&autoencoder, &mut none);
-        let optimizer = SgdConfig {
-            learning_rate: 0.5,
-            ..SgdConfig::torch()
-        };
+        let optimizer = SgdConfig::torch().with_learning_rate(0.5);
         let mut descent = DescentConfig::new(optimizer)
             .build()
             .expect("within bounds");

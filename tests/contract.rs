@@ -3,10 +3,11 @@
 use burn::module::{Module, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::DType;
+use downhill::schedule::WarmUp;
 use downhill::{
-    Accumulate, AccumulateForm, AdamConfig, AdaptiveClip, DescentConfig, Ema, EmaStart, GlobalNorm,
-    GlobalNormForm, GradientStage, Lookahead, NonFinite, OptimizerConfig, Parameters, Schedule,
-    SgdConfig, StepError, StepMask, StepOutcome, Swa, Units,
+    Accumulate, AccumulateForm, AdamConfig, AdamWConfig, AdaptiveClip, DescentConfig, Ema,
+    EmaStart, GlobalNorm, GlobalNormForm, GradientStage, Lookahead, NonFinite, OptimizerConfig,
+    Parameters, Schedule, SgdConfig, StepError, StepMask, StepOutcome, Swa, Units,
 };
 use downhill_trainer::Backend;
 
@@ -44,11 +45,7 @@ fn wrappers() -> Vec<Row> {
         config
     };
     let vectors = Parameters::RankAtMost(1);
-    let rises = Schedule::WarmUp(downhill::schedule::WarmUp {
-        steps: 3,
-        start_factor: 0.1,
-        then: Box::new(Schedule::Constant),
-    });
+    let rises = Schedule::from(WarmUp::new(3).with_start_factor(0.1));
     vec![
         stage("maximize", GradientStage::Maximize),
         stage("clip-value", GradientStage::ClipValue(0.5)),
@@ -99,7 +96,7 @@ fn wrappers() -> Vec<Row> {
 
 /// All of it together.
 pub(crate) fn everything() -> DescentConfig {
-    let adamw = AdamConfig::adamw(downhill::Preset::Torch).expect("PyTorch has it");
+    let adamw = AdamWConfig::torch();
     let cosine = Schedule::Cosine(downhill::schedule::Cosine::new(20));
     DescentConfig::new(adamw)
         .with_decay_from_rank(2)
@@ -150,7 +147,7 @@ pub(crate) fn zero_gradients_change_nothing(backend: Backend) {
             // Solves anew for the best parameter, of which without gradients nothing speaks.
             "ftrl" => continue,
             // The parameter comes out of a sum of parts, which is rounded.
-            "madgrad" | "schedulefree" | "ema overwriting" => 1e-6,
+            "madgrad" | "schedule-free" | "ema overwriting" => 1e-6,
             "yogi" => {
                 assert!(row.config.optimizer.set("initial_first_moment", 0.0));
                 0.0

@@ -62,10 +62,7 @@ fn values(net: &Net) -> (Vec<f64>, Vec<f64>) {
 }
 
 fn sgd() -> SgdConfig {
-    SgdConfig {
-        learning_rate: 1.0,
-        ..SgdConfig::torch()
-    }
+    SgdConfig::torch().with_learning_rate(1.0)
 }
 
 fn accumulating(calls: u64) -> Descent {
@@ -206,20 +203,14 @@ fn a_schedule_that_would_move_nothing_is_refused() {
         matches!(refused, InvalidDescent::UnknownSetting { .. }),
         "{refused}"
     );
-    let decayed = SgdConfig {
-        weight_decay: WeightDecay::L2(0.1),
-        ..sgd()
-    };
+    let decayed = sgd().with_weight_decay(WeightDecay::L2(0.1));
     let config = DescentConfig::new(decayed).with_schedule("weight_decay", schedule());
     config.build().expect("there is one to move");
 }
 
 #[test]
 fn a_rate_that_climbs_is_refused() {
-    let down = Polynomial {
-        end_value: -1.0,
-        ..Polynomial::new(2)
-    };
+    let down = Polynomial::new(2).with_end_value(-1.0);
     let config =
         DescentConfig::new(sgd()).with_schedule("learning_rate", Schedule::Polynomial(down));
     let mut descent = config.build().expect("the config is valid");
@@ -301,10 +292,7 @@ fn ways(descent: &mut Descent) -> (f64, f64) {
 #[test]
 fn groups_keep_their_ratio_to_the_learning_rate() {
     let vectors = || Parameters::RankAtMost(1);
-    let slower = SgdConfig {
-        learning_rate: 0.25,
-        ..SgdConfig::torch()
-    };
+    let slower = SgdConfig::torch().with_learning_rate(0.25);
     let configs = [
         DescentConfig::new(sgd()).with_optimizer(vectors(), slower),
         DescentConfig::new(sgd()).with_setting(vectors(), "learning_rate", 0.25),
@@ -511,10 +499,7 @@ fn counts_must_not_be_0() {
 #[test]
 fn a_scheduled_setting_is_that_of_the_step() {
     let halves = || Schedule::Exponential(Exponential::new(0.5));
-    let decayed = |decay| SgdConfig {
-        weight_decay: WeightDecay::L2(decay),
-        ..sgd()
-    };
+    let decayed = |decay| sgd().with_weight_decay(WeightDecay::L2(decay));
     let config = DescentConfig::new(decayed(0.4)).with_schedule("weight_decay", halves());
     let mut scheduled = config.build().expect("it is valid");
     let (mut there, mut here) = (net(), net());

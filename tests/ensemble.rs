@@ -4,8 +4,8 @@ use burn::module::{Module, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use downhill::{
-    AdaDeltaConfig, AdamConfig, Descent, DescentConfig, InvalidDescent, MomentumConfig,
-    OptimizerConfig, Preset, RmsPropConfig, SgdConfig, StepError, StepOutcome, WeightDecay,
+    AdaDeltaConfig, AdamConfig, AdamWConfig, Descent, DescentConfig, InvalidDescent,
+    MomentumConfig, OptimizerConfig, RmsPropConfig, SgdConfig, StepError, StepOutcome, WeightDecay,
 };
 use downhill_data::{Purpose, Stream};
 use downhill_model::{
@@ -174,10 +174,7 @@ fn cases() -> Vec<(MlpConfig, OptimizerConfig)> {
     };
     use BatchNormConvention::{Book, None, Torch};
     use DropoutKind::{Classic, Inverted};
-    let decaying = AdamConfig {
-        weight_decay: WeightDecay::Decoupled(0.1),
-        ..AdamConfig::adamw(Preset::Torch).expect("PyTorch has AdamW")
-    };
+    let decaying = AdamWConfig::torch().with_weight_decay(WeightDecay::Decoupled(0.1));
     vec![
         (model(None, Classic, 0.0, 0.1), SgdConfig::torch().into()),
         (
@@ -312,11 +309,11 @@ mod on_flex {
         }
         assert_eq!(
             mixing.join(" "),
-            "novograd lars lamb sm3 adafactor muon dog dowg dadaptadam prodigy"
+            "novograd lars lamb sm3 adafactor muon dog dowg d-adapt-adam prodigy"
         );
         assert_eq!(
             alike.join(" "),
-            "rprop asgd ftrl madgrad schedulefree cocob"
+            "rprop asgd ftrl madgrad schedule-free cocob"
         );
         assert_eq!(
             mixing.len() + alike.len() + own.len(),
@@ -340,11 +337,7 @@ mod on_flex {
         assert!(refused(masked, &[1.0]).contains("cautious"));
         let skipping = config.clone().with_non_finite(NonFinite::Skip);
         assert!(refused(skipping, &[1.0]).contains("skip"));
-        let burn = AdanConfig::preset(Preset::Burn).expect("Burn has Adan");
-        let burn = AdanConfig {
-            weight_decay: WeightDecay::Proximal(0.1),
-            ..burn
-        };
+        let burn = AdanConfig::burn().with_weight_decay(WeightDecay::Proximal(0.1));
         assert!(build(&DescentConfig::new(burn.clone()), &[1.0, 1.0]).is_ok());
         assert!(
             refused(DescentConfig::new(burn), &[1.0, 0.5]).contains("of adan with these settings")

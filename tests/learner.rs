@@ -41,11 +41,7 @@ fn two() -> Two {
 }
 
 fn adam() -> DescentConfig {
-    DescentConfig::new(AdamConfig {
-        learning_rate: 0.1,
-        ..AdamConfig::torch()
-    })
-    .with_ema(0.5)
+    DescentConfig::new(AdamConfig::torch().with_learning_rate(0.1)).with_ema(0.5)
 }
 
 fn wrapped(config: &DescentConfig) -> (ModuleOptimizer, Handle) {

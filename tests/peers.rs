@@ -180,21 +180,17 @@ fn torch(case: &Case) -> Result<Value, NotCovered> {
             .optimizer("nadam"),
         "torch.optim.RAdam" => given.rename(&epsilon).decay().optimizer("radam"),
         "torch.optim.ASGD" => (given.decay())
-            .rename(&[
-                ("lambd", "lambda"),
-                ("alpha", "alpha"),
-                ("t0", "averages_from"),
-            ])
+            .rename(&[("lambd", "lambda"), ("alpha", "alpha"), ("t0", "t0")])
             .optimizer("asgd"),
         "torch.optim.Rprop" => {
             if let Some(factors) = given.take("etas") {
                 given = given
-                    .set("shrink", factors[0].clone())
-                    .set("grow", factors[1].clone());
+                    .set("eta_minus", factors[0].clone())
+                    .set("eta_plus", factors[1].clone());
             }
             if let Some(sizes) = given.take("step_sizes") {
-                given = given.set("least_step", sizes[0].clone());
-                given = given.set("largest_step", sizes[1].clone());
+                given = given.set("min_step_size", sizes[0].clone());
+                given = given.set("max_step_size", sizes[1].clone());
             }
             given.optimizer("rprop")
         }
@@ -205,13 +201,13 @@ fn torch(case: &Case) -> Result<Value, NotCovered> {
                 if !epsilons[0].is_null() {
                     floor = epsilons[0].clone();
                 }
-                given = given.set("least_scale", epsilons[1].clone());
+                given = given.set("min_scale", epsilons[1].clone());
             }
             given = given.set("epsilon", floor);
             if let Some(power) = given.take("beta2_decay") {
                 given = given.set("decay_power", json!(-power.as_f64().expect("a number")));
             }
-            (given.rename(&[("d", "clip")]))
+            (given.rename(&[("d", "clipping_threshold")]))
                 .kind("weight_decay", "weight_decay", "decoupled")
                 .optimizer("adafactor")
         }
@@ -226,18 +222,18 @@ fn torch(case: &Case) -> Result<Value, NotCovered> {
                 Some(_) => given.set("scale", json!({ "rms": 0.2 })),
                 None => given.set("scale", json!("aspect-outputs-first")),
             };
-            (given.rename(&epsilon).rename(&[("ns_steps", "iterations")]))
+            (given.rename(&epsilon).rename(&[("ns_steps", "ns_steps")]))
                 .kind("weight_decay", "weight_decay", "decoupled")
                 .optimizer("muon")
         }
         "clip_grad_norm_" => {
             let most = given.take("max_norm");
-            let clip = json!({ "clip-global-norm": { "most": most, "form": "torch" } });
+            let clip = json!({ "clip-global-norm": { "max_norm": most, "form": "torch" } });
             wrapped(&given, torch, "gradients", json!([clip]))
         }
         "AveragedModel" => {
             let average = match given.take("ema") {
-                Some(kept) => json!({ "ema": { "kept": kept } }),
+                Some(kept) => json!({ "ema": { "decay": kept } }),
                 None => json!({ "swa": {} }),
             };
             wrapped(&given, torch, "weights", json!([average]))
@@ -305,7 +301,7 @@ fn keras(case: &Case) -> Result<Value, NotCovered> {
         }
     }
     if let Some(most) = given.take("global_clipnorm") {
-        gradients.push(json!({ "clip-global-norm": { "most": most } }));
+        gradients.push(json!({ "clip-global-norm": { "max_norm": most } }));
     }
     if !gradients.is_empty() {
         given = given.around("gradients", json!(gradients));
@@ -313,7 +309,7 @@ fn keras(case: &Case) -> Result<Value, NotCovered> {
     if given.flag("use_ema") {
         let kept = given.take("ema_momentum");
         let every = given.take("ema_overwrite_frequency").unwrap_or(json!(0));
-        let ema = json!([{ "ema": { "kept": kept, "overwrite_every": every } }]);
+        let ema = json!([{ "ema": { "decay": kept, "overwrite_every": every } }]);
         given = given.around("weights", ema);
     }
     if let Some(calls) = given.take("gradient_accumulation_steps") {
@@ -322,7 +318,7 @@ fn keras(case: &Case) -> Result<Value, NotCovered> {
                 "Keras averages the weights at every call, stepped or not",
             ));
         }
-        given = given.around("accumulate", json!({ "calls": calls }));
+        given = given.around("accumulate", json!({ "steps": calls }));
     }
     if !case.exclude_from_weight_decay.is_empty() {
         let excluded = case.exclude_from_weight_decay.iter();
@@ -378,7 +374,7 @@ fn keras(case: &Case) -> Result<Value, NotCovered> {
         }
         "Lion" => given.optimizer("lion"),
         "Ftrl" => (given.rename(&[
-            ("learning_rate_power", "rate_power"),
+            ("learning_rate_power", "learning_rate_power"),
             ("initial_accumulator_value", "initial_accumulator"),
             ("l1_regularization_strength", "l1"),
             ("l2_regularization_strength", "l2"),
@@ -393,9 +389,9 @@ fn keras(case: &Case) -> Result<Value, NotCovered> {
                 given = given.set("decay_power", json!(-power.as_f64().expect("a number")));
             }
             (given.rename(&[
-                ("clip_threshold", "clip"),
+                ("clip_threshold", "clipping_threshold"),
                 ("epsilon_1", "epsilon"),
-                ("epsilon_2", "least_scale"),
+                ("epsilon_2", "min_scale"),
             ]))
             .optimizer("adafactor")
         }
@@ -425,7 +421,7 @@ fn keras(case: &Case) -> Result<Value, NotCovered> {
                 json!({ "preset": "keras", "learning_rate": rate * ratio, "weight_decay": decay });
             given
                 .set("others", others)
-                .rename(&[("ns_steps", "iterations")])
+                .rename(&[("ns_steps", "ns_steps")])
                 .optimizer("muon")
         }
         "ScheduleFreeAdamW" => {
@@ -437,7 +433,7 @@ fn keras(case: &Case) -> Result<Value, NotCovered> {
                 });
                 given = given.around("schedules", json!({ "learning_rate": warm_up }));
             }
-            given.optimizer("schedulefree")
+            given.optimizer("schedule-free")
         }
         other => panic!("no optimizer {other}"),
     }
@@ -518,8 +514,8 @@ fn optax(case: &Case) -> Result<Value, NotCovered> {
         "lion" => given
             .kind("weight_decay", "weight_decay", "decoupled")
             .optimizer("lion"),
-        "sign_sgd" => given.optimizer("signsgd"),
-        "signum" => given.rename(&[("beta", "momentum")]).optimizer("signsgd"),
+        "sign_sgd" => given.optimizer("sign-sgd"),
+        "signum" => given.rename(&[("beta", "momentum")]).optimizer("sign-sgd"),
         "lars" => (given.kind("weight_decay", "weight_decay", "l2"))
             .rename(&[
                 ("momentum", "momentum"),
@@ -539,13 +535,13 @@ fn optax(case: &Case) -> Result<Value, NotCovered> {
             given.left.remove("dtype_momentum");
             if given.left.get("clipping_threshold") == Some(&Value::Null) {
                 given.left.remove("clipping_threshold");
-                given = given.set("clip", json!(0.0));
+                given = given.set("clipping_threshold", json!(0.0));
             }
             given
                 .rename(&[
-                    ("min_dim_size_to_factor", "least_factored"),
-                    ("multiply_by_parameter_scale", "scales_by_parameter"),
-                    ("clipping_threshold", "clip"),
+                    ("min_dim_size_to_factor", "min_dim_size_to_factor"),
+                    ("multiply_by_parameter_scale", "multiply_by_parameter_scale"),
+                    ("clipping_threshold", "clipping_threshold"),
                     ("momentum", "momentum"),
                     ("decay_rate", "decay_power"),
                 ])
@@ -561,7 +557,7 @@ fn optax(case: &Case) -> Result<Value, NotCovered> {
                 ("b3_warmup", "beta_3_warmup"),
             ])
             .optimizer("ademamix"),
-        "adopt" => (given.rename(&[("use_clipping", "clips")]))
+        "adopt" => (given.rename(&[("use_clipping", "use_clipping")]))
             .choice("nesterov", "momentum_kind", nesterov)
             .optimizer("adopt"),
         "madgrad" => (given.rename(&[("momentum", "momentum")]))
@@ -585,7 +581,7 @@ fn optax(case: &Case) -> Result<Value, NotCovered> {
                 .set("others", others)
                 .kind("consistent_rms", "scale", "rms")
                 .kind("weight_decay", "weight_decay", "decoupled")
-                .rename(&[("ns_steps", "iterations")])
+                .rename(&[("ns_steps", "ns_steps")])
                 .optimizer("muon")
         }
         "schedule_free" => {
@@ -598,28 +594,28 @@ fn optax(case: &Case) -> Result<Value, NotCovered> {
             (given.around("schedules", json!({ "learning_rate": warm_up })))
                 .set("step", json!("sgd"))
                 .rename(&[("weight_lr_power", "rate_power")])
-                .optimizer("schedulefree")
+                .optimizer("schedule-free")
         }
         "schedule_free_sgd" => (given.set("step", json!("sgd")))
             .rename(&[
                 ("weight_decay", "inner_decay"),
                 ("weight_lr_power", "rate_power"),
             ])
-            .optimizer("schedulefree"),
+            .optimizer("schedule-free"),
         "schedule_free_adamw" => given
             .rename(&[("weight_decay", "inner_decay")])
-            .optimizer("schedulefree"),
+            .optimizer("schedule-free"),
         "prodigy" => (given.choice("safeguard_warmup", "warmup", json!("safeguarded")))
             .rename(&[
-                ("estim_lr0", "first_rate"),
-                ("estim_lr_coef", "rate_factor"),
+                ("estim_lr0", "initial_d"),
+                ("estim_lr_coef", "d_coef"),
                 ("beta3", "beta_3"),
                 ("weight_decay", "inner_decay"),
             ])
             .optimizer("prodigy"),
         "dadapt_adamw" => (given
-            .rename(&[("estim_lr0", "first_rate"), ("weight_decay", "inner_decay")]))
-        .optimizer("dadaptadam"),
+            .rename(&[("estim_lr0", "initial_d"), ("weight_decay", "inner_decay")]))
+        .optimizer("d-adapt-adam"),
         "dog" => {
             if let Some(step) = given.take("init_step") {
                 let kind = match step[0].as_str() {
@@ -627,14 +623,14 @@ fn optax(case: &Case) -> Result<Value, NotCovered> {
                     Some(kind) => kind,
                     None => panic!("a kind"),
                 };
-                given = given.set("first_step", json!({ kind: step[1] }));
+                given = given.set("initial_step", json!({ kind: step[1] }));
             }
             given
                 .kind("weight_decay", "weight_decay", "l2")
                 .optimizer("dog")
         }
         "dowg" => {
-            (given.rename(&[("init_estim_sq_dist", "first_square_distance")])).optimizer("dowg")
+            (given.rename(&[("init_estim_sq_dist", "initial_square_distance")])).optimizer("dowg")
         }
         "cocob" => given
             .kind("weight_decay", "weight_decay", "l2")
@@ -659,14 +655,14 @@ fn optax_wrapper(name: &str, mut given: Given<'_>) -> Result<Value, NotCovered> 
             let kept = given.take("decay");
             (
                 "weights",
-                json!([{ "ema": { "kept": kept, "start": start } }]),
+                json!([{ "ema": { "decay": kept, "start": start } }]),
             )
         }
         "lookahead" => {
             let (every, share) = (given.take("sync_period"), given.take("slow_step_size"));
             (
                 "weights",
-                json!([{ "lookahead": { "every": every, "share": share } }]),
+                json!([{ "lookahead": { "period": every, "alpha": share } }]),
             )
         }
         "MultiSteps" => {
@@ -677,7 +673,7 @@ fn optax_wrapper(name: &str, mut given: Given<'_>) -> Result<Value, NotCovered> 
             given.left.remove("accumulator_dtype");
             (
                 "accumulate",
-                json!({ "calls": given.take("every_k_schedule"), "form": form }),
+                json!({ "steps": given.take("every_k_schedule"), "form": form }),
             )
         }
         "apply_if_finite" => {
@@ -692,7 +688,7 @@ fn optax_wrapper(name: &str, mut given: Given<'_>) -> Result<Value, NotCovered> 
             let most = given.take("max_norm");
             (
                 "gradients",
-                json!([{ "clip-global-norm": { "most": most } }]),
+                json!([{ "clip-global-norm": { "max_norm": most } }]),
             )
         }
         "clip_by_block_rms" => (
@@ -702,7 +698,7 @@ fn optax_wrapper(name: &str, mut given: Given<'_>) -> Result<Value, NotCovered> 
         "adaptive_grad_clip" => {
             let part = given.take("clipping");
             let least = given.ours.remove("epsilon").unwrap_or(json!(1e-3));
-            let clip = json!({ "clip-adaptive": { "part": part, "least": least } });
+            let clip = json!({ "clip-adaptive": { "factor": part, "min_norm": least } });
             ("gradients", json!([clip]))
         }
         "centralize" => ("gradients", json!([{ "centralize": "first" }])),

@@ -332,10 +332,7 @@ fn factors_scale_with_the_base() {
     let schedules = [
         Schedule::Cosine(Cosine::new(10)),
         Schedule::Exponential(Exponential::new(0.9)),
-        Schedule::Noam(Noam {
-            model_size: 64,
-            warm_up_steps: 5,
-        }),
+        Schedule::Noam(Noam::new(64, 5)),
     ];
     for schedule in schedules {
         for step in 0..20 {

@@ -121,7 +121,7 @@ pub(crate) fn every_variant_follows_its_reference_in_f32(backend: Backend) {
     for variant in variants() {
         let departure = variant.departure(&variant.walk(&variant.config, &place));
         let bound = match variant.config.optimizer.name() {
-            "prodigy" | "dadaptadam" => 1e-5,
+            "prodigy" | "d-adapt-adam" => 1e-5,
             _ => 2e-6,
         };
         if departure >= bound * variant.largest() {
@@ -136,7 +136,7 @@ pub(crate) fn every_variant_follows_its_reference_in_f32(backend: Backend) {
 /// bit; but those that share sums over all parameters, where there are several.
 pub(crate) fn burn_steps_alike(backend: Backend) {
     let place = Place::new(&open(backend), DType::F32);
-    let shares = ["dog", "dowg", "dadaptadam", "prodigy"];
+    let shares = ["dog", "dowg", "d-adapt-adam", "prodigy"];
     let mut compared = 0;
     for variant in variants() {
         let alone = DescentConfig::new(variant.config.optimizer.clone());

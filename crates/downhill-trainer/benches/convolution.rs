@@ -81,10 +81,7 @@ impl Contender {
         let device = device.clone().autodiff();
         let mut normal = || weights.normal();
         let model = ConvolutionalNetwork::new(config, [28, 28], 10, &device, &mut normal)?;
-        let optimizer = MomentumConfig {
-            learning_rate: RATE,
-            ..MomentumConfig::torch()
-        };
+        let optimizer = MomentumConfig::torch().with_learning_rate(RATE);
         Ok(Self {
             way,
             model: Some(model),

@@ -33,7 +33,7 @@ pub(crate) fn elementwise() -> Vec<Pair> {
 /// Those that look at whole tensors, or at all of them.
 const ACROSS: [&str; 10] = [
     "adafactor",
-    "dadaptadam",
+    "d-adapt-adam",
     "dog",
     "dowg",
     "lamb",

@@ -39,7 +39,7 @@ use burn::train::{
     ClassificationOutput, InferenceStep, Learner, SupervisedTraining, TrainOutput, TrainStep,
 };
 use downhill::schedule::{Cosine, CosineEnd, WarmUp};
-use downhill::{AdamConfig, DescentConfig, Preset, Schedule, learner};
+use downhill::{AdamWConfig, DescentConfig, learner};
 use downhill_data::{BatchOrder, Batches, DataError, ImageSet, load_mnist, split};
 
 /// Of the split, the weights and the order of the batches.
@@ -115,19 +115,11 @@ fn loads<R: Checkpoint>(directory: &Path, name: &str, epoch: usize) -> bool {
 
 /// How each step is made.
 fn descent(steps: u64) -> Result<DescentConfig, Box<dyn Error>> {
-    let adamw = AdamConfig {
-        learning_rate: 0.005,
-        ..AdamConfig::adamw(Preset::Torch)?
-    };
+    let adamw = AdamWConfig::torch().with_learning_rate(0.005);
     let warm_up = steps / 10;
-    let rate = Schedule::WarmUp(WarmUp {
-        steps: warm_up,
-        start_factor: 0.1,
-        then: Box::new(Schedule::Cosine(Cosine {
-            after: CosineEnd::Hold,
-            ..Cosine::new(steps - warm_up)
-        })),
-    });
+    let rate = WarmUp::new(warm_up)
+        .with_start_factor(0.1)
+        .then(Cosine::new(steps - warm_up).with_after(CosineEnd::Hold));
     Ok(DescentConfig::new(adamw)
         .with_decay_from_rank(2)
         .with_max_global_norm(1.0)

@@ -1,46 +1,18 @@
 //! One config for all optimizers.
 
-use alloc::sync::Arc;
-
-use burn::optim::ModuleOptimizer;
-use serde::{Deserialize, Deserializer, Serialize};
-
-use crate::optimizers::*;
-use crate::rule::DynRule;
-use crate::settings::Settings;
-use crate::{InvalidHyperparameter, Preset, UnknownPreset};
-
-/// What makes the enum of a config; Adam's becomes `adam` whatever its decay.
-macro_rules! from_config {
-    (AdamW($config:ty)) => {};
-    ($variant:ident($config:ty)) => {
-        impl From<$config> for OptimizerConfig {
-            fn from(config: $config) -> Self {
-                Self::$variant(config)
-            }
-        }
-    };
-}
-
-/// The paper of a config, or the one that is named beside it.
-macro_rules! source_of {
-    ($config:ty) => {
-        <$config as Settings>::SOURCE
-    };
-    ($config:ty, $source:literal) => {
-        $source
-    };
-}
-
-/// The enum of all configs, and what each of them can do.
-macro_rules! configs {
+/// Exports each optimizer and makes the enum of all configs.
+macro_rules! optimizers {
     ($(
-        $(#[$attribute:meta])*
-        $variant:ident($config:ty) = $name:literal $(from $source:literal)? by $preset:path,
+        $file:ident: $variant:ident($config:ident) $(with $($choice:ident),+)?
+            = $name:literal $(or $old_name:literal)?,
     )+) => {
-        /// Any of the optimizers with its settings, as TOML or JSON can say it: the optimizer's
-        /// name, and of its settings a preset and whatever differs from it. Without a preset it is
-        /// the first of those in the optimizer's documentation.
+        $(pub use $file::{$variant, $config $($(, $choice)+)?};)+
+
+        /// The settings of any optimizer.
+        ///
+        /// In TOML or JSON it is the name of the optimizer with a preset and the settings that
+        /// differ from it. The default preset is the first in the optimizer's row of
+        /// `OPTIMIZERS.md`.
         ///
         /// ```
         /// use downhill::OptimizerConfig;
@@ -55,52 +27,70 @@ macro_rules! configs {
         /// let error = config.init().err().unwrap();
         /// assert_eq!(error.to_string(), "learning_rate must be finite and greater than 0, got -1");
         /// ```
-        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-        #[serde(rename_all = "lowercase")]
         #[non_exhaustive]
         pub enum OptimizerConfig {
             $(
                 #[doc = concat!("`", $name, "`")]
-                $(#[$attribute])*
+                #[serde(rename = $name $(, alias = $old_name)?)]
                 $variant($config),
             )+
         }
 
-        $(from_config!($variant($config));)+
+        $(impl From<$config> for OptimizerConfig {
+            fn from(config: $config) -> Self {
+                Self::$variant(config)
+            }
+        })+
 
         impl OptimizerConfig {
-            /// One of each kind, with its defaults.
+            /// Returns each optimizer with its defaults.
             pub fn all() -> alloc::vec::Vec<Self> {
-                let default = "the first preset is one of its own";
-                alloc::vec![$({
-                    let first = <$config as Settings>::PRESETS[0];
-                    Self::$variant($preset(first).expect(default))
-                },)+]
+                alloc::vec![$(Self::$variant($config::default()),)+]
             }
 
-            /// The settings of a library for the optimizer of this name.
+            /// Returns the settings of a library for the optimizer of this name, or `None` if there
+            /// is no such optimizer.
             ///
             /// # Errors
             ///
-            /// Names the libraries that have the optimizer where this one has not. `None` where
-            /// there is no optimizer of this name.
-            pub fn preset(name: &str, preset: Preset) -> Option<Result<Self, UnknownPreset>> {
+            /// If the library does not have the optimizer; the error names those that do.
+            pub fn preset(
+                name: &str,
+                preset: $crate::Preset,
+            ) -> Option<Result<Self, $crate::UnknownPreset>> {
                 match name {
-                    $($name => Some($preset(preset).map(Self::$variant)),)+
+                    $($name $(| $old_name)? => Some($config::preset(preset).map(Self::$variant)),)+
                     _ => None,
                 }
             }
 
-            /// The key of the optimizer in a config file.
-            pub fn name(&self) -> &'static str {
-                match self {
-                    $(Self::$variant(_) => $name,)+
+            /// Returns the current name of an optimizer that had another name once, or `None` if
+            /// none had this name.
+            ///
+            /// ```
+            /// use downhill::OptimizerConfig;
+            ///
+            /// assert_eq!(OptimizerConfig::renamed("signsgd"), Some("sign-sgd"));
+            /// assert_eq!(OptimizerConfig::renamed("sign-sgd"), None);
+            /// ```
+            pub fn renamed(old: &str) -> Option<&'static str> {
+                match old {
+                    $($($old_name => Some($name),)?)+
+                    _ => None,
                 }
             }
 
-            /// The paper that the optimizer comes from, in short: authors, year, and its number at
-            /// arXiv or its title. Empty where the optimizer's documentation names none.
+            /// Returns the name of the optimizer, which is its key in a config file.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => <$config as $crate::settings::Settings>::NAME,)+
+                }
+            }
+
+            /// Returns the paper that the optimizer comes from: authors, year, and its number at
+            /// arXiv or its title. Empty if the optimizer's documentation cites none.
             ///
             /// ```
             /// let configs = downhill::OptimizerConfig::all();
@@ -109,102 +99,70 @@ macro_rules! configs {
             /// ```
             pub fn source(&self) -> &'static str {
                 match self {
-                    $(Self::$variant(_) => source_of!($config $(, $source)?),)+
+                    $(Self::$variant(_) => <$config as $crate::settings::Settings>::SOURCE,)+
                 }
             }
 
-            /// The learning rate to hand to each step.
+            /// Returns the settings of this optimizer that had another name once: pairs of the old
+            /// name and the current one.
+            pub fn renamed_settings(&self) -> &'static [(&'static str, &'static str)] {
+                match self {
+                    $(Self::$variant(_) => <$config as $crate::settings::Settings>::RENAMED,)+
+                }
+            }
+
+            /// Returns the learning rate, which is an argument of each step.
             pub fn learning_rate(&self) -> f64 {
                 match self {
-                    $(Self::$variant(config) => Settings::learning_rate(config),)+
+                    $(Self::$variant(config) => {
+                        $crate::settings::Settings::learning_rate(config)
+                    })+
                 }
             }
 
-            /// A numeric setting of this name; of a weight decay, its lambda.
+            /// Returns the numeric setting of this name, or `None` if there is none. The number of a
+            /// weight decay is its lambda.
             pub fn get(&self, setting: &str) -> Option<f64> {
                 match self {
-                    $(Self::$variant(config) => Settings::get(config, setting),)+
+                    $(Self::$variant(config) => {
+                        $crate::settings::Settings::get(config, setting)
+                    })+
                 }
             }
 
-            /// Gives a numeric setting another value. `false` where the optimizer has none of this
-            /// name. The rate and decay of Muon's `others` go with those of matrices.
+            /// Sets the numeric setting of this name. Returns `false` if there is none. The rate and
+            /// decay of Muon's `others` keep their ratio to those of matrices.
             pub fn set(&mut self, setting: &str, value: f64) -> bool {
-                let old = self.get(setting);
-                let is_set = match self {
-                    $(Self::$variant(config) => Settings::set(config, setting, value),)+
-                };
-                if let (Self::Muon(config), Some(old)) = (self, old)
-                    && is_set
-                {
-                    config.set_others(setting, old, value);
+                match self {
+                    $(Self::$variant(config) => {
+                        $crate::settings::Settings::set(config, setting, value)
+                    })+
                 }
-                is_set
             }
 
-            /// The optimizer for all parameters of a module.
+            /// Returns the optimizer for all parameters of a module.
             ///
             /// # Errors
             ///
-            /// Names the field that is out of bounds.
-            pub fn init(&self) -> Result<ModuleOptimizer, InvalidHyperparameter> {
+            /// If a setting is out of bounds; the error names it.
+            pub fn init(
+                &self,
+            ) -> Result<burn::optim::ModuleOptimizer, $crate::InvalidHyperparameter> {
                 match self {
-                    $(Self::$variant(config) => Settings::optimizer(config),)+
+                    $(Self::$variant(config) => $crate::settings::Settings::optimizer(config),)+
                 }
             }
 
-            pub(crate) fn rule(&self) -> Result<Arc<dyn DynRule>, InvalidHyperparameter> {
+            pub(crate) fn rule(
+                &self,
+            ) -> Result<alloc::sync::Arc<dyn $crate::rule::Rule>, $crate::InvalidHyperparameter>
+            {
                 match self {
-                    $(Self::$variant(config) => Settings::rule(config),)+
+                    $(Self::$variant(config) => $crate::settings::Settings::rule(config),)+
                 }
             }
         }
     };
 }
 
-configs! {
-    Sgd(SgdConfig) = "sgd" by SgdConfig::preset,
-    Momentum(MomentumConfig) = "momentum" by MomentumConfig::preset,
-    Nesterov(NesterovConfig) = "nesterov" by NesterovConfig::preset,
-    AdaGrad(AdaGradConfig) = "adagrad" by AdaGradConfig::preset,
-    RmsProp(RmsPropConfig) = "rmsprop" by RmsPropConfig::preset,
-    AdaDelta(AdaDeltaConfig) = "adadelta" by AdaDeltaConfig::preset,
-    Adam(AdamConfig) = "adam" by AdamConfig::preset,
-    /// Adam, whose weight decay is decoupled unless it is said otherwise.
-    #[serde(deserialize_with = "adamw")]
-    AdamW(AdamConfig) = "adamw" from "Loshchilov and Hutter 2017, arXiv:1711.05101"
-        by AdamConfig::adamw,
-    Adamax(AdamaxConfig) = "adamax" by AdamaxConfig::preset,
-    NAdam(NAdamConfig) = "nadam" by NAdamConfig::preset,
-    RAdam(RAdamConfig) = "radam" by RAdamConfig::preset,
-    AdaBelief(AdaBeliefConfig) = "adabelief" by AdaBeliefConfig::preset,
-    Yogi(YogiConfig) = "yogi" by YogiConfig::preset,
-    Adan(AdanConfig) = "adan" by AdanConfig::preset,
-    Adopt(AdoptConfig) = "adopt" by AdoptConfig::preset,
-    AdEmaMix(AdEmaMixConfig) = "ademamix" by AdEmaMixConfig::preset,
-    Lion(LionConfig) = "lion" by LionConfig::preset,
-    SignSgd(SignSgdConfig) = "signsgd" by SignSgdConfig::preset,
-    Rprop(RpropConfig) = "rprop" by RpropConfig::preset,
-    Asgd(AsgdConfig) = "asgd" by AsgdConfig::preset,
-    Ftrl(FtrlConfig) = "ftrl" by FtrlConfig::preset,
-    Madgrad(MadgradConfig) = "madgrad" by MadgradConfig::preset,
-    ScheduleFree(ScheduleFreeConfig) = "schedulefree" by ScheduleFreeConfig::preset,
-    NovoGrad(NovoGradConfig) = "novograd" by NovoGradConfig::preset,
-    Lars(LarsConfig) = "lars" by LarsConfig::preset,
-    Lamb(LambConfig) = "lamb" by LambConfig::preset,
-    Sm3(Sm3Config) = "sm3" by Sm3Config::preset,
-    Adafactor(AdafactorConfig) = "adafactor" by AdafactorConfig::preset,
-    Muon(MuonConfig) = "muon" by MuonConfig::preset,
-    Dog(DogConfig) = "dog" by DogConfig::preset,
-    Dowg(DowgConfig) = "dowg" by DowgConfig::preset,
-    DAdaptAdam(DAdaptAdamConfig) = "dadaptadam" by DAdaptAdamConfig::preset,
-    Prodigy(ProdigyConfig) = "prodigy" by ProdigyConfig::preset,
-    Cocob(CocobConfig) = "cocob" by CocobConfig::preset,
-}
-
-fn adamw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AdamConfig, D::Error> {
-    let written = AdamWritten::deserialize(deserializer)?;
-    written
-        .over(AdamConfig::adamw)
-        .map_err(serde::de::Error::custom)
-}
+pub(crate) use optimizers;

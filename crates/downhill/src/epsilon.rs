@@ -1,14 +1,15 @@
-//! Where epsilon goes when something is divided by a root.
+//! Where epsilon is added when a step is divided by a root.
 
 use serde::{Deserialize, Serialize};
 
-use crate::rule::Real;
+use crate::rule::real::Real;
 
-/// Where epsilon goes when a step is divided by the root of `v`, a mean or, in AdaGrad, a sum of
-/// squares.
+/// Where epsilon is added when a step is divided by the root of `v`, a mean of squares or, in
+/// AdaGrad, a sum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum EpsilonPlace {
     /// `sqrt(v) + epsilon`: PyTorch, the book, Burn.
     Outside,
@@ -17,7 +18,7 @@ pub enum EpsilonPlace {
 }
 
 impl EpsilonPlace {
-    /// The divisor for `v`.
+    /// Returns the denominator for `v`.
     #[inline(always)]
     pub(crate) fn root<R: Real>(self, v: R, epsilon: f64) -> R {
         match self {

@@ -25,7 +25,7 @@
 //! let start = Initializer::Ones;
 //! let mut model = LinearConfig::new(3, 1).with_initializer(start).init(&device);
 //! let input = Tensor::<2>::ones([4, 3], &device);
-//! let config = AdamConfig { learning_rate: 0.1, ..AdamConfig::torch() };
+//! let config = AdamConfig::torch().with_learning_rate(0.1);
 //! let mut optimizer = config.init()?;
 //!
 //! let loss = |model: &burn::nn::Linear| model.forward(input.clone()).square().mean();
@@ -89,6 +89,7 @@ extern crate alloc;
 
 #[doc = include_str!("coming_from_burn.md")]
 pub mod coming_from_burn {}
+mod burn_optimizer;
 mod config;
 mod descent;
 mod epsilon;
@@ -102,10 +103,10 @@ mod preset;
 pub mod rule;
 mod sam;
 pub mod schedule;
+mod setters;
 mod settings;
 mod weight_decay;
 
-pub use config::OptimizerConfig;
 pub use descent::{
     Accumulate, AccumulateForm, AdaptiveClip, Descent, DescentConfig, DescentRecordError, Ema,
     EmaStart, FailedStep, GlobalNorm, GlobalNormForm, GradientStage, Group, InvalidDescent,

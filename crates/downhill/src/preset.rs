@@ -1,17 +1,18 @@
-//! Whose settings a config begins with.
+//! Presets: the library whose defaults a config starts from.
 
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A library whose settings fill a config in.
+/// A library whose defaults a config starts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Preset {
     /// "Deep Learning from Scratch" (Koki Saitoh), `common/optimizer.py`.
     Book,
-    /// The book's Theano cousin, `dnn/optimizers.py` of deep-learning-theano.
+    /// The version of the book's code for Theano, `dnn/optimizers.py` of deep-learning-theano.
     Theano,
     /// PyTorch 2.
     Torch,
@@ -24,8 +25,8 @@ pub enum Preset {
 }
 
 impl Preset {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
+    /// All presets.
+    pub const ALL: &'static [Self] = &[
         Self::Book,
         Self::Theano,
         Self::Torch,
@@ -34,7 +35,7 @@ impl Preset {
         Self::Burn,
     ];
 
-    /// As a config file names it.
+    /// Returns the name in a config file.
     pub fn name(self) -> &'static str {
         match self {
             Self::Book => "book",
@@ -53,16 +54,16 @@ impl fmt::Display for Preset {
     }
 }
 
-/// A library that does not have the optimizer.
+/// A preset that an optimizer does not have, because its library does not have the optimizer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("preset must be one of {}, got {preset}: {optimizer} is not in it", Names(.presets))]
+#[error("{optimizer} has no preset `{preset}`; choose one of {}", Names(.presets))]
 #[non_exhaustive]
 pub struct UnknownPreset {
     /// The optimizer's name in a config.
     pub optimizer: &'static str,
     /// The preset asked for.
     pub preset: Preset,
-    /// The presets that there are.
+    /// The presets that the optimizer has.
     pub presets: &'static [Preset],
 }
 

@@ -4,43 +4,68 @@ use alloc::sync::Arc;
 
 use burn::optim::ModuleOptimizer;
 
-use crate::rule::DynRule;
-use crate::{InvalidHyperparameter, Preset, UnknownPreset, WeightDecay};
+use crate::hyperparameter::InvalidHyperparameter;
+use crate::preset::{Preset, UnknownPreset};
+use crate::rule::Rule;
+use crate::weight_decay::WeightDecay;
 
 /// The settings of one optimizer. [`settings!`] implements it.
 pub(crate) trait Settings: Sized {
+    /// The key of the optimizer in a config file.
+    const NAME: &'static str;
     /// The libraries that have the optimizer; the first gives the defaults.
     const PRESETS: &'static [Preset];
-    /// The paper that the optimizer's documentation names, empty where it names none.
+    /// The paper that the optimizer's documentation cites, or nothing.
     const SOURCE: &'static str;
+    /// Settings that had another name once: the old name, then the new one.
+    const RENAMED: &'static [(&'static str, &'static str)];
 
     fn preset(preset: Preset) -> Result<Self, UnknownPreset>;
 
     fn learning_rate(&self) -> f64;
 
-    /// A numeric setting, if there is one of this name.
+    fn weight_decay(&self) -> WeightDecay;
+
+    /// Returns the number of this name, or `None` if there is none.
     fn get(&self, name: &str) -> Option<f64>;
 
-    /// Gives a numeric setting another value, unless there is none of this name.
+    /// Sets the number of this name. Returns `false` if there is none.
     fn set(&mut self, name: &str, value: f64) -> bool;
 
-    fn rule(&self) -> Result<Arc<dyn DynRule>, InvalidHyperparameter>;
+    fn rule(&self) -> Result<Arc<dyn Rule>, InvalidHyperparameter>;
 
     fn optimizer(&self) -> Result<ModuleOptimizer, InvalidHyperparameter>;
 }
 
-/// A field of a config, as [`Settings::set`] sees it.
+/// The type of a field of a config.
 pub(crate) trait Setting {
-    /// The number, if it is one.
+    /// Returns the value if it is a number.
     fn get(&self) -> Option<f64> {
         None
     }
 
-    /// Whether it is one that a number can be given to.
+    /// Sets the value if it is a number. Returns `false` if it is not.
     fn set(&mut self, _value: f64) -> bool {
         false
     }
+
+    /// Returns the value if it is a weight decay.
+    fn decay(&self) -> Option<WeightDecay> {
+        None
+    }
+
+    /// Checks what the type itself demands.
+    fn check(&self) -> Result<(), InvalidHyperparameter> {
+        Ok(())
+    }
+
+    /// Called after the config's number of this name has been changed.
+    fn follow(&mut self, _name: &str, _old: f64, _new: f64) {}
 }
+
+impl Setting for bool {}
+
+impl Setting for u64 {}
 
 impl Setting for f64 {
     fn get(&self) -> Option<f64> {
@@ -62,37 +87,75 @@ impl Setting for WeightDecay {
         *self = self.with_lambda(value);
         *self != Self::None || value == 0.0
     }
+
+    #[inline(always)]
+    fn decay(&self) -> Option<WeightDecay> {
+        Some(*self)
+    }
+
+    fn check(&self) -> Result<(), InvalidHyperparameter> {
+        WeightDecay::check(*self)
+    }
 }
 
-/// A config with its presets, read from a file as a preset and what is written over it.
+/// Why the settings in a file are not those of the optimizer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InvalidSettings {
+    #[error(transparent)]
+    Preset(#[from] UnknownPreset),
+    #[error("`{old}` is now `{new}`")]
+    Renamed {
+        old: &'static str,
+        new: &'static str,
+    },
+}
+
+/// A config with its presets. In a file it is a preset and the settings that differ from it.
 ///
-/// The libraries are constructors of the config, by these names; the first is its default. The
-/// source is the paper in short, as the optimizer's documentation has it.
+/// ```text
+/// settings! {
+///     pub struct XConfig for X, "x" {       // X is a struct with the field `config: XConfig`
+///         pub field: f64 => bound,          // a function of hyperparameter.rs; may be absent
+///     }
+///     presets: torch, optax                 // constructors of XConfig; the first is the default
+///     source: "the paper, in short"
+///     check: relations                      // a method that checks fields together; may be absent
+///     renamed: old => new                   // earlier names of fields; may be absent
+/// }
+/// ```
 macro_rules! settings {
     (
         $(#[$about:meta])*
         pub struct $config:ident for $rule:ident, $name:literal {
-            $($(#[$field_about:meta])* pub $field:ident: $type:ty,)+
+            $($(#[$field_about:meta])* pub $field:ident: $type:ty $(=> $bound:ident)?,)+
         }
         presets: $first:ident $(, $more:ident)*
         source: $source:literal
+        $(check: $check:ident)?
+        $(renamed: $($old:ident => $new:ident),+)?
     ) => {
-        $(#[$about])*
-        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-        #[serde(try_from = "Written")]
-        pub struct $config {
-            $($(#[$field_about])* pub $field: $type,)+
+        $crate::setters::setters! {
+            $(#[$about])*
+            #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+            #[serde(try_from = "Written")]
+            pub struct $config {
+                $($(#[$field_about])* pub $field: $type,)+
+            }
         }
 
-        /// The config as a file has it: what is absent is the preset's.
+        /// The config as it is written in a file: what is absent is the preset's.
         #[derive(serde::Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[cfg_attr(feature = "schema", schemars(inline))]
         #[serde(deny_unknown_fields)]
         pub(crate) struct Written {
-            /// The library whose settings fill in those that are absent.
+            /// The library whose defaults apply to absent settings.
             preset: Option<$crate::Preset>,
             $($(#[$field_about])* $field: Option<$type>,)+
+            $($(
+                #[cfg_attr(feature = "schema", schemars(skip))]
+                $old: Option<serde::de::IgnoredAny>,
+            )+)?
         }
 
         #[cfg(feature = "schema")]
@@ -110,42 +173,55 @@ macro_rules! settings {
             }
         }
 
-        impl Written {
-            pub(crate) fn over(
-                self,
-                preset: impl FnOnce($crate::Preset) -> Result<$config, $crate::UnknownPreset>,
-            ) -> Result<$config, $crate::UnknownPreset> {
-                let first = $crate::settings::preset!($first);
-                let preset = preset(self.preset.unwrap_or(first))?;
-                Ok($config {
-                    $($field: self.$field.unwrap_or(preset.$field),)+
+        impl TryFrom<Written> for $config {
+            type Error = $crate::settings::InvalidSettings;
+
+            fn try_from(written: Written) -> Result<Self, $crate::settings::InvalidSettings> {
+                $($(
+                    if written.$old.is_some() {
+                        let (old, new) = (stringify!($old), stringify!($new));
+                        return Err($crate::settings::InvalidSettings::Renamed { old, new });
+                    }
+                )+)?
+                let preset = written.preset.unwrap_or($crate::settings::preset!($first));
+                let preset = Self::preset(preset)?;
+                Ok(Self {
+                    $($field: written.$field.unwrap_or(preset.$field),)+
                 })
             }
         }
 
-        impl TryFrom<Written> for $config {
-            type Error = $crate::UnknownPreset;
-
-            fn try_from(written: Written) -> Result<Self, $crate::UnknownPreset> {
-                written.over(Self::preset)
-            }
-        }
-
         impl $config {
-            /// The settings of a library.
+            /// Returns the settings of a library.
             ///
             /// # Errors
             ///
-            /// Names the libraries that have the optimizer where this one has not.
+            /// If the library does not have the optimizer; the error names those that do.
             pub fn preset(preset: $crate::Preset) -> Result<Self, $crate::UnknownPreset> {
                 <Self as $crate::settings::Settings>::preset(preset)
             }
 
-            /// The rule for all parameters of a module.
+            /// Returns the bare rule, for a parameter group of Burn's.
             ///
             /// # Errors
             ///
-            /// Names the field that is out of bounds.
+            /// If a setting is out of bounds; the error names it.
+            pub fn build(&self) -> Result<$rule, $crate::InvalidHyperparameter> {
+                $(
+                    $($crate::hyperparameter::$bound(stringify!($field), self.$field)?;)?
+                    $crate::settings::Setting::check(&self.$field)?;
+                )+
+                $(self.$check()?;)?
+                Ok($rule {
+                    config: self.clone().into(),
+                })
+            }
+
+            /// Returns the optimizer for all parameters of a module.
+            ///
+            /// # Errors
+            ///
+            /// If a setting is out of bounds; the error names it.
             pub fn init(
                 &self,
             ) -> Result<burn::optim::ModuleOptimizer, $crate::InvalidHyperparameter> {
@@ -160,11 +236,14 @@ macro_rules! settings {
         }
 
         impl $crate::settings::Settings for $config {
+            const NAME: &'static str = $name;
             const PRESETS: &'static [$crate::Preset] = &[
                 $crate::settings::preset!($first),
                 $($crate::settings::preset!($more),)*
             ];
             const SOURCE: &'static str = $source;
+            const RENAMED: &'static [(&'static str, &'static str)] =
+                &[$($((stringify!($old), stringify!($new)),)+)?];
 
             fn preset(preset: $crate::Preset) -> Result<Self, $crate::UnknownPreset> {
                 if preset == $crate::settings::preset!($first) {
@@ -184,6 +263,13 @@ macro_rules! settings {
                 self.learning_rate
             }
 
+            #[inline(always)]
+            fn weight_decay(&self) -> $crate::WeightDecay {
+                let decay = None;
+                $(let decay = decay.or($crate::settings::Setting::decay(&self.$field));)+
+                decay.unwrap_or_default()
+            }
+
             fn get(&self, name: &str) -> Option<f64> {
                 match name {
                     $(stringify!($field) => $crate::settings::Setting::get(&self.$field),)+
@@ -192,20 +278,23 @@ macro_rules! settings {
             }
 
             fn set(&mut self, name: &str, value: f64) -> bool {
-                match name {
+                let old = $crate::settings::Settings::get(self, name);
+                let is_set = match name {
                     $(stringify!($field) => {
                         $crate::settings::Setting::set(&mut self.$field, value)
                     })+
                     _ => false,
+                };
+                if let (true, Some(old)) = (is_set, old) {
+                    $($crate::settings::Setting::follow(&mut self.$field, name, old, value);)+
                 }
+                is_set
             }
 
             fn rule(
                 &self,
-            ) -> Result<
-                alloc::sync::Arc<dyn $crate::rule::DynRule>,
-                $crate::InvalidHyperparameter,
-            > {
+            ) -> Result<alloc::sync::Arc<dyn $crate::rule::Rule>, $crate::InvalidHyperparameter>
+            {
                 Ok(alloc::sync::Arc::new(self.build()?))
             }
 
@@ -218,7 +307,7 @@ macro_rules! settings {
     };
 }
 
-/// The preset of a constructor's name.
+/// The preset that a constructor is named after.
 macro_rules! preset {
     (book) => {
         $crate::Preset::Book

@@ -2,43 +2,46 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::InvalidHyperparameter;
-use crate::hyperparameter::not_negative;
-use crate::rule::Real;
+use crate::hyperparameter::{InvalidHyperparameter, not_negative};
+use crate::rule::real::Real;
 
-/// How a step draws a parameter towards 0. Which parameters are drawn is a matter of groups; here
-/// it is every one that the optimizer is given.
+/// Weight decay: how each step shrinks a parameter towards 0.
+///
+/// It applies to every parameter of the optimizer; groups of a [`Descent`](crate::Descent) can have
+/// another.
 ///
 /// ```text
 /// l2:          g <- g + lambda * x, before anything else sees the gradient
-/// decoupled:   x <- x - learning_rate * lambda * x, beside the step
-/// independent: x <- x - lambda * x, beside the step, whatever the learning rate
+/// decoupled:   x <- x - learning_rate * lambda * x, besides the step
+/// independent: x <- x - lambda * x, besides the step, whatever the learning rate
 /// proximal:    x <- x / (1 + learning_rate * lambda), after the step
 /// ```
 ///
-/// `l2` is `weight_decay` of PyTorch's SGD, Adam and most others, and of Burn; `decoupled` that of
-/// AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101), of every optimizer of Keras, and of optax's
-/// `add_decayed_weights` before the scaling by the rate; `independent` that of optax after the
-/// scaling, `proximal` that of Burn's Adan. The book's penalty belongs into the loss, and for its weights is `l2`.
+/// `l2` is the weight decay of Burn, and of PyTorch's SGD, Adam and most others. `decoupled` is that of
+/// AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101), of every optimizer of Keras, and of optax if
+/// `add_decayed_weights` comes before the scaling by the rate. `independent` is that of optax if it
+/// comes after the scaling, `proximal` that of Burn's Adan. The book has an L2 penalty in the loss,
+/// which for its weights is `l2`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum WeightDecay {
-    /// None.
+    /// No decay.
     #[default]
     None,
-    /// Into the gradient, with this lambda, at least 0.
+    /// Added to the gradient, with this lambda; non-negative.
     L2(f64),
-    /// Beside the step, scaled by the learning rate, with this lambda, at least 0.
+    /// Applied to the parameter, scaled by the learning rate, with this lambda; non-negative.
     Decoupled(f64),
-    /// Beside the step, not scaled, with this lambda, at least 0.
+    /// Applied to the parameter, not scaled, with this lambda; non-negative.
     Independent(f64),
-    /// A division after the step, with this lambda, at least 0.
+    /// A division of the parameter after the step, with this lambda; non-negative.
     Proximal(f64),
 }
 
 impl WeightDecay {
-    /// The lambda; 0 where there is none.
+    /// Returns the lambda, or 0 without decay.
     pub fn lambda(self) -> f64 {
         match self {
             Self::None => 0.0,
@@ -49,7 +52,7 @@ impl WeightDecay {
         }
     }
 
-    /// The same kind with another lambda.
+    /// Returns the same kind with another lambda.
     pub(crate) fn with_lambda(self, lambda: f64) -> Self {
         match self {
             Self::None => Self::None,
@@ -64,9 +67,9 @@ impl WeightDecay {
         not_negative("weight_decay", self.lambda())
     }
 
-    /// The parameter and the gradient that the step itself then begins with.
+    /// Returns the parameter and the gradient that the step itself starts from.
     #[inline(always)]
-    pub(crate) fn around<R: Real>(self, learning_rate: f64, x: R, g: R) -> (R, R) {
+    pub(crate) fn before_step<R: Real>(self, learning_rate: f64, x: R, g: R) -> (R, R) {
         match self {
             Self::L2(lambda) if lambda != 0.0 => {
                 let g = g + x.clone().scale(lambda);
@@ -78,9 +81,9 @@ impl WeightDecay {
         }
     }
 
-    /// The parameter after the step.
+    /// Returns the parameter after the decay that follows the step.
     #[inline(always)]
-    pub(crate) fn after<R: Real>(self, learning_rate: f64, x: R) -> R {
+    pub(crate) fn after_step<R: Real>(self, learning_rate: f64, x: R) -> R {
         match self {
             Self::Proximal(lambda) => x.scale(1.0 / (1.0 + learning_rate * lambda)),
             _ => x,

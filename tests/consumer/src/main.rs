@@ -12,8 +12,8 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use downhill::schedule::WarmUp;
 use downhill::{
-    AdaBeliefConfig, AdamConfig, DescentConfig, Ema, EmaStart, GradientStage, Group, Parameters,
-    Preset, Schedule, StepOutcome, Units,
+    AdaBeliefConfig, AdamWConfig, DescentConfig, Ema, EmaStart, GradientStage, Group, Parameters,
+    StepOutcome, Units,
 };
 
 #[derive(Module, Debug)]
@@ -47,8 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let x = Tensor::<1>::from_floats(points.as_slice(), &device).unsqueeze_dim(1);
     let loss_of = |network: &Network| -> f32 { network.loss(&x).into_scalar() };
 
-    let mut config = AdaBeliefConfig::optax();
-    config.learning_rate = 0.02;
+    let config = AdaBeliefConfig::optax().with_learning_rate(0.02);
     let mut optimizer = config.init()?;
     let mut network = Network::new(&device);
     let before = loss_of(&network);
@@ -58,17 +57,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     fell("AdaBelief", before, loss_of(&network))?;
 
-    let mut adamw = AdamConfig::adamw(Preset::Torch)?;
-    adamw.learning_rate = 0.02;
-    let warm_up = WarmUp {
-        steps: 20,
-        start_factor: 0.05,
-        then: Box::new(Schedule::Constant),
-    };
+    let adamw = AdamWConfig::torch().with_learning_rate(0.02);
+    let warm_up = WarmUp::new(20).with_start_factor(0.05);
     let mut descent = DescentConfig::new(adamw)
         .with_decay_from_rank(2)
         .with_max_global_norm(1.0)
-        .with_schedule("learning_rate", Schedule::WarmUp(warm_up))
+        .with_schedule("learning_rate", warm_up)
         .with_gradients(GradientStage::Centralize(Units::Last))
         .with_weights(Ema::new(0.9).with_start(EmaStart::ZeroCorrected))
         .with_group(Group::new(Parameters::Like("output.*".into())).with_setting("beta_1", 0.8))

@@ -79,10 +79,7 @@ mod tests {
         let written = "optimizer.sgd = { preset = 'torch', weight_decay = { l2 = 0.5 } }";
         layers.lay(&written.parse().unwrap(), "file");
         let (config, layers) = resolve(&layers).unwrap();
-        let torch = downhill::SgdConfig {
-            weight_decay: downhill::WeightDecay::L2(0.5),
-            ..downhill::SgdConfig::torch()
-        };
+        let torch = downhill::SgdConfig::torch().with_weight_decay(downhill::WeightDecay::L2(0.5));
         assert_ne!(
             torch.learning_rate,
             downhill::SgdConfig::book().learning_rate

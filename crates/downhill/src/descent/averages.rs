@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{InvalidDescent, at_least_one};
 use super::renamed;
-use crate::hyperparameter::{share, share_kept};
+use crate::hyperparameter::{decay_rate, fraction};
 use crate::rule::Memory;
 
 /// Something kept of the weights. State: one tensor per parameter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum WeightStage {
@@ -49,6 +50,7 @@ impl From<Lookahead> for WeightStage {
 /// zero-corrected:  a_0 = 0, and the average is a_t / (1 - decay^t) (optax)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "WrittenEma")]
 #[non_exhaustive]
 pub struct Ema {
@@ -86,6 +88,7 @@ impl Ema {
 
 /// An [`Ema`] in a file.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct WrittenEma {
     decay: f64,
@@ -93,6 +96,7 @@ struct WrittenEma {
     start: EmaStart,
     #[serde(default)]
     overwrite_every: u64,
+    #[cfg_attr(feature = "schema", schemars(skip))]
     #[serde(default, rename = "kept", deserialize_with = "renamed::kept")]
     _kept: (),
 }
@@ -109,6 +113,7 @@ impl From<WrittenEma> for Ema {
 
 /// The initial value of an average.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum EmaStart {
@@ -123,6 +128,7 @@ pub enum EmaStart {
 
 /// The mean of the weights from a step on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Swa {
@@ -164,6 +170,7 @@ impl Swa {
 /// every `period` steps:  s <- s + alpha * (x - s),  x <- s;  s = x before the first step
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "WrittenLookahead")]
 #[non_exhaustive]
 pub struct Lookahead {
@@ -182,12 +189,15 @@ impl Lookahead {
 
 /// A [`Lookahead`] in a file.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct WrittenLookahead {
     period: u64,
     alpha: f64,
+    #[cfg_attr(feature = "schema", schemars(skip))]
     #[serde(default, rename = "every", deserialize_with = "renamed::every")]
     _every: (),
+    #[cfg_attr(feature = "schema", schemars(skip))]
     #[serde(default, rename = "share", deserialize_with = "renamed::share")]
     _share: (),
 }
@@ -214,14 +224,14 @@ impl WeightStage {
 
     pub(crate) fn check(&self) -> Result<(), InvalidDescent> {
         match self {
-            Self::Ema(ema) => share_kept("ema.decay", ema.decay)?,
+            Self::Ema(ema) => decay_rate("ema.decay", ema.decay)?,
             Self::Swa(swa) => {
                 at_least_one("swa.from", swa.from)?;
                 at_least_one("swa.every", swa.every)?;
             }
             Self::Lookahead(lookahead) => {
                 at_least_one("lookahead.period", lookahead.period)?;
-                share("lookahead.alpha", lookahead.alpha)?;
+                fraction("lookahead.alpha", lookahead.alpha)?;
             }
         }
         Ok(())

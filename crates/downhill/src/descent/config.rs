@@ -43,6 +43,7 @@ use crate::{OptimizerConfig, Schedule};
 /// assert!(config.build().is_ok());
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct DescentConfig {
@@ -78,6 +79,7 @@ pub struct DescentConfig {
 
 /// Parameters with settings of their own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Group {
@@ -126,6 +128,7 @@ impl Group {
 
 /// Treatment of gradients that are infinite or not numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum NonFinite {
@@ -139,6 +142,7 @@ pub enum NonFinite {
 
 /// Numbers that a step moves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum StepMask {
@@ -155,6 +159,7 @@ pub enum StepMask {
 
 /// Number of calls per step, and what the step is given of their gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "WrittenAccumulate")]
 #[non_exhaustive]
 pub struct Accumulate {
@@ -189,11 +194,13 @@ impl Default for Accumulate {
 
 /// An [`Accumulate`] in a file.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct WrittenAccumulate {
     steps: u64,
     #[serde(default)]
     form: AccumulateForm,
+    #[cfg_attr(feature = "schema", schemars(skip))]
     #[serde(default, rename = "calls", deserialize_with = "renamed::calls")]
     _calls: (),
 }
@@ -209,6 +216,7 @@ impl From<WrittenAccumulate> for Accumulate {
 
 /// What a step is given of several gradients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum AccumulateForm {
@@ -270,8 +278,8 @@ impl DescentConfig {
     }
 
     /// Sets the schedule of a setting: `learning_rate` or another number of the optimizers.
-    pub fn with_schedule(mut self, setting: &str, schedule: Schedule) -> Self {
-        self.schedules.insert(setting.into(), schedule);
+    pub fn with_schedule(mut self, setting: &str, schedule: impl Into<Schedule>) -> Self {
+        self.schedules.insert(setting.into(), schedule.into());
         self
     }
 

@@ -12,6 +12,7 @@ use crate::rule::{norm, root_mean_square};
 
 /// A change to the gradients of a step. Norms are Euclidean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum GradientStage {
@@ -76,6 +77,7 @@ impl From<GradientClipping> for GradientStage {
 
 /// A maximum for the norm of all gradients together.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "WrittenGlobalNorm")]
 #[non_exhaustive]
 pub struct GlobalNorm {
@@ -103,11 +105,13 @@ impl GlobalNorm {
 
 /// A [`GlobalNorm`] in a file.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct WrittenGlobalNorm {
     max_norm: f64,
     #[serde(default)]
     form: GlobalNormForm,
+    #[cfg_attr(feature = "schema", schemars(skip))]
     #[serde(default, rename = "most", deserialize_with = "renamed::most")]
     _most: (),
 }
@@ -123,6 +127,7 @@ impl From<WrittenGlobalNorm> for GlobalNorm {
 
 /// The factor by which gradients are scaled to a global norm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum GlobalNormForm {
@@ -136,6 +141,7 @@ pub enum GlobalNormForm {
 /// A maximum for the norm of each unit's gradient, relative to the norm of its weights: adaptive
 /// gradient clipping (Brock et al. 2021, arXiv:2102.06171), as in optax.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "WrittenAdaptiveClip")]
 #[non_exhaustive]
 pub struct AdaptiveClip {
@@ -172,6 +178,7 @@ impl AdaptiveClip {
 
 /// An [`AdaptiveClip`] in a file.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct WrittenAdaptiveClip {
     factor: f64,
@@ -179,8 +186,10 @@ struct WrittenAdaptiveClip {
     min_norm: f64,
     #[serde(default)]
     units: Units,
+    #[cfg_attr(feature = "schema", schemars(skip))]
     #[serde(default, rename = "part", deserialize_with = "renamed::part")]
     _part: (),
+    #[cfg_attr(feature = "schema", schemars(skip))]
     #[serde(default, rename = "least", deserialize_with = "renamed::least")]
     _least: (),
 }
@@ -201,6 +210,7 @@ fn min_norm() -> f64 {
 
 /// The axis of a parameter that counts its units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Units {

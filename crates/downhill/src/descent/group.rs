@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 
-use crate::rule::DynRule;
+use crate::rule::Rule;
 use crate::{InvalidHyperparameter, OptimizerConfig};
 
 /// A group with the rule that steps it. The first one holds the parameters of no group.
@@ -17,7 +17,7 @@ pub(super) struct GroupState {
     pub(super) rate_factor: f64,
     /// The values of the scheduled settings that the rule was built with; empty before the first.
     pub(super) scheduled: Vec<Option<f64>>,
-    pub(super) rule: Arc<dyn DynRule>,
+    pub(super) rule: Arc<dyn Rule>,
 }
 
 impl GroupState {

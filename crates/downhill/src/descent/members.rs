@@ -7,60 +7,8 @@ use super::error::{InvalidDescent, StepError};
 use super::gradients::GradientStage;
 use super::group::GroupState;
 use super::slots::Slot;
-use crate::{OptimizerConfig, WeightDecay};
-
-/// What a step makes of numbers side by side.
-enum Reach {
-    /// Each is stepped by itself, in proportion to the learning rate.
-    Proportional,
-    /// Each is stepped by itself.
-    Itself,
-    /// Others have a part in its step.
-    Others,
-}
-
-impl Reach {
-    fn of(optimizer: &OptimizerConfig) -> Self {
-        use OptimizerConfig as Of;
-        match optimizer {
-            Of::Sgd(_)
-            | Of::Momentum(_)
-            | Of::Nesterov(_)
-            | Of::AdaGrad(_)
-            | Of::RmsProp(_)
-            | Of::AdaDelta(_)
-            | Of::Adam(_)
-            | Of::AdamW(_)
-            | Of::Adamax(_)
-            | Of::NAdam(_)
-            | Of::RAdam(_)
-            | Of::AdaBelief(_)
-            | Of::Yogi(_)
-            | Of::Adan(_)
-            | Of::Adopt(_)
-            | Of::AdEmaMix(_)
-            | Of::Lion(_)
-            | Of::SignSgd(_) => Self::Proportional,
-            // Their memory holds places or lengths that the rate decides.
-            Of::Rprop(_)
-            | Of::Asgd(_)
-            | Of::Ftrl(_)
-            | Of::Madgrad(_)
-            | Of::ScheduleFree(_)
-            | Of::Cocob(_) => Self::Itself,
-            Of::NovoGrad(_)
-            | Of::Lars(_)
-            | Of::Lamb(_)
-            | Of::Sm3(_)
-            | Of::Adafactor(_)
-            | Of::Muon(_)
-            | Of::Dog(_)
-            | Of::Dowg(_)
-            | Of::DAdaptAdam(_)
-            | Of::Prodigy(_) => Self::Others,
-        }
-    }
-}
+use crate::rule::Reach;
+use crate::weight_decay::WeightDecay;
 
 /// Refuses what would mix the networks of an ensemble, and rates of their own if the steps are not
 /// proportional to the rate.
@@ -76,7 +24,7 @@ pub(super) fn check(config: &DescentConfig, groups: &[GroupState]) -> Result<(),
     }
     for group in groups.iter().filter(|group| !group.frozen) {
         let optimizer = group.base.name();
-        let proportional = match Reach::of(&group.base) {
+        let proportional = match group.rule.reach() {
             Reach::Others => return Err(InvalidDescent::MixedMembers { part: optimizer }),
             Reach::Itself => false,
             Reach::Proportional => decays_in_proportion(config, group),

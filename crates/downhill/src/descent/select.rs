@@ -10,6 +10,7 @@ use super::visit::{ParamVisitor, visit_params};
 ///
 /// The path of a parameter is made of the fields that lead to it, such as `hidden.0.linear.weight`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Parameters {

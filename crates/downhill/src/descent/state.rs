@@ -7,7 +7,7 @@ use burn::optim::{StateSink, StateSource, join_index, join_path};
 use burn::tensor::{Device, Tensor};
 
 use super::averages::{KEPT, TAKEN};
-use crate::rule::{DynRule, Memory, take_tensor};
+use crate::rule::{Memory, Rule, take_tensor};
 
 /// The state of all parameters, by path and by place. A place stays the same.
 #[derive(Clone, Debug, Default)]
@@ -104,7 +104,7 @@ impl ParameterState {
     /// Reads the state written under the path of a parameter; `None` if it is not complete.
     pub(crate) fn unflatten<'a>(
         path: &str,
-        rule_of: impl FnOnce(usize) -> Option<&'a dyn DynRule>,
+        rule_of: impl FnOnce(usize) -> Option<&'a dyn Rule>,
         stages: usize,
         source: &mut StateSource,
         device: &Device,

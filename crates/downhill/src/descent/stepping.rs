@@ -200,7 +200,7 @@ impl Stepper<'_> {
             let rule = &descent.groups[stepped.group].rule;
             let rate = self.rates[stepped.group];
             let (decay, rate) = rule.weight_decay_of(stepped.shape, rate);
-            let (decayed, _) = decay.around(rate, before.clone(), gradient.clone());
+            let (decayed, _) = decay.before_step(rate, before.clone(), gradient.clone());
             x = cautiously(decayed, x, gradient);
         }
         let memories = &mut descent.state[stepped.place].weights;

@@ -1,11 +1,12 @@
 //! AdaBelief.
 
-use crate::hyperparameter::{not_negative, positive, share_kept};
-use crate::rule::{Elementwise, Memory, Real, bias_correction, memory, optimizer};
+use super::rmsprop::MomentumKind;
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Elementwise, Memory, Real, bias_correction, memory};
 use crate::settings::settings;
-use crate::{InvalidHyperparameter, MomentumKind, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// AdaBelief: Adam that divides by how far the gradient is from its own running mean.
+/// AdaBelief: Adam that divides by the root mean square deviation of the gradient from its mean.
 ///
 /// ```text
 /// m_t = beta_1 * m_{t-1} + (1 - beta_1) * g_t,  m_0 = 0
@@ -16,7 +17,7 @@ use crate::{InvalidHyperparameter, MomentumKind, WeightDecay};
 /// ```
 ///
 /// Elementwise: any rank and shape. State: two tensors per parameter. Source: Zhuang et al. 2020
-/// (arXiv:2010.07468); `epsilon_root` stays in the average, as there and in optax.
+/// (arXiv:2010.07468). As there and in optax, `epsilon_root` accumulates in the average.
 #[derive(Clone, Debug)]
 pub struct AdaBelief {
     config: AdaBeliefConfig,
@@ -25,19 +26,19 @@ pub struct AdaBelief {
 settings! {
     /// The settings of [`AdaBelief`].
     pub struct AdaBeliefConfig for AdaBelief, "adabelief" {
-        /// About the size of a coordinate's step, greater than 0.
-        pub learning_rate: f64,
-        /// Share of the mean that each step keeps, in \[0, 1).
-        pub beta_1: f64,
-        /// Share of the mean squared deviation that each step keeps, in \[0, 1).
-        pub beta_2: f64,
-        /// Keeps the divisor from 0, at least 0.
-        pub epsilon: f64,
-        /// Added to the mean squared deviation at each step, at least 0.
-        pub epsilon_root: f64,
-        /// Whether the step is by the mean or ahead of it.
+        /// Learning rate: roughly the size of each coordinate's step; positive.
+        pub learning_rate: f64 => positive,
+        /// Decay rate of the running mean, in \[0, 1).
+        pub beta_1: f64 => decay_rate,
+        /// Decay rate of the mean squared deviation, in \[0, 1).
+        pub beta_2: f64 => decay_rate,
+        /// Added to the denominator for numerical stability; non-negative.
+        pub epsilon: f64 => not_negative,
+        /// Added to the mean squared deviation at each step; non-negative.
+        pub epsilon_root: f64 => not_negative,
+        /// Heavy-ball or Nesterov momentum.
         pub momentum_kind: MomentumKind,
-        /// Decay towards 0.
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: optax
@@ -45,8 +46,8 @@ settings! {
 }
 
 impl AdaBeliefConfig {
-    /// As in optax: betas 0.9 and 0.999, both epsilons 1e-16. optax has no default rate; here it is
-    /// 0.001.
+    /// optax's defaults: betas 0.9 and 0.999, both epsilons 1e-16. optax has no default learning
+    /// rate; this uses 0.001.
     pub fn optax() -> Self {
         Self {
             learning_rate: 0.001,
@@ -58,30 +59,13 @@ impl AdaBeliefConfig {
             weight_decay: WeightDecay::None,
         }
     }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<AdaBelief, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        share_kept("beta_1", self.beta_1)?;
-        share_kept("beta_2", self.beta_2)?;
-        not_negative("epsilon", self.epsilon)?;
-        not_negative("epsilon_root", self.epsilon_root)?;
-        self.weight_decay.check()?;
-        Ok(AdaBelief {
-            config: self.clone(),
-        })
-    }
 }
 
 memory!(Belief {
     mean,
     mean_square_deviation
 });
-optimizer!(AdaBelief, elementwise);
+optimizer!(AdaBelief);
 
 #[derive(Clone, Copy)]
 pub(crate) struct Scalars {
@@ -130,10 +114,6 @@ impl Elementwise for AdaBelief {
             step = step + g.scale(s.of_gradient);
         }
         (x - step / divisor, Belief::new(m, spread))
-    }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
     }
 }
 

@@ -1,11 +1,11 @@
 //! AdaDelta.
 
-use crate::hyperparameter::{positive, share_kept};
-use crate::rule::{Elementwise, Memory, Real, memory, optimizer};
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Elementwise, Memory, Real, memory};
 use crate::settings::settings;
-use crate::{InvalidHyperparameter, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// AdaDelta: a step whose unit is a running average of past steps.
+/// AdaDelta: steps in units of a running average of past steps.
 ///
 /// ```text
 /// s_t = rho * s_{t-1} + (1 - rho) * g_t^2,  s_0 = 0
@@ -15,8 +15,8 @@ use crate::{InvalidHyperparameter, WeightDecay};
 /// ```
 ///
 /// Elementwise: any rank and shape. State: two tensors per parameter. Source: Zeiler 2012
-/// (arXiv:1212.5701, algorithm 1), which has no learning rate, that is 1. Epsilon stands inside
-/// both roots in every library; they differ in the defaults alone. Burn has no AdaDelta.
+/// (arXiv:1212.5701, algorithm 1), which has no learning rate, that is, 1. Epsilon is inside both
+/// roots in every library; only the defaults differ. Burn has no AdaDelta.
 #[derive(Clone, Debug)]
 pub struct AdaDelta {
     config: AdaDeltaConfig,
@@ -25,14 +25,13 @@ pub struct AdaDelta {
 settings! {
     /// The settings of [`AdaDelta`].
     pub struct AdaDeltaConfig for AdaDelta, "adadelta" {
-        /// Factor on the step, greater than 0; the averages take in the step before it is scaled.
-        pub learning_rate: f64,
-        /// Share of both averages that each step keeps, in \[0, 1).
-        pub rho: f64,
-        /// Added inside both roots, greater than 0: with 0 the first step, and so every step, would
-        /// be 0.
-        pub epsilon: f64,
-        /// Decay towards 0.
+        /// Factor on the step; positive. The averages use the step before it is scaled.
+        pub learning_rate: f64 => positive,
+        /// Decay rate of both averages, in \[0, 1).
+        pub rho: f64 => decay_rate,
+        /// Added inside both roots; positive, because with 0 no step would move anything.
+        pub epsilon: f64 => positive,
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: torch, theano, keras, optax
@@ -40,7 +39,7 @@ settings! {
 }
 
 impl AdaDeltaConfig {
-    /// As in the Theano code, and in the paper: rho 0.95, epsilon 1e-6, learning rate 1.
+    /// The Theano code's settings, which are the paper's: rho 0.95, epsilon 1e-6, learning rate 1.
     pub fn theano() -> Self {
         Self {
             learning_rate: 1.0,
@@ -50,7 +49,7 @@ impl AdaDeltaConfig {
         }
     }
 
-    /// As in PyTorch: rho 0.9, epsilon 1e-6, learning rate 1.
+    /// PyTorch's defaults: rho 0.9, epsilon 1e-6, learning rate 1.
     pub fn torch() -> Self {
         Self {
             rho: 0.9,
@@ -58,7 +57,7 @@ impl AdaDeltaConfig {
         }
     }
 
-    /// As in Keras: learning rate 0.001, rho 0.95, epsilon 1e-7.
+    /// Keras's defaults: learning rate 0.001, rho 0.95, epsilon 1e-7.
     pub fn keras() -> Self {
         Self {
             learning_rate: 0.001,
@@ -67,24 +66,9 @@ impl AdaDeltaConfig {
         }
     }
 
-    /// As in optax, which is as in PyTorch but for a rate that has no default there.
+    /// optax's defaults: PyTorch's, with a learning rate of 1, for which optax has no default.
     pub fn optax() -> Self {
         Self::torch()
-    }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<AdaDelta, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        share_kept("rho", self.rho)?;
-        positive("epsilon", self.epsilon)?;
-        self.weight_decay.check()?;
-        Ok(AdaDelta {
-            config: self.clone(),
-        })
     }
 }
 
@@ -92,7 +76,7 @@ memory!(Averages {
     mean_square_gradient,
     mean_square_step
 });
-optimizer!(AdaDelta, elementwise);
+optimizer!(AdaDelta);
 
 impl Elementwise for AdaDelta {
     type Remembers<R: Real> = Averages<R>;
@@ -116,10 +100,6 @@ impl Elementwise for AdaDelta {
         let d = u.clone().shift(epsilon).sqrt() / s.clone().shift(epsilon).sqrt() * g;
         let u = u.mix(rho, d.clone().square());
         (x - d.scale(*rate), Averages::new(s, u))
-    }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
     }
 }
 

@@ -3,12 +3,12 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::hyperparameter::{not_negative, positive, share_kept};
-use crate::rule::{Memory, Parameter, Rule, optimizer, root_mean_square};
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Layout, Memory, Parameter, Rule, root_mean_square};
 use crate::settings::{Setting, settings};
-use crate::{InvalidHyperparameter, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// Adafactor: the second moment of a matrix kept as one number per row and one per column.
+/// Adafactor: Adam with the second moment of a matrix stored as one number per row and per column.
 ///
 /// ```text
 /// b_t = 1 - t^-decay_power
@@ -19,26 +19,27 @@ use crate::{InvalidHyperparameter, WeightDecay};
 /// else:      v_t = b_t * v_{t-1} + (1 - b_t) * s_t,  v_0 = 0
 ///
 /// u_t = g_t / sqrt(v_t), floor: g_t / sqrt(max(v_t, epsilon^2)), and the mean of r_t at least
-///       epsilon;  u_t / max(1, rms(u_t) / clip), unless clip is 0
+///       epsilon;  u_t / max(1, rms(u_t) / clipping_threshold), unless that is 0
 /// rate = learning_rate;  relative: min(learning_rate, 1 / sqrt(t))
-/// by the parameter: rate * max(least_scale, rms(x_{t-1}))
+/// by the parameter: rate * max(min_scale, rms(x_{t-1}))
 /// m_t = momentum * m_{t-1} + (1 - momentum) * rate * u_t, without momentum rate * u_t
 /// x_t = x_{t-1} - m_t
 /// ```
 ///
-/// with `rms` the root of the mean square over the whole parameter. Rank 2 and more is factored, over
-/// two of its axes; the others count as so many matrices. State: one number per row and one per
-/// column, or one tensor per parameter; one more with momentum. Source: Shazeer and Stern 2018
-/// (arXiv:1804.04235). optax decays whatever the rate, which is a kind of [`WeightDecay`].
+/// with `rms` the root mean square over the whole parameter. Parameters of rank 2 and more are
+/// factored over two axes, as a batch of matrices over the others. State: one number per row and per
+/// column, or one tensor per parameter; one more tensor with momentum. Source: Shazeer and Stern 2018
+/// (arXiv:1804.04235). optax's weight decay is [`WeightDecay::Independent`].
 #[derive(Clone, Debug)]
 pub struct Adafactor {
     config: AdafactorConfig,
 }
 
-/// Which two axes of a parameter are its rows and columns.
+/// The two axes of a parameter that are its rows and columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum FactoredAxes {
     /// The last two (Keras, Burn).
     Last,
@@ -46,25 +47,27 @@ pub enum FactoredAxes {
     Longest,
 }
 
-/// What Adafactor's epsilon does.
+/// What Adafactor's epsilon is applied to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum AdafactorEpsilon {
-    /// It is added to the squared gradients (Keras, optax, Burn).
+    /// Added to the squared gradients (Keras, optax, Burn).
     Squares,
-    /// It is the least root of the second moment, and the least mean of the rows (PyTorch).
+    /// Minimum of the root of the second moment and of the mean of the rows (PyTorch).
     Floor,
 }
 
-/// Which parameter sizes a step, where a step is sized by the parameter.
+/// Which RMS multiplies the rate if `multiply_by_parameter_scale` is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum AdafactorSize {
-    /// That after the decay (Keras).
+    /// That of the parameter after weight decay (Keras).
     Decayed,
-    /// That before it (PyTorch, optax, Burn).
+    /// That of the parameter before weight decay (PyTorch, optax, Burn).
     Whole,
 }
 
@@ -75,86 +78,90 @@ impl Setting for FactoredAxes {}
 settings! {
     /// The settings of [`Adafactor`].
     pub struct AdafactorConfig for Adafactor, "adafactor" {
-        /// Step, in parts of the parameter's size where it scales by that, greater than 0.
-        pub learning_rate: f64,
-        /// How fast the averages become slow, greater than 0.
-        pub decay_power: f64,
-        /// Keeps the divisor from 0, at least 0.
-        pub epsilon: f64,
-        /// How it does.
+        /// Learning rate; positive. Relative to the parameter's RMS if
+        /// `multiply_by_parameter_scale` is set.
+        pub learning_rate: f64 => positive,
+        /// Exponent of the averages' decay rate `1 - t^-decay_power`; positive.
+        pub decay_power: f64 => positive,
+        /// Regularization of the squared gradients or of the denominator, see `epsilon_place`;
+        /// non-negative.
+        pub epsilon: f64 => not_negative,
+        /// What epsilon is applied to.
         pub epsilon_place: AdafactorEpsilon,
-        /// The largest root mean square of a step before the rate, at least 0; 0 is no bound.
-        pub clip: f64,
-        /// Whether the rate is at most `1 / sqrt(t)`.
+        /// Maximum RMS of a step before it is scaled by the rate; non-negative. 0 means no maximum.
+        pub clipping_threshold: f64 => not_negative,
+        /// Whether the rate is limited to `1 / sqrt(t)`.
         pub relative_step: bool,
-        /// Whether a step is sized by the parameter.
-        pub scales_by_parameter: bool,
-        /// The least size that a parameter counts as, at least 0.
-        pub least_scale: f64,
-        /// Which parameter's size it is.
+        /// Whether the rate is multiplied by the parameter's RMS.
+        pub multiply_by_parameter_scale: bool,
+        /// Minimum RMS that a parameter is taken to have; non-negative.
+        pub min_scale: f64 => not_negative,
+        /// Whether that RMS is taken before or after weight decay.
         pub sized_by: AdafactorSize,
-        /// Share of the mean step that each step keeps, in \[0, 1); 0 is no momentum.
-        pub momentum: f64,
-        /// Which axes are factored.
+        /// Decay rate of the mean step, in \[0, 1); 0 means no momentum.
+        pub momentum: f64 => decay_rate,
+        /// The two axes that are factored.
         pub factored_axes: FactoredAxes,
-        /// The length that both axes must have to be factored, at least 0.
-        pub least_factored: f64,
-        /// Decay towards 0.
+        /// Minimum length of both axes for a parameter to be factored; non-negative.
+        pub min_dim_size_to_factor: f64 => not_negative,
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: keras, optax, torch, burn
     source: "Shazeer and Stern 2018, arXiv:1804.04235"
+    renamed: clip => clipping_threshold, scales_by_parameter => multiply_by_parameter_scale,
+        least_scale => min_scale, least_factored => min_dim_size_to_factor
 }
 
 impl AdafactorConfig {
-    /// As in Keras: learning rate 0.001, the rate at most `1 / sqrt(t)` (in Keras 3.15 whatever its
-    /// `relative_step` says), every matrix factored.
+    /// Keras's defaults: learning rate 0.001, limited to `1 / sqrt(t)` (by Keras 3.15 whatever its
+    /// `relative_step`), every matrix factored.
     pub fn keras() -> Self {
         Self {
             learning_rate: 0.001,
             decay_power: 0.8,
             epsilon: 1e-30,
             epsilon_place: AdafactorEpsilon::Squares,
-            clip: 1.0,
+            clipping_threshold: 1.0,
             relative_step: true,
-            scales_by_parameter: true,
-            least_scale: 1e-3,
+            multiply_by_parameter_scale: true,
+            min_scale: 1e-3,
             sized_by: AdafactorSize::Decayed,
             momentum: 0.0,
             factored_axes: FactoredAxes::Last,
-            least_factored: 0.0,
+            min_dim_size_to_factor: 0.0,
             weight_decay: WeightDecay::None,
         }
     }
 
-    /// As in optax: no relative step, only axes of at least 128 factored. optax has no default rate;
-    /// here it is 0.01. It computes `t^-decay_power` in `f32`, which moves a step by about 1e-8 of
-    /// its size.
+    /// optax's defaults: the rate is not limited, only axes of at least 128 are factored. optax has
+    /// no default learning rate; this uses 0.01. It computes `t^-decay_power` in `f32`, which
+    /// changes a step by about 1e-8 of its size.
     pub fn optax() -> Self {
         Self {
             learning_rate: 0.01,
             relative_step: false,
             sized_by: AdafactorSize::Whole,
             factored_axes: FactoredAxes::Longest,
-            least_factored: 128.0,
+            min_dim_size_to_factor: 128.0,
             ..Self::keras()
         }
     }
 
-    /// As in Burn, which has no default rate; here it is 0.01, of which Burn's documentation says
-    /// that it gives the paper's.
+    /// Burn's defaults. Burn has no default learning rate; this uses 0.01, with which it reproduces
+    /// the paper according to its documentation.
     pub fn burn() -> Self {
         Self {
             learning_rate: 0.01,
             epsilon: f64::from(1e-30_f32),
-            least_scale: f64::from(1e-3_f32),
+            min_scale: f64::from(1e-3_f32),
             sized_by: AdafactorSize::Whole,
             ..Self::keras()
         }
     }
 
-    /// As in PyTorch: learning rate 0.01, the rate at most `1 / sqrt(t)`, a floor of the float type's
-    /// epsilon; here that of `f32`, whatever the type.
+    /// PyTorch's defaults: learning rate 0.01, limited to `1 / sqrt(t)`. PyTorch's floor is the
+    /// epsilon of the parameter's type; this uses that of `f32` for all types.
     pub fn torch() -> Self {
         Self {
             learning_rate: 0.01,
@@ -165,26 +172,8 @@ impl AdafactorConfig {
         }
     }
 
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<Adafactor, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        positive("decay_power", self.decay_power)?;
-        not_negative("epsilon", self.epsilon)?;
-        not_negative("clip", self.clip)?;
-        not_negative("least_scale", self.least_scale)?;
-        share_kept("momentum", self.momentum)?;
-        not_negative("least_factored", self.least_factored)?;
-        self.weight_decay.check()?;
-        Ok(Adafactor {
-            config: self.clone(),
-        })
-    }
-
-    /// The parameter's elements as `[before, rows, between, columns, after]`, if it is factored.
+    /// Returns the shape `[before, rows, between, columns, after]`, or `None` if the parameter is not
+    /// factored.
     fn factors(&self, shape: &[usize]) -> Option<[usize; 5]> {
         let rank = shape.len();
         if rank < 2 {
@@ -200,7 +189,7 @@ impl AdafactorConfig {
             }
         };
         let shorter = shape[first].min(shape[second]) as f64;
-        (shorter >= self.least_factored).then(|| {
+        (shorter >= self.min_dim_size_to_factor).then(|| {
             [
                 shape[..first].iter().product(),
                 shape[first],
@@ -212,7 +201,7 @@ impl AdafactorConfig {
     }
 }
 
-/// A running mean of this name, kept flat, takes in `new`.
+/// Updates the running mean of this name, which is stored flat, with `new`.
 fn mean<const D: usize>(
     memory: &mut Memory,
     name: &'static str,
@@ -221,21 +210,16 @@ fn mean<const D: usize>(
 ) -> Tensor<D> {
     let shape = new.dims();
     let elements = [shape.iter().product::<usize>()];
-    let new = new.mul_scalar(1.0 - kept);
-    let mean = match memory.take(name) {
-        Some(mean) => mean.reshape(shape).mul_scalar(kept) + new,
-        None => new,
-    };
-    memory.put(name, mean.clone().reshape(elements));
-    mean
+    memory.mix(name, kept, new.reshape(elements)).reshape(shape)
 }
 
 optimizer!(Adafactor);
 
-impl Rule for Adafactor {
+impl Layout for Adafactor {
     const TENSORS: &'static [&'static str] = &["rows", "columns", "second_moment", "mean_step"];
-    const NUMBERS: &'static [&'static str] = &[];
+}
 
+impl Rule for Adafactor {
     fn step(
         &self,
         learning_rate: f64,
@@ -247,7 +231,7 @@ impl Rule for Adafactor {
         let t = memory.time as f64;
         let whole = parameter.value.clone();
         let (x, g) =
-            (config.weight_decay).around(learning_rate, parameter.value, parameter.gradient);
+            (config.weight_decay).before_step(learning_rate, parameter.value, parameter.gradient);
         let floor = config.epsilon_place == AdafactorEpsilon::Floor;
 
         let kept = 1.0 - libm::pow(t, -config.decay_power);
@@ -272,7 +256,7 @@ impl Rule for Adafactor {
                         let moment = rows / mean_row * columns;
                         g / moment.clamp_min(config.epsilon * config.epsilon).sqrt()
                     }
-                    // In turns, lest the product of two small numbers be 0.
+                    // One after the other, because the product of two small numbers may be 0.
                     false => g / (rows / mean_row).sqrt() / columns.sqrt(),
                 };
                 u.reshape(elements)
@@ -285,8 +269,8 @@ impl Rule for Adafactor {
                 g / moment.sqrt()
             }
         };
-        if config.clip > 0.0 {
-            let excess = root_mean_square(u.clone()).mul_scalar(1.0 / config.clip);
+        if config.clipping_threshold > 0.0 {
+            let excess = root_mean_square(u.clone()).mul_scalar(1.0 / config.clipping_threshold);
             u = u / excess.clamp_min(1.0);
         }
         let rate = match config.relative_step {
@@ -294,19 +278,19 @@ impl Rule for Adafactor {
             false => learning_rate,
         };
         let mut step = u.mul_scalar(rate);
-        if config.scales_by_parameter {
+        if config.multiply_by_parameter_scale {
             let sizing = match config.sized_by {
                 AdafactorSize::Decayed => x.clone(),
                 AdafactorSize::Whole => whole,
             };
-            step = step * root_mean_square(sizing).clamp_min(config.least_scale);
+            step = step * root_mean_square(sizing).clamp_min(config.min_scale);
         }
         if config.momentum > 0.0 {
             step = mean(&mut memory, "mean_step", config.momentum, step);
         }
-        (config.weight_decay.after(learning_rate, x - step), memory)
-    }
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
+        (
+            config.weight_decay.after_step(learning_rate, x - step),
+            memory,
+        )
     }
 }

@@ -1,9 +1,10 @@
 //! AdaGrad.
 
-use crate::hyperparameter::{not_negative, positive};
-use crate::rule::{Elementwise, Memory, Real, memory, optimizer};
+use crate::burn_optimizer::optimizer;
+use crate::epsilon::EpsilonPlace;
+use crate::rule::{Elementwise, Memory, Real, memory};
 use crate::settings::{Setting, settings};
-use crate::{EpsilonPlace, InvalidHyperparameter, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
 /// AdaGrad: each coordinate's step shrinks with the squares of all its gradients so far.
 ///
@@ -16,8 +17,8 @@ use crate::{EpsilonPlace, InvalidHyperparameter, WeightDecay};
 /// ```
 ///
 /// Elementwise: any rank and shape. State: one tensor per parameter and a step count. Source:
-/// Duchi, Hazan and Singer 2011 (JMLR 12). Keras and optax start from an accumulator of 0.1, all
-/// others from 0; Burn's own AdaGrad has an epsilon of 1e-5.
+/// Duchi, Hazan and Singer 2011 (JMLR 12). The accumulator starts at 0.1 in Keras and optax, at 0 in
+/// all others. Burn's own AdaGrad has an epsilon of 1e-5.
 #[derive(Clone, Debug)]
 pub struct AdaGrad {
     config: AdaGradConfig,
@@ -28,18 +29,18 @@ impl Setting for EpsilonPlace {}
 settings! {
     /// The settings of [`AdaGrad`].
     pub struct AdaGradConfig for AdaGrad, "adagrad" {
-        /// Step of a coordinate at its first gradient where the accumulator starts at 0; greater than
-        /// 0.
-        pub learning_rate: f64,
-        /// Keeps the divisor from 0, at least 0.
-        pub epsilon: f64,
-        /// Where epsilon goes.
+        /// Learning rate: the size of a coordinate's first step if the accumulator starts at 0;
+        /// positive.
+        pub learning_rate: f64 => positive,
+        /// Added to the denominator for numerical stability; non-negative.
+        pub epsilon: f64 => not_negative,
+        /// Whether epsilon is added inside or outside the root.
         pub epsilon_place: EpsilonPlace,
-        /// The accumulator before the first step, at least 0.
-        pub initial_accumulator: f64,
-        /// How fast the learning rate itself falls, at least 0 (PyTorch's `lr_decay`).
-        pub rate_decay: f64,
-        /// Decay towards 0.
+        /// Initial value of the accumulator; non-negative.
+        pub initial_accumulator: f64 => not_negative,
+        /// Decay of the learning rate over the steps (PyTorch's `lr_decay`); non-negative.
+        pub rate_decay: f64 => not_negative,
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: torch, book, theano, keras, optax, burn
@@ -47,7 +48,7 @@ settings! {
 }
 
 impl AdaGradConfig {
-    /// As in the book: learning rate 0.01, epsilon 1e-7 outside the root.
+    /// The book's settings: learning rate 0.01, epsilon 1e-7 outside the root.
     pub fn book() -> Self {
         Self {
             learning_rate: 0.01,
@@ -59,7 +60,7 @@ impl AdaGradConfig {
         }
     }
 
-    /// As in the Theano code: learning rate 0.01, epsilon 1e-6 inside the root.
+    /// The Theano code's settings: learning rate 0.01, epsilon 1e-6 inside the root.
     pub fn theano() -> Self {
         Self {
             epsilon: 1e-6,
@@ -68,7 +69,7 @@ impl AdaGradConfig {
         }
     }
 
-    /// As in PyTorch: learning rate 0.01, epsilon 1e-10 outside the root.
+    /// PyTorch's defaults: learning rate 0.01, epsilon 1e-10 outside the root.
     pub fn torch() -> Self {
         Self {
             epsilon: 1e-10,
@@ -76,7 +77,7 @@ impl AdaGradConfig {
         }
     }
 
-    /// As in Keras: learning rate 0.001, accumulator from 0.1, epsilon 1e-7 inside the root.
+    /// Keras's defaults: learning rate 0.001, accumulator from 0.1, epsilon 1e-7 inside the root.
     pub fn keras() -> Self {
         Self {
             learning_rate: 0.001,
@@ -86,9 +87,9 @@ impl AdaGradConfig {
         }
     }
 
-    /// As in optax: accumulator from 0.1, epsilon 1e-7 inside the root. optax has no default rate;
-    /// here it is 0.01. It moves nothing where the accumulator is still 0, which is the same step:
-    /// there the gradient is 0, too, and epsilon is not.
+    /// optax's defaults: accumulator from 0.1, epsilon 1e-7 inside the root. optax has no default
+    /// learning rate; this uses 0.01. optax does not move coordinates whose accumulator is 0;
+    /// neither does this, because their gradient is 0.
     pub fn optax() -> Self {
         Self {
             learning_rate: 0.01,
@@ -96,33 +97,18 @@ impl AdaGradConfig {
         }
     }
 
-    /// As in Burn: epsilon 1e-5 outside the root. Burn has no default rate; here it is 0.01.
+    /// Burn's defaults: epsilon 1e-5 outside the root. Burn has no default learning rate; this uses
+    /// 0.01.
     pub fn burn() -> Self {
         Self {
             epsilon: f64::from(1e-5_f32),
             ..Self::book()
         }
     }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<AdaGrad, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        not_negative("epsilon", self.epsilon)?;
-        not_negative("initial_accumulator", self.initial_accumulator)?;
-        not_negative("rate_decay", self.rate_decay)?;
-        self.weight_decay.check()?;
-        Ok(AdaGrad {
-            config: self.clone(),
-        })
-    }
 }
 
 memory!(Squares { accumulator });
-optimizer!(AdaGrad, elementwise);
+optimizer!(AdaGrad);
 
 impl Elementwise for AdaGrad {
     type Remembers<R: Real> = Squares<R>;
@@ -144,10 +130,6 @@ impl Elementwise for AdaGrad {
         let h = past.accumulator + g.clone().square();
         let divisor = (self.config.epsilon_place).root(h.clone(), self.config.epsilon);
         (x - g.scale(*rate) / divisor, Squares::new(h))
-    }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
     }
 }
 

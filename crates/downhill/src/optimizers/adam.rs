@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::hyperparameter::{not_negative, positive, share_kept, shrinking};
-use crate::rule::{Elementwise, Memory, Real, bias_correction, memory, optimizer};
+use super::rmsprop::MomentumKind;
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Elementwise, Memory, Real, bias_correction, memory};
 use crate::settings::{Setting, settings};
-use crate::{InvalidHyperparameter, MomentumKind, Preset, UnknownPreset, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// Adam: a running mean of the gradient over the root of a running mean of its square.
+/// Adam: a running mean of the gradient, divided by the root of a running mean of its square.
 ///
 /// ```text
 /// b_t = beta_1 * beta_1_decay^(t - 1)
@@ -25,35 +26,36 @@ use crate::{InvalidHyperparameter, MomentumKind, Preset, UnknownPreset, WeightDe
 /// ```
 ///
 /// Elementwise: any rank and shape. State: two tensors per parameter, three with AMSGrad. Source:
-/// Kingma and Ba 2014 (arXiv:1412.6980); its algorithm 1 is the corrected form, the remark on the
-/// order of computation at the end of its section 2 the uncorrected one, whose epsilon it calls
-/// "epsilon hat". PyTorch, optax, Burn and Theano correct, Keras and the book do not. The decay of
-/// beta_1 is that of the paper's first versions, which the Theano code follows, and there too the
-/// correction of the mean keeps the undecayed `beta_1`. AMSGrad is that of Reddi, Kale and Kumar 2018
-/// (arXiv:1904.09237); PyTorch, Keras and Burn take the largest `v_t`, optax the largest `V`. With
-/// decoupled weight decay it is AdamW, see [`AdamConfig::adamw`].
+/// Kingma and Ba 2014 (arXiv:1412.6980). Their algorithm 1 is the corrected form, which PyTorch,
+/// optax, Burn and Theano use. The end of their section 2 has the uncorrected form, with "epsilon
+/// hat", which Keras and the book use. Decay of beta_1 is from the first versions of the paper, which
+/// the Theano code follows; the correction of the mean uses the undecayed `beta_1`. AMSGrad is from
+/// Reddi, Kale and Kumar 2018 (arXiv:1904.09237); PyTorch, Keras and Burn keep the largest `v_t`,
+/// optax the largest `V`. With decoupled weight decay it is [AdamW](crate::AdamWConfig).
 #[derive(Clone, Debug)]
 pub struct Adam {
-    config: AdamConfig,
+    pub(super) config: AdamConfig,
 }
 
-/// To which second moment Adam's epsilon is added.
+/// Which root of the second moment Adam's epsilon is added to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum AdamEpsilon {
-    /// To the root of the bias-corrected one (PyTorch, optax, Burn, Theano).
+    /// The root of the bias-corrected moment (PyTorch, optax, Burn, Theano).
     Corrected,
-    /// To the root of the one before correction, "epsilon hat" (Keras, the book).
+    /// The root of the moment before correction, "epsilon hat" (Keras, the book).
     Uncorrected,
 }
 
-/// Whether the divisor may fall, and of what the maximum is kept.
+/// Whether the denominator may decrease, and if not, which maximum is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Amsgrad {
-    /// It may fall: no maximum.
+    /// It may decrease.
     None,
     /// The maximum of the second moment (PyTorch, Keras, Burn).
     Raw,
@@ -67,26 +69,26 @@ impl Setting for Amsgrad {}
 settings! {
     /// The settings of [`Adam`].
     pub struct AdamConfig for Adam, "adam" {
-        /// About the size of a coordinate's step, greater than 0.
-        pub learning_rate: f64,
-        /// Share of the first moment that each step keeps, in \[0, 1).
-        pub beta_1: f64,
-        /// Share of the second moment that each step keeps, in \[0, 1).
-        pub beta_2: f64,
-        /// Keeps the divisor from 0, at least 0.
-        pub epsilon: f64,
-        /// To which second moment epsilon is added.
+        /// Learning rate: roughly the size of each coordinate's step; positive.
+        pub learning_rate: f64 => positive,
+        /// Decay rate of the first moment, in \[0, 1).
+        pub beta_1: f64 => decay_rate,
+        /// Decay rate of the second moment, in \[0, 1).
+        pub beta_2: f64 => decay_rate,
+        /// Added to the denominator for numerical stability; non-negative.
+        pub epsilon: f64 => not_negative,
+        /// Whether epsilon is added to the root of the corrected or the uncorrected second moment.
         pub epsilon_place: AdamEpsilon,
-        /// Added to the second moment inside the root, at least 0.
-        pub epsilon_root: f64,
+        /// Added to the second moment inside the root; non-negative.
+        pub epsilon_root: f64 => not_negative,
         /// Factor on `beta_1` from step to step, in (0, 1]; 1 keeps it constant.
-        pub beta_1_decay: f64,
-        /// Whether the step is by the mean, or ahead by one more such mean (optax's `nesterov`; see
-        /// [`NAdam`](crate::NAdam) for others' kinds).
+        pub beta_1_decay: f64 => shrinking,
+        /// Heavy-ball or Nesterov momentum (optax's `nesterov`; [`NAdam`](crate::NAdam) has the
+        /// variants of others).
         pub momentum_kind: MomentumKind,
-        /// Whether the divisor may fall.
+        /// Whether, and how, AMSGrad keeps the denominator from decreasing.
         pub amsgrad: Amsgrad,
-        /// Decay towards 0.
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: torch, book, theano, keras, optax, burn
@@ -94,7 +96,7 @@ settings! {
 }
 
 impl AdamConfig {
-    /// As in PyTorch: learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-8.
+    /// PyTorch's defaults: learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-8.
     pub fn torch() -> Self {
         Self {
             learning_rate: 0.001,
@@ -110,8 +112,8 @@ impl AdamConfig {
         }
     }
 
-    /// As in the book: learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-7 on the uncorrected
-    /// moment.
+    /// The book's settings: learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-7 on the
+    /// uncorrected moment.
     pub fn book() -> Self {
         Self {
             epsilon: 1e-7,
@@ -120,8 +122,8 @@ impl AdamConfig {
         }
     }
 
-    /// As in the Theano code: learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-8, beta_1
-    /// falling by a factor of 1 - 1e-8 (there `gamma`) a step. In Theano's `f32` that factor
+    /// The Theano code's settings: learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-8; beta_1
+    /// decreases by a factor of 1 - 1e-8 (there `gamma`) per step. In Theano's `f32` that factor
     /// rounds to 1.
     pub fn theano() -> Self {
         Self {
@@ -130,19 +132,19 @@ impl AdamConfig {
         }
     }
 
-    /// As in Keras, which is as in the book.
+    /// Keras's defaults, which are the book's settings.
     pub fn keras() -> Self {
         Self::book()
     }
 
-    /// As in optax, which is as in PyTorch but for AMSGrad ([`Amsgrad::Corrected`]) and a rate that
-    /// has no default there.
+    /// optax's defaults: PyTorch's. For AMSGrad as in optax, set [`Amsgrad::Corrected`]. optax has
+    /// no default learning rate; this uses 0.001.
     pub fn optax() -> Self {
         Self::torch()
     }
 
-    /// As in Burn: epsilon 1e-5, and betas rounded to `f32`. Burn has no default rate; here it is
-    /// 0.001.
+    /// Burn's defaults: epsilon 1e-5, and betas rounded to `f32`. Burn has no default learning
+    /// rate; this uses 0.001.
     pub fn burn() -> Self {
         Self {
             beta_1: f64::from(0.9_f32),
@@ -151,67 +153,22 @@ impl AdamConfig {
             ..Self::torch()
         }
     }
-
-    /// AdamW: Adam with decoupled weight decay, of 0.01 in PyTorch, 0.004 in Keras and 1e-4 in
-    /// optax and Burn.
-    ///
-    /// # Errors
-    ///
-    /// Libraries that have no AdamW.
-    pub fn adamw(preset: Preset) -> Result<Self, UnknownPreset> {
-        let presets = &[Preset::Torch, Preset::Keras, Preset::Optax, Preset::Burn];
-        let lambda = match preset {
-            Preset::Torch => 0.01,
-            Preset::Keras => 0.004,
-            Preset::Optax => 1e-4,
-            Preset::Burn => f64::from(1e-4_f32),
-            Preset::Book | Preset::Theano => {
-                return Err(UnknownPreset {
-                    optimizer: "adamw",
-                    preset,
-                    presets,
-                });
-            }
-        };
-        Ok(Self {
-            weight_decay: WeightDecay::Decoupled(lambda),
-            ..Self::preset(preset)?
-        })
-    }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<Adam, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        share_kept("beta_1", self.beta_1)?;
-        share_kept("beta_2", self.beta_2)?;
-        not_negative("epsilon", self.epsilon)?;
-        not_negative("epsilon_root", self.epsilon_root)?;
-        shrinking("beta_1_decay", self.beta_1_decay)?;
-        self.weight_decay.check()?;
-        Ok(Adam {
-            config: self.clone(),
-        })
-    }
 }
 
 memory!(Moments { first_moment, second_moment; largest });
-optimizer!(Adam, elementwise);
+optimizer!(Adam);
 
-/// What all numbers of a step have in common.
+/// What all elements share at a step.
 #[derive(Clone, Copy)]
 pub(crate) struct Scalars {
     beta_1: f64,
-    /// Of the mean.
+    /// Factor on the mean.
     rate: f64,
-    /// Of the gradient itself, beside the mean.
+    /// Factor on the gradient, which is added to the mean.
     rate_ahead: f64,
     epsilon: f64,
     root: f64,
-    /// What makes `V` of `v`, where the largest `V` is kept.
+    /// Factor from `v` to `V` if the largest `V` is kept.
     correction: f64,
 }
 
@@ -278,10 +235,6 @@ impl Elementwise for Adam {
         }
         let x = x - step / divisor.shift(s.epsilon);
         (x, Moments::new(m, v, largest))
-    }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
     }
 }
 

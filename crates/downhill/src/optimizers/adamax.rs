@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::hyperparameter::{not_negative, positive, share_kept};
-use crate::rule::{Elementwise, Memory, Real, bias_correction, memory, optimizer};
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Elementwise, Memory, Real, bias_correction, memory};
 use crate::settings::{Setting, settings};
-use crate::{InvalidHyperparameter, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// Adamax: Adam with the largest gradient of late in place of the root of the mean square.
+/// Adamax: Adam with a decaying maximum of the gradient in place of the root of the mean square.
 ///
 /// ```text
 /// m_t = beta_1 * m_{t-1} + (1 - beta_1) * g_t,  m_0 = 0
@@ -20,21 +20,22 @@ use crate::{InvalidHyperparameter, WeightDecay};
 /// ```
 ///
 /// Elementwise: any rank and shape. State: two tensors per parameter. Source: Kingma and Ba 2014
-/// (arXiv:1412.6980), algorithm 2, which has no epsilon. PyTorch and optax add it to the gradient,
-/// Keras to the divisor.
+/// (arXiv:1412.6980), algorithm 2, which has no epsilon. PyTorch and optax add epsilon to the
+/// gradient, Keras to the denominator.
 #[derive(Clone, Debug)]
 pub struct Adamax {
     config: AdamaxConfig,
 }
 
-/// Where Adamax's epsilon goes.
+/// What Adamax's epsilon is added to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum AdamaxEpsilon {
-    /// To the gradient's size, inside the maximum (PyTorch, optax).
+    /// The absolute gradient, inside the maximum (PyTorch, optax).
     Gradient,
-    /// To the divisor (Keras).
+    /// The denominator (Keras).
     Divisor,
 }
 
@@ -43,17 +44,17 @@ impl Setting for AdamaxEpsilon {}
 settings! {
     /// The settings of [`Adamax`].
     pub struct AdamaxConfig for Adamax, "adamax" {
-        /// About the size of a coordinate's step, greater than 0.
-        pub learning_rate: f64,
-        /// Share of the first moment that each step keeps, in \[0, 1).
-        pub beta_1: f64,
-        /// What each step leaves of the largest gradient, in \[0, 1).
-        pub beta_2: f64,
-        /// Keeps the divisor from 0, at least 0.
-        pub epsilon: f64,
-        /// Where epsilon goes.
+        /// Learning rate: roughly the size of each coordinate's step; positive.
+        pub learning_rate: f64 => positive,
+        /// Decay rate of the first moment, in \[0, 1).
+        pub beta_1: f64 => decay_rate,
+        /// Decay rate of the largest gradient, in \[0, 1).
+        pub beta_2: f64 => decay_rate,
+        /// Added to the denominator for numerical stability; non-negative.
+        pub epsilon: f64 => not_negative,
+        /// Whether epsilon is added to the gradient or to the denominator.
         pub epsilon_place: AdamaxEpsilon,
-        /// Decay towards 0.
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: torch, keras, optax
@@ -61,7 +62,7 @@ settings! {
 }
 
 impl AdamaxConfig {
-    /// As in PyTorch: learning rate 0.002, betas 0.9 and 0.999, epsilon 1e-8.
+    /// PyTorch's defaults: learning rate 0.002, betas 0.9 and 0.999, epsilon 1e-8.
     pub fn torch() -> Self {
         Self {
             learning_rate: 0.002,
@@ -73,7 +74,7 @@ impl AdamaxConfig {
         }
     }
 
-    /// As in Keras: learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-7 on the divisor.
+    /// Keras's defaults: learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-7 on the divisor.
     pub fn keras() -> Self {
         Self {
             learning_rate: 0.001,
@@ -83,25 +84,9 @@ impl AdamaxConfig {
         }
     }
 
-    /// As in optax, which is as in PyTorch but for a rate that has no default there.
+    /// optax's defaults: PyTorch's, with a learning rate of 0.002, for which optax has no default.
     pub fn optax() -> Self {
         Self::torch()
-    }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<Adamax, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        share_kept("beta_1", self.beta_1)?;
-        share_kept("beta_2", self.beta_2)?;
-        not_negative("epsilon", self.epsilon)?;
-        self.weight_decay.check()?;
-        Ok(Adamax {
-            config: self.clone(),
-        })
     }
 }
 
@@ -109,7 +94,7 @@ memory!(Moments {
     first_moment,
     largest
 });
-optimizer!(Adamax, elementwise);
+optimizer!(Adamax);
 
 impl Elementwise for Adamax {
     type Remembers<R: Real> = Moments<R>;
@@ -141,10 +126,6 @@ impl Elementwise for Adamax {
             }
         };
         (x - m.clone().scale(*rate) / divisor, Moments::new(m, u))
-    }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
     }
 }
 

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::hyperparameter::{not_negative, positive, share_kept};
-use crate::rule::{Elementwise, Memory, Real, bias_correction, memory, optimizer};
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Elementwise, Memory, Real, bias_correction, memory};
 use crate::settings::{Setting, settings};
-use crate::{InvalidHyperparameter, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// Adan: Nesterov's momentum by the differences of successive gradients.
+/// Adan: Nesterov momentum from the differences of successive gradients.
 ///
 /// ```text
 /// y_t = g_t - g_{t-1},  y_1 = 0
@@ -20,22 +20,23 @@ use crate::{InvalidHyperparameter, WeightDecay};
 /// ```
 ///
 /// Elementwise: any rank and shape. State: four tensors per parameter. Source: Xie et al. 2022
-/// (arXiv:2208.06677), as in optax and in Burn, whose betas are the shares kept. Burn weighs the
-/// difference by `beta_2` itself, optax by the rest; Burn's decay is [`WeightDecay::Proximal`], optax's
+/// (arXiv:2208.06677), as in optax and Burn, whose betas are decay rates. Burn weights the difference
+/// by `beta_2`, optax by `1 - beta_2`. Burn's weight decay is [`WeightDecay::Proximal`], optax's is
 /// decoupled.
 #[derive(Clone, Debug)]
 pub struct Adan {
     config: AdanConfig,
 }
 
-/// By what the difference of gradients is weighed.
+/// The weight of the gradient difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum AdanWeight {
-    /// By `beta_2` (Burn).
+    /// `beta_2` (Burn).
     Share,
-    /// By `1 - beta_2` (optax).
+    /// `1 - beta_2` (optax).
     Rest,
 }
 
@@ -44,21 +45,21 @@ impl Setting for AdanWeight {}
 settings! {
     /// The settings of [`Adan`].
     pub struct AdanConfig for Adan, "adan" {
-        /// About the size of a coordinate's step, greater than 0.
-        pub learning_rate: f64,
-        /// Share of the mean gradient that each step keeps, in \[0, 1).
-        pub beta_1: f64,
-        /// Share of the mean difference that each step keeps, in \[0, 1).
-        pub beta_2: f64,
-        /// Share of the mean square that each step keeps, in \[0, 1).
-        pub beta_3: f64,
-        /// Keeps the divisor from 0, at least 0.
-        pub epsilon: f64,
-        /// Added to the mean square inside the root, at least 0.
-        pub epsilon_root: f64,
-        /// By what the difference is weighed.
+        /// Learning rate: roughly the size of each coordinate's step; positive.
+        pub learning_rate: f64 => positive,
+        /// Decay rate of the mean gradient, in \[0, 1).
+        pub beta_1: f64 => decay_rate,
+        /// Decay rate of the mean difference, in \[0, 1).
+        pub beta_2: f64 => decay_rate,
+        /// Decay rate of the mean square, in \[0, 1).
+        pub beta_3: f64 => decay_rate,
+        /// Added to the denominator for numerical stability; non-negative.
+        pub epsilon: f64 => not_negative,
+        /// Added to the mean square inside the root; non-negative.
+        pub epsilon_root: f64 => not_negative,
+        /// Weight of the gradient difference.
         pub difference_weight: AdanWeight,
-        /// Decay towards 0.
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: optax, burn
@@ -66,8 +67,8 @@ settings! {
 }
 
 impl AdanConfig {
-    /// As in optax: betas 0.98, 0.92 and 0.99, both epsilons 1e-8, the difference weighed by the
-    /// rest. optax has no default rate; here it is 0.001.
+    /// optax's defaults: betas 0.98, 0.92 and 0.99, both epsilons 1e-8, the gradient difference
+    /// weighted by `1 - beta_2`. optax has no default learning rate; this uses 0.001.
     pub fn optax() -> Self {
         Self {
             learning_rate: 0.001,
@@ -81,8 +82,8 @@ impl AdanConfig {
         }
     }
 
-    /// As in Burn: betas rounded to `f32`, epsilon 1e-8, the difference weighed by `beta_2`. Burn
-    /// has no default rate; here it is 0.001.
+    /// Burn's defaults: betas rounded to `f32`, epsilon 1e-8, the gradient difference weighted by
+    /// `beta_2`. Burn has no default learning rate; this uses 0.001.
     pub fn burn() -> Self {
         Self {
             beta_1: f64::from(0.98_f32),
@@ -94,24 +95,6 @@ impl AdanConfig {
             ..Self::optax()
         }
     }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<Adan, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        share_kept("beta_1", self.beta_1)?;
-        share_kept("beta_2", self.beta_2)?;
-        share_kept("beta_3", self.beta_3)?;
-        not_negative("epsilon", self.epsilon)?;
-        not_negative("epsilon_root", self.epsilon_root)?;
-        self.weight_decay.check()?;
-        Ok(Adan {
-            config: self.clone(),
-        })
-    }
 }
 
 memory!(Averages {
@@ -120,7 +103,7 @@ memory!(Averages {
     mean_square,
     past_gradient
 });
-optimizer!(Adan, elementwise);
+optimizer!(Adan);
 
 #[derive(Clone, Copy)]
 pub(crate) struct Scalars {
@@ -169,10 +152,6 @@ impl Elementwise for Adan {
         let step = m.clone().scale(s.of_mean) + d.clone().scale(s.of_difference);
         let x = x - step / root.shift(config.epsilon);
         (x, Averages::new(m, d, n, g))
-    }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
     }
 }
 

@@ -1,11 +1,11 @@
 //! AdEMAMix.
 
-use crate::hyperparameter::{not_negative, positive, share_kept};
-use crate::rule::{Elementwise, Memory, Real, bias_correction, memory, optimizer};
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Elementwise, Memory, Real, bias_correction, memory};
 use crate::settings::settings;
-use crate::{InvalidHyperparameter, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// AdEMAMix: Adam with a second, slow mean of the gradient.
+/// AdEMAMix: Adam with a second, slower mean of the gradient.
 ///
 /// ```text
 /// m_t = beta_1 * m_{t-1} + (1 - beta_1) * g_t,    m_0 = 0
@@ -15,8 +15,8 @@ use crate::{InvalidHyperparameter, WeightDecay};
 ///                 / (sqrt(v_t / (1 - beta_2^t) + epsilon_root) + epsilon)
 /// ```
 ///
-/// With a warm-up of `T` steps, alpha rises in a line, and beta_3 from beta_1 so that the half-life
-/// of the slow mean does, both until step `T`:
+/// Alpha and beta_3 may have a warm-up of `T` steps. Alpha rises linearly; beta_3 rises from beta_1 so
+/// that the half-life of the slow mean rises linearly:
 ///
 /// ```text
 /// alpha_t = alpha * min(t / T, 1)
@@ -25,7 +25,7 @@ use crate::{InvalidHyperparameter, WeightDecay};
 /// ```
 ///
 /// Elementwise: any rank and shape. State: three tensors per parameter. Source: Pagliardini, Ablin
-/// and Grangier 2024 (arXiv:2409.03137). optax takes schedules in place of the warm-ups.
+/// and Grangier 2024 (arXiv:2409.03137). optax has schedules instead of the warm-ups.
 #[derive(Clone, Debug)]
 pub struct AdEmaMix {
     config: AdEmaMixConfig,
@@ -34,25 +34,26 @@ pub struct AdEmaMix {
 settings! {
     /// The settings of [`AdEmaMix`].
     pub struct AdEmaMixConfig for AdEmaMix, "ademamix" {
-        /// About the size of a coordinate's step without the slow mean, greater than 0.
-        pub learning_rate: f64,
-        /// Share of the fast mean that each step keeps, in \[0, 1).
-        pub beta_1: f64,
-        /// Share of the second moment that each step keeps, in \[0, 1).
-        pub beta_2: f64,
-        /// Share of the slow mean that each step keeps, in \[0, 1).
-        pub beta_3: f64,
-        /// Weight of the slow mean, at least 0.
-        pub alpha: f64,
-        /// Keeps the divisor from 0, at least 0.
-        pub epsilon: f64,
-        /// Added to the second moment inside the root, at least 0.
-        pub epsilon_root: f64,
-        /// Steps until alpha is what it says, at least 0; 0 is no warm-up.
-        pub alpha_warmup: f64,
-        /// Steps until beta_3 is what it says, at least 0; 0 is no warm-up.
-        pub beta_3_warmup: f64,
-        /// Decay towards 0.
+        /// Learning rate: roughly the size of each coordinate's step without the slow mean;
+        /// positive.
+        pub learning_rate: f64 => positive,
+        /// Decay rate of the fast mean, in \[0, 1).
+        pub beta_1: f64 => decay_rate,
+        /// Decay rate of the second moment, in \[0, 1).
+        pub beta_2: f64 => decay_rate,
+        /// Decay rate of the slow mean, in \[0, 1).
+        pub beta_3: f64 => decay_rate,
+        /// Weight of the slow mean; non-negative.
+        pub alpha: f64 => not_negative,
+        /// Added to the denominator for numerical stability; non-negative.
+        pub epsilon: f64 => not_negative,
+        /// Added to the second moment inside the root; non-negative.
+        pub epsilon_root: f64 => not_negative,
+        /// Steps over which alpha rises to its value; non-negative. 0 means no warm-up.
+        pub alpha_warmup: f64 => not_negative,
+        /// Steps over which beta_3 rises to its value; non-negative. 0 means no warm-up.
+        pub beta_3_warmup: f64 => not_negative,
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: optax
@@ -60,8 +61,8 @@ settings! {
 }
 
 impl AdEmaMixConfig {
-    /// As in optax: betas 0.9, 0.999 and 0.9999, alpha 5, epsilon 1e-8. optax has no default rate;
-    /// here it is 0.001.
+    /// optax's defaults: betas 0.9, 0.999 and 0.9999, alpha 5, epsilon 1e-8. optax has no default
+    /// learning rate; this uses 0.001.
     pub fn optax() -> Self {
         Self {
             learning_rate: 0.001,
@@ -77,28 +78,7 @@ impl AdEmaMixConfig {
         }
     }
 
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<AdEmaMix, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        share_kept("beta_1", self.beta_1)?;
-        share_kept("beta_2", self.beta_2)?;
-        share_kept("beta_3", self.beta_3)?;
-        not_negative("alpha", self.alpha)?;
-        not_negative("epsilon", self.epsilon)?;
-        not_negative("epsilon_root", self.epsilon_root)?;
-        not_negative("alpha_warmup", self.alpha_warmup)?;
-        not_negative("beta_3_warmup", self.beta_3_warmup)?;
-        self.weight_decay.check()?;
-        Ok(AdEmaMix {
-            config: self.clone(),
-        })
-    }
-
-    /// The share of the slow mean that step `t`, from 1, keeps.
+    /// Returns beta_3 at step `t`, counted from 1.
     fn beta_3_at(&self, t: f64) -> f64 {
         let Self {
             beta_1,
@@ -121,7 +101,7 @@ memory!(Moments {
     slow_mean,
     second_moment
 });
-optimizer!(AdEmaMix, elementwise);
+optimizer!(AdEmaMix);
 
 #[derive(Clone, Copy)]
 pub(crate) struct Scalars {
@@ -169,10 +149,6 @@ impl Elementwise for AdEmaMix {
         let step = fast.clone().scale(s.of_fast) + slow.clone().scale(s.of_slow);
         let x = x - step / root.shift(config.epsilon);
         (x, Moments::new(fast, slow, v))
-    }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
     }
 }
 

@@ -1,12 +1,13 @@
 //! ADOPT.
 
-use crate::hyperparameter::{not_negative, positive, share_kept};
-use crate::rule::{Elementwise, Memory, Real, memory, optimizer};
+use super::rmsprop::MomentumKind;
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Elementwise, Memory, Real, memory};
 use crate::settings::settings;
-use crate::{InvalidHyperparameter, MomentumKind, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// ADOPT: Adam that divides each gradient by the second moment of those before it, before the mean
-/// takes it in.
+/// ADOPT: Adam that divides each gradient by the root of the second moment of earlier gradients, and
+/// averages the quotients.
 ///
 /// ```text
 /// t = 1:  v_1 = g_1^2,  m_1 = 0,  x_1 = x_0
@@ -18,8 +19,8 @@ use crate::{InvalidHyperparameter, MomentumKind, WeightDecay};
 /// ```
 ///
 /// Elementwise: any rank and shape. State: two tensors per parameter. Source: Taniguchi et al. 2024
-/// (arXiv:2411.02853); clipping at the fourth root is that of its later versions and of optax. The
-/// first step moves nothing.
+/// (arXiv:2411.02853). Its later versions and optax clip to the fourth root of the step. The first
+/// step moves nothing.
 #[derive(Clone, Debug)]
 pub struct Adopt {
     config: AdoptConfig,
@@ -28,58 +29,42 @@ pub struct Adopt {
 settings! {
     /// The settings of [`Adopt`].
     pub struct AdoptConfig for Adopt, "adopt" {
-        /// About the size of a coordinate's step, greater than 0.
-        pub learning_rate: f64,
-        /// Share of the mean that each step keeps, in \[0, 1).
-        pub beta_1: f64,
-        /// Share of the second moment that each step keeps, in \[0, 1).
-        pub beta_2: f64,
-        /// The least divisor, greater than 0.
-        pub epsilon: f64,
-        /// Whether the divided gradients are clipped.
-        pub clips: bool,
-        /// The power of the number of steps that they are clipped to, at least 0.
-        pub clip_power: f64,
-        /// Whether the step is by the mean or ahead of it.
+        /// Learning rate: roughly the size of each coordinate's step; positive.
+        pub learning_rate: f64 => positive,
+        /// Decay rate of the running mean, in \[0, 1).
+        pub beta_1: f64 => decay_rate,
+        /// Decay rate of the second moment, in \[0, 1).
+        pub beta_2: f64 => decay_rate,
+        /// Minimum of the denominator; positive.
+        pub epsilon: f64 => positive,
+        /// Whether the normalized gradients are clipped.
+        pub use_clipping: bool,
+        /// Exponent of the clipping bound `(t - 1)^clip_power`; non-negative.
+        pub clip_power: f64 => not_negative,
+        /// Heavy-ball or Nesterov momentum.
         pub momentum_kind: MomentumKind,
-        /// Decay towards 0.
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: optax
     source: "Taniguchi et al. 2024, arXiv:2411.02853"
+    renamed: clips => use_clipping
 }
 
 impl AdoptConfig {
-    /// As in optax: betas 0.9 and 0.9999, epsilon 1e-6, clipping at the fourth root. optax has no
-    /// default rate; here it is 0.001.
+    /// optax's defaults: betas 0.9 and 0.9999, epsilon 1e-6, clipping to the fourth root of the
+    /// step. optax has no default learning rate; this uses 0.001.
     pub fn optax() -> Self {
         Self {
             learning_rate: 0.001,
             beta_1: 0.9,
             beta_2: 0.9999,
             epsilon: 1e-6,
-            clips: true,
+            use_clipping: true,
             clip_power: 0.25,
             momentum_kind: MomentumKind::HeavyBall,
             weight_decay: WeightDecay::None,
         }
-    }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<Adopt, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        share_kept("beta_1", self.beta_1)?;
-        share_kept("beta_2", self.beta_2)?;
-        positive("epsilon", self.epsilon)?;
-        not_negative("clip_power", self.clip_power)?;
-        self.weight_decay.check()?;
-        Ok(Adopt {
-            config: self.clone(),
-        })
     }
 }
 
@@ -87,7 +72,7 @@ memory!(Moments {
     mean,
     second_moment
 });
-optimizer!(Adopt, elementwise);
+optimizer!(Adopt);
 
 #[derive(Clone, Copy)]
 pub(crate) struct Scalars {
@@ -123,7 +108,7 @@ impl Elementwise for Adopt {
         let v = past.second_moment;
         let least = g.fill(config.epsilon);
         let mut d = g.clone() / v.clone().sqrt().max(least);
-        if config.clips {
+        if config.use_clipping {
             d = d.clamp(-s.most, s.most);
         }
         let m = past.mean.mix(config.beta_1, d.clone());
@@ -133,10 +118,6 @@ impl Elementwise for Adopt {
         };
         let v = v.mix(config.beta_2, g.square());
         (x - step.scale(s.rate), Moments::new(m, v))
-    }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
     }
 }
 
@@ -156,7 +137,7 @@ mod tests {
         // 3 is clipped to 1.
         assert_steps(&adopt.build().unwrap(), [2.0, 6.0], [1.0, 0.95]);
         let unclipped = AdoptConfig {
-            clips: false,
+            use_clipping: false,
             ..adopt
         };
         assert_steps(&unclipped.build().unwrap(), [2.0, 6.0], [1.0, 0.85]);

@@ -1,21 +1,21 @@
 //! Averaged stochastic gradient descent.
 
-use crate::hyperparameter::{not_negative, positive};
-use crate::rule::{Elementwise, Memory, Real, memory, optimizer};
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Elementwise, Memory, Real, memory};
 use crate::settings::settings;
-use crate::{InvalidHyperparameter, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// Averaged stochastic gradient descent: a falling rate, and beside the parameter its mean.
+/// Averaged stochastic gradient descent: a decreasing rate, and a running mean of the parameter.
 ///
 /// ```text
 /// eta_t = learning_rate / (1 + lambda * learning_rate * (t - 1))^alpha,  eta_1 = learning_rate
 /// x_t = (1 - lambda * eta_t) * x_{t-1} - eta_t * g_t
-/// a_t = a_{t-1} + (x_t - a_{t-1}) / max(1, t - 1 - averages_from),  a_0 = 0
+/// a_t = a_{t-1} + (x_t - a_{t-1}) / max(1, t - 1 - t0),  a_0 = 0
 /// ```
 ///
-/// Elementwise: any rank and shape. State: one tensor per parameter, the mean `a` (in the memory as
-/// `average`), which does not act on the steps. Source: Polyak and Juditsky 1992; the schedule is
-/// that of PyTorch's `ASGD`.
+/// Elementwise: any rank and shape. State: one tensor per parameter, the mean `a` (`average` in the
+/// memory), which does not affect the steps. Source: Polyak and Juditsky 1992, with the rate of
+/// PyTorch's `ASGD`.
 #[derive(Clone, Debug)]
 pub struct Asgd {
     config: AsgdConfig,
@@ -24,68 +24,51 @@ pub struct Asgd {
 settings! {
     /// The settings of [`Asgd`].
     pub struct AsgdConfig for Asgd, "asgd" {
-        /// The first step per unit of gradient, greater than 0.
-        pub learning_rate: f64,
-        /// Decay towards 0 and, by it, of the rate, at least 0.
-        pub lambda: f64,
-        /// How fast the rate falls, at least 0.
-        pub alpha: f64,
-        /// The number of steps from which on the parameter is averaged, at least 0.
-        pub averages_from: f64,
-        /// Further decay towards 0.
+        /// Learning rate of the first step; positive.
+        pub learning_rate: f64 => positive,
+        /// Decay of the parameters, and (through lambda) of the rate; non-negative.
+        pub lambda: f64 => not_negative,
+        /// Exponent of the rate's decay; non-negative.
+        pub alpha: f64 => not_negative,
+        /// Number of steps before averaging starts; non-negative.
+        pub t0: f64 => not_negative,
+        /// Weight decay in addition to `lambda`.
         pub weight_decay: WeightDecay,
     }
     presets: torch
     source: "Polyak and Juditsky 1992"
+    renamed: averages_from => t0
 }
 
 impl AsgdConfig {
-    /// As in PyTorch: learning rate 0.01, lambda 1e-4, alpha 0.75, averages from 1e6 steps on.
+    /// PyTorch's defaults: learning rate 0.01, lambda 1e-4, alpha 0.75, averaging after 1e6 steps.
     pub fn torch() -> Self {
         Self {
             learning_rate: 0.01,
             lambda: 1e-4,
             alpha: 0.75,
-            averages_from: 1e6,
+            t0: 1e6,
             weight_decay: WeightDecay::None,
         }
-    }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<Asgd, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        not_negative("lambda", self.lambda)?;
-        not_negative("alpha", self.alpha)?;
-        not_negative("averages_from", self.averages_from)?;
-        self.weight_decay.check()?;
-        Ok(Asgd {
-            config: self.clone(),
-        })
     }
 }
 
 memory!(Mean { average });
-optimizer!(Asgd, elementwise);
+optimizer!(Asgd);
 
 impl Elementwise for Asgd {
     type Remembers<R: Real> = Mean<R>;
-    /// The rate, and the share of the average that a step keeps.
+    /// The rate, and the decay rate of the average.
     type Scalars = (f64, f64);
+    const PROPORTIONAL: bool = false;
 
     fn scalars(&self, learning_rate: f64, memory: &mut Memory) -> (f64, f64) {
         let AsgdConfig {
-            lambda,
-            alpha,
-            averages_from,
-            ..
+            lambda, alpha, t0, ..
         } = self.config;
         let past = (memory.time - 1) as f64;
         let rate = learning_rate / libm::pow(1.0 + lambda * learning_rate * past, alpha);
-        (rate, 1.0 - 1.0 / f64::max(1.0, past - averages_from))
+        (rate, 1.0 - 1.0 / f64::max(1.0, past - t0))
     }
 
     #[inline(always)]
@@ -104,10 +87,6 @@ impl Elementwise for Asgd {
         let x = x.scale(1.0 - self.config.lambda * rate) - g.scale(*rate);
         let average = past.average.mix(*kept, x.clone());
         (x, Mean::new(average))
-    }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
     }
 }
 

@@ -1,11 +1,11 @@
 //! COCOB.
 
-use crate::hyperparameter::positive;
-use crate::rule::{Elementwise, Memory, Real, memory, optimizer};
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Elementwise, Memory, Real, memory};
 use crate::settings::settings;
-use crate::{InvalidHyperparameter, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// COCOB: gradient descent as betting on coins, without a learning rate.
+/// COCOB: gradient descent as coin betting, without a learning rate.
 ///
 /// ```text
 /// g <- learning_rate * g
@@ -17,8 +17,8 @@ use crate::{InvalidHyperparameter, WeightDecay};
 /// ```
 ///
 /// Elementwise: any rank and shape. State: five tensors per parameter. Source: Orabona and Tommasi
-/// 2017 (arXiv:1705.07795), algorithm 2, in the form of optax. The learning rate should be 1. Decay,
-/// if any, should be `l2`, which here is not scaled by the rate that scales the gradient.
+/// 2017 (arXiv:1705.07795), algorithm 2, in the form of optax. The learning rate should be 1. Weight
+/// decay, if any, should be `l2`, which is not scaled by the learning rate.
 #[derive(Clone, Debug)]
 pub struct Cocob {
     config: CocobConfig,
@@ -27,13 +27,13 @@ pub struct Cocob {
 settings! {
     /// The settings of [`Cocob`].
     pub struct CocobConfig for Cocob, "cocob" {
-        /// Factor on the gradients, greater than 0; nothing asks for another than 1.
-        pub learning_rate: f64,
-        /// Keeps the first steps small, greater than 0.
-        pub alpha: f64,
-        /// The largest gradient before the first step, greater than 0.
-        pub epsilon: f64,
-        /// Decay towards 0.
+        /// Scales every gradient; positive, normally 1.
+        pub learning_rate: f64 => positive,
+        /// Limits the first steps: the larger, the smaller they are; positive.
+        pub alpha: f64 => positive,
+        /// Initial value of the largest gradient; positive.
+        pub epsilon: f64 => positive,
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: optax
@@ -41,7 +41,7 @@ settings! {
 }
 
 impl CocobConfig {
-    /// As in optax: factor 1, alpha 100, epsilon 1e-8.
+    /// optax's defaults: factor 1, alpha 100, epsilon 1e-8.
     pub fn optax() -> Self {
         Self {
             learning_rate: 1.0,
@@ -49,21 +49,6 @@ impl CocobConfig {
             epsilon: 1e-8,
             weight_decay: WeightDecay::None,
         }
-    }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<Cocob, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        positive("alpha", self.alpha)?;
-        positive("epsilon", self.epsilon)?;
-        self.weight_decay.check()?;
-        Ok(Cocob {
-            config: self.clone(),
-        })
     }
 }
 
@@ -74,12 +59,13 @@ memory!(Bets {
     reward,
     gradients
 });
-optimizer!(Cocob, elementwise);
+optimizer!(Cocob);
 
 impl Elementwise for Cocob {
     type Remembers<R: Real> = Bets<R>;
     /// The factor on the gradient.
     type Scalars = f64;
+    const PROPORTIONAL: bool = false;
 
     fn scalars(&self, learning_rate: f64, _memory: &mut Memory) -> f64 {
         learning_rate
@@ -105,10 +91,6 @@ impl Elementwise for Cocob {
         let share = gradients.clone() / (largest.clone() * bound);
         let x = beginning.clone() + share * (largest.clone() + reward.clone());
         (x, Bets::new(beginning, largest, sizes, reward, gradients))
-    }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
     }
 }
 

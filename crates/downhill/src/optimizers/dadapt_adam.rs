@@ -5,12 +5,12 @@ use alloc::vec::Vec;
 
 use burn::tensor::Tensor;
 
-use crate::InvalidHyperparameter;
-use crate::hyperparameter::{not_negative, positive, share_kept};
-use crate::rule::{Memory, Parameter, Rule, bias_correction, optimizer};
+use super::distance::rates;
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Layout, Memory, Parameter, Rule};
 use crate::settings::settings;
 
-/// D-Adaptation for Adam: Adam at a rate that is estimated as it goes, from below.
+/// D-Adaptation for Adam: Adam at a rate that is estimated during training, from below.
 ///
 /// ```text
 /// b = sqrt(beta_2)
@@ -19,7 +19,7 @@ use crate::settings::settings;
 /// m_t = beta_1 * m_{t-1} + (1 - beta_1) * l_t * g_t,  m_0 = 0
 /// v_t = beta_2 * v_{t-1} + (1 - beta_2) * g_t^2,      v_0 = 0
 /// s_t = b * s_{t-1} + (1 - b) * l_t * g_t,            s_0 = 0
-/// d_t = max(d_{t-1}, n_t / ((1 - b) * |s_t|_1)),      d_0 = first_rate
+/// d_t = max(d_{t-1}, n_t / ((1 - b) * |s_t|_1)),      d_0 = initial_d
 /// x_t = x_{t-1} - inner_decay * l_t * x_{t-1} - m_t / (sqrt(v_t) + epsilon)
 /// ```
 ///
@@ -34,72 +34,63 @@ pub struct DAdaptAdam {
 
 settings! {
     /// The settings of [`DAdaptAdam`].
-    pub struct DAdaptAdamConfig for DAdaptAdam, "dadaptadam" {
-        /// Factor on the estimated rate, greater than 0; nothing asks for another than 1.
-        pub learning_rate: f64,
-        /// Share of the first moment that each step keeps, in \[0, 1).
-        pub beta_1: f64,
-        /// Share of the second moment that each step keeps, in \[0, 1).
-        pub beta_2: f64,
-        /// Keeps the divisor from 0, at least 0.
-        pub epsilon: f64,
-        /// The estimate before the first step, greater than 0.
-        pub first_rate: f64,
-        /// Decay towards 0, scaled by the rate in use, at least 0.
-        pub inner_decay: f64,
+    pub struct DAdaptAdamConfig for DAdaptAdam, "d-adapt-adam" {
+        /// Scales the estimated rate; positive, normally 1.
+        pub learning_rate: f64 => positive,
+        /// Decay rate of the first moment, in \[0, 1).
+        pub beta_1: f64 => decay_rate,
+        /// Decay rate of the second moment, in \[0, 1).
+        pub beta_2: f64 => decay_rate,
+        /// Added to the denominator for numerical stability; non-negative.
+        pub epsilon: f64 => not_negative,
+        /// Initial estimate of the distance to the solution, `d_0`; positive.
+        pub initial_d: f64 => positive,
+        /// Weight decay, scaled by the estimated rate; non-negative.
+        pub inner_decay: f64 => not_negative,
     }
     presets: optax
     source: "Defazio and Mishchenko 2023, arXiv:2301.07733"
+    renamed: first_rate => initial_d
 }
 
 impl DAdaptAdamConfig {
-    /// As in optax: factor 1, betas 0.9 and 0.999, epsilon 1e-8, first estimate 1e-6.
+    /// optax's defaults: factor 1, betas 0.9 and 0.999, epsilon 1e-8, initial estimate 1e-6.
     pub fn optax() -> Self {
         Self {
             learning_rate: 1.0,
             beta_1: 0.9,
             beta_2: 0.999,
             epsilon: 1e-8,
-            first_rate: 1e-6,
+            initial_d: 1e-6,
             inner_decay: 0.0,
         }
-    }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<DAdaptAdam, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        share_kept("beta_1", self.beta_1)?;
-        share_kept("beta_2", self.beta_2)?;
-        not_negative("epsilon", self.epsilon)?;
-        positive("first_rate", self.first_rate)?;
-        not_negative("inner_decay", self.inner_decay)?;
-        Ok(DAdaptAdam {
-            config: self.clone(),
-        })
     }
 }
 
 impl DAdaptAdam {
     /// `d_{t-1}` and `l_t`.
     fn rates(&self, learning_rate: f64, memory: &Memory) -> (f64, f64) {
-        let config = &self.config;
-        let estimate = memory.number("rate").unwrap_or(config.first_rate);
-        let correction = libm::sqrt(bias_correction(config.beta_2, memory.time))
-            / bias_correction(config.beta_1, memory.time);
-        (estimate, estimate * learning_rate * correction)
+        let DAdaptAdamConfig {
+            initial_d,
+            beta_1,
+            beta_2,
+            ..
+        } = self.config;
+        rates(memory, initial_d, learning_rate, beta_1, beta_2)
     }
 }
 
 optimizer!(DAdaptAdam);
 
-impl Rule for DAdaptAdam {
+impl Layout for DAdaptAdam {
     const TENSORS: &'static [&'static str] = &["first_moment", "second_moment", "sum"];
     const NUMBERS: &'static [&'static str] = &["rate", "numerator"];
-    const MEASURES: bool = true;
+}
+
+impl Rule for DAdaptAdam {
+    fn measures(&self) -> bool {
+        true
+    }
 
     fn measure(
         &self,
@@ -112,15 +103,14 @@ impl Rule for DAdaptAdam {
         let (_, rate) = self.rates(learning_rate, memory);
         let kept = libm::sqrt(config.beta_2);
         let new = g.clone().mul_scalar((1.0 - kept) * rate);
-        let (along, sum) = match (memory.take("sum"), memory.tensor("second_moment")) {
+        let along = match (memory.tensor("sum"), memory.tensor("second_moment")) {
             (Some(s), Some(v)) => {
                 let weighed = s.clone() / v.clone().sqrt().add_scalar(config.epsilon);
-                ((g * weighed).sum(), s.mul_scalar(kept) + new)
+                (g * weighed).sum()
             }
-            _ => (g.sum().mul_scalar(0.0), new),
+            _ => g.sum().mul_scalar(0.0),
         };
-        let size = sum.clone().abs().sum();
-        memory.put("sum", sum);
+        let size = memory.accumulate("sum", kept, new).abs().sum();
         vec![along, size]
     }
 
@@ -135,31 +125,22 @@ impl Rule for DAdaptAdam {
         let &[along, size] = sums else {
             unreachable!("two sums are measured");
         };
-        let (estimate, rate) = self.rates(learning_rate, &memory);
+        let (past_d, rate) = self.rates(learning_rate, &memory);
         let kept = libm::sqrt(config.beta_2);
         let numerator =
             kept * memory.number("numerator").unwrap_or(0.0) + (1.0 - kept) * rate * along;
-        // Without a gradient so far there is nothing to estimate from.
-        let found = numerator / ((1.0 - kept) * size);
-        let estimate = if found > estimate { found } else { estimate };
+        // Not a number while all gradients were 0: then `d` stays.
+        let estimate = numerator / ((1.0 - kept) * size);
+        let d = if estimate > past_d { estimate } else { past_d };
         memory.put_number("numerator", numerator);
-        memory.put_number("rate", estimate);
+        memory.put_number("rate", d);
 
         let (x, g) = (parameter.value, parameter.gradient);
         let new_m = g.clone().mul_scalar((1.0 - config.beta_1) * rate);
-        let m = match memory.take("first_moment") {
-            Some(m) => m.mul_scalar(config.beta_1) + new_m,
-            None => new_m,
-        };
-        let new_v = (g.clone() * g).mul_scalar(1.0 - config.beta_2);
-        let v = match memory.take("second_moment") {
-            Some(v) => v.mul_scalar(config.beta_2) + new_v,
-            None => new_v,
-        };
-        let divisor = v.clone().sqrt().add_scalar(config.epsilon);
-        let x = x.mul_scalar(1.0 - config.inner_decay * rate) - m.clone() / divisor;
-        memory.put("first_moment", m);
-        memory.put("second_moment", v);
+        let m = memory.accumulate("first_moment", config.beta_1, new_m);
+        let v = memory.mix("second_moment", config.beta_2, g.clone() * g);
+        let divisor = v.sqrt().add_scalar(config.epsilon);
+        let x = x.mul_scalar(1.0 - config.inner_decay * rate) - m / divisor;
         (x, memory)
     }
 }

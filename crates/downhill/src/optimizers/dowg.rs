@@ -5,16 +5,16 @@ use alloc::vec::Vec;
 
 use burn::tensor::Tensor;
 
-use super::dog::{beginning, square_norm};
-use crate::hyperparameter::{not_negative, positive};
-use crate::rule::{Memory, Parameter, Rule, optimizer};
+use super::distance::beginning;
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Layout, Memory, Parameter, Rule, square_norm};
 use crate::settings::settings;
-use crate::{InvalidHyperparameter, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// DoWG: DoG with the gradients weighed by the distance at which they were met.
+/// DoWG: DoG with each squared gradient weighted by the squared distance at its step.
 ///
 /// ```text
-/// D_t = max(D_{t-1}, |x_{t-1} - x_0|^2),  D_0 = first_square_distance
+/// D_t = max(D_{t-1}, |x_{t-1} - x_0|^2),  D_0 = initial_square_distance
 /// G_t = G_{t-1} + D_t * |g_t|^2,  G_0 = 0
 /// x_t = x_{t-1} - learning_rate * D_t / (sqrt(G_t) + epsilon) * g_t
 /// ```
@@ -30,52 +30,43 @@ pub struct Dowg {
 settings! {
     /// The settings of [`Dowg`].
     pub struct DowgConfig for Dowg, "dowg" {
-        /// Factor on the steps, greater than 0; nothing asks for another than 1.
-        pub learning_rate: f64,
-        /// The square of the distance before the first step, greater than 0.
-        pub first_square_distance: f64,
-        /// Keeps the divisor from 0, at least 0.
-        pub epsilon: f64,
-        /// Decay towards 0.
+        /// Scales every step; positive, normally 1.
+        pub learning_rate: f64 => positive,
+        /// Initial estimate of the squared distance; positive.
+        pub initial_square_distance: f64 => positive,
+        /// Added to the denominator for numerical stability; non-negative.
+        pub epsilon: f64 => not_negative,
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: optax
     source: "Khaled, Mishchenko and Jin 2023, arXiv:2305.16284"
+    renamed: first_square_distance => initial_square_distance
 }
 
 impl DowgConfig {
-    /// As in optax: factor 1, the first square distance and epsilon 1e-4.
+    /// optax's defaults: factor 1, initial squared distance and epsilon 1e-4.
     pub fn optax() -> Self {
         Self {
             learning_rate: 1.0,
-            first_square_distance: 1e-4,
+            initial_square_distance: 1e-4,
             epsilon: 1e-4,
             weight_decay: WeightDecay::None,
         }
-    }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<Dowg, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        positive("first_square_distance", self.first_square_distance)?;
-        not_negative("epsilon", self.epsilon)?;
-        self.weight_decay.check()?;
-        Ok(Dowg {
-            config: self.clone(),
-        })
     }
 }
 
 optimizer!(Dowg);
 
-impl Rule for Dowg {
+impl Layout for Dowg {
     const TENSORS: &'static [&'static str] = &["beginning"];
     const NUMBERS: &'static [&'static str] = &["square_distance", "square_gradients"];
-    const MEASURES: bool = true;
+}
+
+impl Rule for Dowg {
+    fn measures(&self) -> bool {
+        true
+    }
 
     fn measure(
         &self,
@@ -85,7 +76,7 @@ impl Rule for Dowg {
     ) -> Vec<Tensor<1>> {
         let (x, g) = (parameter.value.clone(), parameter.gradient.clone());
         let way = square_norm(x.clone() - beginning(memory, &x));
-        let (_, g) = self.config.weight_decay.around(learning_rate, x, g);
+        let (_, g) = self.config.weight_decay.before_step(learning_rate, x, g);
         vec![way, square_norm(g)]
     }
 
@@ -101,19 +92,18 @@ impl Rule for Dowg {
             unreachable!("two sums are measured");
         };
         let (x, g) =
-            (config.weight_decay).around(learning_rate, parameter.value, parameter.gradient);
+            (config.weight_decay).before_step(learning_rate, parameter.value, parameter.gradient);
         let distance = memory.number("square_distance");
-        let distance = f64::max(distance.unwrap_or(config.first_square_distance), square_way);
+        let distance = f64::max(
+            distance.unwrap_or(config.initial_square_distance),
+            square_way,
+        );
         let gradients =
             memory.number("square_gradients").unwrap_or(0.0) + distance * square_gradient;
         memory.put_number("square_distance", distance);
         memory.put_number("square_gradients", gradients);
         let rate = distance / (libm::sqrt(gradients) + config.epsilon);
         let x = x - g.mul_scalar(learning_rate * rate);
-        (config.weight_decay.after(learning_rate, x), memory)
-    }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
+        (config.weight_decay.after_step(learning_rate, x), memory)
     }
 }

@@ -1,15 +1,15 @@
 //! FTRL-Proximal.
 
-use crate::hyperparameter::{not_negative, not_positive, positive};
-use crate::rule::{Elementwise, Memory, Real, memory, optimizer};
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Elementwise, Memory, Real, memory};
 use crate::settings::settings;
-use crate::{InvalidHyperparameter, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// FTRL-Proximal: each step solves for the best parameter in hindsight, which an L1 penalty makes
-/// exactly 0 where little speaks for it.
+/// FTRL-Proximal: each step solves for the best parameter in hindsight. With an L1 penalty,
+/// coordinates with little effect on the loss become exactly 0.
 ///
 /// ```text
-/// n_t = n_{t-1} + g_t^2,  n_0 = initial_accumulator,  p = -rate_power
+/// n_t = n_{t-1} + g_t^2,  n_0 = initial_accumulator,  p = -learning_rate_power
 /// s = (n_t^p - n_{t-1}^p) / learning_rate
 /// z_t = z_{t-1} + g_t + 2 * l2_shrinkage * x_{t-1} - s * x_{t-1},  z_0 = 0
 /// q = n_t^p / learning_rate + 2 * l2 + beta / learning_rate
@@ -26,34 +26,35 @@ pub struct Ftrl {
 settings! {
     /// The settings of [`Ftrl`].
     pub struct FtrlConfig for Ftrl, "ftrl" {
-        /// Step of a coordinate at its first gradient, greater than 0.
-        pub learning_rate: f64,
-        /// How the rate falls with the accumulator, at most 0.
-        pub rate_power: f64,
-        /// The accumulator before the first step, at least 0; greater than 0 where the first
-        /// gradients may be 0.
-        pub initial_accumulator: f64,
-        /// Weight of the L1 penalty, at least 0.
-        pub l1: f64,
-        /// Weight of the L2 penalty, at least 0.
-        pub l2: f64,
-        /// Weight of an L2 penalty on the size of the step, at least 0.
-        pub l2_shrinkage: f64,
-        /// Added to the root of the accumulator, at least 0.
-        pub beta: f64,
-        /// Decay towards 0.
+        /// Learning rate: the size of each coordinate's first step; positive.
+        pub learning_rate: f64 => positive,
+        /// Exponent of the accumulator in the rate; at most 0.
+        pub learning_rate_power: f64 => not_positive,
+        /// Initial value of the accumulator; non-negative. Positive if the first gradients may be
+        /// 0.
+        pub initial_accumulator: f64 => not_negative,
+        /// Weight of the L1 penalty; non-negative.
+        pub l1: f64 => not_negative,
+        /// Weight of the L2 penalty; non-negative.
+        pub l2: f64 => not_negative,
+        /// Weight of an L2 penalty added to the gradient; non-negative.
+        pub l2_shrinkage: f64 => not_negative,
+        /// Added to the root of the accumulator; non-negative.
+        pub beta: f64 => not_negative,
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: keras
     source: r#"McMahan et al. 2013, "Ad click prediction: a view from the trenches""#
+    renamed: rate_power => learning_rate_power
 }
 
 impl FtrlConfig {
-    /// As in Keras: learning rate 0.001, power -0.5, accumulator from 0.1, no penalties.
+    /// Keras's defaults: learning rate 0.001, power -0.5, accumulator from 0.1, no penalties.
     pub fn keras() -> Self {
         Self {
             learning_rate: 0.001,
-            rate_power: -0.5,
+            learning_rate_power: -0.5,
             initial_accumulator: 0.1,
             l1: 0.0,
             l2: 0.0,
@@ -63,28 +64,9 @@ impl FtrlConfig {
         }
     }
 
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<Ftrl, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        not_positive("rate_power", self.rate_power)?;
-        not_negative("initial_accumulator", self.initial_accumulator)?;
-        not_negative("l1", self.l1)?;
-        not_negative("l2", self.l2)?;
-        not_negative("l2_shrinkage", self.l2_shrinkage)?;
-        not_negative("beta", self.beta)?;
-        self.weight_decay.check()?;
-        Ok(Ftrl {
-            config: self.clone(),
-        })
-    }
-
     #[inline(always)]
     fn raised<R: Real>(&self, accumulator: R) -> R {
-        match self.rate_power {
+        match self.learning_rate_power {
             // A root is exact, and quicker.
             -0.5 => accumulator.sqrt(),
             power => accumulator.power(-power),
@@ -96,12 +78,13 @@ memory!(Sums {
     accumulator,
     linear
 });
-optimizer!(Ftrl, elementwise);
+optimizer!(Ftrl);
 
 impl Elementwise for Ftrl {
     type Remembers<R: Real> = Sums<R>;
     /// The learning rate.
     type Scalars = f64;
+    const PROPORTIONAL: bool = false;
 
     fn scalars(&self, learning_rate: f64, _memory: &mut Memory) -> f64 {
         learning_rate
@@ -125,10 +108,6 @@ impl Elementwise for Ftrl {
             .shift(2.0 * config.l2 + config.beta / rate);
         let x = (z.clone().clamp(-config.l1, config.l1) - z.clone()) / q;
         (x, Sums::new(n, z))
-    }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
     }
 }
 

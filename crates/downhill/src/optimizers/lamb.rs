@@ -2,25 +2,25 @@
 
 use burn::tensor::Tensor;
 
-use crate::hyperparameter::{not_negative, positive, share_kept};
-use crate::rule::{Memory, Parameter, Rule, bias_correction, optimizer, trust_ratio};
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Layout, Memory, Parameter, Rule, bias_correction, trust_ratio};
 use crate::settings::settings;
-use crate::{InvalidHyperparameter, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// LAMB: Adam whose steps are sized by the norm of the parameter.
+/// LAMB: Adam with steps scaled by the norm of the parameter.
 ///
 /// ```text
 /// m_t = beta_1 * m_{t-1} + (1 - beta_1) * g_t,    m_0 = 0
 /// v_t = beta_2 * v_{t-1} + (1 - beta_2) * g_t^2,  v_0 = 0
 /// M = m_t / (1 - beta_1^t),  V = v_t / (1 - beta_2^t)
 /// d_t = M / (sqrt(V + epsilon_root) + epsilon) + inner_decay * x_{t-1}
-/// r_t = |x_{t-1}| / |d_t|, 1 where a norm is 0
+/// r_t = |x_{t-1}| / |d_t|, or 1 if a norm is 0
 /// x_t = x_{t-1} - learning_rate * r_t * d_t
 /// ```
 ///
 /// with norms over the whole parameter. Any rank and shape. State: two tensors per parameter.
-/// Source: You et al. 2019 (arXiv:1904.00962). optax decays inside the ratio, as in the paper, Keras
-/// outside, decoupled.
+/// Source: You et al. 2019 (arXiv:1904.00962). optax includes weight decay in the trust ratio, as in
+/// the paper; Keras decays outside it, decoupled.
 #[derive(Clone, Debug)]
 pub struct Lamb {
     config: LambConfig,
@@ -29,19 +29,19 @@ pub struct Lamb {
 settings! {
     /// The settings of [`Lamb`].
     pub struct LambConfig for Lamb, "lamb" {
-        /// Length of a step by the length of the parameter, greater than 0.
-        pub learning_rate: f64,
-        /// Share of the first moment that each step keeps, in \[0, 1).
-        pub beta_1: f64,
-        /// Share of the second moment that each step keeps, in \[0, 1).
-        pub beta_2: f64,
-        /// Keeps the divisor from 0, at least 0.
-        pub epsilon: f64,
-        /// Added to the second moment inside the root, at least 0.
-        pub epsilon_root: f64,
-        /// Decay towards 0 that counts in the ratio, at least 0.
-        pub inner_decay: f64,
-        /// Decay towards 0 that does not.
+        /// Step length relative to the parameter's norm; positive.
+        pub learning_rate: f64 => positive,
+        /// Decay rate of the first moment, in \[0, 1).
+        pub beta_1: f64 => decay_rate,
+        /// Decay rate of the second moment, in \[0, 1).
+        pub beta_2: f64 => decay_rate,
+        /// Added to the denominator for numerical stability; non-negative.
+        pub epsilon: f64 => not_negative,
+        /// Added to the second moment inside the root; non-negative.
+        pub epsilon_root: f64 => not_negative,
+        /// Weight decay included in the trust ratio; non-negative.
+        pub inner_decay: f64 => not_negative,
+        /// Weight decay applied outside the trust ratio.
         pub weight_decay: WeightDecay,
     }
     presets: optax, keras, burn
@@ -49,7 +49,8 @@ settings! {
 }
 
 impl LambConfig {
-    /// As in optax: betas 0.9 and 0.999, epsilon 1e-6. optax has no default rate; here it is 0.001.
+    /// optax's defaults: betas 0.9 and 0.999, epsilon 1e-6. optax has no default learning rate;
+    /// this uses 0.001.
     pub fn optax() -> Self {
         Self {
             learning_rate: 0.001,
@@ -62,7 +63,7 @@ impl LambConfig {
         }
     }
 
-    /// As in Keras: learning rate 0.001, epsilon 1e-7.
+    /// Keras's defaults: learning rate 0.001, epsilon 1e-7.
     pub fn keras() -> Self {
         Self {
             epsilon: 1e-7,
@@ -70,7 +71,8 @@ impl LambConfig {
         }
     }
 
-    /// As in Burn: betas and epsilon rounded to `f32`. Burn has no default rate; here it is 0.001.
+    /// Burn's defaults: betas and epsilon rounded to `f32`. Burn has no default learning rate; this
+    /// uses 0.001.
     pub fn burn() -> Self {
         Self {
             beta_1: f64::from(0.9_f32),
@@ -79,32 +81,15 @@ impl LambConfig {
             ..Self::optax()
         }
     }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<Lamb, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        share_kept("beta_1", self.beta_1)?;
-        share_kept("beta_2", self.beta_2)?;
-        not_negative("epsilon", self.epsilon)?;
-        not_negative("epsilon_root", self.epsilon_root)?;
-        not_negative("inner_decay", self.inner_decay)?;
-        self.weight_decay.check()?;
-        Ok(Lamb {
-            config: self.clone(),
-        })
-    }
 }
 
 optimizer!(Lamb);
 
-impl Rule for Lamb {
+impl Layout for Lamb {
     const TENSORS: &'static [&'static str] = &["first_moment", "second_moment"];
-    const NUMBERS: &'static [&'static str] = &[];
+}
 
+impl Rule for Lamb {
     fn step(
         &self,
         learning_rate: f64,
@@ -114,30 +99,17 @@ impl Rule for Lamb {
     ) -> (Tensor<1>, Memory) {
         let config = &self.config;
         let (x, g) =
-            (config.weight_decay).around(learning_rate, parameter.value, parameter.gradient);
-        let new_m = g.clone().mul_scalar(1.0 - config.beta_1);
-        let m = match memory.take("first_moment") {
-            Some(m) => m.mul_scalar(config.beta_1) + new_m,
-            None => new_m,
-        };
-        let new_v = (g.clone() * g).mul_scalar(1.0 - config.beta_2);
-        let v = match memory.take("second_moment") {
-            Some(v) => v.mul_scalar(config.beta_2) + new_v,
-            None => new_v,
-        };
+            (config.weight_decay).before_step(learning_rate, parameter.value, parameter.gradient);
+        let m = memory.mix("first_moment", config.beta_1, g.clone());
+        let v = memory.mix("second_moment", config.beta_2, g.clone() * g);
         let first = bias_correction(config.beta_1, memory.time);
         let second = bias_correction(config.beta_2, memory.time);
-        let square = v.clone().mul_scalar(1.0 / second);
+        let square = v.mul_scalar(1.0 / second);
         let divisor = square.add_scalar(config.epsilon_root).sqrt();
-        let d = m.clone().mul_scalar(1.0 / first) / divisor.add_scalar(config.epsilon)
+        let d = m.mul_scalar(1.0 / first) / divisor.add_scalar(config.epsilon)
             + x.clone().mul_scalar(config.inner_decay);
         let ratio = trust_ratio(x.clone(), d.clone(), 1.0, 0.0);
         let x = x - d * ratio.mul_scalar(learning_rate);
-        memory.put("first_moment", m);
-        memory.put("second_moment", v);
-        (config.weight_decay.after(learning_rate, x), memory)
-    }
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
+        (config.weight_decay.after_step(learning_rate, x), memory)
     }
 }

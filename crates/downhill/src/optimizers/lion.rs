@@ -1,11 +1,11 @@
 //! Lion.
 
-use crate::hyperparameter::{positive, share_kept};
-use crate::rule::{Elementwise, Memory, Real, memory, optimizer};
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Elementwise, Memory, Real, memory};
 use crate::settings::settings;
-use crate::{InvalidHyperparameter, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// Lion: steps of one size, by the sign of an average.
+/// Lion: steps of equal size, in the direction of the sign of a running mean.
 ///
 /// ```text
 /// x_t = x_{t-1} - learning_rate * sign(beta_1 * m_{t-1} + (1 - beta_1) * g_t)
@@ -13,8 +13,8 @@ use crate::{InvalidHyperparameter, WeightDecay};
 /// ```
 ///
 /// Elementwise: any rank and shape. State: one tensor per parameter. Source: Chen et al. 2023
-/// (arXiv:2302.06675), whose weight decay is decoupled. The same in Keras, optax (mode "hard") and
-/// Burn, but for the defaults.
+/// (arXiv:2302.06675), with decoupled weight decay. The same in Keras, optax (mode "hard") and Burn;
+/// only the defaults differ.
 #[derive(Clone, Debug)]
 pub struct Lion {
     config: LionConfig,
@@ -23,13 +23,13 @@ pub struct Lion {
 settings! {
     /// The settings of [`Lion`].
     pub struct LionConfig for Lion, "lion" {
-        /// Size of a coordinate's step, greater than 0.
-        pub learning_rate: f64,
-        /// Share of the memory in the step, in \[0, 1).
-        pub beta_1: f64,
-        /// Share of the memory that each step keeps, in \[0, 1).
-        pub beta_2: f64,
-        /// Decay towards 0.
+        /// Learning rate: the size of each coordinate's step; positive.
+        pub learning_rate: f64 => positive,
+        /// Weight of the running mean in the step, in \[0, 1).
+        pub beta_1: f64 => decay_rate,
+        /// Decay rate of the running mean, in \[0, 1).
+        pub beta_2: f64 => decay_rate,
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: optax, keras, burn
@@ -37,8 +37,8 @@ settings! {
 }
 
 impl LionConfig {
-    /// As in optax: betas 0.9 and 0.99, decoupled weight decay 0.001. optax has no default rate;
-    /// here it is 1e-4.
+    /// optax's defaults: betas 0.9 and 0.99, decoupled weight decay 0.001. optax has no default
+    /// learning rate; this uses 1e-4.
     pub fn optax() -> Self {
         Self {
             learning_rate: 1e-4,
@@ -48,7 +48,7 @@ impl LionConfig {
         }
     }
 
-    /// As in Keras: learning rate 0.001, no weight decay.
+    /// Keras's defaults: learning rate 0.001, no weight decay.
     pub fn keras() -> Self {
         Self {
             learning_rate: 0.001,
@@ -57,8 +57,8 @@ impl LionConfig {
         }
     }
 
-    /// As in Burn: betas rounded to `f32`, no weight decay. Burn has no default rate; here it is
-    /// 1e-4.
+    /// Burn's defaults: betas rounded to `f32`, no weight decay. Burn has no default learning rate;
+    /// this uses 1e-4.
     pub fn burn() -> Self {
         Self {
             beta_1: f64::from(0.9_f32),
@@ -67,25 +67,10 @@ impl LionConfig {
             ..Self::optax()
         }
     }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<Lion, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        share_kept("beta_1", self.beta_1)?;
-        share_kept("beta_2", self.beta_2)?;
-        self.weight_decay.check()?;
-        Ok(Lion {
-            config: self.clone(),
-        })
-    }
 }
 
 memory!(Mean { mean });
-optimizer!(Lion, elementwise);
+optimizer!(Lion);
 
 impl Elementwise for Lion {
     type Remembers<R: Real> = Mean<R>;
@@ -106,10 +91,6 @@ impl Elementwise for Lion {
         let direction = past.mean.clone().mix(self.config.beta_1, g.clone()).sign();
         let mean = past.mean.mix(self.config.beta_2, g);
         (x - direction.scale(*rate), Mean::new(mean))
-    }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
     }
 }
 

@@ -1,11 +1,11 @@
 //! MADGRAD.
 
-use crate::hyperparameter::{not_negative, positive, share_kept};
-use crate::rule::{Elementwise, Memory, Real, memory, optimizer};
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Elementwise, Memory, Real, memory};
 use crate::settings::settings;
-use crate::{InvalidHyperparameter, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// MADGRAD: dual averaging from where it began, divided by the cube root of the squares.
+/// MADGRAD: dual averaging from the initial parameter, divided by the cube root of the squares.
 ///
 /// ```text
 /// l_t = (learning_rate + epsilon) * sqrt(t)
@@ -16,8 +16,8 @@ use crate::{InvalidHyperparameter, WeightDecay};
 /// ```
 ///
 /// Elementwise: any rank and shape. State: three tensors per parameter. Source: Defazio and Jelassi
-/// 2021 (arXiv:2101.11075), in the form of optax, which adds epsilon to the rate. Decay, if any,
-/// should be `l2`: it acts on a parameter that is otherwise made anew from where it began.
+/// 2021 (arXiv:2101.11075), in the form of optax, which adds epsilon to the rate. Weight decay, if
+/// any, should be `l2`, because each step computes the parameter from its initial value.
 #[derive(Clone, Debug)]
 pub struct Madgrad {
     config: MadgradConfig,
@@ -26,13 +26,13 @@ pub struct Madgrad {
 settings! {
     /// The settings of [`Madgrad`].
     pub struct MadgradConfig for Madgrad, "madgrad" {
-        /// Weight of the gradients, greater than 0.
-        pub learning_rate: f64,
-        /// Share of the parameter that each step keeps, in \[0, 1).
-        pub momentum: f64,
-        /// Keeps the divisor from 0, at least 0.
-        pub epsilon: f64,
-        /// Decay towards 0.
+        /// Learning rate; positive.
+        pub learning_rate: f64 => positive,
+        /// Weight of the previous parameter in the new one, in \[0, 1).
+        pub momentum: f64 => decay_rate,
+        /// Added to the denominator for numerical stability; non-negative.
+        pub epsilon: f64 => not_negative,
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: optax
@@ -40,7 +40,8 @@ settings! {
 }
 
 impl MadgradConfig {
-    /// As in optax: momentum 0.9, epsilon 1e-6. optax has no default rate; here it is 0.01.
+    /// optax's defaults: momentum 0.9, epsilon 1e-6. optax has no default learning rate; this uses
+    /// 0.01.
     pub fn optax() -> Self {
         Self {
             learning_rate: 0.01,
@@ -49,21 +50,6 @@ impl MadgradConfig {
             weight_decay: WeightDecay::None,
         }
     }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<Madgrad, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        share_kept("momentum", self.momentum)?;
-        not_negative("epsilon", self.epsilon)?;
-        self.weight_decay.check()?;
-        Ok(Madgrad {
-            config: self.clone(),
-        })
-    }
 }
 
 memory!(Sums {
@@ -71,12 +57,13 @@ memory!(Sums {
     gradients,
     beginning
 });
-optimizer!(Madgrad, elementwise);
+optimizer!(Madgrad);
 
 impl Elementwise for Madgrad {
     type Remembers<R: Real> = Sums<R>;
     /// The weight of this step's gradient.
     type Scalars = f64;
+    const PROPORTIONAL: bool = false;
 
     fn scalars(&self, learning_rate: f64, memory: &mut Memory) -> f64 {
         (learning_rate + self.config.epsilon) * libm::sqrt(memory.time as f64)
@@ -96,10 +83,6 @@ impl Elementwise for Madgrad {
         let z = past.beginning.clone() - s.clone() / root;
         let x = x.mix(config.momentum, z);
         (x, Sums::new(q, s, past.beginning))
-    }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
     }
 }
 

@@ -1,4 +1,4 @@
-//! The optimizers, a file each.
+//! The optimizers, a file each, and [`OptimizerConfig`] for all of them.
 
 mod adabelief;
 mod adadelta;
@@ -6,12 +6,14 @@ mod adafactor;
 mod adagrad;
 mod adam;
 mod adamax;
+mod adamw;
 mod adan;
 mod ademamix;
 mod adopt;
 mod asgd;
 mod cocob;
 mod dadapt_adam;
+mod distance;
 mod dog;
 mod dowg;
 mod ftrl;
@@ -34,37 +36,43 @@ mod sign_sgd;
 mod sm3;
 mod yogi;
 
-pub use adabelief::{AdaBelief, AdaBeliefConfig};
-pub use adadelta::{AdaDelta, AdaDeltaConfig};
-pub use adafactor::{Adafactor, AdafactorConfig, AdafactorEpsilon, AdafactorSize, FactoredAxes};
-pub use adagrad::{AdaGrad, AdaGradConfig};
-pub(crate) use adam::Written as AdamWritten;
-pub use adam::{Adam, AdamConfig, AdamEpsilon, Amsgrad};
-pub use adamax::{Adamax, AdamaxConfig, AdamaxEpsilon};
-pub use adan::{Adan, AdanConfig, AdanWeight};
-pub use ademamix::{AdEmaMix, AdEmaMixConfig};
-pub use adopt::{Adopt, AdoptConfig};
-pub use asgd::{Asgd, AsgdConfig};
-pub use cocob::{Cocob, CocobConfig};
-pub use dadapt_adam::{DAdaptAdam, DAdaptAdamConfig};
-pub use dog::{Dog, DogConfig, FirstStep};
-pub use dowg::{Dowg, DowgConfig};
-pub use ftrl::{Ftrl, FtrlConfig};
-pub use lamb::{Lamb, LambConfig};
-pub use lars::{Lars, LarsConfig};
-pub use lion::{Lion, LionConfig};
-pub use madgrad::{Madgrad, MadgradConfig};
-pub use momentum::{Momentum, MomentumConfig, MomentumForm};
-pub use muon::{Muon, MuonConfig, MuonEpsilon, MuonMomentum, MuonScale};
-pub use nadam::{MomentumSchedule, NAdam, NAdamConfig};
-pub use nesterov::{Nesterov, NesterovConfig};
-pub use novograd::{NovoGrad, NovoGradConfig};
-pub use prodigy::{Prodigy, ProdigyConfig, ProdigyWarmup};
-pub use radam::{RAdam, RAdamConfig};
-pub use rmsprop::{MomentumKind, RmsProp, RmsPropConfig};
-pub use rprop::{Rprop, RpropConfig, RpropTiming};
-pub use schedule_free::{ScheduleFree, ScheduleFreeConfig, ScheduleFreeStep};
-pub use sgd::{Sgd, SgdConfig};
-pub use sign_sgd::{SignSgd, SignSgdConfig};
-pub use sm3::{Sm3, Sm3Config};
-pub use yogi::{Yogi, YogiConfig};
+use crate::config::optimizers;
+
+// A new optimizer is its file, with `mod`, and its line here: file, rule and config, the choices among
+// its settings, key in config files and keys of before.
+optimizers! {
+    sgd: Sgd(SgdConfig) = "sgd",
+    momentum: Momentum(MomentumConfig) with MomentumForm = "momentum",
+    nesterov: Nesterov(NesterovConfig) = "nesterov",
+    adagrad: AdaGrad(AdaGradConfig) = "adagrad",
+    rmsprop: RmsProp(RmsPropConfig) with MomentumKind = "rmsprop",
+    adadelta: AdaDelta(AdaDeltaConfig) = "adadelta",
+    adam: Adam(AdamConfig) with AdamEpsilon, Amsgrad = "adam",
+    adamw: AdamW(AdamWConfig) = "adamw",
+    adamax: Adamax(AdamaxConfig) with AdamaxEpsilon = "adamax",
+    nadam: NAdam(NAdamConfig) with MomentumSchedule = "nadam",
+    radam: RAdam(RAdamConfig) = "radam",
+    adabelief: AdaBelief(AdaBeliefConfig) = "adabelief",
+    yogi: Yogi(YogiConfig) = "yogi",
+    adan: Adan(AdanConfig) with AdanWeight = "adan",
+    adopt: Adopt(AdoptConfig) = "adopt",
+    ademamix: AdEmaMix(AdEmaMixConfig) = "ademamix",
+    lion: Lion(LionConfig) = "lion",
+    sign_sgd: SignSgd(SignSgdConfig) = "sign-sgd" or "signsgd",
+    rprop: Rprop(RpropConfig) with RpropTiming = "rprop",
+    asgd: Asgd(AsgdConfig) = "asgd",
+    ftrl: Ftrl(FtrlConfig) = "ftrl",
+    madgrad: Madgrad(MadgradConfig) = "madgrad",
+    schedule_free: ScheduleFree(ScheduleFreeConfig) with ScheduleFreeStep = "schedule-free" or "schedulefree",
+    novograd: NovoGrad(NovoGradConfig) = "novograd",
+    lars: Lars(LarsConfig) = "lars",
+    lamb: Lamb(LambConfig) = "lamb",
+    sm3: Sm3(Sm3Config) = "sm3",
+    adafactor: Adafactor(AdafactorConfig) with AdafactorEpsilon, AdafactorSize, FactoredAxes = "adafactor",
+    muon: Muon(MuonConfig) with MuonEpsilon, MuonMomentum, MuonScale = "muon",
+    dog: Dog(DogConfig) with InitialStep = "dog",
+    dowg: Dowg(DowgConfig) = "dowg",
+    dadapt_adam: DAdaptAdam(DAdaptAdamConfig) = "d-adapt-adam" or "dadaptadam",
+    prodigy: Prodigy(ProdigyConfig) with ProdigyWarmup = "prodigy",
+    cocob: Cocob(CocobConfig) = "cocob",
+}

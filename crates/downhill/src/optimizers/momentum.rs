@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::hyperparameter::{positive, share_kept, zero_unless};
-use crate::rule::{Elementwise, Memory, Real, memory, optimizer};
+use crate::burn_optimizer::optimizer;
+use crate::hyperparameter::{InvalidHyperparameter, ensure};
+use crate::rule::{Elementwise, Memory, Real, memory};
 use crate::settings::{Setting, settings};
-use crate::{InvalidHyperparameter, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
 /// Stochastic gradient descent with (heavy-ball) momentum.
 ///
@@ -17,23 +18,24 @@ use crate::{InvalidHyperparameter, WeightDecay};
 ///            x_t = x_{t-1} - learning_rate * v_t
 /// ```
 ///
-/// Elementwise: any rank and shape. State: one tensor per parameter. The two forms take the same
-/// steps while the learning rate is constant; after a change of the rate, the velocity still
-/// carries the old one. Velocity is the form of the book, Theano and Keras, buffer that of PyTorch
-/// and optax. Burn's own SGD is the buffer form with a dampening of 0.1 by default.
+/// Elementwise: any rank and shape. State: one tensor per parameter. Both forms take the same steps
+/// while the learning rate is constant; after a change, the velocity still contains steps at the old
+/// rate. The book, Theano and Keras use the velocity, PyTorch and optax the buffer. Burn's own SGD
+/// uses the buffer, by default with a dampening of 0.1.
 #[derive(Clone, Debug)]
 pub struct Momentum {
     config: MomentumConfig,
 }
 
-/// What the memory of a momentum method holds.
+/// What a momentum buffer holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum MomentumForm {
-    /// Past steps, each scaled by the learning rate of its time (book, Theano, Keras).
+    /// Past steps, each scaled by the learning rate at its time (book, Theano, Keras).
     Velocity,
-    /// Past gradients, scaled by the learning rate of now (PyTorch, optax, Burn).
+    /// Past gradients, scaled by the current learning rate (PyTorch, optax, Burn).
     Buffer,
 }
 
@@ -42,24 +44,25 @@ impl Setting for MomentumForm {}
 settings! {
     /// The settings of [`Momentum`].
     pub struct MomentumConfig for Momentum, "momentum" {
-        /// Step per unit of gradient, greater than 0.
-        pub learning_rate: f64,
-        /// Share of the memory that each step keeps, in \[0, 1).
-        pub momentum: f64,
-        /// What the memory holds.
+        /// Learning rate: step per unit of gradient; positive.
+        pub learning_rate: f64 => positive,
+        /// Momentum coefficient, in \[0, 1).
+        pub momentum: f64 => decay_rate,
+        /// What the momentum buffer holds.
         pub form: MomentumForm,
-        /// Share of each gradient but the first that the buffer leaves out, in \[0, 1); 0 with
-        /// [`MomentumForm::Velocity`], which knows no such thing.
-        pub dampening: f64,
-        /// Decay towards 0.
+        /// Fraction of every gradient but the first that the buffer leaves out, in \[0, 1). Must be
+        /// 0 with [`MomentumForm::Velocity`].
+        pub dampening: f64 => decay_rate,
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: torch, book, theano, keras, optax, burn
     source: ""
+    check: dampened
 }
 
 impl MomentumConfig {
-    /// As in the book: learning rate 0.01, momentum 0.9, velocity.
+    /// The book's settings: learning rate 0.01, momentum 0.9, velocity.
     pub fn book() -> Self {
         Self {
             learning_rate: 0.01,
@@ -70,13 +73,13 @@ impl MomentumConfig {
         }
     }
 
-    /// As in the Theano code (`MomentumSGD`), which is as in the book.
+    /// The settings of the Theano code's `MomentumSGD`, which are the book's.
     pub fn theano() -> Self {
         Self::book()
     }
 
-    /// As in PyTorch 2: learning rate 1e-3, buffer, no dampening. PyTorch's own momentum is 0
-    /// until one asks for it; here it is 0.9.
+    /// PyTorch's defaults: learning rate 1e-3, buffer, no dampening. PyTorch's default momentum is
+    /// 0; this uses 0.9.
     pub fn torch() -> Self {
         Self {
             learning_rate: 1e-3,
@@ -86,12 +89,13 @@ impl MomentumConfig {
         }
     }
 
-    /// As in Keras, whose own momentum is 0 until one asks for it; here it is as in the book.
+    /// Keras's defaults, but momentum 0.9, where Keras's default is 0; the same as the book's
+    /// settings.
     pub fn keras() -> Self {
         Self::book()
     }
 
-    /// As in optax, which has no defaults: learning rate 0.01, momentum 0.9, buffer.
+    /// Settings for optax, which has no defaults: learning rate 0.01, momentum 0.9, buffer.
     pub fn optax() -> Self {
         Self {
             learning_rate: 0.01,
@@ -99,8 +103,8 @@ impl MomentumConfig {
         }
     }
 
-    /// As in Burn (its `SgdConfig` with a `MomentumConfig::new()`): momentum 0.9, rounded to `f32`,
-    /// dampening 0.1, buffer. Burn has no default rate; here it is 0.01.
+    /// Defaults of Burn's `SgdConfig` with a `MomentumConfig::new()`: momentum 0.9, rounded to
+    /// `f32`, dampening 0.1, buffer. Burn has no default learning rate; this uses 0.01.
     pub fn burn() -> Self {
         Self {
             momentum: f64::from(0.9_f32),
@@ -109,31 +113,15 @@ impl MomentumConfig {
         }
     }
 
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<Momentum, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        share_kept("momentum", self.momentum)?;
-        share_kept("dampening", self.dampening)?;
-        let buffer = self.form == MomentumForm::Buffer;
-        zero_unless(
-            "dampening",
-            self.dampening,
-            buffer,
-            "be 0 where form is velocity",
-        )?;
-        self.weight_decay.check()?;
-        Ok(Momentum {
-            config: self.clone(),
-        })
+    fn dampened(&self) -> Result<(), InvalidHyperparameter> {
+        let holds = self.form == MomentumForm::Buffer || self.dampening == 0.0;
+        let requirement = "be 0 where form is velocity";
+        ensure(holds, "dampening", requirement, self.dampening)
     }
 }
 
 memory!(Velocity { velocity });
-optimizer!(Momentum, elementwise);
+optimizer!(Momentum);
 
 impl Elementwise for Momentum {
     type Remembers<R: Real> = Velocity<R>;
@@ -166,13 +154,9 @@ impl Elementwise for Momentum {
         let v = past.velocity.scale(self.config.momentum) + g.scale(s.share);
         (x - v.clone().scale(s.rate), Velocity::new(v))
     }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
-    }
 }
 
-/// What the memory takes in of the gradient, and the parameter of the memory.
+/// The factors on the gradient and on the velocity.
 #[derive(Clone, Copy)]
 pub(crate) struct Scalars {
     share: f64,

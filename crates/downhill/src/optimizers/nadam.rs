@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::hyperparameter::{not_negative, positive, share_kept};
-use crate::rule::{Elementwise, Memory, Real, bias_correction, memory, optimizer};
+use crate::burn_optimizer::optimizer;
+use crate::hyperparameter::{InvalidHyperparameter, positive};
+use crate::rule::{Elementwise, Memory, Real, bias_correction, memory};
 use crate::settings::{Setting, settings};
-use crate::{InvalidHyperparameter, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// NAdam: Adam with Nesterov's momentum.
+/// NAdam: Adam with Nesterov momentum.
 ///
 /// ```text
 /// m_t = beta_1 * m_{t-1} + (1 - beta_1) * g_t,    m_0 = 0
@@ -23,27 +24,35 @@ use crate::{InvalidHyperparameter, WeightDecay};
 /// ```
 ///
 /// Elementwise: any rank and shape. State: two tensors per parameter and a number. Source: Dozat
-/// 2016, "Incorporating Nesterov momentum into Adam". PyTorch's momentum rises at a speed of 0.004
-/// (there `momentum_decay`), Keras's at a speed of 1, optax's `nadam` keeps it constant. With
-/// decoupled weight decay it is NAdamW.
+/// 2016, "Incorporating Nesterov momentum into Adam". The momentum rises at a speed of 0.004 in
+/// PyTorch (`momentum_decay`) and of 1 in Keras, and is constant in optax's `nadam`. With decoupled
+/// weight decay it is NAdamW.
 #[derive(Clone, Debug)]
 pub struct NAdam {
     config: NAdamConfig,
 }
 
-/// How NAdam's momentum goes over the steps.
+/// How NAdam's momentum changes over the steps.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum MomentumSchedule {
-    /// It is `beta_1` throughout (optax).
+    /// Always `beta_1` (optax).
     Constant,
-    /// It rises from about half of `beta_1` to `beta_1`, at this speed, greater than 0 (PyTorch
-    /// 0.004, Keras 1).
+    /// Rising from about half of `beta_1` to `beta_1`, at this speed (PyTorch 0.004, Keras 1);
+    /// positive.
     Rising(f64),
 }
 
-impl Setting for MomentumSchedule {}
+impl Setting for MomentumSchedule {
+    fn check(&self) -> Result<(), InvalidHyperparameter> {
+        match *self {
+            Self::Constant => Ok(()),
+            Self::Rising(speed) => positive("momentum_schedule.rising", speed),
+        }
+    }
+}
 
 impl MomentumSchedule {
     fn at(self, beta_1: f64, time: u64) -> f64 {
@@ -57,19 +66,19 @@ impl MomentumSchedule {
 settings! {
     /// The settings of [`NAdam`].
     pub struct NAdamConfig for NAdam, "nadam" {
-        /// About the size of a coordinate's step, greater than 0.
-        pub learning_rate: f64,
-        /// Share of the first moment that each step keeps, in \[0, 1).
-        pub beta_1: f64,
-        /// Share of the second moment that each step keeps, in \[0, 1).
-        pub beta_2: f64,
-        /// Keeps the divisor from 0, at least 0.
-        pub epsilon: f64,
-        /// Added to the second moment inside the root, at least 0.
-        pub epsilon_root: f64,
-        /// How the momentum goes.
+        /// Learning rate: roughly the size of each coordinate's step; positive.
+        pub learning_rate: f64 => positive,
+        /// Decay rate of the first moment, in \[0, 1).
+        pub beta_1: f64 => decay_rate,
+        /// Decay rate of the second moment, in \[0, 1).
+        pub beta_2: f64 => decay_rate,
+        /// Added to the denominator for numerical stability; non-negative.
+        pub epsilon: f64 => not_negative,
+        /// Added to the second moment inside the root; non-negative.
+        pub epsilon_root: f64 => not_negative,
+        /// How the momentum changes over the steps.
         pub momentum_schedule: MomentumSchedule,
-        /// Decay towards 0.
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: torch, keras, optax
@@ -77,8 +86,8 @@ settings! {
 }
 
 impl NAdamConfig {
-    /// As in PyTorch: learning rate 0.002, betas 0.9 and 0.999, epsilon 1e-8, momentum rising at
-    /// 0.004.
+    /// PyTorch's defaults: learning rate 0.002, betas 0.9 and 0.999, epsilon 1e-8, momentum rising
+    /// at 0.004.
     pub fn torch() -> Self {
         Self {
             learning_rate: 0.002,
@@ -91,7 +100,7 @@ impl NAdamConfig {
         }
     }
 
-    /// As in Keras: learning rate 0.001, epsilon 1e-7, momentum rising at 1.
+    /// Keras's defaults: learning rate 0.001, epsilon 1e-7, momentum rising at 1.
     pub fn keras() -> Self {
         Self {
             learning_rate: 0.001,
@@ -101,7 +110,8 @@ impl NAdamConfig {
         }
     }
 
-    /// As in optax: epsilon 1e-8, momentum constant. optax has no default rate; here it is 0.001.
+    /// optax's defaults: epsilon 1e-8, momentum constant. optax has no default learning rate; this
+    /// uses 0.001.
     pub fn optax() -> Self {
         Self {
             learning_rate: 0.001,
@@ -109,33 +119,13 @@ impl NAdamConfig {
             ..Self::torch()
         }
     }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<NAdam, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        share_kept("beta_1", self.beta_1)?;
-        share_kept("beta_2", self.beta_2)?;
-        not_negative("epsilon", self.epsilon)?;
-        not_negative("epsilon_root", self.epsilon_root)?;
-        if let MomentumSchedule::Rising(speed) = self.momentum_schedule {
-            positive("momentum_schedule.rising", speed)?;
-        }
-        self.weight_decay.check()?;
-        Ok(NAdam {
-            config: self.clone(),
-        })
-    }
 }
 
 memory!(Moments {
     first_moment,
     second_moment
 });
-optimizer!(NAdam, elementwise);
+optimizer!(NAdam);
 
 #[derive(Clone, Copy)]
 pub(crate) struct Scalars {
@@ -184,10 +174,6 @@ impl Elementwise for NAdam {
         };
         let step = m.clone().scale(s.of_mean) + g.scale(s.of_gradient);
         (x - step / root.shift(config.epsilon), Moments::new(m, v))
-    }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
     }
 }
 

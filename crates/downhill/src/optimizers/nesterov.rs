@@ -1,11 +1,12 @@
 //! Nesterov's accelerated gradient.
 
-use crate::hyperparameter::{positive, share_kept};
-use crate::rule::{Elementwise, Memory, Real, memory, optimizer};
+use super::momentum::MomentumForm;
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Elementwise, Memory, Real, memory};
 use crate::settings::settings;
-use crate::{InvalidHyperparameter, MomentumForm, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// Stochastic gradient descent with Nesterov's momentum, the gradient taken at the point itself.
+/// Stochastic gradient descent with Nesterov momentum, with the gradient taken at the parameter itself.
 ///
 /// ```text
 /// velocity:  v_t = momentum * v_{t-1} - learning_rate * g_t
@@ -15,15 +16,15 @@ use crate::{InvalidHyperparameter, MomentumForm, WeightDecay};
 ///            x_t = x_{t-1} - learning_rate * (g_t + momentum * v_t)
 /// ```
 ///
-/// Elementwise: any rank and shape. State: one tensor per parameter. The velocity form is that of
-/// Keras, and of the book, which writes the same step as
-/// `x_t = x_{t-1} + momentum^2 * v_{t-1} - (1 + momentum) * learning_rate * g_t`; the buffer form
-/// is that of PyTorch and optax. They agree while the learning rate is constant. The rewriting of
-/// the rule for a gradient taken at the point itself is that of Bengio, Boulanger-Lewandowski and
-/// Pascanu 2012 (arXiv:1212.0901), which the book's code cites.
+/// Elementwise: any rank and shape. State: one tensor per parameter. Keras and the book use the
+/// velocity; the book writes the same step as
+/// `x_t = x_{t-1} + momentum^2 * v_{t-1} - (1 + momentum) * learning_rate * g_t`. PyTorch and optax
+/// use the buffer. Both forms agree while the learning rate is constant. Source: Bengio,
+/// Boulanger-Lewandowski and Pascanu 2012 (arXiv:1212.0901), who rewrote the rule for a gradient
+/// taken at the parameter; the book's code cites them.
 ///
-/// A widespread mistake, in earlier revisions of the book's code and in forks of it, multiplies
-/// `momentum^2` with the new `v_t`; it takes other steps and is not offered.
+/// Earlier revisions of the book's code, and forks of it, multiply `momentum^2` by the new `v_t`.
+/// That is a mistake, which is not reproduced.
 #[derive(Clone, Debug)]
 pub struct Nesterov {
     config: NesterovConfig,
@@ -32,13 +33,13 @@ pub struct Nesterov {
 settings! {
     /// The settings of [`Nesterov`].
     pub struct NesterovConfig for Nesterov, "nesterov" {
-        /// Step per unit of gradient, greater than 0.
-        pub learning_rate: f64,
-        /// Share of the memory that each step keeps, in \[0, 1).
-        pub momentum: f64,
-        /// What the memory holds.
+        /// Learning rate: step per unit of gradient; positive.
+        pub learning_rate: f64 => positive,
+        /// Momentum coefficient, in \[0, 1).
+        pub momentum: f64 => decay_rate,
+        /// What the momentum buffer holds.
         pub form: MomentumForm,
-        /// Decay towards 0.
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: torch, book, keras, optax
@@ -46,7 +47,7 @@ settings! {
 }
 
 impl NesterovConfig {
-    /// As in the book: learning rate 0.01, momentum 0.9, velocity.
+    /// The book's settings: learning rate 0.01, momentum 0.9, velocity.
     pub fn book() -> Self {
         Self {
             learning_rate: 0.01,
@@ -56,8 +57,8 @@ impl NesterovConfig {
         }
     }
 
-    /// As in PyTorch 2 (`SGD` with `nesterov=True`): learning rate 1e-3, buffer. PyTorch's own
-    /// momentum is 0 until one asks for it; here it is 0.9.
+    /// Defaults of PyTorch's `SGD` with `nesterov=True`: learning rate 1e-3, buffer. PyTorch's
+    /// default momentum is 0; this uses 0.9.
     pub fn torch() -> Self {
         Self {
             learning_rate: 1e-3,
@@ -67,38 +68,24 @@ impl NesterovConfig {
         }
     }
 
-    /// As in Keras (`SGD` with `nesterov=True`), whose own momentum is 0 until one asks for it; here
-    /// it is as in the book.
+    /// Defaults of Keras's `SGD` with `nesterov=True`, but momentum 0.9, where Keras's default is
+    /// 0; the same as the book's settings.
     pub fn keras() -> Self {
         Self::book()
     }
 
-    /// As in optax (`sgd` with `nesterov=True`), which has no defaults: learning rate 0.01, momentum
-    /// 0.9, buffer.
+    /// Settings for optax's `sgd` with `nesterov=True`, which has no defaults: learning rate 0.01,
+    /// momentum 0.9, buffer.
     pub fn optax() -> Self {
         Self {
             learning_rate: 0.01,
             ..Self::torch()
         }
     }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<Nesterov, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        share_kept("momentum", self.momentum)?;
-        self.weight_decay.check()?;
-        Ok(Nesterov {
-            config: self.clone(),
-        })
-    }
 }
 
 memory!(Velocity { velocity });
-optimizer!(Nesterov, elementwise);
+optimizer!(Nesterov);
 
 impl Elementwise for Nesterov {
     type Remembers<R: Real> = Velocity<R>;
@@ -131,10 +118,6 @@ impl Elementwise for Nesterov {
         let v = past.velocity.scale(self.config.momentum) + now.clone();
         let ahead = v.clone().scale(self.config.momentum) + now;
         (x - ahead.scale(*rate), Velocity::new(v))
-    }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
     }
 }
 

@@ -6,13 +6,12 @@ use alloc::vec::Vec;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::dog::beginning;
-use crate::InvalidHyperparameter;
-use crate::hyperparameter::{not_negative, positive, share_kept};
-use crate::rule::{Memory, Parameter, Rule, bias_correction, optimizer};
+use super::distance::{beginning, rates};
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Layout, Memory, Parameter, Rule};
 use crate::settings::{Setting, settings};
 
-/// Prodigy: Adam at a rate that is estimated from how far the parameters went along the gradients.
+/// Prodigy: Adam at a rate that is estimated from the distance gone along the gradients.
 ///
 /// ```text
 /// l_t = d_{t-1} * learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t)
@@ -21,7 +20,7 @@ use crate::settings::{Setting, settings};
 /// s_t = beta_3 * s_{t-1} + w_t * d_{t-1} / d_0 * g_t,                   s_0 = 0
 /// m_t = beta_1 * m_{t-1} + (1 - beta_1) * d_{t-1} * g_t,                m_0 = 0
 /// v_t = beta_2 * v_{t-1} + (1 - beta_2) * (d_{t-1} * g_t)^2,            v_0 = 0
-/// d_t = max(d_{t-1}, rate_factor * n_t / |s_t|_1),                      d_0 = first_rate
+/// d_t = max(d_{t-1}, d_coef * n_t / |s_t|_1),                           d_0 = initial_d
 /// x_t = x_{t-1} - inner_decay * l_t * x_{t-1} - l_t * m_t / (sqrt(v_t) + d_t * epsilon)
 /// ```
 ///
@@ -33,12 +32,13 @@ pub struct Prodigy {
     config: ProdigyConfig,
 }
 
-/// Whether a warm-up of the rate may hold the estimate down.
+/// Whether a warm-up of the rate affects the estimate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum ProdigyWarmup {
-    /// It may.
+    /// It does.
     Plain,
     /// The rate is left out of the estimate's denominator (`safeguard_warmup`).
     Safeguarded,
@@ -49,32 +49,33 @@ impl Setting for ProdigyWarmup {}
 settings! {
     /// The settings of [`Prodigy`].
     pub struct ProdigyConfig for Prodigy, "prodigy" {
-        /// Factor on the estimated rate, greater than 0; nothing asks for another than 1.
-        pub learning_rate: f64,
-        /// Share of the first moment that each step keeps, in \[0, 1).
-        pub beta_1: f64,
-        /// Share of the second moment that each step keeps, in \[0, 1).
-        pub beta_2: f64,
-        /// Share of the estimate's sums that each step keeps, in \[0, 1).
-        pub beta_3: f64,
-        /// Keeps the divisor from 0, at least 0.
-        pub epsilon: f64,
-        /// The estimate before the first step, greater than 0.
-        pub first_rate: f64,
-        /// Factor on the estimate, greater than 0.
-        pub rate_factor: f64,
-        /// What a warm-up of the rate does.
+        /// Scales the estimated rate; positive, normally 1.
+        pub learning_rate: f64 => positive,
+        /// Decay rate of the first moment, in \[0, 1).
+        pub beta_1: f64 => decay_rate,
+        /// Decay rate of the second moment, in \[0, 1).
+        pub beta_2: f64 => decay_rate,
+        /// Decay rate of the sums that `d` is estimated from, in \[0, 1).
+        pub beta_3: f64 => decay_rate,
+        /// Added to the denominator for numerical stability; non-negative.
+        pub epsilon: f64 => not_negative,
+        /// Initial estimate of the distance to the solution, `d_0`; positive.
+        pub initial_d: f64 => positive,
+        /// Factor on the estimate of `d`; positive.
+        pub d_coef: f64 => positive,
+        /// Whether a warm-up of the rate affects the estimate.
         pub warmup: ProdigyWarmup,
-        /// Decay towards 0, scaled by the rate in use, at least 0.
-        pub inner_decay: f64,
+        /// Weight decay, scaled by the estimated rate; non-negative.
+        pub inner_decay: f64 => not_negative,
     }
     presets: optax
     source: "Mishchenko and Defazio 2023, arXiv:2306.06101"
+    renamed: first_rate => initial_d, rate_factor => d_coef
 }
 
 impl ProdigyConfig {
-    /// As in optax: factor 1, betas 0.9, 0.999 and the root of that, epsilon 1e-8, first estimate
-    /// 1e-6.
+    /// optax's defaults: factor 1, betas 0.9, 0.999 and its square root, epsilon 1e-8, initial
+    /// estimate 1e-6.
     pub fn optax() -> Self {
         Self {
             learning_rate: 1.0,
@@ -82,50 +83,38 @@ impl ProdigyConfig {
             beta_2: 0.999,
             beta_3: libm::sqrt(0.999),
             epsilon: 1e-8,
-            first_rate: 1e-6,
-            rate_factor: 1.0,
+            initial_d: 1e-6,
+            d_coef: 1.0,
             warmup: ProdigyWarmup::Plain,
             inner_decay: 0.0,
         }
-    }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<Prodigy, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        share_kept("beta_1", self.beta_1)?;
-        share_kept("beta_2", self.beta_2)?;
-        share_kept("beta_3", self.beta_3)?;
-        not_negative("epsilon", self.epsilon)?;
-        positive("first_rate", self.first_rate)?;
-        positive("rate_factor", self.rate_factor)?;
-        not_negative("inner_decay", self.inner_decay)?;
-        Ok(Prodigy {
-            config: self.clone(),
-        })
     }
 }
 
 impl Prodigy {
     /// `d_{t-1}` and `l_t`.
     fn rates(&self, learning_rate: f64, memory: &Memory) -> (f64, f64) {
-        let config = &self.config;
-        let estimate = memory.number("rate").unwrap_or(config.first_rate);
-        let correction = libm::sqrt(bias_correction(config.beta_2, memory.time))
-            / bias_correction(config.beta_1, memory.time);
-        (estimate, estimate * learning_rate * correction)
+        let ProdigyConfig {
+            initial_d,
+            beta_1,
+            beta_2,
+            ..
+        } = self.config;
+        rates(memory, initial_d, learning_rate, beta_1, beta_2)
     }
 }
 
 optimizer!(Prodigy);
 
-impl Rule for Prodigy {
+impl Layout for Prodigy {
     const TENSORS: &'static [&'static str] = &["beginning", "first_moment", "second_moment", "sum"];
     const NUMBERS: &'static [&'static str] = &["rate", "numerator"];
-    const MEASURES: bool = true;
+}
+
+impl Rule for Prodigy {
+    fn measures(&self) -> bool {
+        true
+    }
 
     fn measure(
         &self,
@@ -137,18 +126,13 @@ impl Rule for Prodigy {
         let (x, g) = (parameter.value.clone(), parameter.gradient.clone());
         let beginning = beginning(memory, &x);
         let along = (g.clone() * (beginning - x)).sum();
-        let (estimate, rate) = self.rates(learning_rate, memory);
+        let (d, rate) = self.rates(learning_rate, memory);
         let weight = match config.warmup {
             ProdigyWarmup::Plain => rate,
-            ProdigyWarmup::Safeguarded => estimate,
+            ProdigyWarmup::Safeguarded => d,
         };
-        let new = g.mul_scalar(weight * estimate / config.first_rate);
-        let sum = match memory.take("sum") {
-            Some(sum) => sum.mul_scalar(config.beta_3) + new,
-            None => new,
-        };
-        let size = sum.clone().abs().sum();
-        memory.put("sum", sum);
+        let new = g.mul_scalar(weight * d / config.initial_d);
+        let size = memory.accumulate("sum", config.beta_3, new).abs().sum();
         vec![along, size]
     }
 
@@ -163,31 +147,20 @@ impl Rule for Prodigy {
         let &[along, size] = sums else {
             unreachable!("two sums are measured");
         };
-        let (before, rate) = self.rates(learning_rate, &memory);
+        let (past_d, rate) = self.rates(learning_rate, &memory);
         let numerator = config.beta_3 * memory.number("numerator").unwrap_or(0.0)
-            + before / config.first_rate * rate * along;
-        // Without a gradient so far there is nothing to estimate from.
-        let found = config.rate_factor * numerator / size;
-        let estimate = if found > before { found } else { before };
+            + past_d / config.initial_d * rate * along;
+        // Not a number while all gradients were 0: then `d` stays.
+        let estimate = config.d_coef * numerator / size;
+        let d = if estimate > past_d { estimate } else { past_d };
         memory.put_number("numerator", numerator);
-        memory.put_number("rate", estimate);
+        memory.put_number("rate", d);
 
-        let (x, g) = (parameter.value, parameter.gradient.mul_scalar(before));
-        let new_m = g.clone().mul_scalar(1.0 - config.beta_1);
-        let m = match memory.take("first_moment") {
-            Some(m) => m.mul_scalar(config.beta_1) + new_m,
-            None => new_m,
-        };
-        let new_v = (g.clone() * g).mul_scalar(1.0 - config.beta_2);
-        let v = match memory.take("second_moment") {
-            Some(v) => v.mul_scalar(config.beta_2) + new_v,
-            None => new_v,
-        };
-        let divisor = v.clone().sqrt().add_scalar(estimate * config.epsilon);
-        let x =
-            x.mul_scalar(1.0 - config.inner_decay * rate) - m.clone().mul_scalar(rate) / divisor;
-        memory.put("first_moment", m);
-        memory.put("second_moment", v);
+        let (x, g) = (parameter.value, parameter.gradient.mul_scalar(past_d));
+        let m = memory.mix("first_moment", config.beta_1, g.clone());
+        let v = memory.mix("second_moment", config.beta_2, g.clone() * g);
+        let divisor = v.sqrt().add_scalar(d * config.epsilon);
+        let x = x.mul_scalar(1.0 - config.inner_decay * rate) - m.mul_scalar(rate) / divisor;
         (x, memory)
     }
 }

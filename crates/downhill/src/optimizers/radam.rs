@@ -1,11 +1,13 @@
 //! RAdam.
 
-use crate::hyperparameter::{not_negative, positive, share_kept};
-use crate::rule::{Elementwise, Memory, Real, bias_correction, memory, optimizer};
+use super::adam::AdamEpsilon;
+use super::rmsprop::MomentumKind;
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Elementwise, Memory, Real, bias_correction, memory};
 use crate::settings::settings;
-use crate::{AdamEpsilon, InvalidHyperparameter, MomentumKind, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// RAdam: Adam that waits until its second moment is worth dividing by.
+/// RAdam: Adam that divides by its second moment only once enough gradients are averaged in it.
 ///
 /// ```text
 /// m_t = beta_1 * m_{t-1} + (1 - beta_1) * g_t,    m_0 = 0
@@ -21,11 +23,11 @@ use crate::{AdamEpsilon, InvalidHyperparameter, MomentumKind, WeightDecay};
 /// else:               x_t = x_{t-1} - learning_rate * M
 /// ```
 ///
-/// with epsilon on the corrected root or on the uncorrected one, as in [`Adam`](crate::Adam).
+/// with epsilon added to the corrected or the uncorrected root, as in [`Adam`](crate::Adam).
 ///
 /// Elementwise: any rank and shape. State: two tensors per parameter. Source: Liu et al. 2019
-/// (arXiv:1908.03265), whose threshold is 4; PyTorch and optax have 5, PyTorch epsilon on the
-/// uncorrected moment, optax on the corrected one.
+/// (arXiv:1908.03265), with a threshold of 4; it is 5 in PyTorch and optax. PyTorch adds epsilon to
+/// the uncorrected root, optax to the corrected one.
 #[derive(Clone, Debug)]
 pub struct RAdam {
     config: RAdamConfig,
@@ -34,23 +36,23 @@ pub struct RAdam {
 settings! {
     /// The settings of [`RAdam`].
     pub struct RAdamConfig for RAdam, "radam" {
-        /// About the size of a coordinate's step, greater than 0.
-        pub learning_rate: f64,
-        /// Share of the first moment that each step keeps, in \[0, 1).
-        pub beta_1: f64,
-        /// Share of the second moment that each step keeps, in \[0, 1).
-        pub beta_2: f64,
-        /// Keeps the divisor from 0, at least 0.
-        pub epsilon: f64,
-        /// To which second moment epsilon is added.
+        /// Learning rate: roughly the size of each coordinate's step; positive.
+        pub learning_rate: f64 => positive,
+        /// Decay rate of the first moment, in \[0, 1).
+        pub beta_1: f64 => decay_rate,
+        /// Decay rate of the second moment, in \[0, 1).
+        pub beta_2: f64 => decay_rate,
+        /// Added to the denominator for numerical stability; non-negative.
+        pub epsilon: f64 => not_negative,
+        /// Whether epsilon is added to the root of the corrected or the uncorrected second moment.
         pub epsilon_place: AdamEpsilon,
-        /// Added to the corrected second moment inside the root, at least 0.
-        pub epsilon_root: f64,
-        /// The length of the average from which on it is divided by, at least 4.
-        pub threshold: f64,
-        /// Whether the step is by the mean or ahead of it.
+        /// Added to the corrected second moment inside the root; non-negative.
+        pub epsilon_root: f64 => not_negative,
+        /// Length of the average above which steps are adaptive; at least 4.
+        pub threshold: f64 => at_least_4,
+        /// Heavy-ball or Nesterov momentum.
         pub momentum_kind: MomentumKind,
-        /// Decay towards 0.
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: torch, optax
@@ -58,8 +60,8 @@ settings! {
 }
 
 impl RAdamConfig {
-    /// As in PyTorch: learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-8 on the uncorrected
-    /// moment.
+    /// PyTorch's defaults: learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-8 on the
+    /// uncorrected moment.
     pub fn torch() -> Self {
         Self {
             learning_rate: 0.001,
@@ -74,31 +76,13 @@ impl RAdamConfig {
         }
     }
 
-    /// As in optax: epsilon 1e-8 on the corrected moment. optax has no default rate; here it is
-    /// 0.001.
+    /// optax's defaults: epsilon 1e-8 on the corrected moment. optax has no default learning rate;
+    /// this uses 0.001.
     pub fn optax() -> Self {
         Self {
             epsilon_place: AdamEpsilon::Corrected,
             ..Self::torch()
         }
-    }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<RAdam, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        share_kept("beta_1", self.beta_1)?;
-        share_kept("beta_2", self.beta_2)?;
-        not_negative("epsilon", self.epsilon)?;
-        not_negative("epsilon_root", self.epsilon_root)?;
-        crate::hyperparameter::at_least_4("threshold", self.threshold)?;
-        self.weight_decay.check()?;
-        Ok(RAdam {
-            config: self.clone(),
-        })
     }
 }
 
@@ -106,13 +90,13 @@ memory!(Moments {
     first_moment,
     second_moment
 });
-optimizer!(RAdam, elementwise);
+optimizer!(RAdam);
 
 #[derive(Clone, Copy)]
 pub(crate) struct Scalars {
     of_mean: f64,
     of_gradient: f64,
-    /// What makes `V` of `v`, and epsilon beside its root; nothing while there is no division.
+    /// Factor from `v` to `V`, and the epsilon of its root; `None` while the step does not divide.
     divisor: Option<(f64, f64)>,
 }
 
@@ -174,10 +158,6 @@ impl Elementwise for RAdam {
             step = step / square.sqrt().shift(epsilon);
         }
         (x - step, Moments::new(m, v))
-    }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
     }
 }
 

@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::hyperparameter::{not_negative, positive, share_kept};
-use crate::rule::{Elementwise, Memory, Real, memory, optimizer};
+use super::momentum::MomentumForm;
+use crate::burn_optimizer::optimizer;
+use crate::epsilon::EpsilonPlace;
+use crate::rule::{Elementwise, Memory, Real, memory};
 use crate::settings::{Setting, settings};
-use crate::{EpsilonPlace, InvalidHyperparameter, MomentumForm, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// RMSprop: each coordinate's gradient divided by the root of its running mean square.
+/// RMSprop: each coordinate's gradient divided by its running root mean square.
 ///
 /// ```text
 /// v_t = rho * v_{t-1} + (1 - rho) * g_t^2,  v_0 = initial_mean_square
@@ -20,58 +22,57 @@ use crate::{EpsilonPlace, InvalidHyperparameter, MomentumForm, WeightDecay};
 ///
 /// velocity:  b_t = momentum * b_{t-1} + learning_rate * d_t,  x_t = x_{t-1} - b_t
 /// buffer:    b_t = momentum * b_{t-1} + d_t,  x_t = x_{t-1} - learning_rate * b_t
-/// nesterov:  momentum * b_t and what b_t took in, instead of b_t
+/// nesterov:  momentum * b_t plus the term added to b_t, in place of b_t
 /// ```
 ///
-/// Elementwise: any rank and shape. State: one tensor per parameter, one more where it is centered
-/// and one more with momentum. Source: Tieleman and Hinton, lecture 6e of "Neural Networks for
-/// Machine Learning" (2012), which names no epsilon; hence the variants. PyTorch, the book and Burn
-/// put it outside the root, Keras, optax and Theano inside; Keras and optax keep 0.9 of the past, the
-/// others here 0.99. The centered form is that of Graves 2013 (arXiv:1308.0850, equations 38 to 45).
+/// Elementwise: any rank and shape. State: one tensor per parameter, one more if centered and one
+/// more with momentum. Source: Tieleman and Hinton, lecture 6e of "Neural Networks for Machine
+/// Learning" (2012), which has no epsilon; hence the variants. Epsilon is outside the root in PyTorch,
+/// the book and Burn, inside in Keras, optax and Theano. Rho is 0.9 in Keras and optax, 0.99 in the
+/// others. The centered form is from Graves 2013 (arXiv:1308.0850, equations 38 to 45).
 #[derive(Clone, Debug)]
 pub struct RmsProp {
     config: RmsPropConfig,
 }
 
-/// How a step goes on after what momentum remembers.
+/// Heavy-ball or Nesterov momentum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum MomentumKind {
-    /// By the memory.
+    /// The step is the momentum buffer.
     HeavyBall,
-    /// By the memory as it will be after one more such step.
+    /// The step is the momentum buffer after one more step with the same gradient.
     Nesterov,
 }
 
 impl Setting for MomentumKind {}
-impl Setting for bool {}
 
 settings! {
     /// The settings of [`RmsProp`].
     pub struct RmsPropConfig for RmsProp, "rmsprop" {
-        /// Step of a coordinate whose gradient is as large as usual, greater than 0.
-        pub learning_rate: f64,
-        /// Share of the averages that each step keeps, in \[0, 1).
-        pub rho: f64,
-        /// Keeps the divisor from 0, at least 0.
-        pub epsilon: f64,
-        /// Where epsilon goes.
+        /// Learning rate: the step of a coordinate whose gradient has its usual size; positive.
+        pub learning_rate: f64 => positive,
+        /// Decay rate of the averages, in \[0, 1).
+        pub rho: f64 => decay_rate,
+        /// Added to the denominator for numerical stability; non-negative.
+        pub epsilon: f64 => not_negative,
+        /// Whether epsilon is added inside or outside the root.
         pub epsilon_place: EpsilonPlace,
-        /// Whether the gradient's running mean is taken off, so that the divisor is a standard
-        /// deviation.
+        /// Whether to divide by the standard deviation instead of the root mean square.
         pub centered: bool,
-        /// The mean square before the first step, at least 0.
-        pub initial_mean_square: f64,
-        /// Whether the averages are corrected for where they start.
+        /// Initial value of the mean square; non-negative.
+        pub initial_mean_square: f64 => not_negative,
+        /// Whether the averages are corrected for their start at 0.
         pub bias_correction: bool,
-        /// Share of the scaled gradients that each step keeps, in \[0, 1); 0 is no momentum.
-        pub momentum: f64,
-        /// What momentum remembers.
+        /// Momentum coefficient, in \[0, 1); 0 means no momentum.
+        pub momentum: f64 => decay_rate,
+        /// What the momentum buffer holds.
         pub momentum_form: MomentumForm,
-        /// How momentum steps.
+        /// Heavy-ball or Nesterov momentum.
         pub momentum_kind: MomentumKind,
-        /// Decay towards 0.
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: torch, book, theano, keras, optax, burn
@@ -79,7 +80,7 @@ settings! {
 }
 
 impl RmsPropConfig {
-    /// As in the book: learning rate 0.01, rho 0.99, epsilon 1e-7 outside the root.
+    /// The book's settings: learning rate 0.01, rho 0.99, epsilon 1e-7 outside the root.
     pub fn book() -> Self {
         Self {
             learning_rate: 0.01,
@@ -96,7 +97,7 @@ impl RmsPropConfig {
         }
     }
 
-    /// As in the Theano code: learning rate 0.001, rho 0.99, epsilon 1e-8 inside the root.
+    /// The Theano code's settings: learning rate 0.001, rho 0.99, epsilon 1e-8 inside the root.
     pub fn theano() -> Self {
         Self {
             learning_rate: 0.001,
@@ -106,8 +107,8 @@ impl RmsPropConfig {
         }
     }
 
-    /// As in PyTorch: learning rate 0.01, rho (there `alpha`) 0.99, epsilon 1e-8 outside the root;
-    /// momentum, if any, by a buffer.
+    /// PyTorch's defaults: learning rate 0.01, rho (there `alpha`) 0.99, epsilon 1e-8 outside the
+    /// root; buffer, if momentum is set.
     pub fn torch() -> Self {
         Self {
             epsilon: 1e-8,
@@ -115,8 +116,8 @@ impl RmsPropConfig {
         }
     }
 
-    /// As in Keras: learning rate 0.001, rho 0.9, epsilon 1e-7 inside the root; momentum, if any, by
-    /// a velocity.
+    /// Keras's defaults: learning rate 0.001, rho 0.9, epsilon 1e-7 inside the root; velocity, if
+    /// momentum is set.
     pub fn keras() -> Self {
         Self {
             learning_rate: 0.001,
@@ -127,8 +128,8 @@ impl RmsPropConfig {
         }
     }
 
-    /// As in optax: rho (there `decay`) 0.9, epsilon 1e-8 inside the root; momentum, if any, by a
-    /// velocity. optax has no default rate; here it is 0.001.
+    /// optax's defaults: rho (there `decay`) 0.9, epsilon 1e-8 inside the root; velocity, if
+    /// momentum is set. optax has no default learning rate; this uses 0.001.
     pub fn optax() -> Self {
         Self {
             epsilon: 1e-8,
@@ -136,8 +137,8 @@ impl RmsPropConfig {
         }
     }
 
-    /// As in Burn: rho 0.99, epsilon 1e-5 outside the root, momentum 0.9 by a buffer. Burn has no
-    /// default rate; here it is 0.01.
+    /// Burn's defaults: rho 0.99, epsilon 1e-5 outside the root, momentum 0.9 with a buffer. Burn
+    /// has no default learning rate; this uses 0.01.
     pub fn burn() -> Self {
         Self {
             rho: f64::from(0.99_f32),
@@ -146,27 +147,10 @@ impl RmsPropConfig {
             ..Self::book()
         }
     }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<RmsProp, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        share_kept("rho", self.rho)?;
-        not_negative("epsilon", self.epsilon)?;
-        not_negative("initial_mean_square", self.initial_mean_square)?;
-        share_kept("momentum", self.momentum)?;
-        self.weight_decay.check()?;
-        Ok(RmsProp {
-            config: self.clone(),
-        })
-    }
 }
 
 memory!(Averages { mean_square; mean, momentum });
-optimizer!(RmsProp, elementwise);
+optimizer!(RmsProp);
 
 #[derive(Clone, Copy)]
 pub(crate) struct Scalars {
@@ -222,10 +206,6 @@ impl Elementwise for RmsProp {
             MomentumKind::Nesterov => b.clone().scale(config.momentum) + now,
         };
         (x - step.scale(rate), Averages::new(v, m, Some(b)))
-    }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
     }
 }
 

@@ -2,41 +2,43 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::InvalidHyperparameter;
-use crate::hyperparameter::{at_least_1, not_negative, positive, share_kept};
-use crate::rule::{Elementwise, Memory, Real, memory, optimizer};
+use crate::burn_optimizer::optimizer;
+use crate::hyperparameter::{InvalidHyperparameter, ensure};
+use crate::rule::{Elementwise, Memory, Real, memory};
 use crate::settings::{Setting, settings};
 
-/// Rprop: each coordinate has a step size of its own, which grows while the gradient keeps its sign
-/// and shrinks when it turns.
+/// Rprop: each coordinate has its own step size, which grows while the gradient keeps its sign and
+/// shrinks when the sign changes.
 ///
 /// ```text
 /// s = g_t * p_{t-1},  p_0 = 0,  d_0 = learning_rate of the first step
-/// d_t = clamp(d_{t-1} * (s > 0: grow, s < 0: shrink, s = 0: 1), least_step, largest_step)
-/// p_t = 0 where s < 0, else g_t
+/// d_t = clamp(d_{t-1} * eta, min_step_size, max_step_size),
+///       with eta = eta_plus if s > 0, eta_minus if s < 0, 1 if s = 0
+/// p_t = 0 if s < 0, else g_t
 ///
 /// now:   x_t = x_{t-1} - d_t * sign(p_t)
-/// late:  x_t = x_{t-1} - d_{t-1} * sign(p_{t-1}), and where s < 0 not at all
+/// late:  x_t = x_{t-1} - d_{t-1} * sign(p_{t-1}), or x_{t-1} if s < 0
 /// ```
 ///
 /// Elementwise: any rank and shape. State: two tensors per parameter. Source: Riedmiller and Braun
-/// 1993, "A direct adaptive method for faster backpropagation learning: the RPROP algorithm", in the
-/// form without going back after a turn, which PyTorch has. optax 0.2.8 makes each step
-/// one call late. Made for whole data sets, not
-/// for batches. Only the learning rate of the first step matters.
+/// 1993, "A direct adaptive method for faster backpropagation learning: the RPROP algorithm", in
+/// PyTorch's form, which does not undo the last step when the sign changes. optax 0.2.8 applies each
+/// step one call late. Meant for gradients of the whole data set, not of batches. Only the learning
+/// rate of the first step matters.
 #[derive(Clone, Debug)]
 pub struct Rprop {
     config: RpropConfig,
 }
 
-/// When a step is made.
+/// When a step is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum RpropTiming {
-    /// At once (PyTorch).
+    /// Immediately (PyTorch).
     Now,
-    /// At the next call, unless the gradient has turned (optax).
+    /// At the next call, unless the gradient has changed its sign (optax).
     Late,
 }
 
@@ -45,37 +47,41 @@ impl Setting for RpropTiming {}
 settings! {
     /// The settings of [`Rprop`].
     pub struct RpropConfig for Rprop, "rprop" {
-        /// Size of the first step, greater than 0.
-        pub learning_rate: f64,
-        /// Factor on the step size after a turn, in \[0, 1).
-        pub shrink: f64,
-        /// Factor on the step size where the sign stays, at least 1.
-        pub grow: f64,
-        /// The least step size, at least 0.
-        pub least_step: f64,
-        /// The largest step size, greater than 0.
-        pub largest_step: f64,
-        /// When a step is made.
+        /// Size of the first step; positive.
+        pub learning_rate: f64 => positive,
+        /// Factor on the step size when the gradient changes its sign, in \[0, 1).
+        pub eta_minus: f64 => decay_rate,
+        /// Factor on the step size while the gradient keeps its sign; at least 1.
+        pub eta_plus: f64 => at_least_1,
+        /// Minimum step size; non-negative.
+        pub min_step_size: f64 => not_negative,
+        /// Maximum step size; positive.
+        pub max_step_size: f64 => positive,
+        /// When a step is applied.
         pub timing: RpropTiming,
     }
     presets: torch, optax
     source: r#"Riedmiller and Braun 1993, "A direct adaptive method for faster backpropagation learning: the RPROP algorithm""#
+    check: ordered
+    renamed: shrink => eta_minus, grow => eta_plus, least_step => min_step_size,
+        largest_step => max_step_size
 }
 
 impl RpropConfig {
-    /// As in PyTorch: first step 0.01, factors 0.5 and 1.2, step sizes from 1e-6 to 50.
+    /// PyTorch's defaults: first step 0.01, factors 0.5 and 1.2, step sizes from 1e-6 to 50.
     pub fn torch() -> Self {
         Self {
             learning_rate: 0.01,
-            shrink: 0.5,
-            grow: 1.2,
-            least_step: 1e-6,
-            largest_step: 50.0,
+            eta_minus: 0.5,
+            eta_plus: 1.2,
+            min_step_size: 1e-6,
+            max_step_size: 50.0,
             timing: RpropTiming::Now,
         }
     }
 
-    /// As in optax, whose steps come late; its rate, which has no default there, is 0.01 here.
+    /// optax's defaults: PyTorch's, with steps applied one call late. optax has no default learning
+    /// rate; this uses 0.01.
     pub fn optax() -> Self {
         Self {
             timing: RpropTiming::Late,
@@ -83,27 +89,10 @@ impl RpropConfig {
         }
     }
 
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<Rprop, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        share_kept("shrink", self.shrink)?;
-        at_least_1("grow", self.grow)?;
-        not_negative("least_step", self.least_step)?;
-        positive("largest_step", self.largest_step)?;
-        if self.least_step > self.largest_step {
-            return Err(InvalidHyperparameter {
-                name: "least_step",
-                requirement: "be at most largest_step",
-                value: self.least_step,
-            });
-        }
-        Ok(Rprop {
-            config: self.clone(),
-        })
+    fn ordered(&self) -> Result<(), InvalidHyperparameter> {
+        let holds = self.min_step_size <= self.max_step_size;
+        let requirement = "be at most max_step_size";
+        ensure(holds, "min_step_size", requirement, self.min_step_size)
     }
 }
 
@@ -111,12 +100,13 @@ memory!(Steps {
     step_size,
     past_gradient
 });
-optimizer!(Rprop, elementwise);
+optimizer!(Rprop);
 
 impl Elementwise for Rprop {
     type Remembers<R: Real> = Steps<R>;
     /// The learning rate.
     type Scalars = f64;
+    const PROPORTIONAL: bool = false;
 
     fn scalars(&self, learning_rate: f64, _memory: &mut Memory) -> f64 {
         learning_rate
@@ -133,9 +123,9 @@ impl Elementwise for Rprop {
         let stays = g.clone() * past.past_gradient.clone();
         let turns = -stays.clone();
         let one = g.fill(1.0);
-        let factor = turns.clone().positive_or(g.fill(config.shrink), one);
-        let factor = stays.positive_or(g.fill(config.grow), factor);
-        let d = (past.step_size.clone() * factor).clamp(config.least_step, config.largest_step);
+        let factor = turns.clone().positive_or(g.fill(config.eta_minus), one);
+        let factor = stays.positive_or(g.fill(config.eta_plus), factor);
+        let d = (past.step_size.clone() * factor).clamp(config.min_step_size, config.max_step_size);
         let p = turns.clone().positive_or(g.zero(), g.clone());
         let step = match config.timing {
             RpropTiming::Now => d.clone() * p.clone().sign(),
@@ -162,7 +152,7 @@ mod tests {
         // After a turn it waits.
         assert_steps(&rprop, [2.0, -1.0], [0.9, 0.9]);
         let bounded = RpropConfig {
-            largest_step: 0.05,
+            max_step_size: 0.05,
             ..RpropConfig::torch()
         };
         assert_steps(&bounded.build().unwrap(), [2.0, 1.0], [0.95, 0.9]);

@@ -2,16 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::hyperparameter::{not_negative, positive, share_kept, shrinking};
-use crate::rule::{Elementwise, Memory, Real, bias_correction, memory, optimizer};
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Elementwise, Memory, Real, bias_correction, memory};
 use crate::settings::{Setting, settings};
-use crate::{InvalidHyperparameter, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// Schedule-free learning: gradients are taken between a point that descends and the mean of where
-/// it has been, and that mean needs no falling rate.
+/// Schedule-free learning: gradients are taken between a base sequence and its average, which
+/// converges without a decreasing rate.
 ///
 /// ```text
-/// y: the parameter, where gradients are taken;  z: the point that descends;  x: the mean
+/// y: the parameter, where gradients are taken;  z: the base sequence;  x: its average
 /// z_0 = x_0 = y_0
 ///
 /// sgd:   d_t = g_t
@@ -26,7 +26,7 @@ use crate::{InvalidHyperparameter, WeightDecay};
 /// ```
 ///
 /// Elementwise: any rank and shape. State: one tensor per parameter, two with `adamw`, and two
-/// numbers. Source: Defazio et al. 2024 (arXiv:2405.15682). `x` is the network to evaluate, see
+/// numbers. Source: Defazio et al. 2024 (arXiv:2405.15682). Evaluate the network at `x`, see
 /// [`Descent::evaluation`](crate::Descent::evaluation). In Keras the weights are all alike and decay is decoupled, acting
 /// on `y`; in optax they grow with the square of the rate and the decay is inner. A warm-up is a
 /// schedule's matter.
@@ -35,14 +35,15 @@ pub struct ScheduleFree {
     config: ScheduleFreeConfig,
 }
 
-/// How the descending point steps.
+/// The base optimizer of schedule-free learning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum ScheduleFreeStep {
-    /// By the gradient.
+    /// Steps along the gradient.
     Sgd,
-    /// By the gradient over the root of its mean square.
+    /// Steps along the gradient divided by its root mean square.
     AdamW,
 }
 
@@ -50,24 +51,24 @@ impl Setting for ScheduleFreeStep {}
 
 settings! {
     /// The settings of [`ScheduleFree`].
-    pub struct ScheduleFreeConfig for ScheduleFree, "schedulefree" {
-        /// Rate of the descending point, greater than 0.
-        pub learning_rate: f64,
-        /// How it steps.
+    pub struct ScheduleFreeConfig for ScheduleFree, "schedule-free" {
+        /// Learning rate of the base sequence `z`; positive.
+        pub learning_rate: f64 => positive,
+        /// Base optimizer of `z`.
         pub step: ScheduleFreeStep,
-        /// Where gradients are taken: 1 at the mean, near 0 at the descending point; in (0, 1\].
-        pub beta_1: f64,
-        /// Share of the mean square that each step keeps, in \[0, 1).
-        pub beta_2: f64,
-        /// Keeps the divisor from 0, at least 0.
-        pub epsilon: f64,
-        /// Power of the largest rate in a step's weight in the mean, at least 0.
-        pub rate_power: f64,
-        /// Power of a step's number in its weight in the mean, at least 0.
-        pub step_power: f64,
-        /// Decay towards 0 as a part of the descending point's step, at least 0.
-        pub inner_decay: f64,
-        /// Decay of the parameter itself towards 0.
+        /// Where gradients are taken: 1 is the average `x`, near 0 is `z`; in (0, 1\].
+        pub beta_1: f64 => shrinking,
+        /// Decay rate of the mean square, in \[0, 1).
+        pub beta_2: f64 => decay_rate,
+        /// Added to the denominator for numerical stability; non-negative.
+        pub epsilon: f64 => not_negative,
+        /// Exponent of the largest rate so far in a step's weight in the average; non-negative.
+        pub rate_power: f64 => not_negative,
+        /// Exponent of the step number in a step's weight in the average; non-negative.
+        pub step_power: f64 => not_negative,
+        /// Weight decay as part of the step of `z`; non-negative.
+        pub inner_decay: f64 => not_negative,
+        /// Weight decay of the parameter `y`.
         pub weight_decay: WeightDecay,
     }
     presets: optax, keras
@@ -75,8 +76,8 @@ settings! {
 }
 
 impl ScheduleFreeConfig {
-    /// As optax's `schedule_free_adamw`: learning rate 0.0025, betas 0.9 and 0.999, epsilon 1e-8,
-    /// rate power 2.
+    /// Defaults of optax's `schedule_free_adamw`: learning rate 0.0025, betas 0.9 and 0.999,
+    /// epsilon 1e-8, rate power 2.
     pub fn optax() -> Self {
         Self {
             learning_rate: 0.0025,
@@ -91,7 +92,7 @@ impl ScheduleFreeConfig {
         }
     }
 
-    /// As Keras's `ScheduleFreeAdamW`: the same with all steps of the same weight.
+    /// Defaults of Keras's `ScheduleFreeAdamW`: optax's, with the same weight for all steps.
     pub fn keras() -> Self {
         Self {
             rate_power: 0.0,
@@ -99,7 +100,7 @@ impl ScheduleFreeConfig {
         }
     }
 
-    /// As optax's `schedule_free_sgd`: learning rate 1.
+    /// Defaults of optax's `schedule_free_sgd`: learning rate 1.
     pub fn sgd() -> Self {
         Self {
             learning_rate: 1.0,
@@ -107,29 +108,10 @@ impl ScheduleFreeConfig {
             ..Self::optax()
         }
     }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<ScheduleFree, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        shrinking("beta_1", self.beta_1)?;
-        share_kept("beta_2", self.beta_2)?;
-        not_negative("epsilon", self.epsilon)?;
-        not_negative("rate_power", self.rate_power)?;
-        not_negative("step_power", self.step_power)?;
-        not_negative("inner_decay", self.inner_decay)?;
-        self.weight_decay.check()?;
-        Ok(ScheduleFree {
-            config: self.clone(),
-        })
-    }
 }
 
 memory!(Points { descending; mean_square });
-optimizer!(ScheduleFree, elementwise);
+optimizer!(ScheduleFree);
 
 #[derive(Clone, Copy)]
 pub(crate) struct Scalars {
@@ -140,7 +122,7 @@ pub(crate) struct Scalars {
 }
 
 impl ScheduleFree {
-    /// The mean `x` of a parameter `y` and what is remembered of it: where to evaluate.
+    /// Returns the average `x`, where the network is evaluated, for the parameter `y` and `z`.
     #[inline(always)]
     pub(crate) fn evaluation<R: Real>(beta_1: f64, y: R, descending: R) -> R {
         (y - descending.scale(1.0 - beta_1)).scale(1.0 / beta_1)
@@ -150,6 +132,7 @@ impl ScheduleFree {
 impl Elementwise for ScheduleFree {
     type Remembers<R: Real> = Points<R>;
     type Scalars = Scalars;
+    const PROPORTIONAL: bool = false;
     const NUMBERS: &'static [&'static str] = &["largest_rate", "sum_of_weights"];
 
     fn scalars(&self, learning_rate: f64, memory: &mut Memory) -> Scalars {
@@ -163,7 +146,7 @@ impl Elementwise for ScheduleFree {
         Scalars {
             rate: learning_rate,
             correction: 1.0 / bias_correction(config.beta_2, memory.time),
-            // A rate of 0, as at the beginning of a warm-up, weighs nothing.
+            // A rate of 0, as at the start of a warm-up, has no weight.
             share: if sum > 0.0 { weight / sum } else { 0.0 },
         }
     }
@@ -198,10 +181,6 @@ impl Elementwise for ScheduleFree {
         let x = x.mix(1.0 - s.share, z.clone());
         let y = x.mix(config.beta_1, z.clone());
         (y, Points::new(z, mean_square))
-    }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
     }
 }
 

@@ -1,9 +1,9 @@
 //! Stochastic gradient descent.
 
-use crate::hyperparameter::positive;
-use crate::rule::{Elementwise, Memory, Real, memory, optimizer};
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Elementwise, Memory, Real, memory};
 use crate::settings::settings;
-use crate::{InvalidHyperparameter, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
 /// Stochastic gradient descent: a step down the gradient.
 ///
@@ -11,8 +11,8 @@ use crate::{InvalidHyperparameter, WeightDecay};
 /// x_t = x_{t-1} - learning_rate * g_t
 /// ```
 ///
-/// Elementwise: any rank and shape. State: none. The same in every library; see
-/// [`Momentum`](crate::Momentum) and [`Nesterov`](crate::Nesterov) for the variants with a memory.
+/// Elementwise: any rank and shape. State: none. The same in every library. See
+/// [`Momentum`](crate::Momentum) and [`Nesterov`](crate::Nesterov) for the variants with momentum.
 ///
 /// ```
 /// use burn::optim::Optimizer;
@@ -27,15 +27,15 @@ use crate::{InvalidHyperparameter, WeightDecay};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Sgd {
-    weight_decay: WeightDecay,
+    config: SgdConfig,
 }
 
 settings! {
     /// The settings of [`Sgd`].
     pub struct SgdConfig for Sgd, "sgd" {
-        /// Step per unit of gradient, greater than 0.
-        pub learning_rate: f64,
-        /// Decay towards 0.
+        /// Learning rate: step per unit of gradient; positive.
+        pub learning_rate: f64 => positive,
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: torch, book, theano, keras, optax, burn
@@ -43,7 +43,7 @@ settings! {
 }
 
 impl SgdConfig {
-    /// As in the book: learning rate 0.01.
+    /// The book's settings: learning rate 0.01.
     pub fn book() -> Self {
         Self {
             learning_rate: 0.01,
@@ -51,15 +51,13 @@ impl SgdConfig {
         }
     }
 
-    /// As in the Theano code: learning rate 0.01.
-    ///
-    /// There the constructor ignores the rate that it is given and always uses 0.01, which is a
-    /// defect and not a variant; here a rate is a rate.
+    /// The Theano code's settings: learning rate 0.01. Its constructor ignores the rate that it is
+    /// given and always uses 0.01; that is a bug, which is not reproduced.
     pub fn theano() -> Self {
         Self::book()
     }
 
-    /// As in PyTorch 2: learning rate 1e-3.
+    /// PyTorch's defaults: learning rate 1e-3.
     pub fn torch() -> Self {
         Self {
             learning_rate: 1e-3,
@@ -67,37 +65,24 @@ impl SgdConfig {
         }
     }
 
-    /// As in Keras: learning rate 0.01.
+    /// Keras's defaults: learning rate 0.01.
     pub fn keras() -> Self {
         Self::book()
     }
 
-    /// As in optax, which has no default rate; here it is 0.01.
+    /// Settings for optax, which has no default learning rate; this uses 0.01.
     pub fn optax() -> Self {
         Self::book()
     }
 
-    /// As in Burn, which has no default rate; here it is 0.01.
+    /// Settings for Burn, which has no default learning rate; this uses 0.01.
     pub fn burn() -> Self {
         Self::book()
-    }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<Sgd, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        self.weight_decay.check()?;
-        Ok(Sgd {
-            weight_decay: self.weight_decay,
-        })
     }
 }
 
 memory!(Nothing {});
-optimizer!(Sgd, elementwise);
+optimizer!(Sgd);
 
 impl Elementwise for Sgd {
     type Remembers<R: Real> = Nothing<R>;
@@ -115,10 +100,6 @@ impl Elementwise for Sgd {
     #[inline(always)]
     fn update<R: Real>(&self, rate: &f64, x: R, g: R, nothing: Nothing<R>) -> (R, Nothing<R>) {
         (x - g.scale(*rate), nothing)
-    }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.weight_decay
     }
 }
 

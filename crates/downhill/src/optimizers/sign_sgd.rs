@@ -1,12 +1,12 @@
 //! SignSGD and Signum.
 
-use crate::hyperparameter::{positive, share_kept};
-use crate::rule::{Elementwise, Memory, Real, memory, optimizer};
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Elementwise, Memory, Real, memory};
 use crate::settings::settings;
-use crate::{InvalidHyperparameter, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// SignSGD, and with momentum Signum: steps of one size, by the sign of the gradient or of its
-/// running mean.
+/// SignSGD, and with momentum Signum: steps of equal size, in the direction of the sign of the
+/// gradient or of its running mean.
 ///
 /// ```text
 /// m_t = momentum * m_{t-1} + (1 - momentum) * g_t,  m_0 = 0
@@ -14,8 +14,8 @@ use crate::{InvalidHyperparameter, WeightDecay};
 /// ```
 ///
 /// Elementwise: any rank and shape. State: none, or one tensor per parameter with momentum. Source:
-/// Bernstein et al. 2018 (arXiv:1802.04434). optax's `sign_sgd` is this without momentum, its
-/// `signum` this with 0.9.
+/// Bernstein et al. 2018 (arXiv:1802.04434). Without momentum it is optax's `sign_sgd`, with a
+/// momentum of 0.9 its `signum`.
 #[derive(Clone, Debug)]
 pub struct SignSgd {
     config: SignSgdConfig,
@@ -23,12 +23,12 @@ pub struct SignSgd {
 
 settings! {
     /// The settings of [`SignSgd`].
-    pub struct SignSgdConfig for SignSgd, "signsgd" {
-        /// Size of a coordinate's step, greater than 0.
-        pub learning_rate: f64,
-        /// Share of the mean that each step keeps, in \[0, 1); 0 is no momentum.
-        pub momentum: f64,
-        /// Decay towards 0.
+    pub struct SignSgdConfig for SignSgd, "sign-sgd" {
+        /// Learning rate: the size of each coordinate's step; positive.
+        pub learning_rate: f64 => positive,
+        /// Decay rate of the running mean, in \[0, 1); 0 means no momentum.
+        pub momentum: f64 => decay_rate,
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: optax
@@ -36,7 +36,8 @@ settings! {
 }
 
 impl SignSgdConfig {
-    /// As optax's `sign_sgd`, without momentum. optax has no default rate; here it is 0.001.
+    /// Defaults of optax's `sign_sgd`, without momentum. optax has no default learning rate; this
+    /// uses 0.001.
     pub fn optax() -> Self {
         Self {
             learning_rate: 0.001,
@@ -45,31 +46,17 @@ impl SignSgdConfig {
         }
     }
 
-    /// As optax's `signum`: momentum 0.9.
+    /// Defaults of optax's `signum`: momentum 0.9.
     pub fn signum() -> Self {
         Self {
             momentum: 0.9,
             ..Self::optax()
         }
     }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<SignSgd, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        share_kept("momentum", self.momentum)?;
-        self.weight_decay.check()?;
-        Ok(SignSgd {
-            config: self.clone(),
-        })
-    }
 }
 
 memory!(Mean { ; mean });
-optimizer!(SignSgd, elementwise);
+optimizer!(SignSgd);
 
 impl Elementwise for SignSgd {
     type Remembers<R: Real> = Mean<R>;
@@ -94,10 +81,6 @@ impl Elementwise for SignSgd {
             }
             None => (x - g.sign().scale(*rate), Mean::new(None)),
         }
-    }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
     }
 }
 

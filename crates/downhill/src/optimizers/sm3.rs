@@ -2,13 +2,12 @@
 
 use burn::tensor::Tensor;
 
-use crate::hyperparameter::{not_negative, positive, share, share_kept};
-use crate::rule::{Memory, Parameter, Rule, optimizer};
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Layout, Memory, Parameter, Rule};
 use crate::settings::settings;
-use crate::{InvalidHyperparameter, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// SM3: AdaGrad that remembers, instead of a sum for each number, the largest sum of each row, each
-/// column, and so on for every axis.
+/// SM3: AdaGrad that stores, instead of one sum per element, the largest sum along each axis.
 ///
 /// ```text
 /// u = min over the axes a of c_a, spread over the parameter;  c_a = 0 at first
@@ -19,9 +18,9 @@ use crate::{InvalidHyperparameter, WeightDecay};
 /// c_a = max of n over all axes but a
 /// ```
 ///
-/// Any rank and shape; a vector keeps all its sums and so is AdaGrad. State: one tensor per
-/// parameter, and of each axis as many numbers as it is long. Source: Anil et al. 2019
-/// (arXiv:1901.11150), in the form of optax.
+/// Any rank and shape. For a vector, it is AdaGrad. State: one tensor per parameter, and for each
+/// axis as many numbers as it is long. Source: Anil et al. 2019 (arXiv:1901.11150), in the form of
+/// optax.
 #[derive(Clone, Debug)]
 pub struct Sm3 {
     config: Sm3Config,
@@ -30,15 +29,15 @@ pub struct Sm3 {
 settings! {
     /// The settings of [`Sm3`].
     pub struct Sm3Config for Sm3, "sm3" {
-        /// Step of a coordinate at its first gradient, greater than 0.
-        pub learning_rate: f64,
-        /// Share of the mean that each step keeps, in \[0, 1).
-        pub momentum: f64,
-        /// Share of the sums that each step keeps, in \[0, 1]; with 1 they are sums, with less means.
-        pub beta_2: f64,
-        /// Keeps the divisor from 0, at least 0.
-        pub epsilon: f64,
-        /// Decay towards 0.
+        /// Learning rate: the size of each coordinate's first step; positive.
+        pub learning_rate: f64 => positive,
+        /// Decay rate of the running mean, in \[0, 1).
+        pub momentum: f64 => decay_rate,
+        /// Decay rate of the squares, in \[0, 1\]; with 1 they are summed, with less averaged.
+        pub beta_2: f64 => fraction,
+        /// Added to the denominator for numerical stability; non-negative.
+        pub epsilon: f64 => not_negative,
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: optax
@@ -46,7 +45,8 @@ settings! {
 }
 
 impl Sm3Config {
-    /// As in optax: momentum 0.9, epsilon 1e-8. optax has no default rate; here it is 0.1.
+    /// optax's defaults: momentum 0.9, epsilon 1e-8. optax has no default learning rate; this uses
+    /// 0.1.
     pub fn optax() -> Self {
         Self {
             learning_rate: 0.1,
@@ -56,30 +56,14 @@ impl Sm3Config {
             weight_decay: WeightDecay::None,
         }
     }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<Sm3, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        share_kept("momentum", self.momentum)?;
-        share("beta_2", self.beta_2)?;
-        not_negative("epsilon", self.epsilon)?;
-        self.weight_decay.check()?;
-        Ok(Sm3 {
-            config: self.clone(),
-        })
-    }
 }
 
-/// Names of the axes' largest sums; Burn's modules have parameters of rank 8 at most.
+/// The names of the largest sums, by axis. Burn's modules have parameters of rank 8 at most.
 const AXES: [&str; 8] = [
     "axis_0", "axis_1", "axis_2", "axis_3", "axis_4", "axis_5", "axis_6", "axis_7",
 ];
 
-/// How an axis lies in the elements: `[before, length, after]`.
+/// Returns the shape of the elements around an axis: `[before, length, after]`.
 fn around_axis(shape: &[usize], axis: usize) -> [usize; 3] {
     let before = shape[..axis].iter().product();
     let after = shape[axis + 1..].iter().product();
@@ -88,12 +72,13 @@ fn around_axis(shape: &[usize], axis: usize) -> [usize; 3] {
 
 optimizer!(Sm3);
 
-impl Rule for Sm3 {
+impl Layout for Sm3 {
     const TENSORS: &'static [&'static str] = &[
         "mean", AXES[0], AXES[1], AXES[2], AXES[3], AXES[4], AXES[5], AXES[6], AXES[7],
     ];
-    const NUMBERS: &'static [&'static str] = &[];
+}
 
+impl Rule for Sm3 {
     fn step(
         &self,
         learning_rate: f64,
@@ -103,7 +88,7 @@ impl Rule for Sm3 {
     ) -> (Tensor<1>, Memory) {
         let config = &self.config;
         let (x, g) =
-            (config.weight_decay).around(learning_rate, parameter.value, parameter.gradient);
+            (config.weight_decay).before_step(learning_rate, parameter.value, parameter.gradient);
         let elements = g.dims();
         // A single number is a vector of one.
         let shape = if parameter.shape.is_empty() {
@@ -135,21 +120,13 @@ impl Rule for Sm3 {
         };
         let nothing = sums.clone().lower_equal_scalar(0.0);
         let d = (g / sums.clone().add_scalar(config.epsilon).sqrt()).mask_fill(nothing, 0.0);
-        let d = d.mul_scalar(1.0 - config.momentum);
-        let mean = match memory.take("mean") {
-            Some(mean) => mean.mul_scalar(config.momentum) + d,
-            None => d,
-        };
         for axis in 0..shape.len() {
             let sums = sums.clone().reshape(around_axis(shape, axis));
             let largest = sums.max_dim(0).max_dim(2);
             memory.put(AXES[axis], largest.reshape([shape[axis]]));
         }
-        let x = x - mean.clone().mul_scalar(learning_rate);
-        memory.put("mean", mean);
-        (config.weight_decay.after(learning_rate, x), memory)
-    }
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
+        let mean = memory.mix("mean", config.momentum, d);
+        let x = x - mean.mul_scalar(learning_rate);
+        (config.weight_decay.after_step(learning_rate, x), memory)
     }
 }

@@ -1,11 +1,11 @@
 //! Yogi.
 
-use crate::hyperparameter::{not_negative, positive, share_kept};
-use crate::rule::{Elementwise, Memory, Real, bias_correction, memory, optimizer};
+use crate::burn_optimizer::optimizer;
+use crate::rule::{Elementwise, Memory, Real, bias_correction, memory};
 use crate::settings::settings;
-use crate::{InvalidHyperparameter, WeightDecay};
+use crate::weight_decay::WeightDecay;
 
-/// Yogi: Adam whose second moment moves by steps of the squared gradient's own size.
+/// Yogi: Adam whose second moment changes additively, in steps of the size of the squared gradient.
 ///
 /// ```text
 /// m_t = beta_1 * m_{t-1} + (1 - beta_1) * g_t,  m_0 = initial_first_moment
@@ -15,7 +15,7 @@ use crate::{InvalidHyperparameter, WeightDecay};
 /// ```
 ///
 /// Elementwise: any rank and shape. State: two tensors per parameter. Source: Zaheer et al. 2018,
-/// "Adaptive methods for nonconvex optimization" (NeurIPS 31), which does not correct the moments;
+/// "Adaptive methods for nonconvex optimization" (NeurIPS 31), which does not correct the moments.
 /// optax does, and starts both at 1e-6.
 #[derive(Clone, Debug)]
 pub struct Yogi {
@@ -25,19 +25,19 @@ pub struct Yogi {
 settings! {
     /// The settings of [`Yogi`].
     pub struct YogiConfig for Yogi, "yogi" {
-        /// About the size of a coordinate's step, greater than 0.
-        pub learning_rate: f64,
-        /// Share of the first moment that each step keeps, in \[0, 1).
-        pub beta_1: f64,
-        /// How slowly the second moment moves, in \[0, 1).
-        pub beta_2: f64,
-        /// Keeps the divisor from 0, at least 0.
-        pub epsilon: f64,
-        /// The first moment before the first step, at least 0.
-        pub initial_first_moment: f64,
-        /// The second moment before the first step, at least 0.
-        pub initial_second_moment: f64,
-        /// Decay towards 0.
+        /// Learning rate: roughly the size of each coordinate's step; positive.
+        pub learning_rate: f64 => positive,
+        /// Decay rate of the first moment, in \[0, 1).
+        pub beta_1: f64 => decay_rate,
+        /// Decay rate of the second moment, in \[0, 1).
+        pub beta_2: f64 => decay_rate,
+        /// Added to the denominator for numerical stability; non-negative.
+        pub epsilon: f64 => not_negative,
+        /// Initial value of the first moment; non-negative.
+        pub initial_first_moment: f64 => not_negative,
+        /// Initial value of the second moment; non-negative.
+        pub initial_second_moment: f64 => not_negative,
+        /// Weight decay.
         pub weight_decay: WeightDecay,
     }
     presets: optax
@@ -45,8 +45,8 @@ settings! {
 }
 
 impl YogiConfig {
-    /// As in optax: betas 0.9 and 0.999, epsilon 1e-3, moments from 1e-6. optax has no default rate;
-    /// here it is 0.01.
+    /// optax's defaults: betas 0.9 and 0.999, epsilon 1e-3, moments from 1e-6. optax has no default
+    /// learning rate; this uses 0.01.
     pub fn optax() -> Self {
         Self {
             learning_rate: 0.01,
@@ -58,31 +58,13 @@ impl YogiConfig {
             weight_decay: WeightDecay::None,
         }
     }
-
-    /// The bare rule, for one parameter group.
-    ///
-    /// # Errors
-    ///
-    /// Names the field that is out of bounds.
-    pub fn build(&self) -> Result<Yogi, InvalidHyperparameter> {
-        positive("learning_rate", self.learning_rate)?;
-        share_kept("beta_1", self.beta_1)?;
-        share_kept("beta_2", self.beta_2)?;
-        not_negative("epsilon", self.epsilon)?;
-        not_negative("initial_first_moment", self.initial_first_moment)?;
-        not_negative("initial_second_moment", self.initial_second_moment)?;
-        self.weight_decay.check()?;
-        Ok(Yogi {
-            config: self.clone(),
-        })
-    }
 }
 
 memory!(Moments {
     first_moment,
     second_moment
 });
-optimizer!(Yogi, elementwise);
+optimizer!(Yogi);
 
 impl Elementwise for Yogi {
     type Remembers<R: Real> = Moments<R>;
@@ -119,10 +101,6 @@ impl Elementwise for Yogi {
         let v = v - towards.scale(1.0 - config.beta_2);
         let divisor = v.clone().scale(*correction).sqrt().shift(config.epsilon);
         (x - m.clone().scale(*rate) / divisor, Moments::new(m, v))
-    }
-
-    fn weight_decay(&self) -> WeightDecay {
-        self.config.weight_decay
     }
 }
 

@@ -1,22 +1,25 @@
 //! Rules that treat each number alike.
 
+#[cfg(feature = "flex")]
+use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 
 #[cfg(feature = "_cubecl")]
 use super::cube;
 #[cfg(feature = "flex")]
 use super::fused;
-use super::{Memory, Parameter, Real};
-use crate::WeightDecay;
+use super::{Decays, Layout, Memory, Parameter, Reach, Real, Rule};
 
-/// A rule for a single number of a parameter.
-pub(crate) trait Elementwise: Clone + Send + Sync + 'static {
-    /// What is remembered of each number.
+/// A rule for a single element of a parameter.
+pub(crate) trait Elementwise: Decays + Clone + Send + Sync + 'static {
+    /// What is remembered of each element.
     type Remembers<R: Real>: Remembered<R>;
-    /// What is the same for all numbers at one step, computed in `f64`.
+    /// What all elements share at a step, computed in `f64`.
     type Scalars: Copy + Sync;
     /// Every number that [`scalars`](Self::scalars) remembers from step to step.
     const NUMBERS: &'static [&'static str] = &[];
+    /// Whether the step is proportional to the learning rate.
+    const PROPORTIONAL: bool = true;
 
     /// The scalars of a step. `memory` holds the number of this step, from 1, and the numbers
     /// remembered.
@@ -36,10 +39,50 @@ pub(crate) trait Elementwise: Clone + Send + Sync + 'static {
         g: R,
         memory: Self::Remembers<R>,
     ) -> (R, Self::Remembers<R>);
+}
 
-    /// The decay that is done around the step, as all rules do it.
-    fn weight_decay(&self) -> WeightDecay {
-        WeightDecay::None
+impl<E: Elementwise> Layout for E {
+    const TENSORS: &'static [&'static str] = <E::Remembers<f64> as Remembered<f64>>::NAMES;
+    const NUMBERS: &'static [&'static str] = <E as Elementwise>::NUMBERS;
+}
+
+impl<E: Elementwise> Rule for E {
+    fn reach(&self) -> Reach {
+        match E::PROPORTIONAL {
+            true => Reach::Proportional,
+            false => Reach::Itself,
+        }
+    }
+
+    fn step(
+        &self,
+        learning_rate: f64,
+        parameter: Parameter<'_>,
+        memory: Memory,
+        _sums: &[f64],
+    ) -> (Tensor<1>, Memory) {
+        step(self, learning_rate, parameter, memory)
+    }
+
+    #[cfg(feature = "flex")]
+    fn step_in_place(
+        &self,
+        learning_rate: f64,
+        value: &mut FlexTensor,
+        gradient: &FlexTensor,
+        memory: &mut Memory,
+    ) -> bool {
+        fused::step(self, learning_rate, value, gradient, memory)
+    }
+
+    #[cfg(feature = "_cubecl")]
+    fn record(&self, learning_rate: f64, memory: &mut Memory) -> Option<cube::Recorded> {
+        Some(cube::record(self, learning_rate, memory))
+    }
+
+    #[cfg(all(test, feature = "flex"))]
+    fn as_elementwise(&self) -> Option<&dyn fused::tests::ByTensorsAndInPlace> {
+        Some(self)
     }
 }
 
@@ -116,7 +159,7 @@ macro_rules! memory {
 pub(crate) use memory;
 
 /// Steps a whole parameter by an elementwise rule.
-pub(crate) fn step<E: Elementwise>(
+fn step<E: Elementwise>(
     rule: &E,
     learning_rate: f64,
     parameter: Parameter<'_>,
@@ -160,10 +203,10 @@ pub(super) fn step_tensors<E: Elementwise>(
         _ => E::Remembers::gather(|field| memory.take(names[field])),
     };
     let remembered = remembered.unwrap_or_else(|| rule.start(&scalars, &x, &g));
-    let (x, g) = rule.weight_decay().around(learning_rate, x, g);
+    let (x, g) = rule.weight_decay().before_step(learning_rate, x, g);
     let (x, remembered) = rule.update(&scalars, x, g, remembered);
     remembered.scatter(|field, tensor| memory.put(names[field], tensor));
-    rule.weight_decay().after(learning_rate, x)
+    rule.weight_decay().after_step(learning_rate, x)
 }
 
 #[cfg(test)]
@@ -179,13 +222,13 @@ pub(crate) mod tests {
             memory.time += 1;
             let scalars = rule.scalars(0.1, &mut memory);
             let past = remembered.unwrap_or_else(|| rule.start(&scalars, &x, &gradient));
-            let (at, g) = rule.weight_decay().around(0.1, x, gradient);
+            let (at, g) = rule.weight_decay().before_step(0.1, x, gradient);
             let (stepped, next) = rule.update(&scalars, at, g, past);
             assert!(
                 (stepped - expected).abs() < 1e-9,
                 "{stepped} instead of {expected}"
             );
-            x = rule.weight_decay().after(0.1, stepped);
+            x = rule.weight_decay().after_step(0.1, stepped);
             remembered = Some(next);
         }
     }

@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use burn::optim::{RecordState, StateSink, StateSource};
 use burn::tensor::{Device, Tensor};
 
-use crate::rule::Rule;
+use crate::rule::Layout;
 
 /// Named tensors, flattened to rank 1, and named numbers.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +50,27 @@ impl Memory {
             Some((_, there)) => *there = number,
             None => self.numbers.push((name, number)),
         }
+    }
+
+    /// Returns `factor * (the tensor of this name) + new` and remembers it; at first this is `new`.
+    pub(crate) fn accumulate(
+        &mut self,
+        name: &'static str,
+        factor: f64,
+        new: Tensor<1>,
+    ) -> Tensor<1> {
+        let sum = match self.take(name) {
+            Some(past) => past.mul_scalar(factor) + new,
+            None => new,
+        };
+        self.put(name, sum.clone());
+        sum
+    }
+
+    /// Returns the running mean of this name after it has taken in `new`, and remembers it:
+    /// `beta * mean + (1 - beta) * new`, from 0 on.
+    pub(crate) fn mix(&mut self, name: &'static str, beta: f64, new: Tensor<1>) -> Tensor<1> {
+        self.accumulate(name, beta, new.mul_scalar(1.0 - beta))
     }
 
     /// All tensors, in the order in which they were put in.
@@ -147,7 +168,7 @@ impl<R> From<Memory> for State<R> {
     }
 }
 
-impl<R: Rule> RecordState for State<R> {
+impl<R: Layout> RecordState for State<R> {
     fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
         self.memory.flatten(prefix, out);
     }

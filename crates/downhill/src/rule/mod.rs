@@ -4,12 +4,10 @@
 //! Elementwise   a rule for one number, written over Real; most optimizers
 //!                 (over tensors in elementwise.rs, over a CPU's memory in fused/, as one kernel of a
 //!                 GPU in cube/)
-//!   -> Rule     a rule for one parameter, flattened, its shape beside it
-//!     -> burn::optim::Optimizer   what Burn takes          (optimizer! in burn_optimizer.rs)
-//!     -> DynRule                  what a whole module takes
+//!   -> Rule     a rule for one parameter, flattened, its shape beside it; what a Descent holds
+//!     -> burn::optim::Optimizer   what Burn takes          (optimizer! in ../burn_optimizer.rs)
 //! ```
 
-mod burn_optimizer;
 #[cfg(feature = "_cubecl")]
 mod cube;
 mod elementwise;
@@ -17,7 +15,7 @@ mod elementwise;
 mod fused;
 mod memory;
 mod norm;
-mod real;
+pub(crate) mod real;
 
 use alloc::vec::Vec;
 
@@ -25,50 +23,88 @@ use alloc::vec::Vec;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 
-use crate::WeightDecay;
+use crate::weight_decay::WeightDecay;
 
-pub(crate) use burn_optimizer::optimizer;
-#[cfg(feature = "_cubecl")]
-#[doc(hidden)]
-pub use cube::Recorded;
 #[cfg(feature = "_cubecl")]
 pub(crate) use cube::{
-    Done as CubeDone, Step as CubeStep, can_step as can_step_on_cube, launch as launch_on_cube,
-    prepare as prepare_for_cube, record,
+    Done as CubeDone, Recorded, Step as CubeStep, can_step as can_step_on_cube,
+    launch as launch_on_cube, prepare as prepare_for_cube,
 };
 #[cfg(test)]
 pub(crate) use elementwise::tests::assert_steps;
-pub(crate) use elementwise::{Elementwise, Remembered, memory, step as step_elementwise};
+pub(crate) use elementwise::{Elementwise, Remembered, memory};
 #[cfg(feature = "flex")]
-pub(crate) use fused::{on_flex, step as step_fused};
+pub(crate) use fused::on_flex;
 pub(crate) use memory::take_tensor;
 pub use memory::{Memory, State};
-pub(crate) use norm::{norm, root_mean_square, trust_ratio};
-pub use real::Real;
+pub(crate) use norm::{norm, root_mean_square, square_norm, trust_ratio};
+pub(crate) use real::Real;
 
 /// A parameter at the moment of a step.
 #[derive(Debug)]
-pub struct Parameter<'a> {
+pub(crate) struct Parameter<'a> {
     /// Its elements, row by row.
-    pub value: Tensor<1>,
-    /// The loss's gradient, in the same order.
-    pub gradient: Tensor<1>,
-    /// The parameter's true shape.
-    pub shape: &'a [usize],
+    pub(crate) value: Tensor<1>,
+    /// The gradient of the loss, in the same order.
+    pub(crate) gradient: Tensor<1>,
+    /// The parameter's shape.
+    pub(crate) shape: &'a [usize],
 }
 
-/// How one parameter is stepped. What it remembers is named, so that it can be saved.
-pub trait Rule: Clone + Send + Sync + 'static {
+/// The names under which a rule's memory is saved.
+pub(crate) trait Layout: Send + Sync + 'static {
     /// Every tensor that the memory may hold.
     const TENSORS: &'static [&'static str];
-    /// Every number that the memory may hold, beside the count of steps.
-    const NUMBERS: &'static [&'static str];
-    /// Whether it has something to [`measure`](Self::measure).
-    const MEASURES: bool = false;
+    /// Every number that the memory may hold, except the count of steps.
+    const NUMBERS: &'static [&'static str] = &[];
+}
 
-    /// What must be summed over all parameters before any of them is stepped, `[1]` each; most rules
-    /// need nothing of the kind. `memory` is empty before the first step, and its time is that of
-    /// the step to come.
+/// The same names, of a rule whose type is not known.
+pub(crate) trait Names: Send + Sync + 'static {
+    fn tensors(&self) -> &'static [&'static str];
+    fn numbers(&self) -> &'static [&'static str];
+}
+
+impl<L: Layout> Names for L {
+    fn tensors(&self) -> &'static [&'static str] {
+        L::TENSORS
+    }
+
+    fn numbers(&self) -> &'static [&'static str] {
+        L::NUMBERS
+    }
+}
+
+/// The weight decay of the config; implemented by `optimizer!`.
+pub(crate) trait Decays {
+    fn weight_decay(&self) -> WeightDecay;
+}
+
+/// Which elements of a parameter affect the step of one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Only the element itself, and its step is proportional to the learning rate.
+    Proportional,
+    /// Only the element itself.
+    Itself,
+    /// Other elements.
+    Others,
+}
+
+/// How one parameter is stepped.
+pub(crate) trait Rule: Names + Decays {
+    /// Which elements affect the step of one of them.
+    fn reach(&self) -> Reach {
+        Reach::Others
+    }
+
+    /// Whether [`measure`](Self::measure) returns anything.
+    fn measures(&self) -> bool {
+        false
+    }
+
+    /// Returns what must be summed over all parameters before any of them is stepped, `[1]` each.
+    /// Before the first step `memory` is empty; its time is that of the step to come.
     fn measure(
         &self,
         _learning_rate: f64,
@@ -78,8 +114,8 @@ pub trait Rule: Clone + Send + Sync + 'static {
         Vec::new()
     }
 
-    /// The parameter's new elements, and what is remembered. `memory` is as
-    /// [`measure`](Self::measure) left it, `sums` is what it measured, over all parameters.
+    /// Returns the parameter's new elements and the new memory. `memory` is as
+    /// [`measure`](Self::measure) left it; `sums` is what it returned, summed over all parameters.
     fn step(
         &self,
         learning_rate: f64,
@@ -88,11 +124,10 @@ pub trait Rule: Clone + Send + Sync + 'static {
         sums: &[f64],
     ) -> (Tensor<1>, Memory);
 
-    /// The same step of a parameter and a gradient of any shape, as many numbers each, done where
-    /// they lie. Whether it was done: where the rule or the kind of numbers does not allow it,
-    /// nothing is changed.
+    /// Does the same step in place, for a parameter and a gradient of any shape with as many
+    /// elements each. Returns `false`, with everything unchanged, if the rule or the element type
+    /// does not allow it.
     #[cfg(feature = "flex")]
-    #[doc(hidden)]
     fn step_in_place(
         &self,
         _learning_rate: f64,
@@ -103,28 +138,27 @@ pub trait Rule: Clone + Send + Sync + 'static {
         false
     }
 
-    /// The same step written down, for a kernel of its own. `memory` is at the time of the step, and
-    /// afterwards holds the numbers remembered of it. None, and nothing changed, where the rule does
-    /// more than one kernel can.
+    /// Records the same step as a program for a fused kernel. The time of `memory` is that of the
+    /// step; the numbers that the step remembers are put into it. Returns `None`, with `memory`
+    /// unchanged, if the step needs more than one kernel.
     #[cfg(feature = "_cubecl")]
-    #[doc(hidden)]
     fn record(&self, _learning_rate: f64, _memory: &mut Memory) -> Option<Recorded> {
         None
     }
 
-    /// The decay that acts beside the step.
-    fn weight_decay(&self) -> WeightDecay {
-        WeightDecay::None
-    }
-
-    /// The decay that acts on a parameter of this shape, and at which learning rate, where that is
-    /// not the same for all.
+    /// Returns the decay of a parameter of this shape and the learning rate that it is scaled by.
     fn weight_decay_of(&self, _shape: &[usize], learning_rate: f64) -> (WeightDecay, f64) {
         (self.weight_decay(), learning_rate)
     }
+
+    /// Returns the rule if it is elementwise.
+    #[cfg(all(test, feature = "flex"))]
+    fn as_elementwise(&self) -> Option<&dyn fused::tests::ByTensorsAndInPlace> {
+        None
+    }
 }
 
-/// A step of a parameter that shares its sums with no other.
+/// Steps a parameter whose sums are its own.
 pub(crate) fn step_alone<R: Rule, const D: usize>(
     rule: &R,
     learning_rate: f64,
@@ -157,91 +191,7 @@ pub(crate) fn step_alone<R: Rule, const D: usize>(
     (x.reshape(shape), memory)
 }
 
-/// `1 - beta^t`: what a running mean that began at 0 has taken in of `t` values, in all.
+/// Returns `1 - beta^t`, the total weight of `t` values in a running mean that started at 0.
 pub(crate) fn bias_correction(beta: f64, time: u64) -> f64 {
     1.0 - libm::pow(beta, time as f64)
-}
-
-/// A [`Rule`] of any kind.
-pub(crate) trait DynRule: Send + Sync {
-    fn tensors(&self) -> &'static [&'static str];
-    fn numbers(&self) -> &'static [&'static str];
-    fn measures(&self) -> bool;
-    fn measure(
-        &self,
-        learning_rate: f64,
-        parameter: &Parameter<'_>,
-        memory: &mut Memory,
-    ) -> Vec<Tensor<1>>;
-    fn step(
-        &self,
-        learning_rate: f64,
-        parameter: Parameter<'_>,
-        memory: Memory,
-        sums: &[f64],
-    ) -> (Tensor<1>, Memory);
-    #[cfg(feature = "flex")]
-    fn step_in_place(
-        &self,
-        learning_rate: f64,
-        value: &mut FlexTensor,
-        gradient: &FlexTensor,
-        memory: &mut Memory,
-    ) -> bool;
-    #[cfg(feature = "_cubecl")]
-    fn record(&self, learning_rate: f64, memory: &mut Memory) -> Option<Recorded>;
-    fn weight_decay_of(&self, shape: &[usize], learning_rate: f64) -> (WeightDecay, f64);
-}
-
-impl<R: Rule> DynRule for R {
-    fn tensors(&self) -> &'static [&'static str] {
-        R::TENSORS
-    }
-
-    fn numbers(&self) -> &'static [&'static str] {
-        R::NUMBERS
-    }
-
-    fn measures(&self) -> bool {
-        R::MEASURES
-    }
-
-    fn measure(
-        &self,
-        learning_rate: f64,
-        parameter: &Parameter<'_>,
-        memory: &mut Memory,
-    ) -> Vec<Tensor<1>> {
-        Rule::measure(self, learning_rate, parameter, memory)
-    }
-
-    fn step(
-        &self,
-        learning_rate: f64,
-        parameter: Parameter<'_>,
-        memory: Memory,
-        sums: &[f64],
-    ) -> (Tensor<1>, Memory) {
-        Rule::step(self, learning_rate, parameter, memory, sums)
-    }
-
-    #[cfg(feature = "flex")]
-    fn step_in_place(
-        &self,
-        learning_rate: f64,
-        value: &mut FlexTensor,
-        gradient: &FlexTensor,
-        memory: &mut Memory,
-    ) -> bool {
-        Rule::step_in_place(self, learning_rate, value, gradient, memory)
-    }
-
-    #[cfg(feature = "_cubecl")]
-    fn record(&self, learning_rate: f64, memory: &mut Memory) -> Option<Recorded> {
-        Rule::record(self, learning_rate, memory)
-    }
-
-    fn weight_decay_of(&self, shape: &[usize], learning_rate: f64) -> (WeightDecay, f64) {
-        Rule::weight_decay_of(self, shape, learning_rate)
-    }
 }

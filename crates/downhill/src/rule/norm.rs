@@ -1,18 +1,23 @@
-//! Norms of whole parameters, as tensors of one number on their device.
+//! Norms of whole parameters, as tensors of one element on their device.
 
 use burn::tensor::Tensor;
 
-/// The Euclidean norm, `[1]`.
-pub(crate) fn norm(x: Tensor<1>) -> Tensor<1> {
-    (x.clone() * x).sum().sqrt()
+/// Returns the squared Euclidean norm, `[1]`.
+pub(crate) fn square_norm(x: Tensor<1>) -> Tensor<1> {
+    (x.clone() * x).sum()
 }
 
-/// The root of the mean square, `[1]`.
+/// Returns the Euclidean norm, `[1]`.
+pub(crate) fn norm(x: Tensor<1>) -> Tensor<1> {
+    square_norm(x).sqrt()
+}
+
+/// Returns the root mean square, `[1]`.
 pub(crate) fn root_mean_square(x: Tensor<1>) -> Tensor<1> {
     (x.clone() * x).mean().sqrt()
 }
 
-/// `coefficient * |x| / (|step| + epsilon)`, `[1]`; 1 where one of the norms is 0.
+/// Returns `coefficient * |x| / (|step| + epsilon)`, `[1]`, or 1 if either norm is 0.
 pub(crate) fn trust_ratio(
     x: Tensor<1>,
     step: Tensor<1>,

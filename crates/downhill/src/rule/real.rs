@@ -9,7 +9,7 @@ use burn::tensor::Tensor;
 ///
 /// All operations are elementwise. Scalars are `f64` and rounded to the element's type when they
 /// meet it.
-pub trait Real:
+pub(crate) trait Real:
     Clone
     + Add<Output = Self>
     + Sub<Output = Self>
@@ -33,8 +33,6 @@ pub trait Real:
     fn sign(self) -> Self;
     /// `self` raised to a power.
     fn power(self, exponent: f64) -> Self;
-    /// The natural exponential.
-    fn exp(self) -> Self;
     /// The larger of both.
     fn max(self, other: Self) -> Self;
     /// The smaller of both.
@@ -96,10 +94,6 @@ impl Real for Tensor<1> {
         self.powf(exponent)
     }
 
-    fn exp(self) -> Self {
-        Tensor::exp(self)
-    }
-
     fn max(self, other: Self) -> Self {
         self.max_pair(other)
     }
@@ -154,10 +148,6 @@ impl Real for f64 {
 
     fn power(self, exponent: f64) -> Self {
         libm::pow(self, exponent)
-    }
-
-    fn exp(self) -> Self {
-        libm::exp(self)
     }
 
     fn max(self, other: Self) -> Self {

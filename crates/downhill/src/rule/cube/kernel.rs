@@ -110,7 +110,6 @@ fn compute<F: Float>(
             let below = select(nodes[a] < zero, F::from_int(-1), zero);
             select(nodes[a] > zero, F::from_int(1), below)
         }
-        Operation::Exp(a) => nodes[a].exp(),
         Operation::Power(a, exponent) => nodes[a].powf(nodes[exponent]),
         // Of two numbers that do not compare, which is when one is NaN, the first is taken.
         Operation::Max(a, b) => select(nodes[a] < nodes[b], nodes[b], nodes[a]),

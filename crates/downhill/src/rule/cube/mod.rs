@@ -34,8 +34,7 @@ use direct::{bindings, launch_alike};
 #[cfg(feature = "fusion")]
 use fusion::{bindings, launch_alike};
 use launch::parameters_of_a_launch;
-pub use program::Recorded;
-pub(crate) use program::record;
+pub(crate) use program::{Recorded, record};
 
 use super::Memory;
 

@@ -33,7 +33,6 @@ pub(super) enum Operation {
     Sqrt(Node),
     Abs(Node),
     Sign(Node),
-    Exp(Node),
     Power(Node, Node),
     Max(Node, Node),
     Min(Node, Node),
@@ -55,7 +54,7 @@ pub(super) struct Program {
 
 /// A step of a parameter as a program, with the numbers of this step.
 #[derive(Clone, Debug)]
-pub struct Recorded {
+pub(crate) struct Recorded {
     pub(super) program: Program,
     pub(super) scalars: Vec<f64>,
     /// The names of what is remembered, in the order of the program.
@@ -107,9 +106,9 @@ pub(crate) fn record<E: Elementwise>(
     };
     let past = past.unwrap_or_else(|| rule.start(&scalars, &x, &g));
     let decay = rule.weight_decay();
-    let (x, g) = decay.around(learning_rate, x, g);
+    let (x, g) = decay.before_step(learning_rate, x, g);
     let (x, next) = rule.update(&scalars, x, g, past);
-    let value = decay.after(learning_rate, x).node;
+    let value = decay.after_step(learning_rate, x).node;
     let mut remembered = Vec::new();
     next.scatter(|field, symbol: Symbol| remembered.push((field, symbol.node)));
     remembered.sort_unstable();
@@ -240,10 +239,6 @@ impl Real for Symbol {
     fn power(self, exponent: f64) -> Self {
         let exponent = self.scalar(exponent);
         self.then(Operation::Power(self.node, exponent.node))
-    }
-
-    fn exp(self) -> Self {
-        self.then(Operation::Exp(self.node))
     }
 
     fn max(self, other: Self) -> Self {

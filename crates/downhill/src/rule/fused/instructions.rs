@@ -13,7 +13,7 @@ pub(super) trait Work {
 
 /// A set of vector instructions. None of them changes a result: nothing is contracted or reordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Instructions {
+pub(crate) enum Instructions {
     /// Registers of 512 bits.
     #[cfg(target_arch = "x86_64")]
     Avx512,

@@ -35,7 +35,6 @@ pub(super) trait Number:
     fn abs(self) -> Self;
     fn sign(self) -> Self;
     fn power(self, exponent: Self) -> Self;
-    fn exp(self) -> Self;
 }
 
 macro_rules! number {
@@ -79,11 +78,6 @@ macro_rules! number {
             #[inline(always)]
             fn power(self, exponent: Self) -> Self {
                 Self::powf(self, exponent)
-            }
-
-            #[inline(always)]
-            fn exp(self) -> Self {
-                Self::exp(self)
             }
         }
     };
@@ -206,11 +200,6 @@ impl<T: Number> Real for Lanes<T> {
     fn power(self, exponent: f64) -> Self {
         let exponent = core::hint::black_box(T::rounded(exponent));
         self.each(|a| a.power(exponent))
-    }
-
-    #[inline(always)]
-    fn exp(self) -> Self {
-        self.each(T::exp)
     }
 
     // Of two numbers that do not compare, which is when one is NaN, the first is taken.

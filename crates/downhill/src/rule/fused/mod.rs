@@ -17,7 +17,7 @@ mod lanes;
 mod pass;
 mod slices;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use alloc::vec::Vec;
 

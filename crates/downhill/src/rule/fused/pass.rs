@@ -79,9 +79,9 @@ impl<E: Elementwise, T: Number> Work for Blocks<'_, E, T> {
                 })
                 .expect("all that is always remembered is there"),
             };
-            let (at, gradient) = decay.around(rate, at, gradient);
+            let (at, gradient) = decay.before_step(rate, at, gradient);
             let (at, remembered) = rule.update(&scalars, at, gradient, remembered);
-            *x = decay.after(rate, at).0;
+            *x = decay.after_step(rate, at).0;
             remembered.scatter(|field, lanes| fields[field][index] = lanes.0);
         }
     }

@@ -9,23 +9,51 @@ use super::*;
 use crate::rule::elementwise::step_tensors;
 use crate::{OptimizerConfig, Preset};
 
-/// Does something with the rule of an elementwise optimizer, or something else with another.
-macro_rules! with_elementwise {
-    ($config:expr, |$rule:ident| $then:expr, $else:expr) => {
-        with_elementwise!($config, |$rule| $then, $else;
-            Sgd, Momentum, Nesterov, AdaGrad, RmsProp, AdaDelta, Adam, AdamW, Adamax, NAdam, RAdam,
-            AdaBelief, Yogi, Adan, Adopt, AdEmaMix, Lion, SignSgd, Rprop, Asgd, Ftrl, Madgrad,
-            ScheduleFree, Cocob)
-    };
-    ($config:expr, |$rule:ident| $then:expr, $else:expr; $($name:ident),+) => {
-        match $config {
-            $(OptimizerConfig::$name(config) => {
-                let $rule = &config.build().unwrap();
-                $then
-            })+
-            _ => $else,
-        }
-    };
+/// The two ways of an elementwise rule that must give the same bits.
+pub(crate) trait ByTensorsAndInPlace {
+    fn by_tensors(
+        &self,
+        learning_rate: f64,
+        x: Tensor<1>,
+        g: Tensor<1>,
+        memory: &mut Memory,
+    ) -> Tensor<1>;
+
+    fn in_place(
+        &self,
+        instructions: Instructions,
+        learning_rate: f64,
+        x: &mut FlexTensor,
+        g: &FlexTensor,
+        memory: &mut Memory,
+    ) -> bool;
+}
+
+impl<E: Elementwise> ByTensorsAndInPlace for E {
+    fn by_tensors(
+        &self,
+        learning_rate: f64,
+        x: Tensor<1>,
+        g: Tensor<1>,
+        memory: &mut Memory,
+    ) -> Tensor<1> {
+        step_tensors(self, learning_rate, x, g, memory)
+    }
+
+    fn in_place(
+        &self,
+        instructions: Instructions,
+        learning_rate: f64,
+        x: &mut FlexTensor,
+        g: &FlexTensor,
+        memory: &mut Memory,
+    ) -> bool {
+        step_by(instructions, self, learning_rate, x, g, memory)
+    }
+}
+
+fn is_elementwise(config: &OptimizerConfig) -> bool {
+    config.rule().unwrap().as_elementwise().is_some()
 }
 
 #[test]
@@ -37,14 +65,13 @@ fn a_rule_steps_in_place_if_it_is_elementwise() {
         let mut memory = after(0);
         memory.time = 1;
         let stepped = on_flex(x, g, |x, g| rule.step_in_place(0.1, x, g, &mut memory));
-        with_elementwise!(
-            &config,
-            |_rule| {
-                elementwise += 1;
-                assert!(stepped.is_ok(), "{}", config.name());
-            },
-            assert!(stepped.is_err(), "{}", config.name())
+        assert_eq!(
+            stepped.is_ok(),
+            is_elementwise(&config),
+            "{}",
+            config.name()
         );
+        elementwise += usize::from(stepped.is_ok());
     }
     // 23 rules, Adam's under two names.
     assert_eq!(elementwise, 24);
@@ -138,11 +165,9 @@ fn views_are_stepped_row_by_row() {
         let flat = (x.clone().reshape([x.shape().num_elements()]), g.clone());
         let flat = (flat.0, flat.1.reshape([g.shape().num_elements()]));
         let (mut memory, mut expected_memory) = (after(1), after(1));
-        let expected = with_elementwise!(
-            &config,
-            |rule| step_tensors(rule, 0.1, flat.0, flat.1, &mut expected_memory),
-            unreachable!()
-        );
+        let rule = config.rule().unwrap();
+        let rule = rule.as_elementwise().unwrap();
+        let expected = rule.by_tensors(0.1, flat.0, flat.1, &mut expected_memory);
         let stepped = on_flex(x, g, |x: &mut FlexTensor, g: &FlexTensor| {
             step_of(&config, x, g, &mut memory)
         })
@@ -179,29 +204,24 @@ fn what_does_not_fit_is_left_to_tensors() {
 /// Three steps by all instructions that this processor has, and by tensors.
 #[track_caller]
 fn check(config: &OptimizerConfig, dtype: DType, elements: usize) {
+    let rule = config.rule().unwrap();
+    let rule = rule.as_elementwise().unwrap();
     for instructions in Instructions::all() {
-        with_elementwise!(
-            config,
-            |rule| {
-                let (mut memory, mut expected_memory) = (after(0), after(0));
-                let (mut x, mut expected) =
-                    (numbers(dtype, elements, 0), numbers(dtype, elements, 0));
-                for step in 1..=3 {
-                    let g = numbers(dtype, elements, step);
-                    memory.time += 1;
-                    expected_memory.time += 1;
-                    expected = step_tensors(rule, 0.1, expected, g.clone(), &mut expected_memory);
-                    let by = |x: &mut FlexTensor, g: &FlexTensor| {
-                        step_by(instructions, rule, 0.1, x, g, &mut memory)
-                    };
-                    x = on_flex(x, g, by).unwrap();
-                    let about = || format!("{instructions:?} {dtype:?} {elements} {config:?}");
-                    assert_eq!(bits(&x), bits(&expected), "{}", about());
-                    assert_eq!(contents(&memory), contents(&expected_memory), "{}", about());
-                }
-            },
-            panic!("{} is elementwise", config.name())
-        );
+        let (mut memory, mut expected_memory) = (after(0), after(0));
+        let (mut x, mut expected) = (numbers(dtype, elements, 0), numbers(dtype, elements, 0));
+        for step in 1..=3 {
+            let g = numbers(dtype, elements, step);
+            memory.time += 1;
+            expected_memory.time += 1;
+            expected = rule.by_tensors(0.1, expected, g.clone(), &mut expected_memory);
+            let in_place = |x: &mut FlexTensor, g: &FlexTensor| {
+                rule.in_place(instructions, 0.1, x, g, &mut memory)
+            };
+            x = on_flex(x, g, in_place).unwrap();
+            let about = || format!("{instructions:?} {dtype:?} {elements} {config:?}");
+            assert_eq!(bits(&x), bits(&expected), "{}", about());
+            assert_eq!(contents(&memory), contents(&expected_memory), "{}", about());
+        }
     }
 }
 
@@ -225,8 +245,9 @@ fn presets() -> Vec<OptimizerConfig> {
     let mut presets = Vec::new();
     for config in OptimizerConfig::all() {
         for preset in Preset::ALL {
-            if let Some(Ok(config)) = OptimizerConfig::preset(config.name(), preset) {
-                with_elementwise!(&config, |_rule| presets.push(config), {});
+            match OptimizerConfig::preset(config.name(), *preset) {
+                Some(Ok(config)) if is_elementwise(&config) => presets.push(config),
+                _ => {}
             }
         }
     }

@@ -1,0 +1,38 @@
+//! What makes a rule an optimizer of Burn.
+
+/// Implements Burn's `Optimizer` for a rule with a field `config`.
+macro_rules! optimizer {
+    ($rule:ident) => {
+        impl $crate::rule::Decays for $rule {
+            #[inline(always)]
+            fn weight_decay(&self) -> $crate::WeightDecay {
+                $crate::settings::Settings::weight_decay(&self.config)
+            }
+        }
+
+        impl burn::optim::Optimizer for $rule {
+            type State<const D: usize> = $crate::rule::State<$rule>;
+
+            fn step<const D: usize>(
+                &self,
+                learning_rate: burn::optim::LearningRate,
+                x: burn::tensor::Tensor<D>,
+                g: burn::tensor::Tensor<D>,
+                state: Option<$crate::rule::State<$rule>>,
+            ) -> (burn::tensor::Tensor<D>, Option<$crate::rule::State<$rule>>) {
+                let memory = state.map(|state| state.memory);
+                let (x, memory) = $crate::rule::step_alone(self, learning_rate, x, g, memory);
+                (x, Some(memory.into()))
+            }
+
+            fn to_device<const D: usize>(
+                state: $crate::rule::State<$rule>,
+                device: &burn::tensor::Device,
+            ) -> $crate::rule::State<$rule> {
+                state.memory.moved_to(device).into()
+            }
+        }
+    };
+}
+
+pub(crate) use optimizer;
