@@ -75,6 +75,6 @@ on_each_backend! {
         an_ensemble_answers_as_its_members;
     ensemble_training: runs_of_an_ensemble_are_as_alone;
     training: the_first_loss_is_the_same_everywhere, a_training_repeats,
-        a_few_updates_agree_everywhere, divergence_is_an_outcome, sixty_thousand_images_fit;
+        a_few_updates_give_the_pinned_losses, divergence_is_an_outcome, sixty_thousand_images_fit;
     command: an_experiment_from_config_to_report;
 }

@@ -290,3 +290,104 @@ fn seeds(experiment: &Layers, arguments: &TrainArguments) -> Result<Vec<u64>, Tr
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use downhill_data::{Purpose, Stream};
+
+    use super::*;
+
+    /// Settings, each with several ways to write it.
+    const SETTINGS: [&[&str]; 5] = [
+        &[
+            "training.batch = 10",
+            "training.batch = 20",
+            "training.batch = 30",
+        ],
+        &[
+            "model.hidden = [10]",
+            "model.hidden = [20, 30]",
+            "model.hidden = []",
+        ],
+        &[
+            "model.initialization = \"he\"",
+            "model.initialization = \"xavier\"",
+            "model.initialization.std = 0.5",
+        ],
+        &[
+            "optimizer.sgd.weight_decay.l2 = 0.1",
+            "optimizer.sgd.weight_decay.l2 = 0.2",
+            "optimizer.sgd.weight_decay.decoupled = 0.3",
+        ],
+        &[
+            "optimizer.sgd.learning_rate = 0.1",
+            "optimizer.sgd.learning_rate = 0.2",
+        ],
+    ];
+
+    #[test]
+    fn the_last_layer_says_what_holds() {
+        for case in 0..300 {
+            let mut numbers = Stream::new(case, Purpose::Search, 0);
+            let mut below = |limit: usize| (numbers.uniform() * limit as f64) as usize;
+            // By layer: the number of a setting, and how it is written.
+            let mut layers: [Vec<(usize, &'static str)>; 3] = Default::default();
+            for (layer, written) in layers.iter_mut().enumerate() {
+                for (setting, ways) in SETTINGS.iter().enumerate() {
+                    // The command line may write a setting twice.
+                    for _ in 0..below(if layer == 2 { 3 } else { 2 }) {
+                        let at = below(written.len() + 1);
+                        written.insert(at, (setting, ways[below(ways.len())]));
+                    }
+                }
+            }
+            let [file, method, command] = &layers;
+            let lines = |layer: &[(usize, &str)]| {
+                let lines: Vec<_> = layer.iter().map(|(_, text)| *text).collect();
+                lines.join("\n")
+            };
+            let text = format!("{}\n[methods.one]\n{}\n", lines(file), lines(method));
+            let path = Path::new("some.toml");
+            let file_read = ExperimentFile::parse(path, text.clone()).unwrap();
+            let arguments = TrainArguments {
+                overrides: (command.iter().enumerate())
+                    .map(|(at, (_, text))| match at % 2 {
+                        0 => (*text).to_owned(),
+                        _ => format!("methods.one.{text}"),
+                    })
+                    .collect(),
+                ..TrainArguments::default()
+            };
+            let plan = Plan::resolve(&file_read, &arguments).unwrap();
+            let overrides = &arguments.overrides;
+            let leaves = plan.methods[0].layers().leaves();
+            for (setting, ways) in SETTINGS.iter().enumerate() {
+                let last = |layer: &[(usize, &'static str)]| {
+                    layer.iter().rposition(|(number, _)| *number == setting)
+                };
+                let expected = if let Some(at) = last(command) {
+                    (command[at].1, format!("--set {}", overrides[at]))
+                } else if let Some(at) = last(method) {
+                    (method[at].1, "some.toml, method one".to_owned())
+                } else if let Some(at) = last(file) {
+                    (file[at].1, "some.toml".to_owned())
+                } else {
+                    continue;
+                };
+                let written = leaves
+                    .iter()
+                    .map(|(path, value)| format!("{path} = {value}"));
+                let found: Vec<String> = written.filter(|it| ways.contains(&it.as_str())).collect();
+                assert_eq!(found, [expected.0], "{text}{overrides:?}");
+                let (path, _) = expected.0.split_once(" = ").unwrap();
+                assert_eq!(
+                    plan.methods[0].origin(path),
+                    Some(expected.1.as_str()),
+                    "{text}"
+                );
+            }
+        }
+    }
+}

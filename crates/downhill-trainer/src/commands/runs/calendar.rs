@@ -17,29 +17,22 @@ pub(super) fn date_and_time(time: SystemTime) -> String {
 }
 
 /// Year, month and day of a day counted from the beginning of 1970.
-fn date(mut day: u64) -> [u64; 3] {
-    let is_leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+///
+/// Counts in eras of 400 years that begin on 1 March of the year 0, so that leap days come last:
+/// `civil_from_days` of <https://howardhinnant.github.io/date_algorithms.html>.
+fn date(day: u64) -> [u64; 3] {
+    let day = day + 719_468;
+    let (era, day) = (day / 146_097, day % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 {
+        (month + 3, 0)
+    } else {
+        (month - 9, 1)
     };
-    let mut year = 1970;
-    loop {
-        let days = 365 + u64::from(is_leap(year));
-        if day < days {
-            break;
-        }
-        day -= days;
-        year += 1;
-    }
-    let february = 28 + u64::from(is_leap(year));
-    let mut month = 1;
-    for days in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-        if day < days {
-            break;
-        }
-        day -= days;
-        month += 1;
-    }
-    [year, month, day + 1]
+    [400 * era + year + next, month, day]
 }
 
 #[cfg(test)]
@@ -55,6 +48,7 @@ mod tests {
             (951_782_399, "2000-02-28 23:59"),
             (951_782_400, "2000-02-29 00:00"),
             (1_709_251_199, "2024-02-29 23:59"),
+            (1_735_689_599, "2024-12-31 23:59"),
             (1_798_761_600, "2027-01-01 00:00"),
             (4_107_542_400, "2100-03-01 00:00"),
         ] {
