@@ -40,7 +40,7 @@ pub struct DataConfig {
     pub subset: Subset,
     /// Number of test images, from the first on.
     pub test_images: Amount,
-    /// Number of training images held out for validation, drawn anew for each seed. The network
+    /// Number of training images held out for validation, different for each seed. The network
     /// trains on the rest.
     pub validation_images: usize,
     /// Subtracted from each pixel, which lies in \[0, 1\].
@@ -139,7 +139,7 @@ impl<'de> Deserialize<'de> for Amount {
 pub enum Subset {
     /// The first images, the same for every seed.
     First,
-    /// Drawn without replacement, anew for each seed.
+    /// Drawn without replacement, different for each seed.
     Random,
 }
 

@@ -65,10 +65,7 @@ pub fn loss(
     let (images, targets) = train.batch(rows);
     let logits = network.forward(Tensor::from_inner(images), keep_mask);
     let loss = loss::cross_entropy(logits, Tensor::from_inner(targets));
-    match network.penalty() {
-        Some(penalty) => loss + penalty,
-        None => loss,
-    }
+    with_penalty(network, loss)
 }
 
 /// Returns loss and penalty of a batch in evaluation mode, `[1]`.
@@ -76,6 +73,10 @@ pub(crate) fn evaluation_loss(network: &Network, train: &DeviceSet, rows: &[usiz
     let network = network.valid();
     let (images, targets) = train.batch(rows);
     let loss = loss::cross_entropy(network.evaluate(images), targets);
+    with_penalty(&network, loss)
+}
+
+fn with_penalty(network: &Network, loss: Tensor<1>) -> Tensor<1> {
     match network.penalty() {
         Some(penalty) => loss + penalty,
         None => loss,
