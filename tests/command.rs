@@ -541,7 +541,7 @@ mod on_flex {
         let (message, code) = bench.failure_with(&["optimizer.lion.preset=torch"]);
         assert_eq!(code, 2);
         assert!(
-            message.contains("preset must be one of optax, keras, burn"),
+            message.contains("choose one of optax, keras, burn"),
             "{message}"
         );
         let (message, _) = bench.failure_with(&["optimizer.adam.weight_decay.l3=1"]);
