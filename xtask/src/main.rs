@@ -8,6 +8,7 @@ mod bench;
 mod cargo;
 mod check;
 mod data;
+mod part;
 mod reading;
 mod round_trips;
 mod summary;

@@ -7,9 +7,9 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::cargo::{cargo, exit_code, line, run as run_command, target_directory, workspace};
+use crate::part::part;
 use crate::say;
 use crate::summary::{Outcome, Part};
-use crate::test::part;
 
 /// Scripts in `tests/round_trips`, and whom they ask.
 const SCRIPTS: [(&str, &str); 3] = [
@@ -34,7 +34,7 @@ pub(crate) fn run(python: Option<&Path>) -> Result<Vec<Part>> {
             return Ok(SCRIPTS.map(|(_, reader)| not_run(reader)).into());
         }
     };
-    let mut parts = vec![part("trainer".into(), trainer())?];
+    let mut parts = vec![part("trainer", trainer())?];
     if parts.iter().any(|part| part.outcome != Outcome::Passed) {
         return Ok(parts);
     }
@@ -45,7 +45,7 @@ pub(crate) fn run(python: Option<&Path>) -> Result<Vec<Part>> {
                 .with_context(|| format!("cannot empty {}", work.display()))?;
         }
         fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
-        parts.push(part(reader.into(), command(&python, script, &work))?);
+        parts.push(part(reader, command(&python, script, &work))?);
     }
     Ok(parts)
 }

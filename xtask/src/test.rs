@@ -1,52 +1,51 @@
 //! `cargo xtask test`: the tests, on every backend.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use anyhow::Result;
 use clap::Args;
-
-use crate::cargo::{cargo, cargo_in, exit_code, line, run as run_command};
-use crate::cargo::{target_directory, workspace};
-use crate::summary::{Outcome, Part, Summary};
-use crate::vulkan::{self, Driver, System};
-use crate::{round_trips, say};
 use downhill_cli::backend::Backend;
+use downhill_cli::print::print;
 
-/// Run the tests on every backend, or on those named
+use crate::cargo::{cargo, cargo_in, target_directory, workspace};
+use crate::part::part;
+use crate::summary::{Outcome, Part, Summary};
+use crate::{round_trips, say, vulkan};
+
+/// Run the tests on every backend, or only on some
 ///
-/// flex also runs the tests of the crates themselves, their examples and documentation included, and
-/// a project outside the workspace that uses the optimizers (tests/consumer).
-/// wgpu needs a Vulkan driver. Where there is none, on Debian and Ubuntu a software driver is got: as
-/// root installed, else unpacked under target/vulkan, where nothing else is touched.
+/// flex includes the tests of the crates themselves, their examples and documentation, and a
+/// project outside the workspace that uses the optimizers (tests/consumer).
+/// wgpu needs a Vulkan driver. If there is none, a software driver is installed with apt-get, as
+/// root or with `sudo -n`; elsewhere the part is not run, and the error says what to install.
 ///
-/// All parts run even where one fails, and the last lines sum them up. Exit codes: 0 all passed,
-/// 1 one failed, 2 usage, 5 one could not be run.
+/// All parts run even if one fails; the last lines sum them up. Exit codes: 0 all passed, 1 one
+/// failed, 2 usage, 5 one could not be run.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Only on this backend; may come several times [default: all three]
+    /// Test only this backend; repeatable [default: all three]
     #[arg(long = "backend", value_enum, value_name = "BACKEND")]
     backends: Vec<Backend>,
 
-    /// Do not get a software Vulkan driver: fail where there is none
+    /// Do not install a Vulkan driver
     #[arg(long)]
     no_setup: bool,
 
-    /// Only move each setting of the optimizers, on flex: print each with the change and the reference
-    /// that then is missed most, and by how much; fail where every reference is still met
+    /// Change each setting of the optimizers, one at a time, on flex, and fail if every reference is
+    /// still met; prints each change with the reference that it misses most, and by how much
     #[arg(long, conflicts_with_all = ["backends", "no_setup"])]
     mutate: bool,
 
-    /// Only hold the files that we write for others against those who read them: event files against
-    /// TensorBoard, weights against PyTorch (and back), the config's schema against jsonschema;
-    /// print the numbers. Their Python packages (tests/round_trips/requirements.txt, some gigabytes
-    /// with PyTorch) are got from PyPI into target/round-trips
+    /// Only check the files that we write for other programs: event files with TensorBoard, weights
+    /// with PyTorch (both ways), the config's schema with jsonschema. Installs their Python packages
+    /// (tests/round_trips/requirements.txt, some gigabytes) from PyPI into target/round-trips
     #[arg(long, conflicts_with_all = ["backends", "no_setup", "mutate"])]
     long: bool,
 
-    /// For --long: an interpreter of Python 3.11 or later that has the packages, instead
+    /// For --long: a Python interpreter (3.11 or later) that already has the packages
     #[arg(long, value_name = "PATH", requires = "long")]
     python: Option<PathBuf>,
 }
@@ -54,15 +53,15 @@ pub(crate) struct Arguments {
 /// The features with which all backends are built.
 pub(crate) const ALL_BACKENDS: &str = "--features=downhill-tests/ndarray,downhill-tests/wgpu";
 
-/// Runs all parts, then says how they ended.
+/// Runs all parts, then prints how they ended.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.mutate {
-        let parts = vec![part("mutations on flex".into(), mutations())?];
-        return sum_up(&Summary { parts });
+        let parts = vec![part("mutations on flex", mutations())?];
+        return Ok(sum_up(&Summary { parts }));
     }
     if arguments.long {
         let parts = round_trips::run(arguments.python.as_deref())?;
-        return sum_up(&Summary { parts });
+        return Ok(sum_up(&Summary { parts }));
     }
     let backends = selected(&arguments.backends);
     // flex is there by default.
@@ -81,31 +80,38 @@ pub(crate) fn run_flex_built_with_all() -> Result<ExitCode> {
     run_parts(&[Backend::Flex], &[ALL_BACKENDS.to_owned()], true)
 }
 
+/// Runs the parts in the order in which they can be built, so that results come early.
+///
+/// All parts but the consumer are built with one selection of packages and features: another one
+/// compiles Burn again. (With flex alone 177 of 392 units differ from those built with all
+/// backends, burn-flex, burn-core and serde among them: flex first, by itself, would cost most of a
+/// second build.) What a part does not need cargo leaves for later, though, and the tests of
+/// reports, data and xtask need no Burn at all: they come first, within a minute or two.
 fn run_parts(backends: &[Backend], build: &[String], no_setup: bool) -> Result<ExitCode> {
-    let mut summary = Summary::default();
+    let with_flex = backends.contains(&Backend::Flex);
+    let mut parts = Vec::new();
+    if with_flex {
+        parts.push(part("without Burn", tests_without_burn(build))?);
+        parts.push(part("crates", crate_tests(build))?);
+    }
     for &backend in backends {
         let name = format!("backends on {}", backend.name());
         let command = backend_tests(build, backend);
-        match backend {
-            Backend::Flex => {
-                let [crates, documentation] = crate_tests(build);
-                summary.parts.push(part("crates".into(), crates)?);
-                summary
-                    .parts
-                    .push(part("documentation".into(), documentation)?);
-                summary.parts.push(part(name, command)?);
-                summary.parts.push(part("consumer".into(), consumer())?);
-            }
-            Backend::Ndarray => summary.parts.push(part(name, command)?),
-            Backend::Wgpu => summary.parts.push(wgpu(name, command, no_setup)?),
-        }
+        parts.push(match backend {
+            Backend::Flex | Backend::Ndarray => part(&name, command)?,
+            Backend::Wgpu => wgpu(&name, command, no_setup)?,
+        });
     }
-    sum_up(&summary)
+    if with_flex {
+        parts.push(part("documentation", documentation_tests(build))?);
+        parts.push(part("consumer", consumer())?);
+    }
+    Ok(sum_up(&Summary { parts }))
 }
 
-fn sum_up(summary: &Summary) -> Result<ExitCode> {
-    writeln!(io::stdout(), "\n{summary}")?;
-    Ok(summary.exit_code())
+fn sum_up(summary: &Summary) -> ExitCode {
+    print(&mut io::stdout(), &format!("\n{summary}\n"));
+    summary.exit_code()
 }
 
 /// Each backend once, in the order in which they were named first.
@@ -120,75 +126,62 @@ fn selected(named: &[Backend]) -> Vec<Backend> {
     once
 }
 
-pub(crate) fn part(name: String, mut command: Command) -> Result<Part> {
-    say(&format!("\nxtask: {name}: {}", line(&command)));
+fn wgpu(name: &str, command: Command, no_setup: bool) -> Result<Part> {
     let start = Instant::now();
-    let status = run_command(&mut command)?;
-    let outcome = match exit_code(status) {
-        0 => Outcome::Passed,
-        code => Outcome::Failed(code),
+    let driver = match vulkan::IS_USED {
+        true => vulkan::find_or_install(no_setup),
+        false => Ok(()),
     };
-    let seconds = start.elapsed().as_secs_f64();
+    let Err(error) = driver else {
+        return part(name, command);
+    };
+    say(&format!("\nxtask: {name}: {error:#}"));
     Ok(Part {
-        name,
-        outcome,
-        seconds,
+        name: name.to_owned(),
+        outcome: Outcome::NotRun("no Vulkan driver".into()),
+        seconds: start.elapsed().as_secs_f64(),
     })
 }
 
-fn wgpu(name: String, mut command: Command, no_setup: bool) -> Result<Part> {
-    let start = Instant::now();
-    let system = System::this();
-    let driver = match system.needs_vulkan() {
-        true => vulkan::find_or_get(&system, no_setup).map(Some),
-        false => Ok(None),
-    };
-    match driver {
-        Ok(driver) => {
-            command.envs(driver.iter().flat_map(Driver::environment));
-            part(name, command)
-        }
-        Err(error) => {
-            say(&format!("\nxtask: {name}: {error:#}"));
-            Ok(Part {
-                name,
-                outcome: Outcome::NotRun("no Vulkan driver".into()),
-                seconds: start.elapsed().as_secs_f64(),
-            })
-        }
-    }
-}
-
-/// All parts but the consumer build the same: the whole workspace with the backends that are tested.
-/// Another selection of packages or features would build Burn anew for each part.
 fn cargo_test(build: &[String], backend: Backend) -> Command {
     let mut command = cargo("test");
     command
         .args(["--workspace", "--no-fail-fast"])
         .args(build)
-        // Burn's default device is the first backend built in, wgpu before flex, whether it starts
-        // or not; and loading an optimizer's state goes through it.
+        // Burn's default device is the first backend that is built in, wgpu before flex, whether it
+        // starts or not; loading an optimizer's state uses it.
         .env("BURN_DEVICE", backend.name());
     command
 }
 
-/// The tests of the crates themselves and of their examples, then those in their documentation.
-fn crate_tests(build: &[String]) -> [Command; 2] {
-    let mut crates = cargo_test(build, Backend::Flex);
-    crates.args(["--lib", "--bins", "--examples"]);
+/// The tests of xtask, and the test binaries of crates that do not use Burn.
+fn tests_without_burn(build: &[String]) -> Command {
+    let mut command = cargo_test(build, Backend::Flex);
+    command.args(["--bin", "xtask"]);
     for test in CRATE_TESTS {
-        crates.args(["--test", test]);
+        command.args(["--test", test]);
     }
-    let mut documentation = cargo_test(build, Backend::Flex);
-    documentation.arg("--doc");
-    [crates, documentation]
+    command
 }
 
-/// The test binaries in `tests` of the crates; all others are those of their libraries.
+/// The test binaries in `tests` of the crates; all other tests are in their libraries.
 const CRATE_TESTS: [&str; 5] = ["coverage", "findings", "kinds", "page", "scipy"];
 
-/// The cases of `tests/` on one backend, which is part of their names; flex also takes those that
-/// need none.
+/// The tests in the libraries of the crates, in their examples and in the trainer's binary.
+fn crate_tests(build: &[String]) -> Command {
+    let mut command = cargo_test(build, Backend::Flex);
+    command.args(["--lib", "--bin", "downhill", "--examples"]);
+    command
+}
+
+fn documentation_tests(build: &[String]) -> Command {
+    let mut command = cargo_test(build, Backend::Flex);
+    command.arg("--doc");
+    command
+}
+
+/// The cases of `tests/` on one backend, which is part of their names; on flex also those that need
+/// no backend.
 fn backend_tests(build: &[String], backend: Backend) -> Command {
     let mut command = cargo_test(build, backend);
     command.args(["--test", "backends", "--"]);
@@ -199,7 +192,7 @@ fn backend_tests(build: &[String], backend: Backend) -> Command {
     command
 }
 
-/// The one case that moves each setting, with what it prints.
+/// The case that changes each setting, with its output.
 fn mutations() -> Command {
     let mut command = cargo_test(&[], Backend::Flex);
     let case = format!("{}::{}", MUTATIONS[0], MUTATIONS[1]);
@@ -213,8 +206,8 @@ const MUTATIONS: [&str; 2] = [
     "a_setting_that_is_moved_leaves_its_reference",
 ];
 
-/// The project that uses the optimizers as a stranger would: what the workspace gives its members,
-/// features of Burn above all, must not be what makes them work. So it builds beside.
+/// The project that uses the optimizers from outside. It is built apart, because it must work without
+/// the features of Burn that the workspace turns on.
 fn consumer() -> Command {
     let mut command = cargo_in(&workspace().join("tests/consumer"), "run");
     let target = target_directory().join("consumer");
@@ -242,15 +235,21 @@ mod tests {
         let features = ["--features=downhill-tests/wgpu".to_owned()];
         let build = "test --workspace --no-fail-fast --features=downhill-tests/wgpu";
         let line = |command: &Command| arguments(command).join(" ");
-        let [crates, documentation] = crate_tests(&features);
         assert_eq!(
-            line(&crates),
+            line(&tests_without_burn(&features)),
             format!(
-                "{build} --lib --bins --examples --test coverage --test findings --test kinds \
-                 --test page --test scipy"
+                "{build} --bin xtask --test coverage --test findings --test kinds --test page \
+                 --test scipy"
             )
         );
-        assert_eq!(line(&documentation), format!("{build} --doc"));
+        assert_eq!(
+            line(&crate_tests(&features)),
+            format!("{build} --lib --bin downhill --examples")
+        );
+        assert_eq!(
+            line(&documentation_tests(&features)),
+            format!("{build} --doc")
+        );
         assert_eq!(
             line(&backend_tests(&features, Backend::Flex)),
             format!("{build} --test backends -- --skip ndarray --skip wgpu")
@@ -293,8 +292,13 @@ mod tests {
     fn no_test_binary_of_a_crate_is_forgotten() {
         let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
         let mut found = Vec::new();
+        let mut binaries = Vec::new();
         for member in std::fs::read_dir(crates).unwrap() {
-            let tests = member.unwrap().path().join("tests");
+            let member = member.unwrap().path();
+            if member.join("src/main.rs").is_file() {
+                binaries.push(member.file_name().unwrap().display().to_string());
+            }
+            let tests = member.join("tests");
             for file in std::fs::read_dir(tests).into_iter().flatten() {
                 let path = file.unwrap().path();
                 if path.is_dir() {
@@ -305,17 +309,8 @@ mod tests {
         }
         found.sort();
         assert_eq!(found, CRATE_TESTS);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_part_ends_as_its_command_does() {
-        let outcome = |script| {
-            let mut command = Command::new("sh");
-            command.args(["-c", script]);
-            part("script".into(), command).unwrap().outcome
-        };
-        assert_eq!(outcome("exit 0"), Outcome::Passed);
-        assert_eq!(outcome("exit 101"), Outcome::Failed(101));
+        // That of the benchmarks has no tests.
+        binaries.sort();
+        assert_eq!(binaries, ["downhill-bench", "downhill-trainer"]);
     }
 }

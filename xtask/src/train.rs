@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::cargo::{become_command, cargo};
 use crate::say;
-use crate::vulkan::{self, Driver, System};
+use crate::vulkan::{self, Vulkan};
 use downhill_cli::backend::Backend;
 use downhill_cli::train::TrainArguments;
 
@@ -31,20 +31,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     become_trainer("train", arguments.train.backend)
 }
 
-/// Becomes the trainer, built for a backend, with a subcommand and the arguments behind the same word
-/// of ours.
+/// Becomes the trainer, built for a backend, with a subcommand and the arguments that follow the same
+/// subcommand of ours.
 pub(crate) fn become_trainer(subcommand: &str, backend: Backend) -> Result<ExitCode> {
-    let (feature, driver) = match backend {
-        Backend::Wgpu => wgpu(&System::this())?,
-        Backend::Flex | Backend::Ndarray => (backend.name(), None),
+    let feature = match backend {
+        Backend::Wgpu => wgpu_feature()?,
+        Backend::Flex | Backend::Ndarray => backend.name(),
     };
-    // Behind the program and the subcommand.
+    // Skips the program and the subcommand.
     let raw = env::args_os().skip(2);
-    let mut command = command(feature, subcommand, raw);
-    if let Some(driver) = driver {
-        command.envs(driver.environment());
-    }
-    become_command(&mut command)
+    become_command(&mut command(feature, subcommand, raw))
 }
 
 fn command(
@@ -61,25 +57,28 @@ fn command(
     command
 }
 
-/// The feature that suits the device at hand, and the driver.
-fn wgpu(system: &System) -> Result<(&'static str, Option<Driver>)> {
-    if !system.needs_vulkan() {
-        return Ok(("wgpu-tuned", None));
+/// Returns the feature that suits this machine's device.
+///
+/// # Errors
+///
+/// If there is no Vulkan driver.
+pub(crate) fn wgpu_feature() -> Result<&'static str> {
+    if !vulkan::IS_USED {
+        return Ok("wgpu-tuned");
     }
-    let Some(driver) = vulkan::find(system) else {
+    let vulkan = Vulkan::here();
+    if let Some(missing) = vulkan.missing() {
         bail!(
-            "the wgpu backend needs a Vulkan driver: {}; install one (Debian, Ubuntu: `apt-get \
-             install {}`), or run `cargo xtask test --backend wgpu` once, which gets a software \
-             driver, or train on the CPU with `--backend flex`",
-            system.vulkan().missing(),
+            "the wgpu backend needs a Vulkan driver, but {missing}; install one (Debian, Ubuntu: \
+             `sudo apt-get install {}`), or use the CPU with `--backend flex`",
             vulkan::PACKAGES.join(" "),
         );
-    };
-    if matches!(driver, Driver::System) && system.has_gpu() {
-        return Ok(("wgpu-tuned", Some(driver)));
     }
-    say("xtask: no GPU found, wgpu will run on a software Vulkan driver, slowly");
-    Ok(("wgpu", Some(driver)))
+    if vulkan.has_gpu() {
+        return Ok("wgpu-tuned");
+    }
+    say("xtask: found no GPU; wgpu runs on a software Vulkan driver, which is slow");
+    Ok("wgpu")
 }
 
 #[cfg(test)]
@@ -112,21 +111,5 @@ mod tests {
         let raw = OsString::from_vec(vec![b'x', 0xff]);
         let command = command("flex", "train", [raw.clone()]);
         assert_eq!(command.get_args().last(), Some(&raw[..]));
-    }
-
-    #[test]
-    fn without_a_driver_the_error_says_what_to_install() {
-        let directory = tempfile::tempdir().unwrap();
-        let Err(error) = wgpu(&System::under(directory.path(), &[])) else {
-            panic!("found a driver in an empty directory");
-        };
-        let text = error.to_string();
-        for part in [
-            "mesa-vulkan-drivers libvulkan1",
-            "cargo xtask test",
-            "--backend flex",
-        ] {
-            assert!(text.contains(part), "{text}");
-        }
     }
 }
