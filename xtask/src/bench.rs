@@ -5,29 +5,31 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-
-use crate::cargo::{become_command, cargo, line, target_directory};
-use downhill_cli::bench::BenchArguments;
+use downhill_cli::backend::Backend;
+use downhill_cli::bench::{BenchArguments, Suite};
 use downhill_cli::interpreters::with_package;
 
-/// Measure: updates, training steps, many networks at once, start
+use crate::cargo::{become_command, cargo, exit_code, line, run as run_command, target_directory};
+use crate::train::wgpu_feature;
+
+/// Run the benchmarks: updates, training steps, many networks, start-up
 ///
-/// Contenders take turns of a few steps, one at a time, round by round: ours, Burn's own, the same
-/// written by hand, and with --peers PyTorch, JAX and NumPy, in processes that wait for their turn.
-/// Figures are medians over the rounds, a ratio is the median of the rounds' ratios, both with
-/// quartiles. Tables in Markdown go to the standard output. Leave the machine alone meanwhile.
+/// Contenders take turns of a few steps each, round by round: ours, Burn's own, the same work
+/// written by hand, and with --peers PyTorch, JAX and NumPy, each in a process that waits for its
+/// turn. Every figure is the median over the rounds, with quartiles; every ratio is the median of
+/// the ratios within a round. Tables are printed to stdout in Markdown. Keep the machine idle.
 ///
-/// The peers need a Python with their packages:
+/// The peers need a Python interpreter with their packages:
 ///
 ///     python3 -m venv target/peers
-///     target/peers/bin/pip install -r crates/downhill-trainer/benches/peers/requirements.txt
+///     target/peers/bin/pip install -r crates/downhill-bench/peers/requirements.txt
 ///
-/// --instructions counts instructions instead, which no noise touches, of an update, a training step
-/// and an evaluation, and fails where one needs over 3 % more than on record in
-/// crates/downhill-trainer/benches/instructions.toml. It needs valgrind.
+/// --instructions counts instructions under valgrind instead, which noise does not affect: of an
+/// update, a training step and an evaluation. It fails if one of them needs over 3 % more than
+/// recorded in crates/downhill-bench/instructions.toml.
 ///
-/// Exit codes: 0 measured, 1 failed or grown, 2 usage, 5 a program or package is missing, 101 the
-/// build failed.
+/// Exit codes: 0 measured, 1 failed or too many instructions, 2 usage, 5 a program or package is
+/// missing, 101 the build failed.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
@@ -35,8 +37,7 @@ pub(crate) struct Arguments {
     bench: BenchArguments,
 }
 
-/// Looks for the programs that are needed, which building takes too long to find missing; then runs
-/// cargo.
+/// Looks for the programs that are needed before the long build starts, then runs cargo.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let bench = &arguments.bench;
     if bench.instructions {
@@ -46,42 +47,84 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         true => pythons(&bench.pythons)?,
         false => Vec::new(),
     };
-    let mut command = command(bench, &pythons)?;
+    let feature = match bench.needs_wgpu() {
+        true => wgpu_feature()?,
+        false => Backend::Flex.name(),
+    };
+    let mut command = command(bench, feature, &pythons)?;
+    if bench.measures(Suite::Start) {
+        command.arg("--downhill").arg(trainer()?);
+    }
     if bench.burn_defaults {
         command.arg("--burn-with-defaults").arg(second_build()?);
     }
     become_command(&mut command)
 }
 
-/// Builds the benchmarks with what Burn's default features turn on for flex; where they lie.
+/// Builds the trainer, whose start is measured; returns its path.
+fn trainer() -> Result<PathBuf> {
+    let mut build = cargo("build");
+    build
+        .args(["--release", "-p", "downhill-trainer", "--bin", "downhill"])
+        .args(["--no-default-features", "--features", "flex"]);
+    must(&mut build)?;
+    Ok(binary(&target_directory(), "downhill"))
+}
+
+/// Builds the benchmarks with the features of flex that Burn turns on by default, in a directory of
+/// its own; returns their path.
 fn second_build() -> Result<PathBuf> {
-    let mut build = benchmarks("flex,burn/rayon,burn/simd");
-    let output = build.arg("--where").stderr(Stdio::inherit()).output()?;
-    let path = String::from_utf8(output.stdout)?;
-    match output.status.success() {
-        true => Ok(path.trim().into()),
-        false => bail!("{} failed ({})", line(&build), output.status),
+    let directory = target_directory().join("burn-defaults");
+    let mut build = cargo("build");
+    build
+        .args(["--release", "-p", "downhill-bench"])
+        .args(["--no-default-features"])
+        .args(["--features", "flex,burn/rayon,burn/simd"])
+        .arg("--target-dir")
+        .arg(&directory);
+    must(&mut build)?;
+    Ok(binary(&directory, "downhill-bench"))
+}
+
+fn must(command: &mut Command) -> Result<()> {
+    match exit_code(run_command(command)?) {
+        0 => Ok(()),
+        code => bail!("`{}` failed (exit code {code})", line(command)),
     }
 }
 
-/// The benchmarks, to be followed by their own arguments.
-fn benchmarks(features: &str) -> Command {
-    let mut command = cargo("bench");
-    command
-        .args(["-p", "downhill-trainer", "--bench", "bench"])
-        .args(["--no-default-features", "--features", features, "--"]);
-    command
+fn binary(target: &Path, name: &str) -> PathBuf {
+    let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    target.join("release").join(name)
 }
 
-/// Paths are made absolute, for cargo runs benchmarks in the directory of their package.
-fn command(arguments: &BenchArguments, pythons: &[PathBuf]) -> Result<Command> {
-    let mut command = benchmarks("flex");
+/// The command that builds and runs the benchmarks, with absolute paths.
+fn command(arguments: &BenchArguments, feature: &str, pythons: &[PathBuf]) -> Result<Command> {
+    let mut command = cargo("run");
+    command.args(["--release", "-p", "downhill-bench"]).args([
+        "--no-default-features",
+        "--features",
+        feature,
+        "--",
+    ]);
     for suite in &arguments.suites {
         let name = suite.to_possible_value();
         command.args(name.map(|name| name.get_name().to_owned()));
     }
-    if let Some(rounds) = arguments.rounds {
-        command.args(["--rounds", &rounds.to_string()]);
+    let numbers = [
+        ("--rounds", arguments.rounds),
+        ("--threads", arguments.threads),
+    ];
+    for (name, number) in numbers {
+        if let Some(number) = number {
+            command.args([name, &number.to_string()]);
+        }
+    }
+    for networks in &arguments.networks {
+        command.args(["--networks", &networks.to_string()]);
+    }
+    if arguments.backend != Backend::Flex {
+        command.args(["--backend", arguments.backend.name()]);
     }
     if let Some(file) = &arguments.json {
         command.arg("--json").arg(std::path::absolute(file)?);
@@ -100,40 +143,37 @@ fn command(arguments: &BenchArguments, pythons: &[PathBuf]) -> Result<Command> {
     Ok(command)
 }
 
-/// The interpreters asked for, or the one that the help tells to make; each package is in one of
-/// them.
+/// The interpreters that were named, or the one under the target directory. Each package must be in
+/// one of them.
 fn pythons(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut pythons = Vec::new();
     for python in named {
         pythons.push(absolute_unless_name(python)?);
     }
     if pythons.is_empty() {
-        let python = target_directory().join("peers/bin/python");
+        let directory = target_directory().join("peers");
+        let python = directory.join("bin/python");
         if !python.is_file() {
-            let directory = target_directory().join("peers");
             let directory = directory.display();
             bail!(
-                "the peers need a Python with their packages, and there is none at {}; make it by \
-                 `python3 -m venv {directory}` and `{directory}/bin/pip install -r \
-                 crates/downhill-trainer/benches/peers/requirements.txt`, or name another with \
-                 --python",
+                "the peers need a Python interpreter with their packages, but {} does not exist; \
+                 create it with `python3 -m venv {directory}` and `{directory}/bin/pip install -r \
+                 crates/downhill-bench/peers/requirements.txt`, or name another with --python",
                 python.display(),
             );
         }
         pythons.push(python);
     }
     for package in PACKAGES {
-        if let Err(missing) = with_package(package, &pythons) {
-            bail!("{missing}");
-        }
+        with_package(package, &pythons).map_err(anyhow::Error::msg)?;
     }
     Ok(pythons)
 }
 
-/// Of the peers, by the names under which Python imports them.
+/// The packages of the peers, as Python imports them.
 const PACKAGES: [&str; 3] = ["torch", "jax", "numpy"];
 
-/// A name alone is looked for on the search path, and so stays one.
+/// Makes a path absolute; a bare name stays one, to be looked up on the search path.
 fn absolute_unless_name(program: &Path) -> Result<PathBuf> {
     match program.components().count() {
         1 => Ok(program.to_owned()),
@@ -147,8 +187,8 @@ fn must_have_valgrind(program: &str) -> Result<()> {
     match version {
         Ok(status) if status.success() => Ok(()),
         _ => bail!(
-            "counting instructions needs valgrind; install it (Debian, Ubuntu: `apt-get install \
-             valgrind`)"
+            "--instructions needs valgrind, which does not run; install it (Debian, Ubuntu: \
+             `apt-get install valgrind`)"
         ),
     }
 }
@@ -170,11 +210,10 @@ mod tests {
         Line::try_parse_from(line.split(' ')).unwrap().bench
     }
 
-    const START: &str =
-        "bench -p downhill-trainer --bench bench --no-default-features --features flex --";
+    const START: &str = "run --release -p downhill-bench --no-default-features --features flex --";
 
     fn handed_on(line: &str, pythons: &[PathBuf]) -> String {
-        let all = arguments(&command(&parsed(line), pythons).unwrap()).join(" ");
+        let all = arguments(&command(&parsed(line), "flex", pythons).unwrap()).join(" ");
         all.strip_prefix(START).unwrap().trim_start().to_owned()
     }
 
@@ -198,6 +237,14 @@ mod tests {
             "many --peers --python /a/python --python python3"
         );
         assert_eq!(
+            handed_on("bench ensemble --networks 2 --backend wgpu", &[]),
+            "ensemble --networks 2 --backend wgpu"
+        );
+        assert_eq!(
+            handed_on("bench convolution --threads 2", &[]),
+            "convolution --threads 2"
+        );
+        assert_eq!(
             handed_on("bench --instructions --write", &[]),
             "--instructions --write"
         );
@@ -211,10 +258,22 @@ mod tests {
             "bench --python python3",
             "bench --write",
             "bench step --instructions",
+            "bench --networks 0",
         ] {
             let words = line.split(' ');
             assert!(Line::try_parse_from(words).is_err(), "{line} is taken");
         }
+    }
+
+    #[test]
+    fn only_what_is_measured_is_built() {
+        assert!(parsed("bench").measures(Suite::Start));
+        assert!(!parsed("bench").needs_wgpu());
+        assert!(!parsed("bench step").measures(Suite::Start));
+        assert!(!parsed("bench --instructions").measures(Suite::Start));
+        assert!(!parsed("bench ensemble").needs_wgpu());
+        assert!(parsed("bench ensemble --backend wgpu").needs_wgpu());
+        assert!(parsed("bench launches").needs_wgpu());
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub fn with_package<'a>(package: &str, pythons: &'a [PathBuf]) -> Result<&'a Pat
         .collect();
     Err(format!(
         "no Python interpreter with the package `{package}` (asked: {}); get it by `{} -m pip \
-         install -r crates/downhill-trainer/benches/peers/requirements.txt`",
+         install -r crates/downhill-bench/peers/requirements.txt`",
         asked.join(", "),
         asked.first().map_or("python3", String::as_str),
     ))

@@ -27,7 +27,8 @@ pub(crate) trait Contender: Send {
 pub(crate) struct Turn {
     /// That the steps took.
     pub(crate) seconds: f64,
-    /// Mean loss over the steps, each before its own update; `None` where nothing is trained.
+    /// Loss of the steps, each before its own update: their mean, or that of the last one. `None` if
+    /// nothing is trained.
     pub(crate) loss: Option<f64>,
     /// Bytes at the peak, where that was looked at.
     pub(crate) memory: Option<u64>,
@@ -58,7 +59,7 @@ pub(crate) struct Record {
     /// Contenders of one group are compared with its first.
     pub(crate) group: String,
     pub(crate) name: String,
-    /// Per turn, one entry for each round.
+    /// Seconds per step, one entry for each round.
     pub(crate) seconds: Vec<f64>,
     /// Mean losses of the first turn, which is not timed, and of the last.
     pub(crate) losses: Option<[f64; 2]>,
@@ -77,14 +78,45 @@ impl Record {
 /// The contenders of a table, each with its group.
 pub(crate) type Field = Vec<(String, Box<dyn Contender>)>;
 
+/// The length of a turn.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) enum Length {
+    /// The same number of steps for all.
+    Steps(usize),
+    /// As many steps as fill so many seconds, found in the turns before.
+    Seconds(f64),
+}
+
+impl Length {
+    fn first(self) -> usize {
+        match self {
+            Self::Steps(steps) => steps,
+            Self::Seconds(_) => 2,
+        }
+    }
+
+    /// The steps of the next turn, after a step that took so many seconds.
+    fn next(self, seconds_per_step: f64) -> usize {
+        match self {
+            Self::Steps(steps) => steps,
+            Self::Seconds(seconds) => ((seconds / seconds_per_step) as usize).clamp(1, 2000),
+        }
+    }
+}
+
 /// Turns that are not counted: caches, allocators and branch predictors settle.
 const WARM_UP: usize = 2;
 /// Threads of OpenMP wait for 0.2 s on their core before they sleep; who comes next should have it.
 const LINGERS: Duration = Duration::from_millis(300);
 
-/// Lets the contenders take turns of `steps` each, one at a time. Each round begins with another,
-/// so that nobody always follows the same neighbour.
-pub(crate) fn play(mut field: Field, rounds: usize, steps: usize) -> Result<Vec<Record>, Failure> {
+/// Lets the contenders take turns, one at a time. Each round begins with another one, so that nobody
+/// always follows the same neighbour.
+pub(crate) fn play(
+    mut field: Field,
+    rounds: usize,
+    length: Length,
+) -> Result<Vec<Record>, Failure> {
+    let mut steps = vec![length.first(); field.len()];
     let mut records: Vec<Record> = (field.iter())
         .map(|(group, contender)| Record {
             group: group.clone(),
@@ -99,17 +131,19 @@ pub(crate) fn play(mut field: Field, rounds: usize, steps: usize) -> Result<Vec<
         for place in 0..field.len() {
             let index = (round + place) % field.len();
             let contender = &mut field[index].1;
-            let turn = contender.turn(steps)?;
+            let turn = contender.turn(steps[index])?;
             if contender.lingers() {
                 thread::sleep(LINGERS);
             }
+            let seconds = turn.seconds / steps[index] as f64;
+            steps[index] = length.next(seconds);
             let record = &mut records[index];
             if let Some(loss) = turn.loss {
                 record.losses = Some([record.losses.map_or(loss, |[first, _]| first), loss]);
             }
             record.memory = record.memory.max(turn.memory);
             if round >= WARM_UP {
-                record.seconds.push(turn.seconds);
+                record.seconds.push(seconds);
             }
         }
     }

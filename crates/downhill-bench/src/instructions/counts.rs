@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::failure::Failure;
 
 /// The record, from the workspace on.
-pub(crate) const FILE: &str = "crates/downhill-trainer/benches/instructions.toml";
+pub(crate) const FILE: &str = "crates/downhill-bench/instructions.toml";
 
 /// Instructions by the name of the work.
 #[derive(Debug, Default)]
@@ -74,5 +74,5 @@ impl Display for Counts {
 }
 
 fn path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/instructions.toml")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("instructions.toml")
 }

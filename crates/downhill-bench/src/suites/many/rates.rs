@@ -4,16 +4,16 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::Serialize;
 
-use crate::contender::Record;
+use crate::contender::{Length, Record};
 use crate::statistics::Quartiles;
 use crate::table::{heading, row};
 
-/// The group of a record says how many workers there were; each did `steps` a turn.
+/// The group of a record is its number of workers; each of them did every step.
 #[derive(Debug, Serialize)]
 pub(crate) struct Rates {
     pub(crate) title: String,
     pub(crate) note: String,
-    pub(crate) steps: usize,
+    pub(crate) length: Length,
     pub(crate) records: Vec<Record>,
 }
 
@@ -25,19 +25,18 @@ impl Rates {
     }
 
     /// Network-steps per second, turn by turn.
-    fn rates(&self, record: &Record, workers: usize) -> Vec<f64> {
-        let steps = (workers * self.steps) as f64;
+    fn rates(record: &Record, workers: usize) -> Vec<f64> {
         record
             .seconds
             .iter()
-            .map(|seconds| steps / seconds)
+            .map(|seconds| workers as f64 / seconds)
             .collect()
     }
 }
 
 impl Display for Rates {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        heading(f, &self.title, &self.note, self.steps, &self.records)?;
+        heading(f, &self.title, &self.note, self.length, &self.records)?;
         let columns = [
             "contender",
             "one worker, steps per second (quartiles)",
@@ -53,10 +52,10 @@ impl Display for Rates {
             let Some(two) = self.of(&one.name, 2) else {
                 continue;
             };
-            let [of_one, of_two] = [self.rates(one, 1), self.rates(two, 2)];
+            let [of_one, of_two] = [Self::rates(one, 1), Self::rates(two, 2)];
             let ratio = match reference {
                 Some(reference) if reference.name != two.name => {
-                    Quartiles::of_ratios(&self.rates(reference, 2), &of_two).text(2)
+                    Quartiles::of_ratios(&Self::rates(reference, 2), &of_two).text(2)
                 }
                 _ => String::new(),
             };

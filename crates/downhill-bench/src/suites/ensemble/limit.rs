@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Distribution, Tensor};
 
-use crate::{BATCH, Failure};
+use super::BATCH;
+use crate::failure::Failure;
 
 /// Seconds that a measurement takes at least.
 const LONG_ENOUGH: f64 = 0.1;

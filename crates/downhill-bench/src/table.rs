@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::Serialize;
 
-use crate::contender::Record;
+use crate::contender::{Length, Record};
 use crate::statistics::Quartiles;
 
 /// A table of times per step.
@@ -13,8 +13,7 @@ pub(crate) struct Table {
     pub(crate) title: String,
     /// What a reader must know to read it.
     pub(crate) note: String,
-    /// Steps per turn.
-    pub(crate) steps: usize,
+    pub(crate) length: Length,
     pub(crate) records: Vec<Record>,
 }
 
@@ -27,13 +26,8 @@ impl Table {
         of_group.next().unwrap_or(record)
     }
 
-    fn microseconds(&self, record: &Record) -> Quartiles {
-        let turns = record.seconds.iter();
-        Quartiles::of(
-            turns
-                .map(|seconds| seconds * 1e6 / self.steps as f64)
-                .collect(),
-        )
+    fn microseconds(record: &Record) -> Quartiles {
+        Quartiles::of(record.seconds.iter().map(|seconds| seconds * 1e6).collect())
     }
 }
 
@@ -41,7 +35,7 @@ impl Display for Table {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let grouped = self.records.iter().any(|record| !record.group.is_empty());
         let losses = self.records.iter().any(|record| record.losses.is_some());
-        heading(f, &self.title, &self.note, self.steps, &self.records)?;
+        heading(f, &self.title, &self.note, self.length, &self.records)?;
         let mut columns = vec!["contender", "µs per step (quartiles)", "ours / this"];
         if grouped {
             columns.insert(0, "optimizer");
@@ -59,7 +53,7 @@ impl Display for Table {
             };
             let mut cells = vec![
                 record.name.clone(),
-                self.microseconds(record).text(0),
+                Self::microseconds(record).text(0),
                 ratio,
             ];
             if grouped {
@@ -79,14 +73,15 @@ pub(crate) fn heading(
     f: &mut Formatter<'_>,
     title: &str,
     note: &str,
-    steps: usize,
+    length: Length,
     records: &[Record],
 ) -> fmt::Result {
     let rounds = records.first().map_or(0, |record| record.seconds.len());
     writeln!(f, "### {title}\n")?;
-    match steps {
-        1 => writeln!(f, "{note}; {rounds} rounds.\n"),
-        steps => writeln!(f, "{note}; {rounds} rounds of {steps} steps.\n"),
+    match length {
+        Length::Steps(1) => writeln!(f, "{note}; {rounds} rounds.\n"),
+        Length::Steps(steps) => writeln!(f, "{note}; {rounds} rounds of {steps} steps.\n"),
+        Length::Seconds(seconds) => writeln!(f, "{note}; {rounds} rounds of {seconds} s.\n"),
     }
 }
 

@@ -1,42 +1,34 @@
-"""PyTorch's training steps of one network or a stack of them, as `benches/ensemble` asks for them.
+"""PyTorch's training steps of one network or a stack of them.
 
-    torch_stack.py WAY MEMBERS BATCH HIDDEN,...
-
-On a GPU where PyTorch finds one, else on the processor. WAY is
+On a GPU if PyTorch finds one, else on the processor. The task's `way` is
 
     eager    one network, fused Adam
     graphs   the same, its step captured once as a CUDA graph and replayed
     stack    all networks as one: torch.func's vmap over stacked parameters, fused Adam
-
-It says its name when it is ready, or `none: REASON`. A line on the standard input is a number of steps;
-the answer is their seconds and the last mean loss.
 """
 
-import os
 import sys
 import time
-from gzip import open as gzip_open
+
+from protocol import read_data, read_task, serve, sizes
+
+task = read_task()
 
 import torch
 from torch import nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
-way, members, batch, hidden = sys.argv[1:]
-members, batch = int(members), int(batch)
-widths = [784, *map(int, hidden.split(",")), 10]
+way, members, batch = task["way"], task["members"], task["batch"]
+widths = sizes(task)
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 if way == "graphs" and device.type != "cuda":
-    print("none: CUDA graphs need a GPU", flush=True)
+    print("unable CUDA graphs need a GPU", flush=True)
     sys.exit()
 torch.manual_seed(1)
 
-MNIST = os.path.join(os.path.dirname(__file__), "../../../downhill-data/mnist")
-with gzip_open(os.path.join(MNIST, "train-images-idx3-ubyte.gz")) as file:
-    images = torch.frombuffer(bytearray(file.read()[16:]), dtype=torch.uint8)
-with gzip_open(os.path.join(MNIST, "train-labels-idx1-ubyte.gz")) as file:
-    labels = torch.frombuffer(bytearray(file.read()[8:]), dtype=torch.uint8).long()
-images = images.to(device).float().div_(255).view(-1, 784)
-labels = labels.to(device)
+pixels, labels = read_data(task)
+images = torch.frombuffer(pixels, dtype=torch.uint8).to(device).float().div_(255).view(-1, 784)
+labels = torch.frombuffer(labels, dtype=torch.uint8).long().to(device)
 
 
 def network():
@@ -121,11 +113,15 @@ def stack():
 
 
 step, draw = {"eager": single, "graphs": graphs, "stack": stack}[way]()
-print(f"PyTorch {torch.__version__.split('+')[0]}, {way}, {device.type}", flush=True)
-for line in sys.stdin:
+
+
+def run(steps):
     synchronize()
     start = time.perf_counter()
-    for _ in range(int(line)):
+    for _ in range(steps):
         loss = step(draw())
     loss = loss.item()
-    print(time.perf_counter() - start, loss, flush=True)
+    return time.perf_counter() - start, loss
+
+
+serve(f"PyTorch {torch.__version__.split('+')[0]}, {way}, {device.type}", run)

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Wanted, enter};
-use crate::contender::{Field, play};
+use crate::contender::{Field, Length, play};
 use crate::data::Data;
 use crate::failure::Failure;
 use crate::floor::Floor;
@@ -40,8 +40,8 @@ fn by_optimizer(wanted: &Wanted, data: &Data) -> Result<Table, Failure> {
     Ok(Table {
         title: "A training step with each optimizer".to_owned(),
         note: workload.text(),
-        steps: 10,
-        records: play(field, wanted.rounds(), 10)?,
+        length: Length::Steps(10),
+        records: play(field, wanted.rounds(), Length::Steps(10))?,
     })
 }
 
@@ -75,8 +75,8 @@ fn table(
     Ok(Table {
         title: "A training step".to_owned(),
         note: format!("{}, Adam", workload.text()),
-        steps,
-        records: play(field, wanted.rounds(), steps)?,
+        length: Length::Steps(steps),
+        records: play(field, wanted.rounds(), Length::Steps(steps))?,
     })
 }
 

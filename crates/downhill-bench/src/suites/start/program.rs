@@ -1,5 +1,6 @@
 //! The released program, from its start to its end, with a single update between.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
@@ -19,12 +20,18 @@ const LOOK: Duration = Duration::from_millis(1);
 
 /// A run of one update in a directory of its own.
 pub(crate) struct Program {
+    binary: PathBuf,
     name: String,
     directory: TempDir,
 }
 
 impl Program {
-    pub(crate) fn new(name: &str, images: usize, workload: &Workload) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        binary: &Path,
+        name: &str,
+        images: usize,
+        workload: &Workload,
+    ) -> Result<Self, Failure> {
         let config = TrainingConfig {
             data: DataConfig {
                 train_images: Amount::Images(images),
@@ -45,6 +52,7 @@ impl Program {
         let text = format!("seeds = 1\n\n{text}\n[methods.adam]\n");
         fs::write(directory.path().join("one-update.toml"), text)?;
         Ok(Self {
+            binary: binary.to_owned(),
             name: name.to_owned(),
             directory,
         })
@@ -57,7 +65,7 @@ impl Contender for Program {
     }
 
     fn turn(&mut self, _: usize) -> Result<Turn, Failure> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_downhill"));
+        let mut command = Command::new(&self.binary);
         command
             .args(["train", "one-update.toml", "--backend", "flex"])
             .args(["--workers", "1", "--again", "--quiet", "--runs-dir", "runs"])

@@ -1,4 +1,11 @@
-//! What a step launches, counted in CubeCL's log.
+//! The kernels that a training step launches on wgpu, counted in CubeCL's log.
+//!
+//! Their number is the same on a software driver. `cargo xtask bench launches` builds with Burn's
+//! fusion if there is a GPU; for the other way:
+//!
+//! ```text
+//! cargo run --release -p downhill-bench --no-default-features --features wgpu-tuned -- launches
+//! ```
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -13,7 +20,10 @@ use downhill_model::Network;
 use downhill_trainer::device::set::DeviceSet;
 use downhill_trainer::{Backend, device};
 
-use crate::{BATCH, Failure, Single, Together, median};
+use super::Wanted;
+use super::ensemble::{BATCH, Single, Together};
+use crate::failure::Failure;
+use crate::statistics::Quartiles;
 
 /// Steps that are not counted: the first two make the memory, and fusion looks for what can be fused.
 const WARM_UP: usize = 4;
@@ -142,7 +152,9 @@ fn counted<G>(
     Ok(counts)
 }
 
-pub(crate) fn count(rounds: usize, out: &mut impl Write) -> Result<(), Failure> {
+pub(crate) fn run(wanted: &Wanted) -> Result<(), Failure> {
+    let rounds = wanted.rounds_or(5);
+    let out = &mut std::io::stdout();
     let mut log = Log::start()?;
     let backend = Backend::Wgpu;
     let device = device::open(backend)?;
@@ -187,7 +199,10 @@ pub(crate) fn count(rounds: usize, out: &mut impl Write) -> Result<(), Failure> 
             },
         )?;
         let [of_loss, of_step] = counts.numbers();
-        let [loss, step] = counts.milliseconds.clone().map(median);
+        let [loss, step] = counts
+            .milliseconds
+            .clone()
+            .map(|times| Quartiles::of(times).median);
         writeln!(
             out,
             "| {name} | {of_loss} | {of_step} | {loss:.1} | {step:.1} |"
@@ -208,7 +223,10 @@ pub(crate) fn count(rounds: usize, out: &mut impl Write) -> Result<(), Failure> 
         },
     )?;
     let [of_loss, of_step] = counts.numbers();
-    let [loss, step] = counts.milliseconds.clone().map(median);
+    let [loss, step] = counts
+        .milliseconds
+        .clone()
+        .map(|times| Quartiles::of(times).median);
     writeln!(
         out,
         "| ensemble of 30 | {of_loss} | {of_step} | {loss:.1} | {step:.1} |"

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! peer:   ready NAME          when its data are loaded
+//!     or  unable REASON       if the machine lacks what it needs; the peer ends
 //! here:   turn STEPS
 //! peer:   SECONDS LOSS        the loss may be nan: nothing is trained
 //! ```
@@ -50,6 +51,15 @@ pub(crate) const NUMPY: Script = Script {
     package: "numpy",
 };
 
+pub(crate) const TORCH_CONVOLUTION: Script = Script {
+    file: "torch_convolution.py",
+    ..TORCH
+};
+pub(crate) const TORCH_STACK: Script = Script {
+    file: "torch_stack.py",
+    ..TORCH
+};
+
 impl Script {
     pub(crate) fn library(self) -> &'static str {
         self.library
@@ -61,10 +71,19 @@ impl Script {
         Peer::start(&mut self.command(pythons, task)?)
     }
 
+    /// As [`Script::start`]; an inner error is the reason why it is unable to run here.
+    pub(crate) fn try_start(
+        self,
+        pythons: &[PathBuf],
+        task: &Value,
+    ) -> Result<Result<Peer, String>, Failure> {
+        Peer::try_start(&mut self.command(pythons, task)?)
+    }
+
     /// In the task, `threads` says how many it may have, and `cores` where they run.
     pub(crate) fn command(self, pythons: &[PathBuf], task: &Value) -> Result<Command, Failure> {
         let python = with_package(self.package, pythons)?;
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers");
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
         let threads = task["threads"].as_u64().unwrap_or(1).to_string();
         let mut command = Command::new(python);
         command
@@ -83,11 +102,15 @@ impl Peer {
     pub(crate) fn serve(program: &Path, who: Who, workload: &Workload) -> Result<Self, Failure> {
         let workload = workload.clone();
         let task = serde_json::to_string(&Task { who, workload })?;
-        Self::start(Command::new(program).args(["--bench", "--serve", &task]))
+        Self::start(Command::new(program).args(["--serve", &task]))
     }
 
     /// Waits until it is ready.
     pub(crate) fn start(command: &mut Command) -> Result<Self, Failure> {
+        Ok(Self::try_start(command)??)
+    }
+
+    fn try_start(command: &mut Command) -> Result<Result<Self, String>, Failure> {
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = piped.spawn()?;
         let orders = process.stdin.take().ok_or("a peer has no stdin")?;
@@ -100,9 +123,12 @@ impl Peer {
             answers: BufReader::new(answers),
         };
         let answer = peer.answer()?;
+        if let Some(reason) = answer.strip_prefix("unable ") {
+            return Ok(Err(reason.to_owned()));
+        }
         let name = answer.strip_prefix("ready ");
         peer.name = name.ok_or_else(|| peer.misunderstood(&answer))?.to_owned();
-        Ok(peer)
+        Ok(Ok(peer))
     }
 
     /// The number of its process.

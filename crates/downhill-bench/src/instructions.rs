@@ -66,7 +66,7 @@ fn total(work: Work, times: u64) -> Result<u64, Failure> {
     command
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(env::current_exe()?)
-        .args(["--bench", "--perform", work.name()])
+        .args(["--perform", work.name()])
         .args(["--times", &times.to_string()])
         // Waiting threads spin for a while before they sleep.
         .env("RAYON_NUM_THREADS", "1");

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::step::{task, with};
 use super::{Wanted, enter};
-use crate::contender::{Field, play};
+use crate::contender::{Field, Length, play};
 use crate::data::Data;
 use crate::failure::Failure;
 use crate::floor::Floor;
@@ -64,11 +64,11 @@ pub(crate) fn run(wanted: &Wanted, data: &Data, report: &mut Report) -> Result<(
     report.add(&Rates {
         title: "Many networks at once".to_owned(),
         note: format!("{} each, Adam", workload.text()),
-        steps: STEPS,
-        records: play(field, wanted.rounds(), STEPS)?,
+        length: LENGTH,
+        records: play(field, wanted.rounds(), LENGTH)?,
     })
 }
 
 /// Half a second and more: workers that are woken together begin on one core, and it takes the scheduler
 /// up to 60 ms to move one of them to the other.
-const STEPS: usize = 1000;
+const LENGTH: Length = Length::Steps(1000);

@@ -26,7 +26,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 
 use data::Data;
 use downhill_cli::bench::{BenchArguments, Suite};
@@ -40,15 +40,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The project's benchmarks; to be run by `cargo xtask bench`
 #[derive(Parser)]
-#[command(name = "bench")]
+#[command(name = "downhill-bench")]
 struct Arguments {
     #[command(flatten)]
     bench: BenchArguments,
-
-    /// Given by `cargo bench`, and not by `cargo test --benches`, which only wants to know that it
-    /// runs
-    #[arg(long = "bench", hide = true)]
-    by_cargo_bench: bool,
 
     /// Waits for its turns at training this workload, as peers do
     #[arg(long, hide = true, value_name = "JSON")]
@@ -58,9 +53,9 @@ struct Arguments {
     #[arg(long, hide = true, value_name = "PROGRAM")]
     burn_with_defaults: Option<PathBuf>,
 
-    /// Only print where this program is
-    #[arg(long = "where", hide = true)]
-    where_it_is: bool,
+    /// The binary of the trainer
+    #[arg(long, hide = true, value_name = "PROGRAM")]
+    downhill: Option<PathBuf>,
 
     /// Only does this work, for its instructions to be counted
     #[arg(long, hide = true, value_name = "WORK")]
@@ -73,9 +68,6 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if !arguments.by_cargo_bench {
-        return ExitCode::SUCCESS;
-    }
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -86,9 +78,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
-    if arguments.where_it_is {
-        writeln!(std::io::stdout(), "{}", std::env::current_exe()?.display())?;
-    } else if let Some(task) = &arguments.serve {
+    if let Some(task) = &arguments.serve {
         serve::serve(task)?;
     } else if let Some(work) = arguments.perform {
         instructions::perform(work, arguments.times)?;
@@ -103,17 +93,26 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn take_turns(all: &Arguments) -> Result<(), Failure> {
     let arguments = &all.bench;
     if arguments.peers && arguments.pythons.is_empty() {
-        return Err("peers need --python, which `cargo xtask bench` finds by itself".into());
+        return Err("--peers needs --python, which `cargo xtask bench` finds by itself".into());
     }
+    let networks = arguments.networks.iter().copied().map(usize::try_from);
     let wanted = Wanted {
         rounds: arguments.rounds.map(usize::try_from).transpose()?,
         pythons: arguments.pythons.clone(),
         burn_with_defaults: all.burn_with_defaults.clone(),
+        backend: arguments.backend,
+        networks: networks.collect::<Result<_, _>>()?,
+        threads: arguments.threads.unwrap_or(1).try_into()?,
+        downhill: all.downhill.clone(),
     };
-    let suites = match arguments.suites.is_empty() {
-        true => Suite::value_variants(),
-        false => &arguments.suites,
-    };
+    let suites = arguments.suites();
+    if suites.contains(&Suite::Launches) {
+        // CubeCL reads where to log before a device is opened.
+        return match suites {
+            [_] => suites::launches::run(&wanted),
+            _ => Err("the suite `launches` must run alone".into()),
+        };
+    }
     let mut report = Report::new()?;
     let data = Data::load()?;
     for suite in suites {
@@ -122,6 +121,9 @@ fn take_turns(all: &Arguments) -> Result<(), Failure> {
             Suite::Step => suites::step::run(&wanted, &data, &mut report)?,
             Suite::Many => suites::many::run(&wanted, &data, &mut report)?,
             Suite::Start => suites::start::run(&wanted, &data, &mut report)?,
+            Suite::Ensemble => suites::ensemble::run(&wanted, &data, &mut report)?,
+            Suite::Convolution => suites::convolution::run(&wanted, &data, &mut report)?,
+            Suite::Launches => {}
         }
         if let Some(file) = &arguments.json {
             report.write(file)?;

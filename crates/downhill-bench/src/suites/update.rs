@@ -7,7 +7,7 @@ mod parameters;
 use serde_json::json;
 
 use super::{Wanted, enter};
-use crate::contender::{Field, play};
+use crate::contender::{Field, Length, play};
 use crate::failure::Failure;
 use crate::optimizers::{Pair, elementwise};
 use crate::peer::TORCH;
@@ -71,7 +71,7 @@ fn table(
     Ok(Table {
         title: "An update".to_owned(),
         note: format!("{name} of f32, one thread"),
-        steps,
-        records: play(field, wanted.rounds(), steps)?,
+        length: Length::Steps(steps),
+        records: play(field, wanted.rounds(), Length::Steps(steps))?,
     })
 }

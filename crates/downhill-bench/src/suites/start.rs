@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::step::task;
 use super::{Wanted, enter};
-use crate::contender::{Field, Record, play};
+use crate::contender::{Field, Length, Record, play};
 use crate::data::Data;
 use crate::failure::Failure;
 use crate::peer::{JAX, NUMPY, TORCH};
@@ -23,12 +23,18 @@ use script::FromStart;
 
 pub(crate) fn run(wanted: &Wanted, data: &Data, report: &mut Report) -> Result<(), Failure> {
     let workload = Workload::new(4, 100, 128);
+    let downhill = (wanted.downhill.as_deref())
+        .ok_or("the suite `start` needs --downhill, which `cargo xtask bench` gives")?;
     let mut field = Field::new();
     let few = "`downhill train`: MNIST from within, network, evaluation, update, evaluation, report; \
                300 images";
-    enter(&mut field, "", Program::new(few, 300, &workload)?);
+    enter(&mut field, "", Program::new(downhill, few, 300, &workload)?);
     let all = "the same, evaluated on all 60,000 images";
-    enter(&mut field, "", Program::new(all, 60_000, &workload)?);
+    enter(
+        &mut field,
+        "",
+        Program::new(downhill, all, 60_000, &workload)?,
+    );
     if wanted.peers() {
         for script in [TORCH, JAX, NUMPY] {
             let task = task(data, &workload);
@@ -46,7 +52,7 @@ pub(crate) fn run(wanted: &Wanted, data: &Data, report: &mut Report) -> Result<(
              update",
             workload.text()
         ),
-        records: play(field, wanted.rounds.unwrap_or(10), 1)?,
+        records: play(field, wanted.rounds_or(10), Length::Steps(1))?,
     })
 }
 
@@ -59,7 +65,7 @@ struct Starts {
 
 impl Display for Starts {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        heading(f, &self.title, &self.note, 1, &self.records)?;
+        heading(f, &self.title, &self.note, Length::Steps(1), &self.records)?;
         row(
             f,
             &[

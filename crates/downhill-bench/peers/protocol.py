@@ -25,7 +25,7 @@ def sizes(task):
 
 
 def serve(name, run):
-    """Answers each turn by what `run(steps)` gives: seconds and mean loss. Ends with stdin."""
+    """Answers each turn by what `run(steps)` returns: seconds and loss. Ends with stdin."""
     print("ready", name, flush=True)
     for line in sys.stdin:
         _, steps = line.split()
