@@ -35,8 +35,6 @@ pub(crate) trait Real:
     fn power(self, exponent: f64) -> Self;
     /// The larger of both.
     fn max(self, other: Self) -> Self;
-    /// The smaller of both.
-    fn min(self, other: Self) -> Self;
     /// Within bounds.
     fn clamp(self, least: f64, most: f64) -> Self;
     /// `yes` where `self > 0`, else `no`.
@@ -98,10 +96,6 @@ impl Real for Tensor<1> {
         self.max_pair(other)
     }
 
-    fn min(self, other: Self) -> Self {
-        self.min_pair(other)
-    }
-
     fn clamp(self, least: f64, most: f64) -> Self {
         Tensor::clamp(self, least, most)
     }
@@ -152,10 +146,6 @@ impl Real for f64 {
 
     fn max(self, other: Self) -> Self {
         f64::max(self, other)
-    }
-
-    fn min(self, other: Self) -> Self {
-        f64::min(self, other)
     }
 
     fn clamp(self, least: f64, most: f64) -> Self {

@@ -245,13 +245,10 @@ impl Real for Symbol {
         self.then(Operation::Max(self.node, other.node))
     }
 
-    fn min(self, other: Self) -> Self {
-        self.then(Operation::Min(self.node, other.node))
-    }
-
     fn clamp(self, least: f64, most: f64) -> Self {
         let (least, most) = (self.scalar(least), self.scalar(most));
-        self.max(least).min(most)
+        let raised = self.max(least);
+        raised.then(Operation::Min(raised.node, most.node))
     }
 
     fn positive_or(self, yes: Self, no: Self) -> Self {

@@ -209,11 +209,6 @@ impl<T: Number> Real for Lanes<T> {
     }
 
     #[inline(always)]
-    fn min(self, other: Self) -> Self {
-        self.with(other, |a, b| if b < a { b } else { a })
-    }
-
-    #[inline(always)]
     fn clamp(self, least: f64, most: f64) -> Self {
         let (least, most) = (T::rounded(least), T::rounded(most));
         if least.partial_cmp(&most).is_none() {
