@@ -1,12 +1,10 @@
 //! Settings of a network.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::{
-    Activation, BatchNormConvention, ConvolutionConfig, DropoutConfig, Initialization, convolution,
+    Activation, BatchNormConvention, ConvolutionConfig, DropoutConfig, Initialization,
+    InvalidModel, convolution,
 };
 
 /// Settings of a [`Network`](crate::Network). Without convolutions it is an [`Mlp`](crate::Mlp).
@@ -141,33 +139,5 @@ impl MlpConfig {
             inputs = units;
         }
         Some(sum)
-    }
-}
-
-/// An error in the settings of a network.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{key} must {must}, got {value}")]
-pub struct InvalidModel {
-    key: Cow<'static, str>,
-    must: Cow<'static, str>,
-    value: String,
-}
-
-impl InvalidModel {
-    pub(crate) fn new(
-        key: impl Into<Cow<'static, str>>,
-        must: impl Into<Cow<'static, str>>,
-        value: &impl ToString,
-    ) -> Self {
-        Self {
-            key: key.into(),
-            must: must.into(),
-            value: value.to_string(),
-        }
-    }
-
-    /// Path of the setting within [`MlpConfig`].
-    pub fn key(&self) -> &str {
-        &self.key
     }
 }
