@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::idx::Kind;
+use crate::kind::Kind;
 
 /// An error in a data set or in a request for part of it.
 ///

@@ -7,38 +7,10 @@
 //!
 //! [MNIST page]: http://yann.lecun.com/exdb/mnist/
 
-use std::fmt;
 use std::path::Path;
 
 use crate::DataError;
-
-/// The content of an IDX file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Images, `[images, rows, columns]`, one byte per pixel.
-    Images,
-    /// Labels, `[labels]`, one byte from 0 to 9 each.
-    Labels,
-}
-
-impl Kind {
-    /// Number of dimensions of the file.
-    pub fn dimensions(self) -> u8 {
-        match self {
-            Self::Images => 3,
-            Self::Labels => 1,
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Images => "images (3 dimensions)",
-            Self::Labels => "labels (1 dimension)",
-        })
-    }
-}
+pub use crate::kind::Kind;
 
 /// A validated IDX file.
 #[derive(Clone, Debug, PartialEq, Eq)]

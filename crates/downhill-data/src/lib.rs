@@ -26,6 +26,7 @@ mod gzip;
 mod identity;
 pub mod idx;
 mod image_set;
+mod kind;
 mod order;
 mod pair;
 #[cfg(test)]
