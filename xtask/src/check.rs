@@ -5,21 +5,45 @@ use std::process::{Command, ExitCode};
 use anyhow::Result;
 
 use crate::cargo::{cargo, exit_code, line, run as run_command};
-use crate::{say, test};
+use crate::say::say;
+use crate::{layers, lines, test};
 
 /// Runs the checks up to the first that fails.
 pub(crate) fn run() -> Result<ExitCode> {
-    for (name, mut command) in checks() {
-        say(&format!("\nxtask: {name}: {}", line(&command)));
-        let code = exit_code(run_command(&mut command)?);
-        if code != 0 {
-            say(&format!(
-                "\nxtask: {name} failed (exit code {code}); what follows was not run"
-            ));
-            return Ok(ExitCode::from(1));
+    let [format, others @ ..] = checks();
+    if let Some(code) = failed(format)? {
+        return Ok(code);
+    }
+    for (name, wrong) in [
+        ("layers", layers::violations()?),
+        ("line width", lines::too_long()?),
+    ] {
+        say(&format!("\nxtask: {name}"));
+        if !wrong.is_empty() {
+            say(&wrong.join("\n"));
+            return Ok(stopped(name));
+        }
+    }
+    for check in others {
+        if let Some(code) = failed(check)? {
+            return Ok(code);
         }
     }
     test::run_flex_built_with_all()
+}
+
+/// Runs a check; returns the exit code if it failed.
+fn failed((name, mut command): (&str, Command)) -> Result<Option<ExitCode>> {
+    say(&format!("\nxtask: {name}: {}", line(&command)));
+    let code = exit_code(run_command(&mut command)?);
+    Ok((code != 0).then(|| stopped(name)))
+}
+
+fn stopped(name: &str) -> ExitCode {
+    say(&format!(
+        "\nxtask: {name} failed; the checks after it were not run"
+    ));
+    ExitCode::from(1)
 }
 
 fn checks() -> [(&'static str, Command); 6] {

@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::cargo::{become_command, cargo, target_directory};
-use crate::say;
+use crate::say::say;
 
 /// Describe the shipped MNIST, or the image set of a directory, and check it
 ///

@@ -8,21 +8,23 @@ mod bench;
 mod cargo;
 mod check;
 mod data;
+mod layers;
+mod lines;
 mod part;
 mod reading;
 mod round_trips;
+mod say;
 mod summary;
 mod test;
 mod train;
 mod vulkan;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// The exit code where a program, a driver or a file is missing.
-const MISSING: u8 = 5;
+use say::say;
+use summary::MISSING;
 
 /// The project's commands
 #[derive(Parser)]
@@ -37,10 +39,9 @@ enum Command {
     Train(train::Arguments),
     Test(test::Arguments),
     Bench(bench::Arguments),
-    /// Check format, lints, package, build without std and documentation, then run the tests on flex;
-    /// stop at the first failure
+    /// Check format, layers, lints, package and documentation, then run the tests on flex
     ///
-    /// Exit codes: 0 all passed, 1 one failed, 5 cargo could not be run.
+    /// Stops at the first failure. Exit codes: 0 all passed, 1 one failed, 5 cargo could not be run.
     Check,
     Data(data::Arguments),
     Evaluate(reading::Evaluate),
@@ -67,11 +68,6 @@ fn main() -> ExitCode {
         say(&format!("error: {error:#}"));
         ExitCode::from(MISSING)
     })
-}
-
-/// A line on the standard error stream, where cargo writes too. A closed stream is no reason to stop.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 #[cfg(test)]

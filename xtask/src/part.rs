@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::cargo::{exit_code, line, run};
-use crate::say;
+use crate::say::say;
 use crate::summary::{Outcome, Part};
 
 /// Runs a command to its end.

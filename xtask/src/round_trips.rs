@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::cargo::{cargo, exit_code, line, run as run_command, target_directory, workspace};
 use crate::part::part;
-use crate::say;
+use crate::say::say;
 use crate::summary::{Outcome, Part};
 
 /// Scripts in `tests/round_trips`, and whom they ask.

@@ -1,9 +1,10 @@
-//! What became of the parts of a test run: one line each.
+//! How the parts of a test run ended: one line each.
 
 use std::fmt;
 use std::process::ExitCode;
 
-use crate::MISSING;
+/// The exit code if a program, a driver or a file is missing.
+pub(crate) const MISSING: u8 = 5;
 
 /// How a part ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// 0 where everything passed, 1 where a part failed, 5 where one could only not be run.
+    /// 0 if all parts passed, 1 if one failed, else 5: one could not be run.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.code())
     }

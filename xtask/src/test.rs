@@ -12,8 +12,9 @@ use downhill_cli::print::print;
 
 use crate::cargo::{cargo, cargo_in, target_directory, workspace};
 use crate::part::part;
+use crate::say::say;
 use crate::summary::{Outcome, Part, Summary};
-use crate::{round_trips, say, vulkan};
+use crate::{round_trips, vulkan};
 
 /// Run the tests on every backend, or only on some
 ///

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::cargo::{become_command, cargo};
-use crate::say;
+use crate::say::say;
 use crate::vulkan::{self, Vulkan};
 use downhill_cli::backend::Backend;
 use downhill_cli::train::TrainArguments;

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Result, bail};
 
 use crate::cargo::{exit_code, line, run};
-use crate::say;
+use crate::say::say;
 
 /// The packages of Debian and Ubuntu with a software driver and the loader.
 pub(crate) const PACKAGES: [&str; 2] = ["mesa-vulkan-drivers", "libvulkan1"];

@@ -1,0 +1,445 @@
+//! The table of layers: for each crate what its folders, and the files beside them, may import. Those
+//! above import those below.
+
+/// A crate.
+#[derive(Debug)]
+pub(super) struct Crate {
+    /// Directory of its sources in the workspace.
+    pub(super) directory: &'static str,
+    pub(super) rooms: &'static [Room],
+    /// Circles that remain.
+    pub(super) exceptions: &'static [Exception],
+}
+
+/// A folder of a crate, or a file beside its root.
+#[derive(Debug)]
+pub(super) struct Room {
+    pub(super) name: &'static str,
+    /// The rooms that it may import.
+    pub(super) imports: &'static [&'static str],
+}
+
+/// An import that closes a circle of files and yet remains.
+#[derive(Debug)]
+pub(super) struct Exception {
+    pub(super) from: &'static str,
+    pub(super) to: &'static str,
+    #[allow(dead_code, reason = "for readers")]
+    pub(super) reason: &'static str,
+}
+
+impl Crate {
+    pub(super) fn room(&self, name: &str) -> Option<&Room> {
+        self.rooms.iter().find(|room| room.name == name)
+    }
+}
+
+const fn room(name: &'static str, imports: &'static [&'static str]) -> Room {
+    Room { name, imports }
+}
+
+const fn exception(from: &'static str, to: &'static str, reason: &'static str) -> Exception {
+    Exception { from, to, reason }
+}
+
+pub(super) const CRATES: &[Crate] = &[
+    Crate {
+        directory: "crates/downhill/src",
+        rooms: &[
+            room("lbfgs", &["descent", "file", "hyperparameter"]),
+            room("learner", &["module_optimizer", "descent"]),
+            room(
+                "optimizers",
+                &[
+                    "burn_optimizer",
+                    "config",
+                    "epsilon",
+                    "settings",
+                    "hyperparameter",
+                    "rule",
+                    "weight_decay",
+                ],
+            ),
+            room("sam", &["descent", "hyperparameter"]),
+            room("burn_optimizer", &["settings", "rule", "weight_decay"]),
+            room("config", &["settings", "preset", "hyperparameter", "rule"]),
+            room("epsilon", &["rule"]),
+            room("module_optimizer", &["descent"]),
+            room(
+                "descent",
+                &[
+                    "file",
+                    "preset",
+                    "schedule",
+                    "hyperparameter",
+                    "rule",
+                    "weight_decay",
+                ],
+            ),
+            room(
+                "settings",
+                &[
+                    "preset",
+                    "setters",
+                    "hyperparameter",
+                    "rule",
+                    "weight_decay",
+                ],
+            ),
+            room("file", &[]),
+            room("preset", &[]),
+            room("schedule", &["setters", "hyperparameter"]),
+            room("setters", &[]),
+            room("hyperparameter", &[]),
+            room("rule", &["weight_decay"]),
+            room("weight_decay", &["hyperparameter", "rule"]),
+        ],
+        exceptions: &[
+            exception(
+                "descent::error",
+                "descent::record",
+                "the error of a step names that of a record",
+            ),
+            exception(
+                "rule::elementwise",
+                "rule::fused",
+                "a rule steps by the pass that is fused of it",
+            ),
+        ],
+    },
+    Crate {
+        directory: "crates/downhill-model/src",
+        rooms: &[
+            room("decay", &["ensemble"]),
+            room(
+                "gradient_check",
+                &[
+                    "autoencoder",
+                    "fused",
+                    "convolutional_network",
+                    "loss",
+                    "mlp",
+                    "config",
+                    "batch_norm",
+                    "convolution",
+                    "dropout",
+                    "activation",
+                    "initialization",
+                    "invalid_model",
+                ],
+            ),
+            room(
+                "network",
+                &[
+                    "convolutional_network",
+                    "mlp",
+                    "config",
+                    "dropout",
+                    "invalid_model",
+                ],
+            ),
+            room(
+                "autoencoder",
+                &[
+                    "loss",
+                    "mlp",
+                    "config",
+                    "dropout",
+                    "activation",
+                    "invalid_model",
+                ],
+            ),
+            room(
+                "ensemble",
+                &["loss", "mlp", "batch_norm", "dropout", "activation"],
+            ),
+            room(
+                "fused",
+                &[
+                    "convolutional_network",
+                    "pixel_scale",
+                    "mlp",
+                    "batch_norm",
+                    "convolution",
+                    "dropout",
+                    "activation",
+                ],
+            ),
+            room(
+                "convolutional_network",
+                &["mlp", "config", "convolution", "dropout", "invalid_model"],
+            ),
+            room("loss", &[]),
+            room("pixel_scale", &[]),
+            room(
+                "mlp",
+                &[
+                    "config",
+                    "max_norm",
+                    "batch_norm",
+                    "dropout",
+                    "activation",
+                    "invalid_model",
+                ],
+            ),
+            room(
+                "config",
+                &[
+                    "batch_norm",
+                    "convolution",
+                    "dropout",
+                    "activation",
+                    "initialization",
+                    "invalid_model",
+                ],
+            ),
+            room("max_norm", &[]),
+            room("batch_norm", &[]),
+            room(
+                "convolution",
+                &["activation", "initialization", "invalid_model"],
+            ),
+            room("dropout", &["invalid_model"]),
+            room("activation", &[]),
+            room("initialization", &[]),
+            room("invalid_model", &[]),
+        ],
+        exceptions: &[],
+    },
+    Crate {
+        directory: "crates/downhill-data/src",
+        rooms: &[
+            room("order", &["stream", "error"]),
+            room(
+                "pair",
+                &["idx", "image_set", "source", "identity", "error", "kind"],
+            ),
+            room("split", &["stream", "error"]),
+            room("idx", &["error", "kind"]),
+            room("image_set", &["error"]),
+            room("source", &["gzip", "identity", "error"]),
+            room("stream", &[]),
+            room("gzip", &["error"]),
+            room("identity", &[]),
+            room("error", &["kind"]),
+            room("kind", &[]),
+        ],
+        exceptions: &[],
+    },
+    Crate {
+        directory: "crates/downhill-report/src",
+        rooms: &[
+            room(
+                "export",
+                &[
+                    "pages",
+                    "findings",
+                    "experiment",
+                    "record",
+                    "summary",
+                    "statistics",
+                ],
+            ),
+            room("sample", &["pages", "figures", "experiment", "record"]),
+            room(
+                "pages",
+                &[
+                    "findings",
+                    "drawing",
+                    "figures",
+                    "tables",
+                    "experiment",
+                    "record",
+                    "summary",
+                    "text",
+                    "statistics",
+                ],
+            ),
+            room(
+                "findings",
+                &[
+                    "figures",
+                    "tables",
+                    "experiment",
+                    "record",
+                    "summary",
+                    "text",
+                    "statistics",
+                ],
+            ),
+            room("drawing", &["text", "statistics"]),
+            room(
+                "figures",
+                &[
+                    "drawing",
+                    "tables",
+                    "experiment",
+                    "record",
+                    "summary",
+                    "text",
+                    "statistics",
+                ],
+            ),
+            room(
+                "tables",
+                &["experiment", "record", "summary", "text", "statistics"],
+            ),
+            room("experiment", &["record", "summary"]),
+            room("record", &[]),
+            room(
+                "summary",
+                &["figures", "experiment", "record", "text", "statistics"],
+            ),
+            room("text", &["tables", "summary", "statistics"]),
+            room("statistics", &[]),
+        ],
+        exceptions: &[
+            exception(
+                "drawing::chart",
+                "drawing::figure",
+                "a panel draws its key as a chart does",
+            ),
+            exception("text::columns", "tables", "the width of tables"),
+            exception(
+                "text::numbers",
+                "summary",
+                "the precision follows from a summary",
+            ),
+            exception(
+                "summary::target",
+                "figures::profiles",
+                "the target is given as it is drawn",
+            ),
+            exception(
+                "experiment",
+                "summary::target",
+                "the target is part of what an experiment asks",
+            ),
+        ],
+    },
+    Crate {
+        directory: "crates/downhill-trainer/src",
+        rooms: &[
+            room(
+                "commands",
+                &[
+                    "experiments",
+                    "done",
+                    "runs",
+                    "training",
+                    "weights",
+                    "plan",
+                    "device",
+                    "config",
+                    "error",
+                ],
+            ),
+            room(
+                "experiments",
+                &["done", "runs", "plan", "device", "config", "error"],
+            ),
+            room("done", &[]),
+            room(
+                "runs",
+                &["training", "weights", "plan", "device", "config", "error"],
+            ),
+            room("training", &["plan", "device", "config", "error"]),
+            room("weights", &["config", "error"]),
+            room("plan", &["device", "config", "error"]),
+            room("device", &["config", "error"]),
+            room("config", &["error"]),
+            room("error", &[]),
+        ],
+        exceptions: &[exception(
+            "runs::progress",
+            "runs::pool",
+            "the pool shows its progress, which tells diverged runs apart as the pool does",
+        )],
+    },
+    Crate {
+        directory: "crates/downhill-cli/src",
+        rooms: &[
+            room("bench", &["backend"]),
+            room("commands", &["train", "backend"]),
+            room("interpreters", &[]),
+            room("print", &[]),
+            room("repeat", &["train"]),
+            room("train", &["backend"]),
+            room("backend", &[]),
+        ],
+        exceptions: &[],
+    },
+    Crate {
+        directory: "crates/downhill-bench/src",
+        rooms: &[
+            room(
+                "instructions",
+                &[
+                    "suites",
+                    "training",
+                    "contender",
+                    "data",
+                    "workload",
+                    "failure",
+                ],
+            ),
+            room(
+                "suites",
+                &[
+                    "floor",
+                    "optimizers",
+                    "peer",
+                    "report",
+                    "table",
+                    "serve",
+                    "statistics",
+                    "training",
+                    "contender",
+                    "data",
+                    "workload",
+                    "failure",
+                ],
+            ),
+            room("floor", &["contender", "data", "workload", "failure"]),
+            room("optimizers", &[]),
+            room("peer", &["serve", "contender", "workload", "failure"]),
+            room("report", &["machine", "failure"]),
+            room("table", &["statistics", "contender"]),
+            room("machine", &[]),
+            room(
+                "serve",
+                &["training", "contender", "data", "workload", "failure"],
+            ),
+            room("statistics", &[]),
+            room("training", &["contender", "data", "workload", "failure"]),
+            room("contender", &["failure"]),
+            room("data", &["workload", "failure"]),
+            room("workload", &["failure"]),
+            room("failure", &[]),
+        ],
+        exceptions: &[],
+    },
+    Crate {
+        directory: "xtask/src",
+        rooms: &[
+            room("bench", &["train", "cargo"]),
+            room("check", &["layers", "lines", "test", "cargo", "say"]),
+            room("data", &["cargo", "say"]),
+            room("reading", &["train"]),
+            room("layers", &["cargo"]),
+            room("lines", &["cargo"]),
+            room(
+                "test",
+                &["round_trips", "vulkan", "part", "cargo", "say", "summary"],
+            ),
+            room("train", &["vulkan", "cargo", "say"]),
+            room("round_trips", &["part", "cargo", "say", "summary"]),
+            room("vulkan", &["cargo", "say"]),
+            room("part", &["cargo", "say", "summary"]),
+            room("cargo", &[]),
+            room("say", &[]),
+            room("summary", &[]),
+        ],
+        exceptions: &[],
+    },
+];
