@@ -369,8 +369,8 @@ pub(crate) fn what_is_not_finite_is_skipped(backend: Backend) {
     }
 }
 
-/// All gradients together are clipped as PyTorch clips them; with SGD at rate 1 a step is the clipped
-/// gradient.
+/// All gradients together are clipped as PyTorch clips them; with SGD at rate 1 a step is the
+/// clipped gradient.
 pub(crate) fn global_clipping_is_that_of_pytorch(backend: Backend) {
     let device = open(backend);
     let clip = &*TORCH_CLIP;

@@ -280,7 +280,8 @@ fn a_parameter_keeps_its_memory_whatever_comes_before_it() {
     }
 }
 
-/// Of a net under a rate of 1 with gradients of 1: how far the matrix and the vector go in one step.
+/// Of a net under a rate of 1 with gradients of 1: how far the matrix and the vector go in one
+/// step.
 fn ways(descent: &mut Descent) -> (f64, f64) {
     let before = values(&net());
     let net = net();

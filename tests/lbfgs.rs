@@ -514,8 +514,8 @@ fn it_says_why_it_stops() {
     );
 }
 
-/// Off the tape, where gradients come from elsewhere, two calls of one iteration are one call of two:
-/// the second goes on with the history of the first.
+/// Off the tape, where gradients come from elsewhere, two calls of one iteration are one call of
+/// two: the second goes on with the history of the first.
 #[test]
 fn it_goes_on_off_the_tape() {
     let place = on_flex(DType::F64);

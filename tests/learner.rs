@@ -260,7 +260,8 @@ fn a_plain_step_of_a_wrapped_descent_says_which_call_is_meant() {
     assert!(message.contains("downhill::learner::optimize"), "{message}");
 }
 
-/// In a loop of one's own, the state of another descent is an error, at every step until it is gone.
+/// In a loop of one's own, the state of another descent is an error, at every step until it is
+/// gone.
 #[test]
 fn a_state_of_another_optimizer_is_an_error_in_a_loop() {
     let (mut optimizer, _) = wrapped(&DescentConfig::new(MomentumConfig::torch()));

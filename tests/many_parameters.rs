@@ -7,7 +7,8 @@ use downhill_trainer::Backend;
 use crate::backend::open;
 use crate::numbers::{Numbers, Place, descend, step_each};
 
-/// More than a launch on wgpu takes, of sizes below and above that of a cube, none a multiple of it.
+/// More than a launch on wgpu takes, of sizes below and above that of a cube, none a multiple of
+/// it.
 fn shapes() -> Vec<Vec<usize>> {
     let vectors = (0..40).map(|index| vec![1 + 7 * index]);
     let matrices = (0..30).map(|index| vec![1 + index, 11]);
@@ -27,8 +28,8 @@ fn look_at_one_parameter() -> impl Iterator<Item = OptimizerConfig> {
     all.filter(move |config| !across.contains(&config.name()))
 }
 
-/// A descent steps many parameters as an optimizer of Burn's steps each of them, bit for bit, and any
-/// backend as flex does but for the rounding.
+/// A descent steps many parameters as an optimizer of Burn's steps each of them, bit for bit, and
+/// any backend as flex does but for the rounding.
 pub(crate) fn many_parameters_are_stepped_as_each_by_itself(backend: Backend) {
     let place = Place::new(&open(backend), DType::F32);
     let shapes = shapes();

@@ -29,8 +29,8 @@ const KINDS: [(&str, f64); 9] = [
     ("rate", 0.02),
 ];
 
-/// The words and kinds that settings can be, as the schema of a descent has them. Those that a setting
-/// does not know fall out.
+/// The words and kinds that settings can be, as the schema of a descent has them. Those that a
+/// setting does not know fall out.
 static CHOICES: LazyLock<Choices> = LazyLock::new(|| {
     let schema = schema_for!(DescentConfig).to_value();
     let mut choices = Choices::default();
@@ -332,8 +332,8 @@ fn an_old_name_is_answered_with_the_new_one() {
     }
 }
 
-/// AdamW is the same optimizer from Rust and from a file: each loads the other's state and goes on to
-/// the same bits.
+/// AdamW is the same optimizer from Rust and from a file: each loads the other's state and goes on
+/// to the same bits.
 #[cfg(feature = "flex")]
 #[test]
 fn adamw_from_rust_and_from_a_file_load_each_others_state() {

@@ -13,8 +13,8 @@ use downhill_trainer::Backend;
 use crate::backend::open;
 use crate::numbers::{Numbers, Place, descend};
 
-/// A shape that tells rows, columns, whole tensors and single numbers apart, and is large enough for
-/// optax's Adafactor to factor it.
+/// A shape that tells rows, columns, whole tensors and single numbers apart, and is large enough
+/// for optax's Adafactor to factor it.
 const SHAPE: [usize; 2] = [128, 130];
 
 const HEAD: &str = "\
@@ -30,8 +30,8 @@ The first preset is the default.
 | --- | --- | --- | --- | --- |
 ";
 
-/// If this fails after an intended change, the expected table is in `target/tmp`; the message has the
-/// command that copies it.
+/// If this fails after an intended change, the expected table is in `target/tmp`; the message has
+/// the command that copies it.
 #[test]
 fn the_table_of_optimizers_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/downhill/OPTIMIZERS.md");

@@ -150,8 +150,8 @@ pub(crate) fn a_training_repeats(backend: Backend) {
     assert_ne!(once.0[0], train(&config, 2, backend).0[0]);
 }
 
-/// A regression pin: the losses after a few updates agree on every backend, to 1e-4, with those that
-/// flex once gave. So weights, batches and masks are the same everywhere, and stay so.
+/// A regression pin: the losses after a few updates agree on every backend, to 1e-4, with those
+/// that flex once gave. So weights, batches and masks are the same everywhere, and stay so.
 pub(crate) fn a_few_updates_give_the_pinned_losses(backend: Backend) {
     let (evaluations, _) = train(&config(CONFIG), 1, backend);
     let losses: Vec<f64> = evaluations

@@ -38,10 +38,20 @@ pub(crate) fn too_long() -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Lines and widths of comments that are too long.
+/// Lines and widths of comments that are too long, code in them aside.
 fn in_rust(text: &str) -> Vec<(usize, usize)> {
+    let mut in_code = false;
     wide(text, |line| {
-        line.trim_start().starts_with("//") && can_wrap(line)
+        let Some(comment) = line.trim_start().strip_prefix("//") else {
+            in_code = false;
+            return false;
+        };
+        let fence = comment
+            .trim_start_matches(['/', '!'])
+            .trim_start()
+            .starts_with("```");
+        in_code ^= fence;
+        !in_code && !fence && can_wrap(line)
     })
 }
 
@@ -88,7 +98,8 @@ mod tests {
         assert_eq!(in_rust(&long("//! | a")), []);
         assert_eq!(in_rust(&long("let x = f();")), []);
         assert_eq!(in_rust(&long("// see https://example.org/")), []);
-        assert_eq!(in_rust(&format!("// {}", "x".repeat(97))), []);
+        assert_eq!(in_rust(&format!("/// ```\n{}/// ```", long("/// a"))), []);
+        assert_eq!(in_rust(&format!("// {}", "x".repeat(100))), []);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The project's commands: `cargo xtask train`, `test`, `bench`, `check`, `data` and those that read
-//! what a training left.
+//! The project's commands: `cargo xtask train`, `test`, `bench`, `check`, `data` and those that
+//! read what a training left.
 //!
 //! It starts cargo and never links Burn: so it is built in seconds, and refuses what cannot work
 //! before anything large is built.
@@ -41,7 +41,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Check format, layers, lints, package and documentation, then run the tests on flex
     ///
-    /// Stops at the first failure. Exit codes: 0 all passed, 1 one failed, 5 cargo could not be run.
+    /// Stops at the first failure. Exit codes: 0 all passed, 1 one failed, 5 cargo could not be
+    /// run.
     Check,
     Data(data::Arguments),
     Evaluate(reading::Evaluate),

@@ -1,5 +1,5 @@
-//! `cargo xtask evaluate`, `runs`, `report`, `schema` and `completions`: what needs the trainer and trains
-//! nothing.
+//! `cargo xtask evaluate`, `runs`, `report`, `schema` and `completions`: what needs the trainer and
+//! trains nothing.
 
 use std::io;
 use std::process::ExitCode;
@@ -49,7 +49,8 @@ impl Runs {
 
 /// Render a report from existing runs, or compare several experiments on one page
 ///
-/// Exit codes: 0 written, 2 usage or no runs, 5 input/output or a damaged record, 101 the build failed.
+/// Exit codes: 0 written, 2 usage or no runs, 5 input/output or a damaged record, 101 the build
+/// failed.
 #[derive(Args)]
 pub(crate) struct Report {
     #[command(flatten)]
@@ -76,7 +77,8 @@ impl Schema {
 
 /// Print what makes a shell complete the words of the binary `downhill`; builds nothing
 ///
-/// For bash, say: cargo xtask completions bash > ~/.local/share/bash-completion/completions/downhill
+/// For bash, say: cargo xtask completions bash >
+/// ~/.local/share/bash-completion/completions/downhill
 #[derive(Args)]
 pub(crate) struct Completions {
     #[command(flatten)]

@@ -35,14 +35,15 @@ pub(crate) struct Arguments {
     #[arg(long)]
     no_setup: bool,
 
-    /// Change each setting of the optimizers, one at a time, on flex, and fail if every reference is
-    /// still met; prints each change with the reference that it misses most, and by how much
+    /// Change each setting of the optimizers, one at a time, on flex, and fail if every reference
+    /// is still met; prints each change with the reference that it misses most, and by how much
     #[arg(long, conflicts_with_all = ["backends", "no_setup"])]
     mutate: bool,
 
     /// Only check the files that we write for other programs: event files with TensorBoard, weights
-    /// with PyTorch (both ways), the config's schema with jsonschema. Installs their Python packages
-    /// (tests/round_trips/requirements.txt, some gigabytes) from PyPI into target/round-trips
+    /// with PyTorch (both ways), the config's schema with jsonschema. Installs their Python
+    /// packages (tests/round_trips/requirements.txt, some gigabytes) from PyPI into
+    /// target/round-trips
     #[arg(long, conflicts_with_all = ["backends", "no_setup", "mutate"])]
     long: bool,
 
@@ -207,8 +208,8 @@ const MUTATIONS: [&str; 2] = [
     "a_setting_that_is_moved_leaves_its_reference",
 ];
 
-/// The project that uses the optimizers from outside. It is built apart, because it must work without
-/// the features of Burn that the workspace turns on.
+/// The project that uses the optimizers from outside. It is built apart, because it must work
+/// without the features of Burn that the workspace turns on.
 fn consumer() -> Command {
     let mut command = cargo_in(&workspace().join("tests/consumer"), "run");
     let target = target_directory().join("consumer");

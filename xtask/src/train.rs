@@ -31,8 +31,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     become_trainer("train", arguments.train.backend)
 }
 
-/// Becomes the trainer, built for a backend, with a subcommand and the arguments that follow the same
-/// subcommand of ours.
+/// Becomes the trainer, built for a backend, with a subcommand and the arguments that follow the
+/// same subcommand of ours.
 pub(crate) fn become_trainer(subcommand: &str, backend: Backend) -> Result<ExitCode> {
     let feature = match backend {
         Backend::Wgpu => wgpu_feature()?,

@@ -27,8 +27,8 @@ pub(crate) trait Contender: Send {
 pub(crate) struct Turn {
     /// That the steps took.
     pub(crate) seconds: f64,
-    /// Loss of the steps, each before its own update: their mean, or that of the last one. `None` if
-    /// nothing is trained.
+    /// Loss of the steps, each before its own update: their mean, or that of the last one. `None`
+    /// if nothing is trained.
     pub(crate) loss: Option<f64>,
     /// Bytes at the peak, where that was looked at.
     pub(crate) memory: Option<u64>,
@@ -109,8 +109,8 @@ const WARM_UP: usize = 2;
 /// Threads of OpenMP wait for 0.2 s on their core before they sleep; who comes next should have it.
 const LINGERS: Duration = Duration::from_millis(300);
 
-/// Lets the contenders take turns, one at a time. Each round begins with another one, so that nobody
-/// always follows the same neighbour.
+/// Lets the contenders take turns, one at a time. Each round begins with another one, so that
+/// nobody always follows the same neighbour.
 pub(crate) fn play(
     mut field: Field,
     rounds: usize,

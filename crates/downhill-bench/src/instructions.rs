@@ -1,8 +1,8 @@
 //! Instructions of fixed work, counted by valgrind: what noise cannot touch.
 //!
 //! Each piece of work is done a few times and many times, in processes of their own; the difference
-//! is what it takes, without what comes before and after. valgrind knows no AVX-512 and hides it, so
-//! that the paths by AVX2 are counted.
+//! is what it takes, without what comes before and after. valgrind knows no AVX-512 and hides it,
+//! so that the paths by AVX2 are counted.
 
 mod counts;
 mod work;

@@ -1,5 +1,5 @@
-//! The project's benchmarks. `cargo xtask bench --help` says how they are called, BENCHMARKS.md what
-//! they gave.
+//! The project's benchmarks. `cargo xtask bench --help` says how they are called, BENCHMARKS.md
+//! what they gave.
 //!
 //! Contenders take turns of a few steps, one at a time, round by round in one run, so that whatever
 //! slows the machine slows them all. Ours, Burn's and the floor run in this process, with the

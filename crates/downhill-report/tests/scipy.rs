@@ -1,4 +1,5 @@
-//! The signed-rank test beside SciPy's, on 1,000 samples; `reference/scipy_statistics.py` made them.
+//! The signed-rank test beside SciPy's, on 1,000 samples; `reference/scipy_statistics.py` made
+//! them.
 
 use downhill_report::statistics::{NullDistribution, wilcoxon};
 use serde::Deserialize;

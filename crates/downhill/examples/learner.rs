@@ -1,6 +1,7 @@
 //! A training in `burn-train`'s `Learner` that may be killed at any time: a perceptron learns MNIST
 //! with AdamW, its gradients clipped together, no decay of biases, a cosine after a warm-up, and an
-//! average of the weights. All of these are one [`DescentConfig`], and in the `Learner`'s checkpoints.
+//! average of the weights. All of these are one [`DescentConfig`], and in the `Learner`'s
+//! checkpoints.
 //!
 //! ```text
 //! cargo run --release -p downhill --example learner -- [DIRECTORY] [--epochs N]

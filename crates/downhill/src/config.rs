@@ -120,8 +120,8 @@ macro_rules! optimizers {
                 }
             }
 
-            /// Returns the numeric setting of this name, or `None` if there is none. The number of a
-            /// weight decay is its lambda.
+            /// Returns the numeric setting of this name, or `None` if there is none. The number of
+            /// a weight decay is its lambda.
             pub fn get(&self, setting: &str) -> Option<f64> {
                 match self {
                     $(Self::$variant(config) => {
@@ -130,8 +130,8 @@ macro_rules! optimizers {
                 }
             }
 
-            /// Sets the numeric setting of this name. Returns `false` if there is none. The rate and
-            /// decay of Muon's `others` keep their ratio to those of matrices.
+            /// Sets the numeric setting of this name. Returns `false` if there is none. The rate
+            /// and decay of Muon's `others` keep their ratio to those of matrices.
             pub fn set(&mut self, setting: &str, value: f64) -> bool {
                 match self {
                     $(Self::$variant(config) => {

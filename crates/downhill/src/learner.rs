@@ -1,8 +1,8 @@
 //! A [`Descent`] inside `burn-train`'s `Learner`.
 //!
 //! The `Learner` takes a `ModuleOptimizer` and saves it in its checkpoints. [`optimizer`] wraps a
-//! descent into one. A `ModuleOptimizer` steps one parameter at a time and a descent all of them, so
-//! the `TrainStep` of the model overrides how it is stepped:
+//! descent into one. A `ModuleOptimizer` steps one parameter at a time and a descent all of them,
+//! so the `TrainStep` of the model overrides how it is stepped:
 //!
 //! ```
 //! # use burn::module::Module;
@@ -42,10 +42,10 @@ use crate::{Descent, FailedStep, StepError};
 /// Wraps a descent into the `ModuleOptimizer` that a `Learner` takes, with a handle to it for
 /// afterwards.
 ///
-/// The learning rate is that of the `Learner`'s scheduler, unless the descent has a schedule for its
-/// own; groups with a rate of their own keep their ratio to it. Groups are those of the
-/// [`DescentConfig`](crate::DescentConfig). To the `ModuleOptimizer` all parameters must belong to one
-/// group.
+/// The learning rate is that of the `Learner`'s scheduler, unless the descent has a schedule for
+/// its own; groups with a rate of their own keep their ratio to it. Groups are those of the
+/// [`DescentConfig`](crate::DescentConfig). To the `ModuleOptimizer` all parameters must belong to
+/// one group.
 pub fn optimizer(descent: Descent) -> (ModuleOptimizer, Handle) {
     descent.into_module_optimizer()
 }

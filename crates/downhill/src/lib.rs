@@ -4,10 +4,10 @@
 //! The "same" optimizer gives different numbers in two libraries because they put epsilon in
 //! another place, correct another moment or start from another accumulator. Here each such choice
 //! is a setting with a name, and a [`Preset`] fills the settings in: `book` ("Deep Learning from
-//! Scratch"), `theano` (its Theano cousin), `torch` (PyTorch 2), `keras` (Keras 3.15), `optax` (optax
-//! 0.2.8) and `burn` (Burn's own), as constructors such as [`AdamConfig::keras`] or by name in a
-//! config file. `OPTIMIZERS.md` in this crate has a table of all optimizers, what they remember, the
-//! presets they have and where they come from.
+//! Scratch"), `theano` (its Theano cousin), `torch` (PyTorch 2), `keras` (Keras 3.15), `optax`
+//! (optax 0.2.8) and `burn` (Burn's own), as constructors such as [`AdamConfig::keras`] or by name
+//! in a config file. `OPTIMIZERS.md` in this crate has a table of all optimizers, what they
+//! remember, the presets they have and where they come from.
 //!
 //! # One parameter at a time
 //!
@@ -41,11 +41,13 @@
 //!
 //! # A whole module at once
 //!
-//! What must see all parameters is a [`Descent`], made from a [`DescentConfig`]: clipping by the norm
-//! of all gradients, optimizers that estimate their rate from all parameters of a group ([`Prodigy`],
-//! [`DAdaptAdam`], [`Dog`], [`Dowg`]), groups with settings of their own, [schedules](schedule) for the
-//! rate and any other number, accumulation, skipping of gradients that are not finite, averages of the
-//! weights, lookahead, cautious steps; saved and loaded bit for bit. [`SamConfig`] goes with it.
+//! What must see all parameters is a [`Descent`], made from a [`DescentConfig`]: clipping by the
+//! norm of all gradients, optimizers that estimate their rate from all parameters of a group
+//! ([`Prodigy`],
+//! [`DAdaptAdam`], [`Dog`], [`Dowg`]), groups with settings of their own, [schedules](schedule) for
+//! the rate and any other number, accumulation, skipping of gradients that are not finite, averages
+//! of the weights, lookahead, cautious steps; saved and loaded bit for bit. [`SamConfig`] goes with
+//! it.
 //! [`learner`] puts a descent into a `Learner`, [`module_optimizer`] wherever code asks for a
 //! `ModuleOptimizer`. [`coming_from_burn`] has the names side by side, and recipes.
 //!
@@ -65,24 +67,24 @@
 //!   penalty in the loss, as in the book, does the same in every library.
 //! - An epsilon of 0 is allowed where the formula allows it; then a coordinate whose gradients were
 //!   all 0 becomes NaN. So it does in `f16`, where an epsilon below 6e-8 rounds to 0.
-//! - A state saved by Burn's `ModuleOptimizer` is loaded in the float type in which it was saved, onto
-//!   Burn's default device, from where the first step moves it. With several backends built in, that
-//!   is the first of them by Burn's order, whether it starts or not; the variable `BURN_DEVICE` names
-//!   another. A [`Descent`] is told the device.
-//! - The crate never prints or draws a random number, and reads and writes a file only in `load` and
-//!   `save`.
+//! - A state saved by Burn's `ModuleOptimizer` is loaded in the float type in which it was saved,
+//!   onto Burn's default device, from where the first step moves it. With several backends built
+//!   in, that is the first of them by Burn's order, whether it starts or not; the variable
+//!   `BURN_DEVICE` names another. A [`Descent`] is told the device.
+//! - The crate never prints or draws a random number, and reads and writes a file only in `load`
+//!   and `save`.
 //!
 //! # Features
 //!
-//! - `flex` (default): on the flex backend the elementwise optimizers step a parameter in one pass, in
-//!   place, to the same bits as by tensors. It brings in Burn's flex backend; who computes elsewhere can
-//!   do without, and every optimizer still runs on every backend.
-//! - `wgpu`, `cuda`: on these backends of CubeCL a [`Descent`] steps the parameters of an elementwise
-//!   optimizer together, up to 32 in a launch, as many as the device has bindings for; numbers differ from those by tensors
-//!   in rounding alone. Each turns Burn's feature of that name on. `cuda` compiles the same code and has
-//!   never run.
-//! - `fusion`, next to one of these: the same if Burn is built with its fusion, as it is by default. If
-//!   Burn has it and this crate does not, the build fails and says so.
+//! - `flex` (default): on the flex backend the elementwise optimizers step a parameter in one pass,
+//!   in place, to the same bits as by tensors. It brings in Burn's flex backend; who computes
+//!   elsewhere can do without, and every optimizer still runs on every backend.
+//! - `wgpu`, `cuda`: on these backends of CubeCL a [`Descent`] steps the parameters of an
+//!   elementwise optimizer together, up to 32 in a launch, as many as the device has bindings for;
+//!   numbers differ from those by tensors in rounding alone. Each turns Burn's feature of that name
+//!   on. `cuda` compiles the same code and has never run.
+//! - `fusion`, next to one of these: the same if Burn is built with its fusion, as it is by
+//!   default. If Burn has it and this crate does not, the build fails and says so.
 //! - `schema`: all configs have a JSON schema, by the crate `schemars`.
 
 extern crate alloc;

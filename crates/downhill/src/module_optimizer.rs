@@ -1,8 +1,8 @@
 //! A [`Descent`] where code asks for Burn's `ModuleOptimizer`.
 //!
 //! Some programs hand a `&mut ModuleOptimizer` from function to function. A `ModuleOptimizer` steps
-//! one parameter at a time, and a descent has to see all of them, so it cannot hide behind the method
-//! `step`. Wrap the descent with [`Descent::into_module_optimizer`], and replace the call
+//! one parameter at a time, and a descent has to see all of them, so it cannot hide behind the
+//! method `step`. Wrap the descent with [`Descent::into_module_optimizer`], and replace the call
 //! `optimizer.step(rate, model, gradients)` with the function [`step`] of this module:
 //!
 //! ```
@@ -34,8 +34,8 @@
 //!
 //! The learning rate is the one given, unless the descent has a schedule for its own; groups with a
 //! rate of their own keep their ratio to it. Groups are those of the
-//! [`DescentConfig`](crate::DescentConfig). To the `ModuleOptimizer` all parameters must belong to one
-//! group, so do not call `with_group` on it.
+//! [`DescentConfig`](crate::DescentConfig). To the `ModuleOptimizer` all parameters must belong to
+//! one group, so do not call `with_group` on it.
 //!
 //! The `ModuleOptimizer` saves and loads everything that the descent remembers, averages and counts
 //! of steps included. A loaded state reaches the descent with the first step after it.
@@ -70,8 +70,8 @@ struct Shared {
 }
 
 impl Handle {
-    /// Returns the module to evaluate, see [`Descent::averaged`]. Averages that were loaded are known
-    /// from the first step after loading.
+    /// Returns the module to evaluate, see [`Descent::averaged`]. Averages that were loaded are
+    /// known from the first step after loading.
     pub fn averaged<M: Module>(&self, module: M) -> M {
         self.lock().descent.averaged(module)
     }
@@ -99,8 +99,8 @@ impl Handle {
 
 impl Descent {
     /// Wraps the descent into a `ModuleOptimizer`, to be stepped by
-    /// [`module_optimizer::step`](step) or in a [`learner`](crate::learner). The handle gives access
-    /// to it.
+    /// [`module_optimizer::step`](step) or in a [`learner`](crate::learner). The handle gives
+    /// access to it.
     pub fn into_module_optimizer(self) -> (ModuleOptimizer, Handle) {
         let handle = Handle(Arc::new(Mutex::new(Shared {
             descent: self,
@@ -114,13 +114,13 @@ impl Descent {
     }
 }
 
-/// Steps a module by a wrapped descent, or by any other `ModuleOptimizer`. The arguments are those of
-/// `ModuleOptimizer::step`.
+/// Steps a module by a wrapped descent, or by any other `ModuleOptimizer`. The arguments are those
+/// of `ModuleOptimizer::step`.
 ///
 /// # Errors
 ///
-/// As [`Descent::step`], and [`StepError::Record`] after the state of a descent with other parts was
-/// loaded. The error holds the module.
+/// As [`Descent::step`], and [`StepError::Record`] after the state of a descent with other parts
+/// was loaded. The error holds the module.
 pub fn step<M: Module>(
     optimizer: &mut ModuleOptimizer,
     learning_rate: impl Into<ModuleLearningRate>,
@@ -158,8 +158,8 @@ pub fn step<M: Module>(
     stepped
 }
 
-/// Gives the descent what was loaded, for the parameters of the walk and for all others: one without
-/// a gradient now may have one later.
+/// Gives the descent what was loaded, for the parameters of the walk and for all others: one
+/// without a gradient now may have one later.
 fn load<M: Module>(
     module: M,
     optimizer: &mut ModuleOptimizer,
@@ -421,8 +421,8 @@ impl RecordState for OptimizerState {
     }
 }
 
-/// Copies data into memory. Burn reads that of a file when it is needed, and by then a `Learner` may
-/// have deleted the file.
+/// Copies data into memory. Burn reads that of a file when it is needed, and by then a `Learner`
+/// may have deleted the file.
 fn resident(data: TensorData) -> TensorData {
     let (bytes, shape, dtype) = data.into_parts();
     TensorData::from_bytes(Bytes::from_bytes_vec(bytes.to_vec()), shape, dtype)

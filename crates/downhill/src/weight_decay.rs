@@ -17,11 +17,11 @@ use crate::rule::real::Real;
 /// proximal:    x <- x / (1 + learning_rate * lambda), after the step
 /// ```
 ///
-/// `l2` is the weight decay of Burn, and of PyTorch's SGD, Adam and most others. `decoupled` is that of
-/// AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101), of every optimizer of Keras, and of optax if
-/// `add_decayed_weights` comes before the scaling by the rate. `independent` is that of optax if it
-/// comes after the scaling, `proximal` that of Burn's Adan. The book has an L2 penalty in the loss,
-/// which for its weights is `l2`.
+/// `l2` is the weight decay of Burn, and of PyTorch's SGD, Adam and most others. `decoupled` is
+/// that of AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101), of every optimizer of Keras, and
+/// of optax if `add_decayed_weights` comes before the scaling by the rate. `independent` is that of
+/// optax if it comes after the scaling, `proximal` that of Burn's Adan. The book has an L2 penalty
+/// in the loss, which for its weights is `l2`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]

@@ -1,8 +1,8 @@
-//! A small network learns a sine, once with an optimizer of downhill in Burn's `ModuleOptimizer` and
-//! once with a `Descent`.
+//! A small network learns a sine, once with an optimizer of downhill in Burn's `ModuleOptimizer`
+//! and once with a `Descent`.
 //!
-//! Configs are made by constructors and setters, and matches have an arm for the rest, so that a new
-//! setting or variant of downhill does not break this program.
+//! Configs are made by constructors and setters, and matches have an arm for the rest, so that a
+//! new setting or variant of downhill does not break this program.
 
 use std::error::Error;
 

@@ -156,8 +156,8 @@ fn item(tokens: &[Token]) -> &[Token] {
     tokens
 }
 
-/// Reads the trees of a `use` up to the closing brace: the paths behind a prefix, each with its name
-/// here. Returns the place after it.
+/// Reads the trees of a `use` up to the closing brace: the paths behind a prefix, each with its
+/// name here. Returns the place after it.
 fn leaves(
     tokens: &[Token],
     mut place: usize,

@@ -1,5 +1,5 @@
-//! The table of layers: for each crate what its folders, and the files beside them, may import. Those
-//! above import those below.
+//! The table of layers: for each crate what its folders, and the files beside them, may import.
+//! Those above import those below.
 
 /// A crate.
 #[derive(Debug)]

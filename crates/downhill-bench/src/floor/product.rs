@@ -46,7 +46,8 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// `product = left * right`, row by row, its rows shared out to so many threads of the ambient pool.
+/// `product = left * right`, row by row, its rows shared out to so many threads of the ambient
+/// pool.
 pub(crate) fn multiply(product: &mut [f32], left: Matrix<'_>, right: Matrix<'_>, threads: usize) {
     if threads == 1 {
         return multiply_alone(product, left, right);
@@ -68,8 +69,8 @@ fn multiply_alone(product: &mut [f32], left: Matrix<'_>, right: Matrix<'_>) {
         "room for the product"
     );
     #[expect(unsafe_code, reason = "gemm takes pointers")]
-    // SAFETY: the values of a `Matrix` reach to its last row and column, and the size of the product
-    // was checked above; it is only written, and borrowed mutably, so it overlaps neither.
+    // SAFETY: the values of a `Matrix` reach to its last row and column, and the size of the
+    // product was checked above; it is only written, and borrowed mutably, so it overlaps neither.
     unsafe {
         gemm(
             left.rows,

@@ -2,8 +2,8 @@
 //! PyTorch's.
 //!
 //! The networks are those of Nielsen's "network3" and one like LeNet: batch 100, ReLU, SGD with
-//! momentum, on all images of MNIST. Burn's is the same network by its `conv2d` and `max_pool2d`, with
-//! our optimizer.
+//! momentum, on all images of MNIST. Burn's is the same network by its `conv2d` and `max_pool2d`,
+//! with our optimizer.
 
 use std::sync::Arc;
 use std::time::Instant;

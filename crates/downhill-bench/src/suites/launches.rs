@@ -25,7 +25,8 @@ use super::ensemble::{BATCH, Single, Together};
 use crate::failure::Failure;
 use crate::statistics::Quartiles;
 
-/// Steps that are not counted: the first two make the memory, and fusion looks for what can be fused.
+/// Steps that are not counted: the first two make the memory, and fusion looks for what can be
+/// fused.
 const WARM_UP: usize = 4;
 
 /// CubeCL's log of kernels that run, which it is told to write before a device is opened.

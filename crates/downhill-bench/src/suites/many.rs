@@ -69,6 +69,6 @@ pub(crate) fn run(wanted: &Wanted, data: &Data, report: &mut Report) -> Result<(
     })
 }
 
-/// Half a second and more: workers that are woken together begin on one core, and it takes the scheduler
-/// up to 60 ms to move one of them to the other.
+/// Half a second and more: workers that are woken together begin on one core, and it takes the
+/// scheduler up to 60 ms to move one of them to the other.
 const LENGTH: Length = Length::Steps(1000);

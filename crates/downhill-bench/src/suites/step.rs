@@ -20,8 +20,8 @@ pub(crate) fn run(wanted: &Wanted, data: &Data, report: &mut Report) -> Result<(
     let wide = Workload::new(3, 1024, 128).threads(2);
     report.add(&table(wanted, data, &Workload::new(4, 100, 128), 50)?)?;
     report.add(&table(wanted, data, &regularized, 50)?)?;
-    // The first two to four steps of a turn take twice as long: a woken thread begins on the core of who
-    // woke it, until the scheduler moves it.
+    // The first two to four steps of a turn take twice as long: a woken thread begins on the core
+    // of who woke it, until the scheduler moves it.
     report.add(&table(wanted, data, &wide, 40)?)?;
     report.add(&by_optimizer(wanted, data)?)
 }

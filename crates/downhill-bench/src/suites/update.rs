@@ -21,8 +21,8 @@ pub(crate) fn run(wanted: &Wanted, report: &mut Report) -> Result<(), Failure> {
     let squares = vec![vec![512, 512]; 4];
     let squares = table(wanted, "four tensors of 512 x 512", &squares, 10)?;
     report.add(&squares)?;
-    // Ten times as many, that the first of a turn, for which nothing is in the caches, does not count
-    // for more than there.
+    // Ten times as many, that the first of a turn, for which nothing is in the caches, does not
+    // count for more than there.
     let network = table(wanted, "the parameters of 784-100x4-10", &network(), 100)?;
     report.add(&network)
 }

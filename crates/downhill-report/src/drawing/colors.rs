@@ -191,8 +191,8 @@ mod tests {
     }
 
     /// Every rule of the figures: text in a color for text, and what is drawn in one that stands
-    /// out, with the opacity that the rule gives it. Bands, boxes and the lines of a grid lie behind
-    /// what they belong to and say nothing alone; halos are of the background's color.
+    /// out, with the opacity that the rule gives it. Bands, boxes and the lines of a grid lie
+    /// behind what they belong to and say nothing alone; halos are of the background's color.
     #[test]
     fn every_rule_of_a_figure_stands_out() {
         let behind = [

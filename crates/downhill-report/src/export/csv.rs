@@ -14,8 +14,8 @@ const HEAD: &str = "method,seed,run,epoch,updates,train_loss,train_accuracy,test
 /// a field that holds a comma, a quote or a line break.
 ///
 /// Losses are in nats, accuracies from 0 to 1, both with the digits that give the same `f64` when
-/// read; a loss that is not finite is an empty field, and so are the epoch before the first update and
-/// the scores on held-out images where there are none.
+/// read; a loss that is not finite is an empty field, and so are the epoch before the first update
+/// and the scores on held-out images where there are none.
 /// The outcome, `finished` or `diverged`, is that of the whole run. A diverged run is never left
 /// out: it has a last row at the update at which its loss stopped being finite, without scores.
 #[must_use]
@@ -59,8 +59,8 @@ fn row(method: &Method, run: &RunRecord, evaluation: Option<&Evaluation>) -> Str
     fields.join(",") + "\r\n"
 }
 
-/// Each trial of each search as a row: where it stands, rounds and trials counted from 1, the values that were drawn, and what it reached,
-/// which is empty where it diverged.
+/// Each trial of each search as a row: where it stands, rounds and trials counted from 1, the
+/// values that were drawn, and what it reached, which is empty where it diverged.
 #[must_use]
 pub fn trials_csv(report: &SearchReport) -> String {
     let settings = report.settings.iter();

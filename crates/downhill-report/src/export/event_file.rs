@@ -46,9 +46,9 @@ const VALUE_TAG: u8 = 1;
 const VALUE_SIMPLE: u8 = 2;
 
 /// A run as TensorBoard reads it: accuracy and loss on each part of the images at the step of an
-/// evaluation, the loss of each update's batch where it was recorded, and for a diverged run a 1 under
-/// `diverged` at the update at which it did. Scalars are rounded to `f32`, which is all that one of
-/// TensorBoard holds. All events are at time 0.
+/// evaluation, the loss of each update's batch where it was recorded, and for a diverged run a 1
+/// under `diverged` at the update at which it did. Scalars are rounded to `f32`, which is all that
+/// one of TensorBoard holds. All events are at time 0.
 #[must_use]
 pub fn event_file(run: &RunRecord) -> Vec<u8> {
     let version = event(0).text(EVENT_FILE_VERSION, "brain.Event:2");

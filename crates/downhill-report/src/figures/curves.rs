@@ -143,7 +143,8 @@ struct Curve {
     points: Vec<(u64, f64, f64, f64)>,
 }
 
-/// The values of a quantity over the runs that finished, by the updates at which each of them has it.
+/// The values of a quantity over the runs that finished, by the updates at which each of them has
+/// it.
 pub(crate) fn values_by_updates(
     method: &Method,
     value: impl Fn(&Evaluation) -> f64,

@@ -1,8 +1,8 @@
 //! What the methods do to the gap and to test accuracy, as far as intervals and tests tell.
 //!
-//! A difference counts if its interval leaves out zero and the corrected p of its test is at most the
-//! level of significance. Where there are too few pairs for any p so small, the interval decides
-//! alone, and that is said.
+//! A difference counts if its interval leaves out zero and the corrected p of its test is at most
+//! the level of significance. Where there are too few pairs for any p so small, the interval
+//! decides alone, and that is said.
 
 use crate::statistics::{PairedDifferences, ROUNDING, SIGNIFICANCE_LEVEL};
 use crate::summary::{Comparison, Summary};
@@ -61,8 +61,8 @@ fn is_positive(gap: &PairedDifferences) -> bool {
     gap.baseline_mean >= 0.0 && gap.method_mean >= 0.0
 }
 
-/// What happens to a gap that goes down or up. Below zero, where test accuracy is the higher one, a lower
-/// gap is no narrower one.
+/// What happens to a gap that goes down or up. Below zero, where test accuracy is the higher one, a
+/// lower gap is no narrower one.
 fn verb_of(is_down: bool, is_positive: bool) -> &'static str {
     match (is_down, is_positive) {
         (true, true) => "narrows",

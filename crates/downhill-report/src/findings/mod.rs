@@ -16,11 +16,11 @@ use crate::text::numbers::{Precision, count, counted, listed, p_value, quoted, r
 
 /// What the runs of an experiment show, one or more sentences per entry.
 ///
-/// The first entry is the answer in short: how soon a target is reached, if there is one; else where the
-/// baseline (or the only method) ends, and what the other methods do to the gap between training and test
-/// accuracy and to test accuracy. Then
-/// one entry for each method, then diverged runs and differing numbers of updates. With a grid there is
-/// an entry for each method of the file instead of each of its values.
+/// The first entry is the answer in short: how soon a target is reached, if there is one; else
+/// where the baseline (or the only method) ends, and what the other methods do to the gap between
+/// training and test accuracy and to test accuracy. Then
+/// one entry for each method, then diverged runs and differing numbers of updates. With a grid
+/// there is an entry for each method of the file instead of each of its values.
 #[must_use]
 pub fn findings(experiment: &Experiment) -> Vec<String> {
     let summary = Summary::of(experiment);

@@ -113,7 +113,8 @@ impl<'a> Compared<'a> {
             .find(|method| method.name == name)
     }
 
-    /// The pairs of a method between the first experiment and another; `None` without a shared seed.
+    /// The pairs of a method between the first experiment and another; `None` without a shared
+    /// seed.
     fn pairs(&self, experiment: usize, name: &str) -> Option<Pairs> {
         let (first, other) = (self.method(0, name)?, self.method(experiment, name)?);
         let accuracies = |method: &MethodSummary| -> BTreeMap<u64, Option<f64>> {

@@ -1,9 +1,9 @@
 //! What a run leaves behind: one JSON object per line.
 //!
 //! The first line is the [`RunHeader`], then comes an [`Evaluation`] each time the network was
-//! evaluated, with what else was asked for in between, and the last line is the [`RunEnd`]. Nothing in a record depends on the clock or on
-//! the machine's speed, so the same run gives the same bytes wherever its backend is
-//! deterministic.
+//! evaluated, with what else was asked for in between, and the last line is the [`RunEnd`]. Nothing
+//! in a record depends on the clock or on the machine's speed, so the same run gives the same bytes
+//! wherever its backend is deterministic.
 
 pub(crate) mod lines;
 
@@ -47,8 +47,8 @@ pub struct RunHeader {
     pub backend: String,
     /// The resolved config of this method.
     pub config: serde_json::Value,
-    /// Whether it was to train beside others as one ensemble of networks. Its numbers are then those
-    /// that it has alone but for rounding, which may depend on how many the others were.
+    /// Whether it was to train beside others as one ensemble of networks. Its numbers are then
+    /// those that it has alone but for rounding, which may depend on how many the others were.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ensemble: bool,
     /// The data that the run saw.

@@ -5,8 +5,8 @@ use crate::experiment::{Cell, Experiment, Grid, Method, Published, PublishedFigu
 use crate::figures::profiles::{Extras, Target};
 use crate::record::{Activations, Histogram, Outcome, Pretraining, Score};
 
-/// Seven optimizers with the losses of their batches, held-out images, activations, pre-training and
-/// published figures; of the last, every third run diverges.
+/// Seven optimizers with the losses of their batches, held-out images, activations, pre-training
+/// and published figures; of the last, every third run diverges.
 #[must_use]
 pub fn optimizers(seeds: u64, updates: u64) -> Experiment {
     let shapes = [

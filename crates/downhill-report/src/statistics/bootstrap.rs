@@ -27,17 +27,18 @@ const LEAST_ERROR: f64 = 0.4;
 /// The 95 % interval of the mean of these values; `None` for fewer than two.
 ///
 /// A symmetric studentized bootstrap interval. Each resample of `n` values, drawn with replacement,
-/// has a mean `m*` and a standard error `e*`; with the sample's own mean `m` and standard error `e`:
+/// has a mean `m*` and a standard error `e*`; with the sample's own mean `m` and standard error
+/// `e`:
 ///
 /// ```text
 /// t*       = |m* - m| / max(e*, 0.4 e)
 /// interval = m -+ q e,    q the 95 % quantile of t* over the resamples
 /// ```
 ///
-/// Of up to 8 values these are all that there are, each as likely as it is. Of more, 10,000 are drawn,
-/// by ChaCha8 under a constant key. So the same values in any order give the same interval. Each is
-/// also taken from the mirrored sample, so that the interval of the values with their signs changed
-/// is the mirrored one.
+/// Of up to 8 values these are all that there are, each as likely as it is. Of more, 10,000 are
+/// drawn, by ChaCha8 under a constant key. So the same values in any order give the same interval.
+/// Each is also taken from the mirrored sample, so that the interval of the values with their signs
+/// changed is the mirrored one.
 ///
 /// It is symmetric for its coverage (Hall 1988, "On Symmetric Bootstrap Confidence Intervals",
 /// Journal of the Royal Statistical Society B 50), and so that it can be written as `m ± q e`. The
@@ -50,7 +51,8 @@ const LEAST_ERROR: f64 = 0.4;
 /// interval = m -+ t(0.975, n - 1) e
 /// ```
 ///
-/// How often it covers the true mean is measured by `tests/coverage.rs`, whose head has the figures.
+/// How often it covers the true mean is measured by `tests/coverage.rs`, whose head has the
+/// figures.
 #[must_use]
 pub fn mean_interval(values: &[f64]) -> Option<Interval> {
     LAST.with_borrow_mut(|last| {
@@ -129,7 +131,8 @@ impl Resamples {
             let variance = (squares - n * mean * mean).max(0.0) / (n - 1.0);
             mean.abs() / (variance / n).sqrt().max(least)
         };
-        // A deviation beside that which the mirrored resample takes instead of it, and their squares.
+        // A deviation beside that which the mirrored resample takes instead of it, and their
+        // squares.
         let mirrored = deviations.iter().rev();
         let terms: Vec<[f64; 4]> = (deviations.iter().zip(mirrored))
             .map(|(here, there)| [*here, *there, here * here, there * there])

@@ -131,7 +131,8 @@ mod tests {
         assert_close(found.baseline_mean, 0.758);
         assert_close(found.method_mean, 0.722);
         assert_close(found.difference.mean, -0.036);
-        // SciPy 1.17.1: stats.wilcoxon of the differences rounded to 3 digits: two of them are equal.
+        // SciPy 1.17.1: stats.wilcoxon of the differences rounded to 3 digits: two of them are
+        // equal.
         assert_close(found.significance.p, 0.007_812_5);
         assert_close(found.rank_biserial, -1.0);
         // NumPy 2.4.6: mean / std(ddof=1).

@@ -25,9 +25,9 @@ pub(crate) const NONE: &str = "—";
 /// Marks a number over the finished runs only.
 pub(crate) const FINISHED_ONLY: &str = "*";
 
-/// Final values with one row per method, below them the paired differences to the baseline, what the
-/// target costs, test accuracy where validation accuracy was best, and published figures, as far as
-/// there are such.
+/// Final values with one row per method, below them the paired differences to the baseline, what
+/// the target costs, test accuracy where validation accuracy was best, and published figures, as
+/// far as there are such.
 ///
 /// Accuracies are means in percent with half the width of their 95 % interval, gaps and differences
 /// are in points. A long method name goes on in the next line.

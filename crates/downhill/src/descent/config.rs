@@ -150,10 +150,11 @@ pub enum StepMask {
     #[default]
     None,
     /// Those whose step goes against their gradient (Liang et al. 2024, arXiv:2411.16085). The step
-    /// is multiplied by `mask / max(mean of the mask, 1e-3)`: fewer numbers move, and each moves more.
+    /// is multiplied by `mask / max(mean of the mask, 1e-3)`: fewer numbers move, and each moves
+    /// more.
     ///
-    /// This masks the step. Cautious weight decay, a setting of some of Burn's optimizers, masks the
-    /// decay.
+    /// This masks the step. Cautious weight decay, a setting of some of Burn's optimizers, masks
+    /// the decay.
     Cautious,
 }
 
@@ -330,11 +331,12 @@ impl DescentConfig {
     /// x_t = x_{t-1} + factor * (what the rule adds at the learning rate of the config)
     /// ```
     ///
-    /// Up to rounding, this is each network's own step at its own rate, under schedules too. It needs
-    /// a rule whose steps are proportional to the rate, and a weight decay that is none, `l2` or
-    /// `decoupled`. State made of past steps, such as the velocity of
-    /// [`Momentum`](crate::Momentum), is then that at the config's rate. Factors of at most 1 lose no
-    /// digits, so give the config the largest rate. Other elementwise rules accept only factors of 1.
+    /// Up to rounding, this is each network's own step at its own rate, under schedules too. It
+    /// needs a rule whose steps are proportional to the rate, and a weight decay that is none, `l2`
+    /// or `decoupled`. State made of past steps, such as the velocity of
+    /// [`Momentum`](crate::Momentum), is then that at the config's rate. Factors of at most 1 lose
+    /// no digits, so give the config the largest rate. Other elementwise rules accept only factors
+    /// of 1.
     /// [`build`](Self::build) refuses rules and stages that look at a whole parameter, because they
     /// would mix the networks.
     ///

@@ -43,8 +43,8 @@ pub enum InvalidDescent {
         /// The optimizer, or another part of the config.
         part: &'static str,
     },
-    /// The networks of an ensemble have different learning rates, and the steps of the optimizer are
-    /// not proportional to the rate.
+    /// The networks of an ensemble have different learning rates, and the steps of the optimizer
+    /// are not proportional to the rate.
     #[error(
         "the steps of {optimizer} with these settings are not proportional to the learning rate; \
          give all networks of the ensemble the factor 1, or train them separately"

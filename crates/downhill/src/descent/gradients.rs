@@ -30,8 +30,8 @@ pub enum GradientStage {
     /// All gradients are scaled down by one factor if their norm, taken over all of them, is larger
     /// than a maximum.
     ClipGlobalNorm(GlobalNorm),
-    /// The gradient of each unit is scaled down if its norm is larger than a multiple of the norm of
-    /// the unit's weights.
+    /// The gradient of each unit is scaled down if its norm is larger than a multiple of the norm
+    /// of the unit's weights.
     ClipAdaptive(AdaptiveClip),
     /// The mean over the inputs of each unit is subtracted, from gradients of rank 2 and more
     /// (gradient centralization, Yong et al. 2020, arXiv:2004.01461).

@@ -56,8 +56,8 @@ use walk::Gradients;
 use crate::rule::Parameter;
 use crate::{OptimizerConfig, ScheduleFree};
 
-/// Optimizes a whole module: one or several optimizers for groups of its parameters, with schedules,
-/// accumulation, clipping by the norm of all gradients, and averages of the weights.
+/// Optimizes a whole module: one or several optimizers for groups of its parameters, with
+/// schedules, accumulation, clipping by the norm of all gradients, and averages of the weights.
 ///
 /// Burn's `ModuleOptimizer` sees one parameter at a time; a descent sees all of them. It keeps its
 /// state by the paths of the parameters.
@@ -160,16 +160,16 @@ impl Descent {
 
     /// Steps all parameters that have a gradient, or adds the gradients to those of a later step.
     ///
-    /// The arguments are those of Burn's `ModuleOptimizer::step` without the learning rate, which is
-    /// a setting here; [`step_at`](Self::step_at) takes it as well.
+    /// The arguments are those of Burn's `ModuleOptimizer::step` without the learning rate, which
+    /// is a setting here; [`step_at`](Self::step_at) takes it as well.
     ///
-    /// A parameter on autodiff's tape that requires no gradient stays unchanged. Off the tape, where
-    /// gradients come from elsewhere, every parameter with a gradient is stepped.
+    /// A parameter on autodiff's tape that requires no gradient stays unchanged. Off the tape,
+    /// where gradients come from elsewhere, every parameter with a gradient is stepped.
     ///
     /// # Errors
     ///
-    /// A setting that its schedule leads out of bounds, or a module that does not fit the members of
-    /// the config. The error holds the module; neither it nor the descent has changed.
+    /// A setting that its schedule leads out of bounds, or a module that does not fit the members
+    /// of the config. The error holds the module; neither it nor the descent has changed.
     pub fn step<M: Module>(
         &mut self,
         module: M,
@@ -178,9 +178,9 @@ impl Descent {
         self.step_with(module, gradients, None)
     }
 
-    /// [`step`](Self::step)s at this learning rate, such as one of Burn's schedulers gives. It takes
-    /// the place of the config's rate and of its schedule. Groups with a rate of their own keep their
-    /// ratio to it. 0 is allowed.
+    /// [`step`](Self::step)s at this learning rate, such as one of Burn's schedulers gives. It
+    /// takes the place of the config's rate and of its schedule. Groups with a rate of their own
+    /// keep their ratio to it. 0 is allowed.
     ///
     /// ```
     /// use burn::lr_scheduler::linear::LinearLrSchedulerConfig;
@@ -275,9 +275,9 @@ impl Descent {
         self.skipped
     }
 
-    /// Returns the module to evaluate: with the last of the averages in the config, or with the mean
-    /// of a schedule-free optimizer or of averaged gradient descent. Parameters without an average
-    /// stay unchanged.
+    /// Returns the module to evaluate: with the last of the averages in the config, or with the
+    /// mean of a schedule-free optimizer or of averaged gradient descent. Parameters without an
+    /// average stay unchanged.
     pub fn averaged<M: Module>(&self, module: M) -> M {
         map_values(module, |path, value| {
             let Some(state) = self.state.get(path) else {
@@ -339,8 +339,8 @@ impl Descent {
         self.accumulated + 1 >= self.config.accumulate.steps
     }
 
-    /// Adds the gradients to those of the calls before. Returns whether it is time to step; the slots
-    /// then hold the mean or the sum.
+    /// Adds the gradients to those of the calls before. Returns whether it is time to step; the
+    /// slots then hold the mean or the sum.
     fn accumulate(&mut self, slots: &mut [Slot]) -> bool {
         let due = self.is_due();
         if due && self.accumulated == 0 {

@@ -55,7 +55,8 @@ impl Descent {
     ///
     /// # Errors
     ///
-    /// A setting that is out of bounds or that the optimizer does not have; then nothing is changed.
+    /// A setting that is out of bounds or that the optimizer does not have; then nothing is
+    /// changed.
     pub fn set(&mut self, setting: &str, value: f64) -> Result<(), InvalidDescent> {
         if setting == LEARNING_RATE {
             return Ok(self.set_learning_rate(value)?);
@@ -90,8 +91,8 @@ impl Descent {
     ///
     /// # Errors
     ///
-    /// A group that the config does not have, or a setting that is out of bounds or that the group's
-    /// optimizer does not have; then nothing is changed.
+    /// A group that the config does not have, or a setting that is out of bounds or that the
+    /// group's optimizer does not have; then nothing is changed.
     pub fn set_in_group(
         &mut self,
         group: usize,
@@ -143,8 +144,8 @@ impl Descent {
         self.groups.iter().map(rate_of).collect()
     }
 
-    /// Builds the rules of the groups whose scheduled settings have changed since the last step. The
-    /// learning rate is not among them: it is an argument of the step, and may be 0.
+    /// Builds the rules of the groups whose scheduled settings have changed since the last step.
+    /// The learning rate is not among them: it is an argument of the step, and may be 0.
     pub(super) fn follow_schedules(&mut self, rate: Option<f64>) -> Result<(), StepError> {
         let step = self.steps + 1;
         let at_step = |error| StepError::OutOfBounds { step, error };

@@ -66,7 +66,8 @@ impl<F: Fn(&str) -> bool> ParamVisitor for Pending<'_, F> {
     }
 }
 
-/// Whether a parameter is trained: on the tape if it requires a gradient, off the tape if it has one.
+/// Whether a parameter is trained: on the tape if it requires a gradient, off the tape if it has
+/// one.
 pub(crate) fn is_trained<const D: usize>(
     param: &Param<Tensor<D>>,
     has_gradient: impl FnOnce() -> bool,
@@ -109,8 +110,8 @@ impl ParamVisitor for Collector<'_> {
     }
 }
 
-/// What autodiff knows of a parameter, for its next value, as in Burn's own optimizers (`burn-optim`
-/// 0.22.1, `parameter_context.rs`).
+/// What autodiff knows of a parameter, for its next value, as in Burn's own optimizers
+/// (`burn-optim` 0.22.1, `parameter_context.rs`).
 pub(super) struct Context {
     /// How it is checkpointed. `None` off the tape.
     strategy: Option<GradientCheckpointingStrategy>,

@@ -76,8 +76,8 @@ impl ParamMapper for Stepper<'_> {
             return param;
         };
         let place = self.walk.place_of_last(path, group);
-        // The raw value: a reparameterization is mapped by itself. It is taken out of the module, so
-        // that nobody else holds it and it can be changed in place.
+        // The raw value: a reparameterization is mapped by itself. It is taken out of the module,
+        // so that nobody else holds it and it can be changed in place.
         let (id, old, mapper) = param.consume();
         let context = Context::of(&old);
         let value = self.step(group, place, old.inner(), gradient);

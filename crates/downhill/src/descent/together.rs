@@ -23,8 +23,8 @@ pub(super) struct Together {
 }
 
 impl Descent {
-    /// Steps the parameters that can be stepped together. Returns them in the order of the module, and
-    /// the gradients of all others.
+    /// Steps the parameters that can be stepped together. Returns them in the order of the module,
+    /// and the gradients of all others.
     pub(super) fn step_together<M: Module>(
         &mut self,
         module: &M,

@@ -11,13 +11,13 @@ use crate::hyperparameter::{at_least_1, not_negative, positive};
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LbfgsConfig {
-    /// Length of a step relative to its direction, or the first one that a line search tries; greater
-    /// than 0.
+    /// Length of a step relative to its direction, or the first one that a line search tries;
+    /// greater than 0.
     pub learning_rate: f64,
     /// Maximum of iterations per call, at least 1.
     pub max_iterations: usize,
-    /// Number of evaluations per call after which no iteration begins, at least 1. `None` for 5/4 of
-    /// the iterations. A line search ends at one more.
+    /// Number of evaluations per call after which no iteration begins, at least 1. `None` for 5/4
+    /// of the iterations. A line search ends at one more.
     pub max_evaluations: Option<usize>,
     /// Stops when no element of the gradient is larger; at least 0.
     pub tolerance_gradient: f64,

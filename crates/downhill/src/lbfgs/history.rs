@@ -47,7 +47,8 @@ impl History {
         self.pairs.push_back(Arc::new(Pair { step, turn, rho }));
     }
 
-    /// Returns the direction of a step: the approximate inverse Hessian times the negative gradient.
+    /// Returns the direction of a step: the approximate inverse Hessian times the negative
+    /// gradient.
     pub(super) fn direction(&self, gradient: &Vector) -> Vector {
         let mut direction = gradient.clone().scaled(-1.0);
         let mut alphas = Vec::with_capacity(self.pairs.len());

@@ -137,8 +137,8 @@ fn lower(bracket: &[Trial; 2]) -> usize {
     usize::from(bracket[0].point.loss > bracket[1].point.loss)
 }
 
-/// Returns the minimum of the cubic through both points with their slopes; the middle of the bounds if
-/// it has none.
+/// Returns the minimum of the cubic through both points with their slopes; the middle of the bounds
+/// if it has none.
 fn lowest_of_cubic(a: &Trial, b: &Trial, (least, most): (f64, f64)) -> f64 {
     let (left, right) = match a.step_size <= b.step_size {
         true => (a, b),

@@ -42,20 +42,20 @@ use vector::Vector;
 /// ```
 ///
 /// Products are over all parameters together. A [`step`](Self::step) makes several such iterations,
-/// each with at least one loss and gradient. The loss must be the same function in all of them: a full
-/// batch, or one batch per call, and no new dropout masks.
+/// each with at least one loss and gradient. The loss must be the same function in all of them: a
+/// full batch, or one batch per call, and no new dropout masks.
 ///
 /// Scheme and defaults are those of PyTorch 2.15 (`torch/optim/lbfgs.py`). Compared in `f64` on
 /// Rosenbrock's function, a quadratic one with condition number 1e4 and two that mislead a line
 /// search, for up to 48 iterations, losses and parameters stay within 1e-10 of PyTorch's without a
-/// line search and within 1e-9 with one, with the same numbers of iterations and evaluations. The rest
-/// is rounding: the largest distance was 2.3e-11. There are two differences: this one stops when
-/// something is not finite (see [`LbfgsStop::NotFinite`]), where PyTorch goes on, and in types
+/// line search and within 1e-9 with one, with the same numbers of iterations and evaluations. The
+/// rest is rounding: the largest distance was 2.3e-11. There are two differences: this one stops
+/// when something is not finite (see [`LbfgsStop::NotFinite`]), where PyTorch goes on, and in types
 /// narrower than `f64` it combines the sums over the parameters in `f64`.
 ///
-/// Any rank and shape. Only trained parameters with a gradient take part; a gradient that is missing
-/// later counts as 0. State: two tensors per parameter, and two more for each pair of the history.
-/// Each iteration fetches two numbers from the device for each pair.
+/// Any rank and shape. Only trained parameters with a gradient take part; a gradient that is
+/// missing later counts as 0. State: two tensors per parameter, and two more for each pair of the
+/// history. Each iteration fetches two numbers from the device for each pair.
 ///
 /// ```
 /// # use burn::nn::{Initializer, LinearConfig};
@@ -94,8 +94,8 @@ pub struct Lbfgs {
 pub struct LbfgsOutcome {
     /// Loss of the module that was given.
     pub initial_loss: f64,
-    /// Loss of the module returned. Without a line search and at the maximum of iterations, the loss
-    /// before the last of them: PyTorch does not evaluate again.
+    /// Loss of the module returned. Without a line search and at the maximum of iterations, the
+    /// loss before the last of them: PyTorch does not evaluate again.
     pub loss: f64,
     /// Number of iterations.
     pub iterations: usize,
@@ -122,8 +122,8 @@ pub enum LbfgsStop {
     /// The loss changed by less than `tolerance_change`.
     SmallChange,
     /// A loss, gradient or product of them is infinite or not a number. The module returned is that
-    /// from before the iteration that led there, and the iteration is forgotten. Changes made by the
-    /// evaluation itself, such as running statistics of batch normalization, remain.
+    /// from before the iteration that led there, and the iteration is forgotten. Changes made by
+    /// the evaluation itself, such as running statistics of batch normalization, remain.
     NotFinite,
 }
 
@@ -157,9 +157,9 @@ impl Lbfgs {
     /// Makes up to `max_iterations` iterations. `evaluate` returns the loss of a module and its
     /// gradients.
     ///
-    /// The history is forgotten if a parameter stepped before is now frozen or missing, or has another
-    /// size or float type. Off the tape, where gradients come from elsewhere, a parameter is frozen if
-    /// the first evaluation of the call has no gradient of it.
+    /// The history is forgotten if a parameter stepped before is now frozen or missing, or has
+    /// another size or float type. Off the tape, where gradients come from elsewhere, a parameter
+    /// is frozen if the first evaluation of the call has no gradient of it.
     pub fn step<M: Module>(
         &mut self,
         module: M,
@@ -210,8 +210,8 @@ impl Lbfgs {
         self.evaluations
     }
 
-    /// Makes one step from `here`, the `number`th of this call. Returns why it is the last; `None` if
-    /// it is not.
+    /// Makes one step from `here`, the `number`th of this call. Returns why it is the last; `None`
+    /// if it is not.
     fn iterate<M: Module, F: FnMut(&M) -> (f64, GradientsParams)>(
         &mut self,
         objective: &mut Objective<M, F>,

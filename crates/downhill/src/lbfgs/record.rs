@@ -34,8 +34,8 @@ const KIND: &str = "downhill-lbfgs";
 const FORM: &str = "1";
 
 impl Lbfgs {
-    /// Saves the state to a file: everything that the next step depends on, except the config and the
-    /// module. The file appears complete or not at all, and replaces one that exists.
+    /// Saves the state to a file: everything that the next step depends on, except the config and
+    /// the module. The file appears complete or not at all, and replaces one that exists.
     ///
     /// # Errors
     ///
@@ -60,7 +60,8 @@ impl Lbfgs {
         (self.load_bytes(bytes, device)).map_err(|error| FileError::new(path, error))
     }
 
-    /// Returns the state: everything that the next step depends on, except the config and the module.
+    /// Returns the state: everything that the next step depends on, except the config and the
+    /// module.
     ///
     /// # Errors
     ///

@@ -124,7 +124,8 @@ mod tests {
 
     #[test]
     fn two_steps_by_hand() {
-        // m = 1, M = 2; s = 0.25 * 1, S = 1. Then m = 1, M = 4 / 3; s = 0.1875, S = 0.1875 / 0.4375.
+        // m = 1, M = 2; s = 0.25 * 1, S = 1. Then m = 1, M = 4 / 3; s = 0.1875, S = 0.1875 /
+        // 0.4375.
         let belief = AdaBeliefConfig {
             beta_1: 0.5,
             beta_2: 0.75,

@@ -27,9 +27,9 @@ use crate::weight_decay::WeightDecay;
 /// ```
 ///
 /// with `rms` the root mean square over the whole parameter. Parameters of rank 2 and more are
-/// factored over two axes, as a batch of matrices over the others. State: one number per row and per
-/// column, or one tensor per parameter; one more tensor with momentum. Source: Shazeer and Stern 2018
-/// (arXiv:1804.04235). optax's weight decay is [`WeightDecay::Independent`].
+/// factored over two axes, as a batch of matrices over the others. State: one number per row and
+/// per column, or one tensor per parameter; one more tensor with momentum. Source: Shazeer and
+/// Stern 2018 (arXiv:1804.04235). optax's weight decay is [`WeightDecay::Independent`].
 #[derive(Clone, Debug)]
 pub struct Adafactor {
     config: AdafactorConfig,
@@ -172,8 +172,8 @@ impl AdafactorConfig {
         }
     }
 
-    /// Returns the shape `[before, rows, between, columns, after]`, or `None` if the parameter is not
-    /// factored.
+    /// Returns the shape `[before, rows, between, columns, after]`, or `None` if the parameter is
+    /// not factored.
     fn factors(&self, shape: &[usize]) -> Option<[usize; 5]> {
         let rank = shape.len();
         if rank < 2 {

@@ -17,8 +17,8 @@ use crate::weight_decay::WeightDecay;
 /// ```
 ///
 /// Elementwise: any rank and shape. State: one tensor per parameter and a step count. Source:
-/// Duchi, Hazan and Singer 2011 (JMLR 12). The accumulator starts at 0.1 in Keras and optax, at 0 in
-/// all others. Burn's own AdaGrad has an epsilon of 1e-5.
+/// Duchi, Hazan and Singer 2011 (JMLR 12). The accumulator starts at 0.1 in Keras and optax, at 0
+/// in all others. Burn's own AdaGrad has an epsilon of 1e-5.
 #[derive(Clone, Debug)]
 pub struct AdaGrad {
     config: AdaGradConfig,

@@ -28,10 +28,10 @@ use crate::weight_decay::WeightDecay;
 /// Elementwise: any rank and shape. State: two tensors per parameter, three with AMSGrad. Source:
 /// Kingma and Ba 2014 (arXiv:1412.6980). Their algorithm 1 is the corrected form, which PyTorch,
 /// optax, Burn and Theano use. The end of their section 2 has the uncorrected form, with "epsilon
-/// hat", which Keras and the book use. Decay of beta_1 is from the first versions of the paper, which
-/// the Theano code follows; the correction of the mean uses the undecayed `beta_1`. AMSGrad is from
-/// Reddi, Kale and Kumar 2018 (arXiv:1904.09237); PyTorch, Keras and Burn keep the largest `v_t`,
-/// optax the largest `V`. With decoupled weight decay it is [AdamW](crate::AdamWConfig).
+/// hat", which Keras and the book use. Decay of beta_1 is from the first versions of the paper,
+/// which the Theano code follows; the correction of the mean uses the undecayed `beta_1`. AMSGrad
+/// is from Reddi, Kale and Kumar 2018 (arXiv:1904.09237); PyTorch, Keras and Burn keep the largest
+/// `v_t`, optax the largest `V`. With decoupled weight decay it is [AdamW](crate::AdamWConfig).
 #[derive(Clone, Debug)]
 pub struct Adam {
     pub(super) config: AdamConfig,

@@ -12,8 +12,8 @@ use crate::weight_decay::WeightDecay;
 /// ```
 ///
 /// Everything else, the state included, is as in [`Adam`]. Source: Loshchilov and Hutter 2017
-/// (arXiv:1711.05101). The paper decays by a factor of its own; PyTorch, Keras, optax and Burn scale
-/// the decay by the learning rate, as here.
+/// (arXiv:1711.05101). The paper decays by a factor of its own; PyTorch, Keras, optax and Burn
+/// scale the decay by the learning rate, as here.
 ///
 /// ```
 /// use downhill::{AdamWConfig, OptimizerConfig, WeightDecay};

@@ -20,9 +20,9 @@ use crate::weight_decay::WeightDecay;
 /// ```
 ///
 /// Elementwise: any rank and shape. State: four tensors per parameter. Source: Xie et al. 2022
-/// (arXiv:2208.06677), as in optax and Burn, whose betas are decay rates. Burn weights the difference
-/// by `beta_2`, optax by `1 - beta_2`. Burn's weight decay is [`WeightDecay::Proximal`], optax's is
-/// decoupled.
+/// (arXiv:2208.06677), as in optax and Burn, whose betas are decay rates. Burn weights the
+/// difference by `beta_2`, optax by `1 - beta_2`. Burn's weight decay is [`WeightDecay::Proximal`],
+/// optax's is decoupled.
 #[derive(Clone, Debug)]
 pub struct Adan {
     config: AdanConfig,
@@ -162,8 +162,8 @@ mod tests {
 
     #[test]
     fn two_steps_by_hand() {
-        // M = 2 and N = 4, then y = -1, m = 1, M = 4 / 3, d = -0.5, D = -2 / 3; with w = 0.5 N takes
-        // in 0.25: n = 1.125, N = 1.5.
+        // M = 2 and N = 4, then y = -1, m = 1, M = 4 / 3, d = -0.5, D = -2 / 3; with w = 0.5 N
+        // takes in 0.25: n = 1.125, N = 1.5.
         let adan = AdanConfig {
             beta_1: 0.5,
             beta_2: 0.5,

@@ -15,8 +15,8 @@ use crate::weight_decay::WeightDecay;
 ///                 / (sqrt(v_t / (1 - beta_2^t) + epsilon_root) + epsilon)
 /// ```
 ///
-/// Alpha and beta_3 may have a warm-up of `T` steps. Alpha rises linearly; beta_3 rises from beta_1 so
-/// that the half-life of the slow mean rises linearly:
+/// Alpha and beta_3 may have a warm-up of `T` steps. Alpha rises linearly; beta_3 rises from beta_1
+/// so that the half-life of the slow mean rises linearly:
 ///
 /// ```text
 /// alpha_t = alpha * min(t / T, 1)

@@ -6,8 +6,8 @@ use crate::rule::{Elementwise, Memory, Real, memory};
 use crate::settings::settings;
 use crate::weight_decay::WeightDecay;
 
-/// ADOPT: Adam that divides each gradient by the root of the second moment of earlier gradients, and
-/// averages the quotients.
+/// ADOPT: Adam that divides each gradient by the root of the second moment of earlier gradients,
+/// and averages the quotients.
 ///
 /// ```text
 /// t = 1:  v_1 = g_1^2,  m_1 = 0,  x_1 = x_0

@@ -19,8 +19,8 @@ use crate::weight_decay::WeightDecay;
 /// ```
 ///
 /// with norms over the whole parameter. Any rank and shape. State: two tensors per parameter.
-/// Source: You et al. 2019 (arXiv:1904.00962). optax includes weight decay in the trust ratio, as in
-/// the paper; Keras decays outside it, decoupled.
+/// Source: You et al. 2019 (arXiv:1904.00962). optax includes weight decay in the trust ratio, as
+/// in the paper; Keras decays outside it, decoupled.
 #[derive(Clone, Debug)]
 pub struct Lamb {
     config: LambConfig,

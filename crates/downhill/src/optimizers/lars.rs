@@ -17,9 +17,9 @@ use crate::weight_decay::WeightDecay;
 /// x_t = x_{t-1} - v_t, nesterov: x_{t-1} - (momentum * v_t + learning_rate * r_t * d_t)
 /// ```
 ///
-/// with norms over the whole parameter. Any rank and shape. State: one tensor per parameter. Source:
-/// You, Gitman and Ginsburg 2017 (arXiv:1708.03888), as in optax, which takes the norm of the sum of
-/// gradient and decay; the paper adds their norms.
+/// with norms over the whole parameter. Any rank and shape. State: one tensor per parameter.
+/// Source: You, Gitman and Ginsburg 2017 (arXiv:1708.03888), as in optax, which takes the norm of
+/// the sum of gradient and decay; the paper adds their norms.
 #[derive(Clone, Debug)]
 pub struct Lars {
     config: LarsConfig,

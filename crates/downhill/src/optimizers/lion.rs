@@ -13,8 +13,8 @@ use crate::weight_decay::WeightDecay;
 /// ```
 ///
 /// Elementwise: any rank and shape. State: one tensor per parameter. Source: Chen et al. 2023
-/// (arXiv:2302.06675), with decoupled weight decay. The same in Keras, optax (mode "hard") and Burn;
-/// only the defaults differ.
+/// (arXiv:2302.06675), with decoupled weight decay. The same in Keras, optax (mode "hard") and
+/// Burn; only the defaults differ.
 #[derive(Clone, Debug)]
 pub struct Lion {
     config: LionConfig,

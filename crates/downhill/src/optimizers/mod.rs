@@ -38,8 +38,8 @@ mod yogi;
 
 use crate::config::optimizers;
 
-// A new optimizer is its file, with `mod`, and its line here: file, rule and config, the choices among
-// its settings, key in config files and keys of before.
+// A new optimizer is its file, with `mod`, and its line here: file, rule and config, the choices
+// among its settings, key in config files and keys of before.
 optimizers! {
     sgd: Sgd(SgdConfig) = "sgd",
     momentum: Momentum(MomentumConfig) with MomentumForm = "momentum",

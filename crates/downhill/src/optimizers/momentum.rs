@@ -19,9 +19,9 @@ use crate::weight_decay::WeightDecay;
 /// ```
 ///
 /// Elementwise: any rank and shape. State: one tensor per parameter. Both forms take the same steps
-/// while the learning rate is constant; after a change, the velocity still contains steps at the old
-/// rate. The book, Theano and Keras use the velocity, PyTorch and optax the buffer. Burn's own SGD
-/// uses the buffer, by default with a dampening of 0.1.
+/// while the learning rate is constant; after a change, the velocity still contains steps at the
+/// old rate. The book, Theano and Keras use the velocity, PyTorch and optax the buffer. Burn's own
+/// SGD uses the buffer, by default with a dampening of 0.1.
 #[derive(Clone, Debug)]
 pub struct Momentum {
     config: MomentumConfig,

@@ -32,11 +32,11 @@ use crate::weight_decay::WeightDecay;
 /// ```
 ///
 /// For parameters of rank 2, `[inputs, outputs]` as in Burn's `Linear`. Burn's own Muon takes the
-/// first axis for the outputs, as in PyTorch, and so scales by the inverse ratio. All other parameters
-/// are stepped by [`Adam`] with the settings `others`. State: one tensor per matrix, two or three per
-/// other parameter. Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural
-/// networks", whose momentum is a mean; in Keras it is a sum, and optax corrects the mean. `rms` is
-/// from Liu et al. 2025 (arXiv:2502.16982).
+/// first axis for the outputs, as in PyTorch, and so scales by the inverse ratio. All other
+/// parameters are stepped by [`Adam`] with the settings `others`. State: one tensor per matrix, two
+/// or three per other parameter. Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers
+/// in neural networks", whose momentum is a mean; in Keras it is a sum, and optax corrects the
+/// mean. `rms` is from Liu et al. 2025 (arXiv:2502.16982).
 #[derive(Clone, Debug)]
 pub struct Muon {
     config: MuonConfig,

@@ -6,7 +6,8 @@ use crate::rule::{Elementwise, Memory, Real, memory};
 use crate::settings::settings;
 use crate::weight_decay::WeightDecay;
 
-/// Stochastic gradient descent with Nesterov momentum, with the gradient taken at the parameter itself.
+/// Stochastic gradient descent with Nesterov momentum, with the gradient taken at the parameter
+/// itself.
 ///
 /// ```text
 /// velocity:  v_t = momentum * v_{t-1} - learning_rate * g_t

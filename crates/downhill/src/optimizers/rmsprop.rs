@@ -27,9 +27,9 @@ use crate::weight_decay::WeightDecay;
 ///
 /// Elementwise: any rank and shape. State: one tensor per parameter, one more if centered and one
 /// more with momentum. Source: Tieleman and Hinton, lecture 6e of "Neural Networks for Machine
-/// Learning" (2012), which has no epsilon; hence the variants. Epsilon is outside the root in PyTorch,
-/// the book and Burn, inside in Keras, optax and Theano. Rho is 0.9 in Keras and optax, 0.99 in the
-/// others. The centered form is from Graves 2013 (arXiv:1308.0850, equations 38 to 45).
+/// Learning" (2012), which has no epsilon; hence the variants. Epsilon is outside the root in
+/// PyTorch, the book and Burn, inside in Keras, optax and Theano. Rho is 0.9 in Keras and optax,
+/// 0.99 in the others. The centered form is from Graves 2013 (arXiv:1308.0850, equations 38 to 45).
 #[derive(Clone, Debug)]
 pub struct RmsProp {
     config: RmsPropConfig,

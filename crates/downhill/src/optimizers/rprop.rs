@@ -22,9 +22,9 @@ use crate::settings::{Setting, settings};
 ///
 /// Elementwise: any rank and shape. State: two tensors per parameter. Source: Riedmiller and Braun
 /// 1993, "A direct adaptive method for faster backpropagation learning: the RPROP algorithm", in
-/// PyTorch's form, which does not undo the last step when the sign changes. optax 0.2.8 applies each
-/// step one call late. Meant for gradients of the whole data set, not of batches. Only the learning
-/// rate of the first step matters.
+/// PyTorch's form, which does not undo the last step when the sign changes. optax 0.2.8 applies
+/// each step one call late. Meant for gradients of the whole data set, not of batches. Only the
+/// learning rate of the first step matters.
 #[derive(Clone, Debug)]
 pub struct Rprop {
     config: RpropConfig,

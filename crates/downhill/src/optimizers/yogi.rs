@@ -111,8 +111,8 @@ mod tests {
 
     #[test]
     fn two_steps_by_hand() {
-        // m = 1, M = 2; v = 0 + 0.25 * 4, V = 4. Then m = 1, M = 4 / 3; v stays 1, for v is g^2, and
-        // V = 16 / 7.
+        // m = 1, M = 2; v = 0 + 0.25 * 4, V = 4. Then m = 1, M = 4 / 3; v stays 1, for v is g^2,
+        // and V = 16 / 7.
         let yogi = YogiConfig {
             beta_1: 0.5,
             beta_2: 0.75,

@@ -17,10 +17,10 @@ setters! {
     /// ```
     ///
     /// The cosine of PyTorch's `CosineAnnealingLR`, where the length is `T_max` and the end value
-    /// `eta_min`, goes back up to the base and down again after its end (`cycle`, the default), as does
-    /// Burn's cosine scheduler. `cosine_decay_schedule` of optax, with an `exponent` of 1, and
-    /// `CosineDecay` of Keras stay there (`hold`); in both the end value is `alpha * base`. PyTorch,
-    /// optax and Keras name SGDR (arXiv:1608.03983) as the source.
+    /// `eta_min`, goes back up to the base and down again after its end (`cycle`, the default), as
+    /// does Burn's cosine scheduler. `cosine_decay_schedule` of optax, with an `exponent` of 1, and
+    /// `CosineDecay` of Keras stay there (`hold`); in both the end value is `alpha * base`.
+    /// PyTorch, optax and Keras name SGDR (arXiv:1608.03983) as the source.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(deny_unknown_fields)]

@@ -16,10 +16,11 @@ setters! {
     /// value = end_value + (base - end_value) * (1 + cos(pi * s / period)) / 2
     /// ```
     ///
-    /// PyTorch's `CosineAnnealingWarmRestarts`, where the settings are `T_0`, `T_mult` and `eta_min`;
-    /// optax's `sgdr_schedule` with such cycles; `CosineDecayRestarts` of Keras with a whole `t_mul`, an
-    /// `m_mul` of 1 and the end value `alpha * base`. PyTorch, optax and Keras name SGDR
-    /// (arXiv:1608.03983) as the source. The end value itself is not reached: that step is the restart.
+    /// PyTorch's `CosineAnnealingWarmRestarts`, where the settings are `T_0`, `T_mult` and
+    /// `eta_min`; optax's `sgdr_schedule` with such cycles; `CosineDecayRestarts` of Keras with a
+    /// whole `t_mul`, an `m_mul` of 1 and the end value `alpha * base`. PyTorch, optax and Keras
+    /// name SGDR (arXiv:1608.03983) as the source. The end value itself is not reached: that step
+    /// is the restart.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(deny_unknown_fields)]

@@ -19,8 +19,8 @@ setters! {
     /// ```
     ///
     /// PyTorch's `CyclicLR`, where the base is `base_lr` and the peak `max_lr`; it names
-    /// arXiv:1506.01186 as the source. PyTorch moves the momentum as well; here that is a schedule of
-    /// its own, with `max_momentum` as the base and `base_momentum` as the peak.
+    /// arXiv:1506.01186 as the source. PyTorch moves the momentum as well; here that is a schedule
+    /// of its own, with `max_momentum` as the base and `base_momentum` as the peak.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(deny_unknown_fields)]

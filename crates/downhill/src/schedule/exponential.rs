@@ -14,9 +14,9 @@ setters! {
     /// ```
     ///
     /// With a period of 1 PyTorch's `ExponentialLR`, where the factor is `gamma`, and Burn's
-    /// exponential scheduler; with others `exponential_decay` of optax and `ExponentialDecay` of Keras,
-    /// where the factor is `decay_rate` and the period `transition_steps` or `decay_steps`. In steps
-    /// instead of a curve it is [`Step`](super::Step).
+    /// exponential scheduler; with others `exponential_decay` of optax and `ExponentialDecay` of
+    /// Keras, where the factor is `decay_rate` and the period `transition_steps` or `decay_steps`.
+    /// In steps instead of a curve it is [`Step`](super::Step).
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(deny_unknown_fields)]

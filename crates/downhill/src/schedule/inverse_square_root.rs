@@ -15,9 +15,9 @@ setters! {
     ///         base * sqrt(warm_up_steps / t)                                   from then on
     /// ```
     ///
-    /// fairseq's `inverse_sqrt`, where the settings are `warmup_updates` and `warmup_init_lr`, and the
-    /// `get_inverse_sqrt_schedule` of Hugging Face's Transformers without a `timescale`, which starts
-    /// from 0. [`Noam`](super::Noam) has the same form with steps counted from 1.
+    /// fairseq's `inverse_sqrt`, where the settings are `warmup_updates` and `warmup_init_lr`, and
+    /// the `get_inverse_sqrt_schedule` of Hugging Face's Transformers without a `timescale`, which
+    /// starts from 0. [`Noam`](super::Noam) has the same form with steps counted from 1.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(deny_unknown_fields)]

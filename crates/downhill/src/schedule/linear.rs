@@ -16,8 +16,8 @@ setters! {
     /// ```
     ///
     /// PyTorch's `LinearLR`, where the length is `total_iters` and both factors are at most 1;
-    /// `linear_schedule` of optax with the values `base * start_factor` and `base * end_factor`; Burn's
-    /// linear scheduler.
+    /// `linear_schedule` of optax with the values `base * start_factor` and `base * end_factor`;
+    /// Burn's linear scheduler.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(deny_unknown_fields)]

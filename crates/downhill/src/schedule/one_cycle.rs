@@ -20,20 +20,21 @@ setters! {
     ///
     /// The steps `top` and `foot` need not be whole. PyTorch's `OneCycleLR`, where the settings are
     /// `total_steps`, `pct_start`, `div_factor`, `final_div_factor`, `anneal_strategy` and
-    /// `three_phase`; it names arXiv:1708.07120 as the source of the three phases. After the last step
-    /// the end value holds; PyTorch's goes on past it for one step, which with lines makes it negative,
-    /// and then fails. optax's `cosine_onecycle_schedule` and `linear_onecycle_schedule` have their peak
-    /// and end a step later and round the peak's step down.
+    /// `three_phase`; it names arXiv:1708.07120 as the source of the three phases. After the last
+    /// step the end value holds; PyTorch's goes on past it for one step, which with lines makes it
+    /// negative, and then fails. optax's `cosine_onecycle_schedule` and `linear_onecycle_schedule`
+    /// have their peak and end a step later and round the peak's step down.
     ///
-    /// PyTorch moves the momentum as well; here that is a schedule of its own, with `base_momentum` as
-    /// the base, `base_momentum / max_momentum` as `start_divisor` and 1 as `end_divisor`.
+    /// PyTorch moves the momentum as well; here that is a schedule of its own, with `base_momentum`
+    /// as the base, `base_momentum / max_momentum` as `start_divisor` and 1 as `end_divisor`.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(deny_unknown_fields)]
     pub struct OneCycle {
         /// Steps in all, at least 1.
         pub steps: u64,
-        /// The share of the steps on which the value rises, in \[0, 1], with three phases in \[0, 0.5].
+        /// The share of the steps on which the value rises, in \[0, 1], with three phases in \[0,
+        /// 0.5].
         #[serde(default = "default_rise_share")]
         pub rise_share: f64,
         /// By what the first value is smaller than the base, greater than 0.

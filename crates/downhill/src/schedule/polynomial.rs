@@ -15,8 +15,8 @@ setters! {
     /// value = end_value + (base - end_value) * (1 - p)^power
     /// ```
     ///
-    /// With the end value 0 PyTorch's `PolynomialLR`, where the length is `total_iters`; with others
-    /// `polynomial_schedule` of optax and `PolynomialDecay` of Keras without `cycle`.
+    /// With the end value 0 PyTorch's `PolynomialLR`, where the length is `total_iters`; with
+    /// others `polynomial_schedule` of optax and `PolynomialDecay` of Keras without `cycle`.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(deny_unknown_fields)]

@@ -14,8 +14,8 @@ setters! {
     /// ```
     ///
     /// PyTorch's `StepLR`, where the period is `step_size` and the factor `gamma`, and Burn's step
-    /// scheduler; `exponential_decay` of optax and `ExponentialDecay` of Keras with `staircase=True`,
-    /// where the period is `transition_steps` or `decay_steps`.
+    /// scheduler; `exponential_decay` of optax and `ExponentialDecay` of Keras with
+    /// `staircase=True`, where the period is `transition_steps` or `decay_steps`.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(deny_unknown_fields)]

@@ -29,8 +29,8 @@ pub(crate) struct Updating {
 }
 
 struct Work {
-    /// Off the tape until their turn comes, see [`go_backward`]. Taken out then, so that their tensors
-    /// are never shared and can change in place.
+    /// Off the tape until their turn comes, see [`go_backward`]. Taken out then, so that their
+    /// tensors are never shared and can change in place.
     parameters: Option<Parameters>,
     is_on_tape: bool,
     matrices: Vec<Gradient<2>>,
@@ -190,8 +190,8 @@ impl Work {
 }
 
 /// The least backward pass, at the end of which Burn's autodiff forgets the parameters of the last
-/// update, as it does in each step of a training. Without it they pile up, in new memory. It looks at
-/// all parameters of the process that are on the tape.
+/// update, as it does in each step of a training. Without it they pile up, in new memory. It looks
+/// at all parameters of the process that are on the tape.
 fn go_backward() {
     let device = Device::flex().autodiff();
     Tensor::<1>::zeros([1], &device).require_grad().backward();

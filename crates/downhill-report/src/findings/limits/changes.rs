@@ -46,8 +46,8 @@ fn number_of_changes(experiment: &Experiment, method: &Method) -> usize {
     others + if is_kept { optimizer } else { optimizer.min(1) }
 }
 
-/// Whether a change such as `optimizer.sgd.learning_rate = 0.1` is of a setting, in whose path a `*` is any
-/// one part.
+/// Whether a change such as `optimizer.sgd.learning_rate = 0.1` is of a setting, in whose path a
+/// `*` is any one part.
 fn sets(change: &str, setting: &str) -> bool {
     let path = change.split(" = ").next().unwrap_or_default();
     let mut parts = path.split('.').zip(setting.split('.'));

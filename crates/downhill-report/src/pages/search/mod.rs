@@ -135,8 +135,8 @@ impl SearchReport {
         self.figures().iter().map(Figure::picture).collect()
     }
 
-    /// All trials that did not diverge, from the highest validation accuracy to the lowest; of equal
-    /// ones the earlier comes first.
+    /// All trials that did not diverge, from the highest validation accuracy to the lowest; of
+    /// equal ones the earlier comes first.
     fn ranked(&self) -> Vec<Placed<'_>> {
         let mut ranked: Vec<Placed<'_>> = self.searches.iter().flat_map(Search::placed).collect();
         ranked.sort_by(|left, right| right.validation.total_cmp(&left.validation));

@@ -1,4 +1,5 @@
-//! Launches within Burn's fusion: the step is an operation of its stream, which launches when it is its turn.
+//! Launches within Burn's fusion: the step is an operation of its stream, which launches when it is
+//! its turn.
 
 use alloc::vec::Vec;
 

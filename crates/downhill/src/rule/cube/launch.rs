@@ -13,8 +13,8 @@ use burn_cubecl::tensor::CubeTensor;
 use super::kernel;
 use super::program::{Program, Recorded};
 
-/// Parameters of which one launch takes at most so many. Each makes the kernel longer, and each cube
-/// looks for its own among them.
+/// Parameters of which one launch takes at most so many. Each makes the kernel longer, and each
+/// cube looks for its own among them.
 const MOST_PARAMETERS: usize = 32;
 
 /// Bindings that are not a parameter's: scalars and lengths.
@@ -36,8 +36,8 @@ pub(super) struct Stepped {
     pub(super) memory: Vec<CubeTensor>,
 }
 
-/// Steps parameters that have a program, its scalars, their type and their device in common. The values
-/// get new memory; what is remembered is changed where it lies, if nobody else holds it.
+/// Steps parameters that have a program, its scalars, their type and their device in common. The
+/// values get new memory; what is remembered is changed where it lies, if nobody else holds it.
 pub(super) fn launch(recorded: &Recorded, steps: Vec<Operands>) -> Vec<Stepped> {
     let Some(first) = steps.first() else {
         return Vec::new();
@@ -98,8 +98,9 @@ fn launch_once(recorded: &Recorded, steps: Vec<Operands>) -> Vec<Stepped> {
     }
     first_cubes.push(cubes);
     let scalars = scalars.iter().map(|scalar| InputScalar::new(*scalar, kind));
-    // SAFETY: a unit reads and writes one element of each tensor of its parameter, after it has looked
-    // whether the parameter has so many; all its tensors have as many (`can_step` in mod.rs).
+    // SAFETY: a unit reads and writes one element of each tensor of its parameter, after it has
+    // looked whether the parameter has so many; all its tensors have as many (`can_step` in
+    // mod.rs).
     #[allow(unsafe_code)]
     unsafe {
         kernel::step_all::launch_unchecked(
@@ -121,7 +122,8 @@ fn launch_once(recorded: &Recorded, steps: Vec<Operands>) -> Vec<Stepped> {
     stepped
 }
 
-/// Memory for what comes out: of the value new, of what is remembered the same, unless it is shared.
+/// Memory for what comes out: of the value new, of what is remembered the same, unless it is
+/// shared.
 fn room_for(program: &Program, value: &CubeTensor, memory: Vec<CubeTensor>) -> Stepped {
     let new = |shape| {
         let (client, device) = (value.client.clone(), value.device.clone());

@@ -1,7 +1,8 @@
 //! A step of many parameters in one launch, on the backends of CubeCL.
 //!
-//! A chain of tensor operations launches a kernel for each of them and each parameter; Burn's fusion makes
-//! one of many operations, seven kernels for its own Adam of ten parameters. Small networks have their time go by in launches. Here a rule's
+//! A chain of tensor operations launches a kernel for each of them and each parameter; Burn's
+//! fusion makes one of many operations, seven kernels for its own Adam of ten parameters. Small
+//! networks have their time go by in launches. Here a rule's
 //! [`update`](super::Elementwise::update), the same definition, is written down as a program, and a
 //! kernel made of it steps as many parameters as the device lets it bind.
 //!
@@ -58,9 +59,9 @@ pub(crate) struct Done {
     memory: Vec<Primitive>,
 }
 
-/// Whether a step of this parameter, of which a rule remembers so many tensors at most, can be launched
-/// here: if all that it takes is of one kind and on one device of CubeCL's, off the tape, and the device
-/// binds as much at once.
+/// Whether a step of this parameter, of which a rule remembers so many tensors at most, can be
+/// launched here: if all that it takes is of one kind and on one device of CubeCL's, off the tape,
+/// and the device binds as much at once.
 pub(crate) fn can_step<const D: usize, const G: usize>(
     x: &Tensor<D>,
     g: &Tensor<G>,

@@ -2,8 +2,8 @@
 //!
 //! A rule is a function over any [`Real`]. Here it runs over symbols instead of numbers, which note
 //! what is done to them. What a step has in common for all numbers (learning rate, corrections of
-//! bias) are not part of the program but its scalars, given anew at each step: so the program of a rule
-//! stays the same from step to step, and so does its kernel.
+//! bias) are not part of the program but its scalars, given anew at each step: so the program of a
+//! rule stays the same from step to step, and so does its kernel.
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -75,8 +75,8 @@ impl Recorded {
     }
 }
 
-/// Writes the next step of a rule down. `memory` is at the time of this step, and afterwards holds the
-/// numbers that the rule remembers of it; its tensors are only asked for being there.
+/// Writes the next step of a rule down. `memory` is at the time of this step, and afterwards holds
+/// the numbers that the rule remembers of it; its tensors are only asked for being there.
 pub(crate) fn record<E: Elementwise>(
     rule: &E,
     learning_rate: f64,

@@ -156,8 +156,8 @@ impl<T: Number> Neg for Lanes<T> {
 
 // Each of these is, to the bit, what the same function of `Tensor<1>` does on flex.
 impl<T: Number> Real for Lanes<T> {
-    // Unlike a tensor, which is returned as it is where the factor is 1: a product with 1 is the same,
-    // and cheaper than to ask at every block.
+    // Unlike a tensor, which is returned as it is where the factor is 1: a product with 1 is the
+    // same, and cheaper than to ask at every block.
     #[inline(always)]
     fn scale(self, factor: f64) -> Self {
         let factor = T::rounded(factor);

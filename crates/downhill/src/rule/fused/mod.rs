@@ -1,9 +1,9 @@
 //! A step of a whole parameter in one pass over its memory, on the flex backend.
 //!
 //! A chain of tensor operations reads and writes everything again for each of them. Here a rule's
-//! [`update`](Elementwise::update), the same definition, runs over blocks of numbers instead of over
-//! tensors, and a parameter and what is remembered of it are changed where they lie. The result is
-//! the same to the bit (but for which NaN a NaN is).
+//! [`update`](Elementwise::update), the same definition, runs over blocks of numbers instead of
+//! over tensors, and a parameter and what is remembered of it are changed where they lie. The
+//! result is the same to the bit (but for which NaN a NaN is).
 //!
 //! ```text
 //! mod.rs            tensors of flex -> slices of numbers
@@ -32,8 +32,8 @@ use slices::{MOST_FIELDS, Slices};
 
 use super::{Elementwise, Memory, Remembered};
 
-/// Leads tensors of any rank to a step of flex's, if both are flex's and off the tape. Both come back
-/// where they are not, or where the step says that it was not done.
+/// Leads tensors of any rank to a step of flex's, if both are flex's and off the tape. Both come
+/// back where they are not, or where the step says that it was not done.
 pub(crate) fn on_flex<const D: usize, const G: usize>(
     x: Tensor<D>,
     g: Tensor<G>,

@@ -64,12 +64,12 @@ impl<E: Elementwise, T: Number> Work for Blocks<'_, E, T> {
         let mut fields = self.slices.fields.map(|field| field.as_chunks_mut().0);
         let present: [bool; MOST_FIELDS] = fields.each_ref().map(|field| !field.is_empty());
         for (index, (x, g)) in x.iter_mut().zip(g).enumerate() {
-            // A block fills the vectors. Where the compiler sees through a short rule, it would make
-            // vectors across blocks, which it has to gather number by number.
+            // A block fills the vectors. Where the compiler sees through a short rule, it would
+            // make vectors across blocks, which it has to gather number by number.
             let index = core::hint::black_box(index);
-            // All that belongs to a block is read before any of it is written: what lies at the same
-            // place of another page, as allocators lay out large tensors, looks to a processor like
-            // what it has just written, and reading it would wait for that.
+            // All that belongs to a block is read before any of it is written: what lies at the
+            // same place of another page, as allocators lay out large tensors, looks to a processor
+            // like what it has just written, and reading it would wait for that.
             let (at, gradient) = (Lanes(*x), Lanes(*g));
             let remembered = match starts {
                 true => rule.start(&scalars, &at, &gradient),
