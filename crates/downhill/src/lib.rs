@@ -1,19 +1,19 @@
-//! Optimizers for the [Burn](https://burn.dev) deep-learning framework, each exact to the variant
-//! that its config names.
+//! Optimizers for the [Burn](https://burn.dev) deep-learning framework that reproduce PyTorch,
+//! Keras, optax and others exactly, whichever a config asks for.
 //!
-//! The "same" optimizer gives different numbers in two libraries because they put epsilon in
-//! another place, correct another moment or start from another accumulator. Here each such choice
-//! is a setting with a name, and a [`Preset`] fills the settings in: `book` ("Deep Learning from
-//! Scratch"), `theano` (its Theano cousin), `torch` (PyTorch 2), `keras` (Keras 3.15), `optax`
-//! (optax 0.2.8) and `burn` (Burn's own), as constructors such as [`AdamConfig::keras`] or by name
-//! in a config file. `OPTIMIZERS.md` in this crate has a table of all optimizers, what they
-//! remember, the presets they have and where they come from.
+//! The "same" optimizer gives different numbers in two libraries: epsilon is added in another place,
+//! another moment is corrected, or the accumulator starts at another value. Here each such choice is
+//! a setting, and a [`Preset`] fills in the settings of a library: `book` ("Deep Learning from
+//! Scratch"), `theano` (its version for Theano), `torch` (PyTorch 2), `keras` (Keras 3.15), `optax`
+//! (optax 0.2.8) and `burn` (Burn's own). Presets are constructors, such as [`AdamConfig::keras`],
+//! and names in a config file. `OPTIMIZERS.md` lists all optimizers with their state, presets and
+//! sources.
 //!
 //! # One parameter at a time
 //!
-//! Every optimizer implements Burn's [`Optimizer`](burn::optim::Optimizer), so it serves wherever
-//! Burn takes one: a loop of your own, `burn-train`'s `Learner`, parameter groups, learning-rate
-//! schedules, gradient clipping, records.
+//! Every optimizer implements Burn's [`Optimizer`](burn::optim::Optimizer), so it works wherever
+//! Burn takes one: in your own loop, in `burn-train`'s `Learner`, with parameter groups,
+//! learning-rate schedulers, gradient clipping and records.
 //!
 //! ```
 //! use burn::nn::{Initializer, LinearConfig};
@@ -41,13 +41,13 @@
 //!
 //! # A whole module at once
 //!
-//! What must see all parameters is a [`Descent`], made from a [`DescentConfig`]: clipping by the
-//! norm of all gradients, optimizers that estimate their rate from all parameters of a group
-//! ([`Prodigy`],
-//! [`DAdaptAdam`], [`Dog`], [`Dowg`]), groups with settings of their own, [schedules](schedule) for
-//! the rate and any other number, accumulation, skipping of gradients that are not finite, averages
-//! of the weights, lookahead, cautious steps; saved and loaded bit for bit. [`SamConfig`] goes with
-//! it.
+//! A [`Descent`], made from a [`DescentConfig`], sees all parameters at once. It adds clipping by the
+//! norm of all gradients, optimizers that estimate their rate from all parameters ([`Prodigy`],
+//! [`DAdaptAdam`], [`Dog`], [`Dowg`]), groups with their own settings, [schedules](schedule) for the
+//! rate and any other number, accumulation, skipping of gradients that are not finite, averages of
+//! the weights, lookahead and cautious steps. Its state is saved and loaded to the bit. It can be
+//! combined with [`SamConfig`].
+//!
 //! [`learner`] puts a descent into a `Learner`, [`module_optimizer`] wherever code asks for a
 //! `ModuleOptimizer`. [`coming_from_burn`] has the names side by side, and recipes.
 //!
@@ -57,16 +57,17 @@
 //!   the step, counted from 1. Most are elementwise, for any rank and shape.
 //! - Scalars (powers of beta, `1 - beta`, bias corrections) are computed in `f64` whatever the
 //!   tensors hold.
-//! - Configs have public fields and are checked once, by `build` (the bare rule, for one parameter
-//!   group) or `init` (a [`ModuleOptimizer`](burn::optim::ModuleOptimizer) for a whole module). As
-//!   in Burn, the learning rate is an argument of each step there; a config carries it so that one
-//!   value says exactly which training is meant.
-//! - Configs read from TOML or JSON refuse unknown keys; missing keys take the value of the preset,
-//!   which is the first in the optimizer's row of the table where none is named.
-//! - Weight decay is a setting, [`WeightDecay`], none unless the library has one by default. An L2
-//!   penalty in the loss, as in the book, does the same in every library.
-//! - An epsilon of 0 is allowed where the formula allows it; then a coordinate whose gradients were
-//!   all 0 becomes NaN. So it does in `f16`, where an epsilon below 6e-8 rounds to 0.
+//! - Configs have public fields and a setter for each, and are checked once: by `build`, which
+//!   returns the bare rule for a parameter group, or by `init`, which returns a
+//!   [`ModuleOptimizer`](burn::optim::ModuleOptimizer) for a module. As in Burn, the learning rate
+//!   is then an argument of each step; a config contains it so that one value describes a training
+//!   completely.
+//! - Configs in TOML or JSON reject unknown keys. Missing keys have the value of the preset, which
+//!   by default is the first in the optimizer's row of `OPTIMIZERS.md`.
+//! - [`WeightDecay`] is a setting, off by default unless the library has a default. An L2 penalty in
+//!   the loss, as in the book, is the same with every library.
+//! - Epsilon may be 0 if the formula allows it. A coordinate whose gradients were all 0 then becomes
+//!   NaN. So it does in `f16` with an epsilon below 6e-8, which rounds to 0.
 //! - A state saved by Burn's `ModuleOptimizer` is loaded in the float type in which it was saved,
 //!   onto Burn's default device, from where the first step moves it. With several backends built
 //!   in, that is the first of them by Burn's order, whether it starts or not; the variable

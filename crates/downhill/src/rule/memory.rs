@@ -1,4 +1,4 @@
-//! What a rule remembers of one parameter from step to step.
+//! The state of a rule for one parameter.
 
 use alloc::vec::Vec;
 use core::marker::PhantomData;
@@ -18,19 +18,19 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Takes a tensor out.
+    /// Removes and returns the tensor of this name.
     pub fn take(&mut self, name: &str) -> Option<Tensor<1>> {
         let found = self.tensors.iter().position(|(known, _)| *known == name)?;
         Some(self.tensors.remove(found).1)
     }
 
-    /// A tensor, left in place.
+    /// Returns the tensor of this name.
     pub fn tensor(&self, name: &str) -> Option<&Tensor<1>> {
         let found = self.tensors.iter().find(|(known, _)| *known == name);
         found.map(|(_, tensor)| tensor)
     }
 
-    /// Puts a tensor in, in place of one of the same name.
+    /// Stores a tensor under this name.
     pub fn put(&mut self, name: &'static str, tensor: Tensor<1>) {
         match self.tensors.iter_mut().find(|(known, _)| *known == name) {
             Some((_, there)) => *there = tensor,
@@ -38,13 +38,13 @@ impl Memory {
         }
     }
 
-    /// A number, if it is there.
+    /// Returns the number of this name.
     pub fn number(&self, name: &str) -> Option<f64> {
         let found = self.numbers.iter().find(|(known, _)| *known == name);
         found.map(|(_, number)| *number)
     }
 
-    /// Puts a number in, in place of one of the same name.
+    /// Stores a number under this name.
     pub fn put_number(&mut self, name: &'static str, number: f64) {
         match self.numbers.iter_mut().find(|(known, _)| *known == name) {
             Some((_, there)) => *there = number,
@@ -73,12 +73,12 @@ impl Memory {
         self.accumulate(name, beta, new.mul_scalar(1.0 - beta))
     }
 
-    /// All tensors, in the order in which they were put in.
+    /// Iterates over all tensors in the order in which they were stored.
     pub fn tensors(&self) -> impl Iterator<Item = (&'static str, &Tensor<1>)> {
         self.tensors.iter().map(|(name, tensor)| (*name, tensor))
     }
 
-    /// All numbers, in the order in which they were put in.
+    /// Iterates over all numbers in the order in which they were stored.
     pub fn numbers(&self) -> impl Iterator<Item = (&'static str, f64)> {
         self.numbers.iter().copied()
     }
@@ -90,7 +90,7 @@ impl Memory {
         self
     }
 
-    /// Writes it down under `prefix`.
+    /// Writes the memory under `prefix`.
     pub(crate) fn flatten(&self, prefix: &str, out: &mut StateSink) {
         out.push_scalar(prefix, TIME, burn_pack::Scalar::from(self.time));
         for (name, tensor) in &self.tensors {
@@ -101,7 +101,7 @@ impl Memory {
         }
     }
 
-    /// Reads what was written under `prefix`, as far as it has one of these names.
+    /// Reads what was written under `prefix` and has one of these names.
     pub(crate) fn unflatten(
         prefix: &str,
         tensors: &[&'static str],
@@ -145,7 +145,7 @@ pub(crate) fn take_tensor(
     Some(Tensor::from_data(data, (device, dtype)))
 }
 
-/// The memory of a rule as Burn keeps and saves it.
+/// The state of a rule as Burn keeps and saves it.
 #[derive(Debug)]
 pub struct State<R> {
     /// The memory.

@@ -1,4 +1,4 @@
-//! What a rule computes with: a tensor, or a single number.
+//! What a rule computes with: tensors or single numbers.
 
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -21,7 +21,7 @@ pub(crate) trait Real:
     fn scale(self, factor: f64) -> Self;
     /// `self + term`
     fn shift(self, term: f64) -> Self;
-    /// The same number everywhere.
+    /// Returns this number for every element.
     fn fill(&self, number: f64) -> Self;
     /// `self^2`
     fn square(self) -> Self;
@@ -33,20 +33,20 @@ pub(crate) trait Real:
     fn sign(self) -> Self;
     /// `self` raised to a power.
     fn power(self, exponent: f64) -> Self;
-    /// The larger of both.
+    /// The elementwise maximum.
     fn max(self, other: Self) -> Self;
-    /// Within bounds.
+    /// The value, limited to these bounds.
     fn clamp(self, least: f64, most: f64) -> Self;
-    /// `yes` where `self > 0`, else `no`.
+    /// Returns `yes` if `self > 0`, else `no`.
     fn positive_or(self, yes: Self, no: Self) -> Self;
 
-    /// 0 everywhere.
+    /// Returns 0 for every element.
     #[inline(always)]
     fn zero(&self) -> Self {
         self.fill(0.0)
     }
 
-    /// `share * self + (1 - share) * new`: a running mean takes in `new`.
+    /// Returns `share * self + (1 - share) * new`, the running mean after `new`.
     #[inline(always)]
     fn mix(self, share: f64, new: Self) -> Self {
         self.scale(share) + new.scale(1.0 - share)

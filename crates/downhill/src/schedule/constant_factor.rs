@@ -7,7 +7,7 @@ use crate::hyperparameter::{InvalidHyperparameter, count, not_negative};
 use crate::setters::setters;
 
 setters! {
-    /// Multiplied by a factor for the first steps, then the base.
+    /// The base times a factor for the first steps, then the base.
     ///
     /// ```text
     /// value = base * factor   for t < steps
@@ -19,9 +19,9 @@ setters! {
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(deny_unknown_fields)]
     pub struct ConstantFactor {
-        /// For how many steps, at least 1.
+        /// Number of steps with the factor; at least 1.
         pub steps: u64,
-        /// What those are multiplied by, at least 0.
+        /// Factor on the base; non-negative.
         #[serde(default = "default_factor")]
         pub factor: f64,
     }
@@ -33,7 +33,7 @@ fn default_factor() -> f64 {
 }
 
 impl ConstantFactor {
-    /// A third of the base for this many steps.
+    /// Returns a schedule with a third of the base for this many steps.
     pub fn new(steps: u64) -> Self {
         Self {
             steps,

@@ -8,7 +8,7 @@ use crate::hyperparameter::{InvalidHyperparameter, count, finite};
 use crate::setters::setters;
 
 setters! {
-    /// Along half a period of a cosine from the base to an end value.
+    /// Half a period of a cosine from the base to an end value.
     ///
     /// ```text
     /// hold:  p = min(t, steps) / steps
@@ -25,24 +25,24 @@ setters! {
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(deny_unknown_fields)]
     pub struct Cosine {
-        /// Steps from the base to the end value, at least 1.
+        /// Number of steps from the base to the end value; at least 1.
         pub steps: u64,
-        /// The value at the end, not a factor.
+        /// Value at the end, not a factor.
         #[serde(default)]
         pub end_value: f64,
-        /// What comes after.
+        /// What follows the end.
         #[serde(default)]
         pub after: CosineEnd,
     }
 }
 
-/// What comes after the end of a [`Cosine`].
+/// What follows the end of a [`Cosine`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum CosineEnd {
-    /// The way back to the base, in as many steps, and so on.
+    /// The same way back to the base, and so on.
     #[default]
     Cycle,
     /// The end value.
@@ -50,7 +50,7 @@ pub enum CosineEnd {
 }
 
 impl Cosine {
-    /// To 0 and back, as in PyTorch.
+    /// Returns a cosine to 0 and back, as in PyTorch.
     pub fn new(steps: u64) -> Self {
         Self {
             steps,

@@ -8,11 +8,11 @@ use crate::hyperparameter::{InvalidHyperparameter, count, finite};
 use crate::setters::setters;
 
 setters! {
-    /// One cosine after another, each from the base towards the end value, each longer by a factor.
+    /// Cosines with warm restarts, each from the base to the end value and longer by a factor.
     ///
     /// ```text
     /// period_0 = first_period,  period_{i+1} = period_factor * period_i
-    /// s = steps since the last restart,  period = the one that runs
+    /// s = steps since the last restart,  period = the current one
     /// value = end_value + (base - end_value) * (1 + cos(pi * s / period)) / 2
     /// ```
     ///
@@ -25,12 +25,12 @@ setters! {
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(deny_unknown_fields)]
     pub struct CosineRestarts {
-        /// Steps to the first restart, at least 1.
+        /// Number of steps to the first restart; at least 1.
         pub first_period: u64,
-        /// By what each period is longer than the one before, at least 1.
+        /// Factor from each period to the next; at least 1.
         #[serde(default = "default_period_factor")]
         pub period_factor: u64,
-        /// The value at the end of a period, not a factor.
+        /// Value at the end of a period, not a factor.
         #[serde(default)]
         pub end_value: f64,
     }
@@ -42,7 +42,7 @@ fn default_period_factor() -> u64 {
 }
 
 impl CosineRestarts {
-    /// To 0, in periods of this length.
+    /// Returns cosines to 0, in periods of this length.
     pub fn new(first_period: u64) -> Self {
         Self {
             first_period,
@@ -51,7 +51,7 @@ impl CosineRestarts {
         }
     }
 
-    /// Steps since the last restart, and the period that runs.
+    /// Returns the number of steps since the last restart and the current period.
     fn place(&self, step: u64) -> (u64, u64) {
         let (mut since, mut period) = (step, self.first_period.max(1));
         if self.period_factor <= 1 {

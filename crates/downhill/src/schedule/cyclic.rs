@@ -8,7 +8,7 @@ use crate::hyperparameter::{InvalidHyperparameter, count, finite, shrinking};
 use crate::setters::setters;
 
 setters! {
-    /// Up in a line from the base to a peak and down again, over and over.
+    /// Linearly from the base to a peak and back, repeatedly.
     ///
     /// ```text
     /// cycle = floor(t / (steps_up + steps_down)),  s = t - cycle * (steps_up + steps_down)
@@ -25,26 +25,26 @@ setters! {
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(deny_unknown_fields)]
     pub struct Cyclic {
-        /// The value at the peak of the first cycle, not a factor.
+        /// Value at the peak of the first cycle, not a factor.
         pub peak: f64,
-        /// Steps from the base to the peak, at least 1.
+        /// Number of steps from the base to the peak; at least 1.
         pub steps_up: u64,
-        /// Steps from the peak to the base; if not given, as many as up.
+        /// Number of steps from the peak to the base; `None` for as many as up.
         #[serde(default)]
         pub steps_down: Option<u64>,
-        /// What becomes of the height.
+        /// How the height of the triangles changes.
         #[serde(default)]
         pub shape: CyclicShape,
     }
 }
 
-/// What becomes of the height of a [`Cyclic`]'s triangles.
+/// How the height of a [`Cyclic`]'s triangles changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum CyclicShape {
-    /// It stays.
+    /// Not at all.
     #[default]
     Triangular,
     /// It halves from cycle to cycle.
@@ -54,7 +54,7 @@ pub enum CyclicShape {
 }
 
 impl Cyclic {
-    /// As fast down as up, always to the same peak.
+    /// Returns triangles as fast down as up, always to the same peak.
     pub fn new(peak: f64, steps_up: u64) -> Self {
         Self {
             peak,

@@ -21,9 +21,9 @@ setters! {
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(deny_unknown_fields)]
     pub struct Exponential {
-        /// What the value is multiplied by in the course of a period, at least 0.
+        /// Factor on the value per period; non-negative.
         pub factor: f64,
-        /// In how many steps, at least 1.
+        /// Number of steps in a period; at least 1.
         #[serde(default = "default_period")]
         pub period: u64,
     }
@@ -35,7 +35,7 @@ fn default_period() -> u64 {
 }
 
 impl Exponential {
-    /// This factor at each step.
+    /// Returns a schedule with this factor per step.
     pub fn new(factor: f64) -> Self {
         Self {
             factor,

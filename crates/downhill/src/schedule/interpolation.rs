@@ -1,18 +1,18 @@
-//! Ways from one value to another.
+//! Curves from one value to another.
 
 use core::f64::consts::PI;
 
-/// The share of the steps that lie behind, in \[0, 1].
+/// Returns the fraction of the steps that are done, in \[0, 1\].
 pub(super) fn share_done(step: u64, steps: u64) -> f64 {
     step.min(steps) as f64 / steps.max(1) as f64
 }
 
-/// On a straight line; exact at both ends.
+/// Interpolates linearly; exact at both ends.
 pub(super) fn line(from: f64, to: f64, share: f64) -> f64 {
     (1.0 - share) * from + share * to
 }
 
-/// Along half a period of a cosine; exact at both ends.
+/// Interpolates by half a period of a cosine; exact at both ends.
 pub(super) fn half_cosine(from: f64, to: f64, share: f64) -> f64 {
     line(to, from, 0.5 * (1.0 + libm::cos(PI * share)))
 }

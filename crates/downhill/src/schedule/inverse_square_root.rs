@@ -22,16 +22,16 @@ setters! {
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(deny_unknown_fields)]
     pub struct InverseSquareRoot {
-        /// Steps up to the base, at least 1.
+        /// Number of steps to the base; at least 1.
         pub warm_up_steps: u64,
-        /// What the first value is of the base, at least 0.
+        /// First value as a factor on the base; non-negative.
         #[serde(default)]
         pub start_factor: f64,
     }
 }
 
 impl InverseSquareRoot {
-    /// From 0, as in fairseq and Transformers.
+    /// Returns a schedule that starts at 0, as in fairseq and Transformers.
     pub fn new(warm_up_steps: u64) -> Self {
         Self {
             warm_up_steps,

@@ -22,14 +22,14 @@ use crate::hyperparameter::{InvalidHyperparameter, count, ensure, rising};
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Joined {
-    /// The first steps of all but the first schedule, rising, at least 1.
+    /// First step of each schedule but the first, in rising order; at least 1.
     pub milestones: Vec<u64>,
-    /// The schedules, one more than the milestones.
+    /// Schedules, one more than milestones.
     pub schedules: Vec<Schedule>,
 }
 
 impl Joined {
-    /// Begins with this schedule.
+    /// Returns a sequence that begins with this schedule.
     pub fn new(first: impl Into<Schedule>) -> Self {
         Self {
             milestones: Vec::new(),

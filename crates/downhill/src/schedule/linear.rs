@@ -8,7 +8,7 @@ use crate::hyperparameter::{InvalidHyperparameter, count, not_negative};
 use crate::setters::setters;
 
 setters! {
-    /// A straight line from one multiple of the base to another, which then holds.
+    /// Linearly from one multiple of the base to another, which then holds.
     ///
     /// ```text
     /// p = min(t, steps) / steps
@@ -22,12 +22,12 @@ setters! {
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(deny_unknown_fields)]
     pub struct Linear {
-        /// Steps from the first value to the last, at least 1.
+        /// Number of steps from the first value to the last; at least 1.
         pub steps: u64,
-        /// What the first value is of the base, at least 0.
+        /// First value as a factor on the base; non-negative.
         #[serde(default = "default_start_factor")]
         pub start_factor: f64,
-        /// What the last value is of the base, at least 0.
+        /// Last value as a factor on the base; non-negative.
         #[serde(default = "default_end_factor")]
         pub end_factor: f64,
     }
@@ -44,7 +44,7 @@ fn default_end_factor() -> f64 {
 }
 
 impl Linear {
-    /// From a third of the base to the base.
+    /// Returns a line from a third of the base to the base.
     pub fn new(steps: u64) -> Self {
         Self {
             steps,

@@ -1,8 +1,16 @@
-//! How a hyperparameter changes in the course of a training.
+//! Hyperparameters that change during training.
 //!
-//! A [`Schedule`] is a function of the base value and the step, and nothing else: whoever resumes
-//! a training at step 1000 asks for the value at step 1000. Only [`Plateau`], which listens to a
-//! metric, has a state to save.
+//! A [`Schedule`] is a function of the base value and the step alone: a training that is resumed at
+//! step 1000 asks for the value at step 1000. Only [`Plateau`], which follows a metric, has a state
+//! to save.
+//!
+//! ```
+//! use downhill::Schedule;
+//! use downhill::schedule::{Cosine, WarmUp};
+//!
+//! let schedule = Schedule::from(WarmUp::new(100).then(Cosine::new(900).with_end_value(1e-5)));
+//! assert_eq!(schedule.value(0.1, 50), 0.05);
+//! ```
 //!
 //! | key | PyTorch | optax | Keras |
 //! | --- | --- | --- | --- |
@@ -138,7 +146,7 @@ pub enum Schedule {
     InverseSquareRoot(InverseSquareRoot),
 }
 
-/// What turns the settings of a schedule into a schedule.
+/// Makes a schedule of the settings of each kind.
 macro_rules! from_curves {
     ($($curve:ident),+ $(,)?) => {
         $(impl From<$curve> for Schedule {
@@ -154,7 +162,7 @@ from_curves! {
     OneCycle, WarmUp, Joined, Noam, InverseSquareRoot,
 }
 
-/// What each kind of schedule can do.
+/// What every kind of schedule does.
 trait Curve {
     fn check(&self) -> Result<(), InvalidHyperparameter>;
 

@@ -9,7 +9,7 @@ use crate::hyperparameter::{InvalidHyperparameter, not_negative, rising};
 use crate::setters::setters;
 
 setters! {
-    /// Multiplied by a factor at each of the given steps.
+    /// The base, multiplied by a factor at each of the given steps.
     ///
     /// ```text
     /// value = base * factor^(number of milestones <= t)
@@ -23,9 +23,9 @@ setters! {
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(deny_unknown_fields)]
     pub struct MultiStep {
-        /// The first steps with the next value, rising.
+        /// Steps at which the value changes, in rising order.
         pub milestones: Vec<u64>,
-        /// What each change multiplies by, at least 0.
+        /// Factor of each change; non-negative.
         #[serde(default = "default_factor")]
         pub factor: f64,
     }
@@ -37,7 +37,7 @@ fn default_factor() -> f64 {
 }
 
 impl MultiStep {
-    /// A tenth from each milestone on.
+    /// Returns a schedule with a factor of a tenth at each milestone.
     pub fn new(milestones: Vec<u64>) -> Self {
         Self {
             milestones,

@@ -7,7 +7,7 @@ use crate::hyperparameter::{InvalidHyperparameter, count};
 use crate::setters::setters;
 
 setters! {
-    /// A straight line up, then the inverse square root of the step's number, scaled by the model.
+    /// The Transformer's schedule: a linear warm-up, then the inverse square root of the step.
     ///
     /// ```text
     /// n = t + 1
@@ -21,15 +21,15 @@ setters! {
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(deny_unknown_fields)]
     pub struct Noam {
-        /// Width of the model, at least 1.
+        /// Width of the model; at least 1.
         pub model_size: u64,
-        /// The number of the step with the highest value, counted from 1; at least 1.
+        /// Number of the step with the highest value, counted from 1; at least 1.
         pub warm_up_steps: u64,
     }
 }
 
 impl Noam {
-    /// For a model of this width, with the highest value at this step.
+    /// Returns the schedule of a model of this width, with the highest value at this step.
     pub fn new(model_size: u64, warm_up_steps: u64) -> Self {
         Self {
             model_size,

@@ -8,7 +8,7 @@ use crate::hyperparameter::{InvalidHyperparameter, count, ensure, positive};
 use crate::setters::setters;
 
 setters! {
-    /// Up to the base, which here is the peak, and down to almost nothing, in one cycle.
+    /// One cycle: up to the base, which is the peak, and down to almost 0.
     ///
     /// ```text
     /// start = base / start_divisor,  end = start / end_divisor
@@ -31,28 +31,28 @@ setters! {
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(deny_unknown_fields)]
     pub struct OneCycle {
-        /// Steps in all, at least 1.
+        /// Total number of steps; at least 1.
         pub steps: u64,
         /// The share of the steps on which the value rises, in \[0, 1], with three phases in \[0,
         /// 0.5].
         #[serde(default = "default_rise_share")]
         pub rise_share: f64,
-        /// By what the first value is smaller than the base, greater than 0.
+        /// Ratio of the base to the first value; positive.
         #[serde(default = "default_start_divisor")]
         pub start_divisor: f64,
-        /// By what the last value is smaller than the first, greater than 0.
+        /// Ratio of the first value to the last; positive.
         #[serde(default = "default_end_divisor")]
         pub end_divisor: f64,
-        /// The way from one value to the next.
+        /// Shape of the curve between two values.
         #[serde(default)]
         pub anneal: Anneal,
-        /// Whether the first value is passed on the way down.
+        /// Whether the way down has one phase or two.
         #[serde(default)]
         pub phases: Phases,
     }
 }
 
-/// The way from one value of a [`OneCycle`] to the next.
+/// Shape of a [`OneCycle`] between two values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]

@@ -10,46 +10,46 @@ setters! {
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[serde(default, deny_unknown_fields)]
     pub struct PlateauConfig {
-        /// Whether the metric is to fall or to rise.
+        /// Whether the metric should fall or rise.
         pub mode: PlateauMode,
-        /// What the value is multiplied by, in \[0, 1).
+        /// Factor on the value, in \[0, 1).
         pub factor: f64,
-        /// How many observations in a row may bring no improvement; the next one lowers the value.
+        /// Number of observations in a row without improvement before the next one lowers the value.
         pub patience: u64,
-        /// What counts as an improvement, at least 0, in `relative` mode less than 1.
+        /// Minimum improvement; non-negative, and less than 1 in `relative` mode.
         pub threshold: f64,
-        /// Whether the threshold is a share of the best metric.
+        /// Whether the threshold is relative to the best metric.
         pub threshold_mode: ThresholdMode,
-        /// How many observations after a change are not counted.
+        /// Number of observations after a change that are ignored.
         pub cooldown: u64,
-        /// The value below which it does not fall, at least 0; not a factor.
+        /// Minimum of the value, not a factor; non-negative.
         pub minimum: f64,
-        /// A change is made only if it is greater than this, at least 0.
+        /// Smallest change that is made; non-negative.
         pub epsilon: f64,
     }
 }
 
-/// Which way the metric of a [`Plateau`] is to go.
+/// The direction in which the metric of a [`Plateau`] improves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum PlateauMode {
-    /// Down, as a loss.
+    /// Down, like a loss.
     #[default]
     Min,
-    /// Up, as an accuracy.
+    /// Up, like an accuracy.
     Max,
 }
 
-/// How the threshold of a [`Plateau`] is meant.
+/// What the threshold of a [`Plateau`] is relative to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ThresholdMode {
-    /// As a share of the best metric.
+    /// The best metric.
     #[default]
     Relative,
-    /// In the metric's unit.
+    /// Nothing: it is in units of the metric.
     Absolute,
 }
 
@@ -128,12 +128,12 @@ pub struct Plateau {
 }
 
 impl Plateau {
-    /// The value as it stands.
+    /// Returns the current value.
     pub fn value(&self) -> f64 {
         self.value
     }
 
-    /// Takes note of the metric, and gives the value to go on with.
+    /// Takes a metric into account and returns the new value.
     pub fn observe(&mut self, metric: f64) -> f64 {
         if self.is_better(metric) {
             self.best = Some(metric);

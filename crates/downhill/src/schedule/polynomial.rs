@@ -21,12 +21,12 @@ setters! {
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(deny_unknown_fields)]
     pub struct Polynomial {
-        /// Steps from the base to the end value, at least 1.
+        /// Number of steps from the base to the end value; at least 1.
         pub steps: u64,
-        /// The power, greater than 0.
+        /// Exponent; positive.
         #[serde(default = "default_power")]
         pub power: f64,
-        /// The value at the end, not a factor.
+        /// Value at the end, not a factor.
         #[serde(default)]
         pub end_value: f64,
     }
@@ -38,7 +38,7 @@ fn default_power() -> f64 {
 }
 
 impl Polynomial {
-    /// A straight line from the base to 0.
+    /// Returns a line from the base to 0.
     pub fn new(steps: u64) -> Self {
         Self {
             steps,

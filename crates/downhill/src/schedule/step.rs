@@ -1,4 +1,4 @@
-//! A factor at every so many steps.
+//! A factor at regular steps.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::hyperparameter::{InvalidHyperparameter, count, not_negative};
 use crate::setters::setters;
 
 setters! {
-    /// Multiplied by a factor at every so many steps.
+    /// The base, multiplied by a factor after each period.
     ///
     /// ```text
     /// value = base * factor^floor(t / period)
@@ -20,9 +20,9 @@ setters! {
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(deny_unknown_fields)]
     pub struct Step {
-        /// Steps from one change to the next, at least 1.
+        /// Number of steps between changes; at least 1.
         pub period: u64,
-        /// What each change multiplies by, at least 0.
+        /// Factor of each change; non-negative.
         #[serde(default = "default_factor")]
         pub factor: f64,
     }
@@ -34,7 +34,7 @@ fn default_factor() -> f64 {
 }
 
 impl Step {
-    /// A tenth after each period.
+    /// Returns a schedule with a factor of a tenth after each period.
     pub fn new(period: u64) -> Self {
         Self {
             period,

@@ -8,7 +8,7 @@ use super::interpolation::{line, share_done};
 use super::{Curve, Schedule};
 use crate::hyperparameter::{InvalidHyperparameter, not_negative};
 
-/// A straight line up to the base, then another schedule, counted from there.
+/// A linear warm-up to the base, then another schedule, which counts its steps from there.
 ///
 /// ```text
 /// value = base * (start_factor + (1 - start_factor) * t / steps)   for t < steps
@@ -25,17 +25,17 @@ use crate::hyperparameter::{InvalidHyperparameter, not_negative};
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct WarmUp {
-    /// Steps before the other schedule; 0 is none.
+    /// Number of steps before the other schedule; 0 for no warm-up.
     pub steps: u64,
-    /// What the first value is of the base, at least 0.
+    /// First value as a factor on the base; non-negative.
     pub start_factor: f64,
-    /// The schedule after it; if not given, constant.
+    /// Schedule that follows; constant by default.
     #[serde(default)]
     pub then: Box<Schedule>,
 }
 
 impl WarmUp {
-    /// From 0 up to the base in this many steps, and constant from then on.
+    /// Returns a warm-up from 0 to the base in this many steps, followed by a constant.
     pub fn new(steps: u64) -> Self {
         Self {
             steps,

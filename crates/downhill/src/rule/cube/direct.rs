@@ -47,7 +47,7 @@ pub(super) fn launch_alike(recorded: &Recorded, steps: Vec<Step>) -> Vec<Done> {
     done.collect()
 }
 
-/// A value of a type that is only known to be that other one in this build.
+/// Converts between two types that are the same type in this build.
 fn same<A: 'static, B: 'static>(value: A) -> B {
     let mut value = Some(value);
     let value: &mut dyn Any = &mut value;
