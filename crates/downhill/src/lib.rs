@@ -1,13 +1,13 @@
 //! Optimizers for the [Burn](https://burn.dev) deep-learning framework that reproduce PyTorch,
 //! Keras, optax and others exactly, whichever a config asks for.
 //!
-//! The "same" optimizer gives different numbers in two libraries: epsilon is added in another place,
-//! another moment is corrected, or the accumulator starts at another value. Here each such choice is
-//! a setting, and a [`Preset`] fills in the settings of a library: `book` ("Deep Learning from
-//! Scratch"), `theano` (its version for Theano), `torch` (PyTorch 2), `keras` (Keras 3.15), `optax`
-//! (optax 0.2.8) and `burn` (Burn's own). Presets are constructors, such as [`AdamConfig::keras`],
-//! and names in a config file. `OPTIMIZERS.md` lists all optimizers with their state, presets and
-//! sources.
+//! The "same" optimizer gives different numbers in two libraries: epsilon is added in another
+//! place, another moment is corrected, or the accumulator starts at another value. Here each such
+//! choice is a setting, and a [`Preset`] fills in the settings of a library: `book` ("Deep
+//! Learning from Scratch"), `theano` (its version for Theano), `torch` (PyTorch 2), `keras` (Keras
+//! 3.15), `optax` (optax 0.2.8) and `burn` (Burn's own). Presets are constructors, such as
+//! [`AdamConfig::keras`], and names in a config file. `OPTIMIZERS.md` lists all optimizers with
+//! their state, presets and sources.
 //!
 //! # One parameter at a time
 //!
@@ -41,12 +41,12 @@
 //!
 //! # A whole module at once
 //!
-//! A [`Descent`], made from a [`DescentConfig`], sees all parameters at once. It adds clipping by the
-//! norm of all gradients, optimizers that estimate their rate from all parameters ([`Prodigy`],
-//! [`DAdaptAdam`], [`Dog`], [`Dowg`]), groups with their own settings, [schedules](schedule) for the
-//! rate and any other number, accumulation, skipping of gradients that are not finite, averages of
-//! the weights, lookahead and cautious steps. Its state is saved and loaded to the bit. It can be
-//! combined with [`SamConfig`].
+//! A [`Descent`], made from a [`DescentConfig`], sees all parameters at once. It adds clipping by
+//! the norm of all gradients, optimizers that estimate their rate from all parameters
+//! ([`Prodigy`], [`DAdaptAdam`], [`Dog`], [`Dowg`]), groups with their own settings,
+//! [schedules](schedule) for the rate and any other number, accumulation, skipping of gradients
+//! that are not finite, averages of the weights, lookahead and cautious steps. Its state is saved
+//! and loaded to the bit. It can be combined with [`SamConfig`].
 //!
 //! [`learner`] puts a descent into a `Learner`, [`module_optimizer`] wherever code asks for a
 //! `ModuleOptimizer`. [`coming_from_burn`] has the names side by side, and recipes.
@@ -64,10 +64,10 @@
 //!   completely.
 //! - Configs in TOML or JSON reject unknown keys. Missing keys have the value of the preset, which
 //!   by default is the first in the optimizer's row of `OPTIMIZERS.md`.
-//! - [`WeightDecay`] is a setting, off by default unless the library has a default. An L2 penalty in
-//!   the loss, as in the book, is the same with every library.
-//! - Epsilon may be 0 if the formula allows it. A coordinate whose gradients were all 0 then becomes
-//!   NaN. So it does in `f16` with an epsilon below 6e-8, which rounds to 0.
+//! - [`WeightDecay`] is a setting, off by default unless the library has a default. An L2 penalty
+//!   in the loss, as in the book, is the same with every library.
+//! - Epsilon may be 0 if the formula allows it. A coordinate whose gradients were all 0 then
+//!   becomes NaN. So it does in `f16` with an epsilon below 6e-8, which rounds to 0.
 //! - A state saved by Burn's `ModuleOptimizer` is loaded in the float type in which it was saved,
 //!   onto Burn's default device, from where the first step moves it. With several backends built
 //!   in, that is the first of them by Burn's order, whether it starts or not; the variable

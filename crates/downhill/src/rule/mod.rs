@@ -1,9 +1,9 @@
 //! What an optimizer does to one parameter.
 //!
 //! ```text
-//! Elementwise   a rule for one number, written over Real; most optimizers
-//!                 (over tensors in elementwise.rs, over a CPU's memory in fused/, as one kernel of a
-//!                 GPU in cube/)
+//! Elementwise   a rule for one element, written over Real; most optimizers
+//!                 (over tensors in elementwise.rs, over a CPU's memory in fused/, as one kernel
+//!                 of a GPU in cube/)
 //!   -> Rule     a rule for one parameter, flattened, its shape beside it; what a Descent holds
 //!     -> burn::optim::Optimizer   what Burn takes          (optimizer! in ../burn_optimizer.rs)
 //! ```

@@ -14,7 +14,7 @@ setters! {
         pub mode: PlateauMode,
         /// Factor on the value, in \[0, 1).
         pub factor: f64,
-        /// Number of observations in a row without improvement before the next one lowers the value.
+        /// Number of observations in a row without improvement that do not yet lower the value.
         pub patience: u64,
         /// Minimum improvement; non-negative, and less than 1 in `relative` mode.
         pub threshold: f64,

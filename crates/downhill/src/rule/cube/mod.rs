@@ -1,9 +1,10 @@
 //! A step of many parameters in one launch, on the backends of CubeCL.
 //!
-//! A chain of tensor operations launches a kernel per operation and parameter. Burn's fusion merges
-//! many operations into one kernel, and needs seven for its own Adam of ten parameters. For small
-//! networks, launch overhead dominates. Here a rule's [`update`](super::Elementwise::update) is
-//! recorded as a program, and one kernel made of it steps as many parameters as the device can bind.
+//! A chain of tensor operations launches a kernel per operation and parameter. Burn's fusion
+//! merges many operations into one kernel, and needs seven for its own Adam of ten parameters. For
+//! small networks, launch overhead dominates. Here a rule's [`update`](super::Elementwise::update)
+//! is recorded as a program, and one kernel made of it steps as many parameters as the device can
+//! bind.
 //!
 //! ```text
 //! mod.rs       tensors of Burn -> steps that go together
