@@ -1,5 +1,6 @@
 //! Labelled images in memory.
 
+#[cfg(feature = "dataset")]
 use burn_dataset::{Dataset, DatasetError};
 
 use crate::DataError;
@@ -14,7 +15,8 @@ pub struct ImageSet {
     columns: usize,
 }
 
-/// One image of an [`ImageSet`].
+/// An image of an [`ImageSet`], as a `Dataset` of Burn gives it.
+#[cfg(feature = "dataset")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelledImage {
     /// Pixels, `[rows, columns]`, row by row; 0 is background.
@@ -133,6 +135,7 @@ impl std::fmt::Debug for ImageSet {
     }
 }
 
+#[cfg(feature = "dataset")]
 impl Dataset<LabelledImage> for ImageSet {
     fn get(&self, index: usize) -> Result<LabelledImage, DatasetError> {
         Ok(LabelledImage {
@@ -156,8 +159,13 @@ mod tests {
 
     #[test]
     fn images_are_found_by_index() {
+        assert_eq!(three().image(1), [6, 7, 8, 9, 10, 11]);
+    }
+
+    #[cfg(feature = "dataset")]
+    #[test]
+    fn a_dataset_gives_images_with_their_labels() {
         let set = three();
-        assert_eq!(set.image(1), [6, 7, 8, 9, 10, 11]);
         let image = Dataset::get(&set, 2).unwrap();
         assert_eq!(image.pixels, [12, 13, 14, 15, 16, 17]);
         assert_eq!(image.label, 9);
@@ -165,6 +173,7 @@ mod tests {
         assert_eq!(labels, [4, 0, 9]);
     }
 
+    #[cfg(feature = "dataset")]
     #[test]
     #[should_panic(expected = "out of range")]
     fn an_index_out_of_bounds_panics_as_the_trait_demands() {

@@ -37,7 +37,9 @@ mod stream;
 
 pub use error::DataError;
 pub use identity::{FileIdentity, PairIdentity, Role, hex};
-pub use image_set::{ImageSet, LabelledImage};
+pub use image_set::ImageSet;
+#[cfg(feature = "dataset")]
+pub use image_set::LabelledImage;
 pub use order::{BatchOrder, Batches};
 pub use pair::{DEFAULT_LIMIT, ImagePair, load_directory, load_directory_within};
 #[cfg(feature = "embedded")]
