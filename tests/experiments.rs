@@ -84,7 +84,8 @@ methods.'adam 0.5'.test_accuracy = 0.5
 ";
 
 pub(crate) fn a_grid_trains_every_method_at_every_value(backend: Backend) {
-    let bench = Bench::new(backend, GRID);
+    let mut bench = Bench::new(backend, GRID);
+    bench.arguments.output.png = true;
     let (done, text) = bench.train().expect("it trains");
     assert_eq!(done, Done::Finished);
     assert!(text.contains("of a method's own best"), "{text}");
@@ -314,12 +315,18 @@ fn runs_are_reported_again_and_beside_others() {
     let mut arguments = ReportArguments {
         directories: vec![bench.arguments.runs_dir.clone()],
         out: page.clone(),
+        png: false,
     };
     let mut out = Vec::new();
     report(&arguments, &mut out).expect("a report");
     let html = fs::read_to_string(&page).expect("a page");
     assert!(html.contains("decay"), "{html}");
-    assert!(page.with_file_name("page-accuracy.png").is_file());
+    let picture = |ending: &str| page.with_file_name(format!("page-accuracy.{ending}"));
+    assert!(picture("svg").is_file());
+    assert!(!picture("png").exists());
+    arguments.png = true;
+    report(&arguments, &mut out).expect("a report");
+    assert!(picture("png").is_file());
 
     arguments.directories.push(other.arguments.runs_dir);
     report(&arguments, &mut out).expect("a comparison");

@@ -27,7 +27,7 @@ pub(crate) struct Evaluate {
 
 impl Evaluate {
     pub(crate) fn run(&self) -> Result<ExitCode> {
-        become_trainer("evaluate", self.arguments.backend)
+        become_trainer("evaluate", self.arguments.backend, None)
     }
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Runs {
 
 impl Runs {
     pub(crate) fn run(&self) -> Result<ExitCode> {
-        become_trainer("runs", Backend::Flex)
+        become_trainer("runs", Backend::Flex, None)
     }
 }
 
@@ -54,12 +54,13 @@ impl Runs {
 #[derive(Args)]
 pub(crate) struct Report {
     #[command(flatten)]
-    _arguments: ReportArguments,
+    arguments: ReportArguments,
 }
 
 impl Report {
     pub(crate) fn run(&self) -> Result<ExitCode> {
-        become_trainer("report", Backend::Flex)
+        let png = self.arguments.png.then_some("png");
+        become_trainer("report", Backend::Flex, png)
     }
 }
 
@@ -71,7 +72,7 @@ pub(crate) struct Schema {}
 
 impl Schema {
     pub(crate) fn run(&self) -> Result<ExitCode> {
-        become_trainer("schema", Backend::Flex)
+        become_trainer("schema", Backend::Flex, Some("schema"))
     }
 }
 

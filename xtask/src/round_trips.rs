@@ -62,7 +62,7 @@ fn trainer() -> Command {
     let mut command = cargo("build");
     command
         .args(["--release", "-p", "downhill-trainer", "--bin", "downhill"])
-        .args(["--no-default-features", "--features", "flex"]);
+        .args(["--no-default-features", "--features", "flex,schema"]);
     command
 }
 

@@ -28,30 +28,39 @@ pub(crate) struct Arguments {
 
 /// Checks the arguments, which reading them did, then the driver; then runs cargo.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    become_trainer("train", arguments.train.backend)
+    let train = &arguments.train;
+    become_trainer("train", train.backend, train.output.png.then_some("png"))
 }
 
-/// Becomes the trainer, built for a backend, with a subcommand and the arguments that follow the
-/// same subcommand of ours.
-pub(crate) fn become_trainer(subcommand: &str, backend: Backend) -> Result<ExitCode> {
-    let feature = match backend {
+/// Becomes the trainer, built for a backend and with a further feature, with a subcommand and the
+/// arguments that follow the same subcommand of ours.
+pub(crate) fn become_trainer(
+    subcommand: &str,
+    backend: Backend,
+    further: Option<&str>,
+) -> Result<ExitCode> {
+    let backend = match backend {
         Backend::Wgpu => wgpu_feature()?,
         Backend::Flex | Backend::Ndarray => backend.name(),
     };
     // Skips the program and the subcommand.
     let raw = env::args_os().skip(2);
-    become_command(&mut command(feature, subcommand, raw))
+    let features = match further {
+        Some(further) => format!("{backend},{further}"),
+        None => backend.to_owned(),
+    };
+    become_command(&mut command(&features, subcommand, raw))
 }
 
 fn command(
-    feature: &str,
+    features: &str,
     subcommand: &str,
     raw_arguments: impl IntoIterator<Item = OsString>,
 ) -> Command {
     let mut command = cargo("run");
     command
         .args(["--release", "-p", "downhill-trainer"])
-        .args(["--no-default-features", "--features", feature])
+        .args(["--no-default-features", "--features", features])
         .args(["--", subcommand])
         .args(raw_arguments);
     command

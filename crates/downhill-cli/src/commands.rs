@@ -82,6 +82,11 @@ pub struct ReportArguments {
     /// Path of the page; its figures are written next to it
     #[arg(long, value_name = "FILE", default_value = "runs/reports/report.html")]
     pub out: PathBuf,
+
+    /// Write the figures as PNG, too, beside their SVG. With `cargo xtask`, the first use compiles
+    /// the fonts and the renderer
+    #[arg(long)]
+    pub png: bool,
 }
 
 /// Arguments of `runs`.

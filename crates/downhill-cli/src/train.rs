@@ -125,6 +125,11 @@ pub struct OutputArguments {
     /// layout of a PyTorch `nn.Sequential`
     #[arg(long)]
     pub save_weights: bool,
+
+    /// Write the report's figures as PNG, too, beside their SVG. With `cargo xtask`, the first use
+    /// compiles the fonts and the renderer
+    #[arg(long)]
+    pub png: bool,
 }
 
 #[cfg(test)]

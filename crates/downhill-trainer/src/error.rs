@@ -65,15 +65,6 @@ impl TrainError {
         }
     }
 
-    pub(crate) fn picture(path: &Path) -> impl FnOnce(downhill_report::PngError) -> Self {
-        let path = path.to_path_buf();
-        move |error| Self::File {
-            action: "cannot draw",
-            path,
-            source: io::Error::other(error),
-        }
-    }
-
     pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::File {

@@ -21,6 +21,7 @@ pub use commands::evaluate::evaluate;
 pub use commands::report::report;
 pub use commands::runs::list_runs;
 pub use commands::train::train;
+#[cfg(feature = "schema")]
 pub use config::schema::schema;
 pub use config::tables::gradient_check::GradientCheckConfig;
 pub use config::tables::kind::Kind;

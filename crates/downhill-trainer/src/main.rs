@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Parser;
 use downhill_trainer::cli::commands::{Command, CommandLine};
 use downhill_trainer::cli::print::print;
-use downhill_trainer::{
-    Done, TrainArguments, TrainError, evaluate, list_runs, report, schema, train,
-};
+use downhill_trainer::{Done, TrainArguments, TrainError, evaluate, list_runs, report, train};
 
 // Burn allocates and frees every tensor of every step, and glibc gives the larger ones back to the
 // kernel each time.
@@ -25,10 +23,7 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => evaluate(&arguments, out).map(|()| Done::Finished),
         Command::Runs(arguments) => list_runs(&arguments, out).map(|()| Done::Finished),
         Command::Report(arguments) => report(&arguments, out).map(|()| Done::Finished),
-        Command::Schema => {
-            print(out, &format!("{:#}\n", schema()));
-            Ok(Done::Finished)
-        }
+        Command::Schema => print_schema(out).map(|()| Done::Finished),
         #[cfg(feature = "completions")]
         Command::Completions(arguments) => {
             print(out, &arguments.script());
@@ -47,6 +42,19 @@ fn main() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+#[cfg(feature = "schema")]
+fn print_schema(out: &mut io::Stdout) -> Result<(), TrainError> {
+    print(out, &format!("{:#}\n", downhill_trainer::schema()));
+    Ok(())
+}
+
+#[cfg(not(feature = "schema"))]
+fn print_schema(_out: &mut io::Stdout) -> Result<(), TrainError> {
+    let text = "schema: this program was built without the feature `schema`; build it with \
+                `--features schema`, or run `cargo xtask schema`";
+    Err(TrainError::Config(text.to_owned()))
 }
 
 /// Trains. The first Ctrl-C stops the workers in order, the second ends the process.

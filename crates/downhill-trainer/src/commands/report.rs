@@ -13,7 +13,7 @@ use crate::cli::commands::ReportArguments;
 use crate::cli::print::print;
 use crate::config::file::ExperimentFile;
 use crate::error::TrainError;
-use crate::runs::files::write_page;
+use crate::runs::files::{check_png, write_page};
 
 /// Writes a page of the runs in the given directories with its figures; prints the results and the
 /// path of the page.
@@ -22,6 +22,7 @@ use crate::runs::files::write_page;
 ///
 /// A directory without finished runs, a damaged record, a file that cannot be written.
 pub fn report(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), TrainError> {
+    check_png(arguments.png)?;
     let mut experiments = Vec::new();
     for directory in &arguments.directories {
         let runs = runs_in(directory)?;
@@ -53,7 +54,7 @@ pub fn report(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), Tr
             (render_comparison(all), comparison_pictures(all), text)
         }
     };
-    write_page(&arguments.out, &page, &pictures)?;
+    write_page(&arguments.out, &page, &pictures, arguments.png)?;
     print(
         out,
         &format!("{text}\nreport: {}\n", arguments.out.display()),

@@ -18,6 +18,7 @@ use crate::experiments::valley::descend;
 use crate::plan::Plan;
 use crate::plan::text::dry_run;
 use crate::runs::estimate;
+use crate::runs::files::check_png;
 use crate::runs::store::Store;
 
 /// Runs an experiment and prints the results to `out`. Setting `stop` ends it early.
@@ -34,7 +35,8 @@ pub fn train(
     let out = &mut Output::new(out, arguments.output.json);
     let file = ExperimentFile::find(&arguments.config)?;
     let plan = Plan::resolve(&file, arguments)?;
-    let store = Store::new(&arguments.runs_dir);
+    check_png(arguments.output.png)?;
+    let store = Store::new(&arguments.runs_dir).with_png(arguments.output.png);
     match &plan.kind {
         Kind::Training | Kind::Search(_) => {}
         Kind::Valley(_) | Kind::GradientCheck(_) if arguments.dry_run => {

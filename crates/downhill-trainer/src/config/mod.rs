@@ -4,6 +4,7 @@ pub mod file;
 pub(crate) mod keys;
 pub(crate) mod layers;
 pub(crate) mod overrides;
+#[cfg(feature = "schema")]
 pub mod schema;
 pub mod tables;
 pub mod training;

@@ -6,7 +6,8 @@ use downhill_model::MlpConfig;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// All settings of a training except its seed and backend.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainingConfig {
     /// The images.
@@ -31,7 +32,8 @@ impl Default for TrainingConfig {
 }
 
 /// The images to train and test on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
     /// Number of training images.
@@ -134,7 +136,8 @@ impl<'de> Deserialize<'de> for Amount {
 }
 
 /// How a part of the training set is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Subset {
     /// The first images, the same for every seed.
@@ -144,7 +147,8 @@ pub enum Subset {
 }
 
 /// The training loop.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct LoopConfig {
     /// Images per update.
@@ -168,7 +172,8 @@ pub struct LoopConfig {
 /// Pre-training of each hidden layer as a denoising autoencoder, starting with the first. Each
 /// layer has an optimizer of its own with the settings of the network's. Pixels must lie in
 /// \[0, 1\].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct PretrainingConfig {
     /// Updates of each layer, in addition to those of the network; 0 turns pre-training off.
@@ -187,7 +192,8 @@ impl Default for PretrainingConfig {
 }
 
 /// Which batch losses are recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum RecordLosses {
     /// None.

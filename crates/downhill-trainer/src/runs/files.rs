@@ -4,28 +4,62 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use downhill_report::{Picture, png};
+use downhill_report::Picture;
 
 use crate::error::TrainError;
 
-/// Pixels of a PNG for each unit of its SVG.
-const PNG_SCALE: f32 = 2.0;
-
-/// Writes a page and its pictures as SVG and PNG: `NAME-PICTURE.svg` next to `NAME.html`.
-pub(crate) fn write_page(page: &Path, html: &str, pictures: &[Picture]) -> Result<(), TrainError> {
+/// Writes a page and its pictures: `NAME-PICTURE.svg` next to `NAME.html`, and with `png` the same as
+/// `NAME-PICTURE.png`.
+pub(crate) fn write_page(
+    page: &Path,
+    html: &str,
+    pictures: &[Picture],
+    png: bool,
+) -> Result<(), TrainError> {
     let stem = page.file_stem().unwrap_or_default().to_string_lossy();
     for picture in pictures {
         let beside =
             |ending: &str| page.with_file_name(format!("{stem}-{}.{ending}", picture.name));
         let (svg, pixels) = (beside("svg"), beside("png"));
-        if has(&svg, picture.svg.as_bytes()) && pixels.is_file() {
-            continue;
-        }
+        let unchanged = has(&svg, picture.svg.as_bytes());
         write_if_changed(&svg, picture.svg.as_bytes())?;
-        let drawn = png(&picture.svg, PNG_SCALE).map_err(TrainError::picture(&pixels))?;
-        write_whole(&pixels, &drawn)?;
+        if png && !(unchanged && pixels.is_file()) {
+            write_png(&pixels, &picture.svg)?;
+        }
     }
     write_if_changed(page, html.as_bytes())
+}
+
+/// Refuses `--png` where PNG files cannot be drawn.
+///
+/// # Errors
+///
+/// `png` in a program built without the feature `png`.
+pub(crate) fn check_png(png: bool) -> Result<(), TrainError> {
+    if png && cfg!(not(feature = "png")) {
+        let text = "--png: this program was built without the feature `png`; build it with \
+                    `--features png`, or run it as `cargo xtask train --png` or `cargo xtask report \
+                    --png`, which build it with the feature";
+        return Err(TrainError::Config(text.to_owned()));
+    }
+    Ok(())
+}
+
+#[cfg(feature = "png")]
+fn write_png(path: &Path, svg: &str) -> Result<(), TrainError> {
+    /// Pixels of a PNG for each unit of its SVG.
+    const SCALE: f32 = 2.0;
+    let failed = |error| TrainError::File {
+        action: "cannot draw",
+        path: path.to_path_buf(),
+        source: std::io::Error::other(error),
+    };
+    write_whole(path, &downhill_report::png(svg, SCALE).map_err(failed)?)
+}
+
+#[cfg(not(feature = "png"))]
+fn write_png(_path: &Path, _svg: &str) -> Result<(), TrainError> {
+    check_png(true)
 }
 
 /// Writes a file and creates its directory, unless the file has these bytes already.

@@ -32,13 +32,19 @@ const WEIGHTS_WAITING: &str = "weights.safetensors.partial";
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
+    png: bool,
 }
 
 impl Store {
     /// Opens a directory, which need not exist yet.
     pub fn new(root: &Path) -> Self {
         let root = root.to_path_buf();
-        Self { root }
+        Self { root, png: false }
+    }
+
+    /// The same, where the pictures of a report are written as PNG, too, if asked for.
+    pub(crate) fn with_png(self, png: bool) -> Self {
+        Self { png, ..self }
     }
 
     fn directory(&self, run: &str) -> PathBuf {
@@ -139,7 +145,7 @@ impl Store {
         pictures: &[Picture],
     ) -> Result<PathBuf, TrainError> {
         let page = self.report(&format!("{name}.html"));
-        write_page(&page, html, pictures)?;
+        write_page(&page, html, pictures, self.png)?;
         Ok(page)
     }
 

@@ -6,7 +6,8 @@ use crate::config::layers::Layers;
 use crate::error::TrainError;
 
 /// `[gradient-check]` of a config file.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GradientCheckConfig {
     /// The largest absolute difference allowed.

@@ -11,7 +11,8 @@ use crate::error::TrainError;
 const MAX_VALUES: usize = 1000;
 
 /// `[grid]` of a config file.
-#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GridConfig {
     /// Path of the setting; `*` stands for the method's optimizer.
@@ -23,7 +24,8 @@ pub(crate) struct GridConfig {
     values: Values,
 }
 
-#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(
     untagged,
     expecting = "a list of numbers, or { from = 1.0, to = 1e-4, count = 16 }"
@@ -34,7 +36,8 @@ enum Values {
 }
 
 /// `count` values at equal ratios, both ends included.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Logarithmic {
     /// The first value.

@@ -9,7 +9,8 @@ use crate::config::layers::Layers;
 use crate::error::TrainError;
 
 /// `[published]` of a config file.
-#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PublishedConfig {
     /// The publication.
@@ -20,7 +21,8 @@ pub(crate) struct PublishedConfig {
 }
 
 /// The published results of a method.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 struct Figures {
     /// Training accuracy, from 0 to 1.

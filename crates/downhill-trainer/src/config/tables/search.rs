@@ -9,7 +9,8 @@ use crate::config::layers::Layers;
 use crate::error::TrainError;
 
 /// `[search]` of a config file.
-#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SearchConfig {
     /// Number of trials in each round.
@@ -31,7 +32,8 @@ pub struct SearchConfig {
 }
 
 /// A setting's range in the first round.
-#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SearchedRange {
     /// The smallest value, greater than 0.
@@ -44,7 +46,8 @@ pub struct SearchedRange {
 }
 
 /// Published trials.
-#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PublishedSearch {
     /// The publication.
@@ -54,7 +57,8 @@ pub struct PublishedSearch {
 }
 
 /// A published trial.
-#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PublishedTrial {
     /// The value of each searched setting, by its path.

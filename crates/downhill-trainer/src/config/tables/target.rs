@@ -7,13 +7,14 @@ use crate::config::layers::Layers;
 use crate::error::TrainError;
 
 /// `[target]` of a config file.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TargetConfig {
     /// The accuracy, from 0 to 1.
     pub accuracy: f64,
     /// The images it is measured on: `test`, `validation` or `validation_and_test`.
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub on: TargetImages,
 }
 

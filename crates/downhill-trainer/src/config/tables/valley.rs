@@ -6,7 +6,8 @@ use crate::config::layers::Layers;
 use crate::error::TrainError;
 
 /// `[valley]` of a config file: the function `a x^2 + b y^2`, the start and the number of updates.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ValleyConfig {
     /// The coefficients `a` and `b`.
