@@ -5,10 +5,8 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use downhill_report::{
-    Extras, Picture, comparison_pictures, pictures, render_comparison, render_html,
-    render_html_with, sample,
-};
+use downhill_report::{ComparisonReport, Picture, Report};
+use downhill_sample as sample;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let directory = std::env::args()
@@ -17,59 +15,30 @@ fn main() -> Result<(), Box<dyn Error>> {
     let directory = Path::new(&directory);
     fs::create_dir_all(directory)?;
 
-    let experiment = sample::curves(4, 8);
-    let none = Extras::default();
-    write(
-        directory,
-        "regularization",
-        &render_html(&experiment),
-        &pictures(&experiment, &none),
-    )?;
-    let experiment = sample::optimizers(8, 2000);
-    let extras = sample::extras(&experiment);
-    let page = render_html_with(&experiment, &extras);
-    write(
-        directory,
-        "optimizers",
-        &page,
-        &pictures(&experiment, &extras),
-    )?;
-    let experiment = sample::grid(2, 16, 8);
-    write(
-        directory,
-        "batch-norm",
-        &render_html(&experiment),
-        &pictures(&experiment, &none),
-    )?;
-    let experiment = sample::grid(8, 16, 30);
-    write(
-        directory,
-        "large-grid",
-        &render_html(&experiment),
-        &pictures(&experiment, &none),
-    )?;
+    for (name, experiment) in [
+        ("regularization", sample::curves(4, 8)),
+        (
+            "optimizers",
+            sample::with_target(sample::optimizers(8, 2000), 0.9),
+        ),
+        ("batch-norm", sample::grid(2, 16, 8)),
+        ("large-grid", sample::grid(8, 16, 30)),
+    ] {
+        let report = Report::of(&experiment)?;
+        write(directory, name, &report.html(), &report.pictures())?;
+    }
 
     let valley = sample::valley();
-    write(
-        directory,
-        "valley",
-        &valley.render_html(),
-        &valley.pictures(),
-    )?;
+    write(directory, "valley", &valley.html(), &valley.pictures())?;
     let check = sample::gradient_check();
     write(
         directory,
         "gradient-check",
-        &check.render_html(),
+        &check.html(),
         &check.pictures(),
     )?;
     let search = sample::search(8);
-    write(
-        directory,
-        "search",
-        &search.render_html(),
-        &search.pictures(),
-    )?;
+    write(directory, "search", &search.html(), &search.pictures())?;
 
     let mut both = [sample::curves(4, 8), sample::curves(4, 6)];
     both[1].backend = "wgpu".into();
@@ -82,11 +51,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             evaluation.test.accuracy += 0.001 * (run.header.seed % 3) as f64;
         }
     }
+    let [first, second] = &both;
+    let others = [Report::of(second)?];
+    let first = Report::of(first)?;
+    let comparison = ComparisonReport::of(&first, &others);
     write(
         directory,
         "comparison",
-        &render_comparison(&both),
-        &comparison_pictures(&both),
+        &comparison.html(),
+        &comparison.pictures(),
     )?;
     Ok(())
 }

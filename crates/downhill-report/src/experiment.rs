@@ -1,12 +1,11 @@
 //! What a report is made of: the runs of an experiment and where they come from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::record::lines::RunRecord;
-use crate::record::{DataIdentity, Versions};
-use crate::summary::target::AccuracyTarget;
+use crate::record::{DataIdentity, Evaluation, RunRecord, Versions};
 
 /// Everything that a report shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +38,52 @@ pub struct Experiment {
     pub published: Option<Published>,
     /// The methods in the order in which they are shown.
     pub methods: Vec<Method>,
+}
+
+/// An accuracy that runs are to reach, and what tells how soon they do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccuracyTarget {
+    /// The accuracy, 0 to 1. A run reaches it with its first evaluation that is at least as high.
+    pub accuracy: f64,
+    /// On which images.
+    pub on: TargetImages,
+    /// How long each run took, in seconds, by the hash in its header. Seconds to the target are
+    /// shown if they are known of all runs.
+    pub run_seconds: BTreeMap<String, f64>,
+}
+
+/// The images on which an accuracy is to be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetImages {
+    /// The test images.
+    Test,
+    /// Those held out of the training images.
+    Validation,
+    /// On both.
+    ValidationAndTest,
+}
+
+impl TargetImages {
+    /// The word for them.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::Validation => "validation",
+            Self::ValidationAndTest => "validation and test",
+        }
+    }
+
+    pub(crate) fn accuracy(self, evaluation: &Evaluation) -> Option<f64> {
+        match self {
+            Self::Test => Some(evaluation.test.accuracy),
+            Self::Validation => Some(evaluation.validation?.accuracy),
+            Self::ValidationAndTest => {
+                let validation = evaluation.validation?.accuracy;
+                Some(validation.min(evaluation.test.accuracy))
+            }
+        }
+    }
 }
 
 /// A setting that every method of the config file has several values of.

@@ -4,8 +4,8 @@
 //! same records give the same bytes.
 //!
 //! ```text
-//! record lines -> RunRecord -> Experiment -> statistics -> text table, findings, HTML page
-//!                                          -> CSV, JSON lines, TensorBoard's event files
+//! record lines -> RunRecord -> Experiment -> Report -> text, findings, HTML, pictures, JSON, CSV
+//!                           -> TensorBoard's event files
 //! ```
 //!
 //! Three rules hold throughout. Runs that share a seed share initial weights and batches, so
@@ -21,34 +21,35 @@ mod figures;
 mod findings;
 mod pages;
 pub mod record;
-#[doc(hidden)]
-pub mod sample;
 pub mod statistics;
 mod summary;
 mod tables;
 mod text;
 
+// Tests within this crate take the made-up runs as a module, for a crate of them would use another
+// build of this one.
+#[cfg(test)]
+extern crate self as downhill_report;
+#[cfg(test)]
+#[path = "../../downhill-sample/src/lib.rs"]
+pub mod sample;
+
 pub use drawing::figure::Picture;
 #[cfg(feature = "png")]
-pub use drawing::png::{MOST_PIXELS, PngError, png};
+pub use drawing::png::{MAX_PIXELS, PngError, png};
 pub use experiment::{
-    Cell, Experiment, Grid, InvalidExperiment, Method, Published, PublishedFigure,
+    AccuracyTarget, Cell, Experiment, Grid, InvalidExperiment, Method, Published, PublishedFigure,
+    TargetImages,
 };
-pub use export::{
-    differences_csv, event_file, paths_csv, run_json, runs_csv, runs_json_lines, summary_json,
-    trials_csv,
-};
-pub use figures::profiles::{Extras, Target};
-pub use figures::{accuracy_figure, loss_figure};
-pub use findings::findings;
-pub use findings::limits::limits;
-pub use pages::comparison::{comparison_pictures, render_comparison};
+pub use export::event_file::event_file;
+pub use export::json_lines::run_json;
+pub use pages::about::About;
+pub use pages::comparison::ComparisonReport;
 pub use pages::gradient_check::{GradientReport, GradientRow};
-pub use pages::page::About;
 pub use pages::search::{PublishedTrials, Round, Search, SearchReport, SearchedSetting, Trial};
-pub use pages::training::{pictures, render_html, render_html_with};
+pub use pages::training::Report;
 pub use pages::valley::{ValleyPath, ValleyReport};
-pub use record::lines::{RecordError, RunRecord, encode, read_record};
-pub use summary::target::{AccuracyTarget, TargetImages};
-pub use tables::{TABLE_WIDTH, text_table};
-pub use text::numbers::duration;
+pub use record::RunRecord;
+pub use record::lines::{RecordError, encode, read_record};
+pub use text::columns::{TABLE_WIDTH, TextTable};
+pub use text::numbers::{duration, seed_ranges};

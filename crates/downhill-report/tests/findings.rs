@@ -1,11 +1,17 @@
 //! The answer in words, for experiments whose numbers are known.
 
-use downhill_report::record::Outcome;
-use downhill_report::sample::{self, decay, experiment, method, run};
-use downhill_report::{AccuracyTarget, Method, TargetImages, findings};
+use downhill_report::record::RunOutcome;
+use downhill_report::{AccuracyTarget, Experiment, Method, Report, TargetImages};
+use downhill_sample::{self as sample, decay, experiment, method, run};
+
+fn findings(experiment: &Experiment) -> Vec<String> {
+    Report::of(experiment)
+        .expect("a valid experiment")
+        .findings()
+}
 
 fn diverged_method(name: &str, seeds: u64) -> Method {
-    let outcome = || Outcome::Diverged { update: 20 };
+    let outcome = || RunOutcome::Diverged { update: 20 };
     let runs = (0..seeds).map(|seed| run(name, seed, &[(1, 0.1, 0.1)], outcome()));
     let runs = runs.collect();
     Method {
@@ -198,7 +204,7 @@ fn a_gap_of_too_few_finished_seeds_is_told_by_its_interval() {
         method("narrow", 601, &finals(0.8)),
     ];
     for seed in [1, 4] {
-        let outcome = Outcome::Diverged { update: 20 };
+        let outcome = RunOutcome::Diverged { update: 20 };
         methods[1].runs[seed] = run("narrow", seed as u64, &[(1, 0.1, 0.1)], outcome);
     }
     let found = findings(&experiment(Some("none"), methods));
@@ -260,7 +266,7 @@ fn different_numbers_of_updates_are_named() {
 #[test]
 fn diverged_runs_count_as_worst_and_are_named() {
     let mut experiment = decay();
-    let outcome = Outcome::Diverged { update: 1_234 };
+    let outcome = RunOutcome::Diverged { update: 1_234 };
     experiment.methods[1].runs[2] = run("weight-decay", 2, &[(1, 0.1, 0.1)], outcome);
     let found = findings(&experiment).join("\n");
     assert!(
@@ -420,7 +426,7 @@ fn a_gap_without_an_interval_has_no_verdict() {
         Some("none"),
         vec![method("none", 601, &none), diverged_method("wild", 3)],
     );
-    experiment.methods[1].runs[0] = run("wild", 0, &[(601, 0.9, 0.7)], Outcome::Finished);
+    experiment.methods[1].runs[0] = run("wild", 0, &[(601, 0.9, 0.7)], RunOutcome::Finished);
     let found = findings(&experiment);
     assert_eq!(
         found[0],

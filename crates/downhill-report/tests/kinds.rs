@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use downhill_report::record::Outcome;
-use downhill_report::{
-    Experiment, Extras, Picture, comparison_pictures, pictures, render_comparison, render_html,
-    render_html_with, sample,
-};
+use downhill_report::record::RunOutcome;
+use downhill_report::{ComparisonReport, Experiment, Picture, Report};
+use downhill_sample as sample;
 use roxmltree::{Document, ParsingOptions};
 
 /// No page is to be larger, in bytes.
@@ -18,11 +16,12 @@ struct Kind {
     pictures: Vec<Picture>,
 }
 
-fn of_experiment(name: &'static str, experiment: &Experiment, extras: &Extras) -> Kind {
+fn of_experiment(name: &'static str, experiment: &Experiment) -> Kind {
+    let report = Report::of(experiment).expect("a valid experiment");
     Kind {
         name,
-        page: render_html_with(experiment, extras),
-        pictures: pictures(experiment, extras),
+        page: report.html(),
+        pictures: report.pictures(),
     }
 }
 
@@ -34,19 +33,17 @@ fn diverged_grid() -> Experiment {
         .iter_mut()
         .flat_map(|method| &mut method.runs)
     {
-        run.end.outcome = Outcome::Diverged { update: 1 };
+        run.end.outcome = RunOutcome::Diverged { update: 1 };
         run.evaluations.clear();
     }
     experiment
 }
 
 fn every_kind() -> Vec<Kind> {
-    let none = Extras::default();
-    let optimizers = sample::optimizers(8, 2000);
-    let extras = sample::extras(&optimizers);
-    let mut lost = sample::optimizers(2, 40);
+    let optimizers = sample::with_target(sample::optimizers(8, 2000), 0.9);
+    let mut lost = sample::with_target(sample::optimizers(2, 40), 0.9);
     for run in lost.methods.iter_mut().flat_map(|method| &mut method.runs) {
-        run.end.outcome = Outcome::Diverged { update: 1 };
+        run.end.outcome = RunOutcome::Diverged { update: 1 };
         run.losses.fill(f32::NAN);
         for line in &mut run.pretraining {
             line.loss = f64::NAN;
@@ -57,19 +54,24 @@ fn every_kind() -> Vec<Kind> {
         sample::curves(3, 6),
         sample::grid(2, 3, 2),
     ];
+    let reports = both
+        .each_ref()
+        .map(|one| Report::of(one).expect("a valid experiment"));
+    let [first, others @ ..] = &reports;
+    let comparison = ComparisonReport::of(first, others);
     let mut kinds = vec![
-        of_experiment("optimizers", &optimizers, &extras),
-        of_experiment("one seed", &sample::optimizers(1, 30), &none),
-        of_experiment("lost", &lost, &sample::extras(&lost)),
-        of_experiment("grid", &sample::grid(2, 16, 8), &none),
-        of_experiment("one value", &sample::grid(3, 1, 1), &none),
-        of_experiment("diverged grid", &diverged_grid(), &none),
-        of_experiment("large grid", &sample::grid(8, 16, 30), &none),
-        of_experiment("larger grid", &sample::grid(8, 40, 3), &none),
+        of_experiment("optimizers", &optimizers),
+        of_experiment("one seed", &sample::optimizers(1, 30)),
+        of_experiment("lost", &lost),
+        of_experiment("grid", &sample::grid(2, 16, 8)),
+        of_experiment("one value", &sample::grid(3, 1, 1)),
+        of_experiment("diverged grid", &diverged_grid()),
+        of_experiment("large grid", &sample::grid(8, 16, 30)),
+        of_experiment("larger grid", &sample::grid(8, 40, 3)),
         Kind {
             name: "comparison",
-            page: render_comparison(&both),
-            pictures: comparison_pictures(&both),
+            page: comparison.html(),
+            pictures: comparison.pictures(),
         },
     ];
     let valley = sample::valley();
@@ -82,7 +84,7 @@ fn every_kind() -> Vec<Kind> {
     for (name, valley) in [("valley", valley), ("no path", empty), ("nowhere", nowhere)] {
         kinds.push(Kind {
             name,
-            page: valley.render_html(),
+            page: valley.html(),
             pictures: valley.pictures(),
         });
     }
@@ -100,7 +102,7 @@ fn every_kind() -> Vec<Kind> {
     for (name, check) in checks {
         kinds.push(Kind {
             name,
-            page: check.render_html(),
+            page: check.html(),
             pictures: check.pictures(),
         });
     }
@@ -133,11 +135,15 @@ fn every_kind() -> Vec<Kind> {
     for (name, search) in searches {
         kinds.push(Kind {
             name,
-            page: search.render_html(),
+            page: search.html(),
             pictures: search.pictures(),
         });
     }
     kinds
+}
+
+fn html_of(experiment: &Experiment) -> String {
+    Report::of(experiment).expect("a valid experiment").html()
 }
 
 fn parsed(text: &str) -> Document<'_> {
@@ -265,7 +271,7 @@ fn the_same_data_give_the_same_bytes() {
 
 #[test]
 fn a_grid_is_told_by_its_values_and_not_run_by_run() {
-    let page = render_html(&sample::grid(8, 16, 30));
+    let page = html_of(&sample::grid(8, 16, 30));
     let document = parsed(&page);
     let count = |tag: &str| {
         document
@@ -286,14 +292,15 @@ fn a_grid_is_told_by_its_values_and_not_run_by_run() {
 fn thirty_seeds_of_six_optimizers_and_twenty_epochs_are_small_with_all_their_losses() {
     let mut experiment = sample::optimizers(30, 20 * 469);
     experiment.methods.truncate(6);
-    let page = render_html_with(&experiment, &sample::extras(&experiment));
+    let experiment = sample::with_target(experiment, 0.9);
+    let page = html_of(&experiment);
     assert!(page.len() < MOST_BYTES, "{}", page.len());
     assert!(page.contains("Smoothed loss of the batches"));
 }
 
 #[test]
 fn what_a_record_does_not_hold_has_no_figure() {
-    let page = render_html(&sample::decay());
+    let page = html_of(&sample::decay());
     for heading in [
         "Loss of the batches",
         "Pre-training",
@@ -304,8 +311,8 @@ fn what_a_record_does_not_hold_has_no_figure() {
     ] {
         assert!(!page.contains(heading), "{heading}");
     }
-    let optimizers = sample::optimizers(3, 100);
-    let page = render_html_with(&optimizers, &sample::extras(&optimizers));
+    let optimizers = sample::with_target(sample::optimizers(3, 100), 0.5);
+    let page = html_of(&optimizers);
     for heading in [
         "Loss of the batches",
         "Pre-training",
@@ -320,7 +327,7 @@ fn what_a_record_does_not_hold_has_no_figure() {
 
 #[test]
 fn the_ends_of_paths_are_those_of_the_book() {
-    let page = sample::valley().render_html();
+    let page = sample::valley().html();
     // An independent reproduction's end points, to six digits.
     for number in ["−0.350393", "0.084782", "0.896414", "0.088086"] {
         assert!(page.contains(number), "{number}");

@@ -1,7 +1,7 @@
 //! An axis: what it shows, from where to where, and its ticks.
 
 use crate::drawing::labels::text_width;
-use crate::drawing::marks::{Scale, round_above, round_below, tick_text};
+use crate::drawing::scale::{Scale, round_above, round_below, tick_text};
 use crate::text::numbers::{fixed, loss};
 
 /// Size of the text beside ticks.

@@ -3,9 +3,10 @@
 use maud::{Markup, html};
 
 use crate::drawing::axis::Axis;
-use crate::drawing::figure::Panel;
 use crate::drawing::labels::{apart, fitted, in_two_lines, text_width};
-use crate::drawing::marks::{Look, Scale, coordinate, cross, line};
+use crate::drawing::marks::{Look, coordinate, cross, line};
+use crate::drawing::panel::Panel;
+use crate::drawing::scale::Scale;
 use crate::statistics::{Interval, Statistics};
 
 /// Size of a wide chart in SVG units.

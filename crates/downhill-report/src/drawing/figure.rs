@@ -6,7 +6,8 @@ use crate::drawing::chart::key;
 use crate::drawing::colors::picture_style;
 use crate::drawing::labels::text_width;
 use crate::drawing::marks::{Look, coordinate};
-use crate::tables::lines_of;
+use crate::drawing::panel::Panel;
+use crate::text::columns::lines_of;
 
 /// A figure as an SVG document of its own, with a white background and its text as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,15 +20,6 @@ pub struct Picture {
     pub alt: String,
 }
 
-/// One drawing with its own axes.
-pub(crate) struct Panel {
-    pub(crate) title: String,
-    pub(crate) description: String,
-    /// Width and height in SVG units.
-    pub(crate) size: (f64, f64),
-    pub(crate) drawing: Markup,
-}
-
 /// How panels stand beside each other on the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
@@ -37,14 +29,16 @@ pub(crate) enum Layout {
     Pairs,
     /// Wide ones, two beside each other at most.
     Wide,
-    /// Small multiples, four beside each other at most.
+    /// Small multiples, four side by side at most.
     Multiples,
+    /// Three side by side at most, but four as two pairs.
+    Thirds,
 }
 
 impl Layout {
     fn class(self) -> &'static str {
         match self {
-            Self::Panels => "panels",
+            Self::Panels | Self::Thirds => "panels",
             Self::Pairs => "panels pairs",
             Self::Wide => "panels wide",
             Self::Multiples => "panels multiples",
@@ -54,6 +48,7 @@ impl Layout {
     fn columns(self, panels: usize) -> usize {
         match self {
             Self::Multiples => panels.min(4),
+            Self::Thirds if panels != 4 => panels.min(3),
             _ => panels.min(2),
         }
     }

@@ -7,6 +7,8 @@ pub(crate) mod colors;
 pub(crate) mod figure;
 pub(crate) mod labels;
 pub(crate) mod marks;
+pub(crate) mod panel;
 #[cfg(feature = "png")]
 pub(crate) mod png;
+pub(crate) mod scale;
 pub(crate) mod smoothing;

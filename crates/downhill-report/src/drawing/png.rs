@@ -12,7 +12,7 @@ use thiserror::Error;
 const FAMILY: &str = "Inter";
 
 /// No picture is wider or higher than this, in pixels.
-pub const MOST_PIXELS: u32 = 20_000;
+pub const MAX_PIXELS: u32 = 20_000;
 
 static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
     let mut fonts = Database::new();
@@ -32,7 +32,7 @@ pub enum PngError {
     #[error("the picture must be an SVG document: {0}")]
     NotSvg(String),
     /// The picture would have no pixel, or too many.
-    #[error("width and height must be 1 to {MOST_PIXELS} pixels, got {width} x {height}")]
+    #[error("width and height must be 1 to {MAX_PIXELS} pixels, got {width} x {height}")]
     WrongSize {
         /// Its width in pixels.
         width: f32,
@@ -48,11 +48,11 @@ pub enum PngError {
 ///
 /// # Errors
 ///
-/// If the text is not SVG, or the picture is empty or larger than [`MOST_PIXELS`] either way.
+/// If the text is not SVG, or the picture is empty or larger than [`MAX_PIXELS`] either way.
 pub fn png(svg: &str, scale: f32) -> Result<Vec<u8>, PngError> {
     let tree = tree(svg)?;
     let (width, height) = (tree.size().width() * scale, tree.size().height() * scale);
-    let fits = |side: f32| (1.0..=MOST_PIXELS as f32).contains(&side.ceil());
+    let fits = |side: f32| (1.0..=MAX_PIXELS as f32).contains(&side.ceil());
     let size = (width.ceil() as u32, height.ceil() as u32);
     let pixels = Pixmap::new(size.0, size.1).filter(|_| fits(width) && fits(height));
     let mut pixels = pixels.ok_or(PngError::WrongSize { width, height })?;
@@ -80,12 +80,16 @@ mod tests {
     use resvg::usvg::{Group, Node};
 
     use super::*;
-    use crate::{Extras, Picture, comparison_pictures, pictures, sample};
+    use crate::{ComparisonReport, Experiment, Picture, Report, sample};
+
+    fn report(experiment: &Experiment) -> Report<'_> {
+        Report::of(experiment).unwrap()
+    }
 
     fn every_picture() -> Vec<Picture> {
-        let optimizers = sample::optimizers(8, 2000);
-        let mut all = pictures(&optimizers, &sample::extras(&optimizers));
+        let mut all = Vec::new();
         for experiment in [
+            sample::with_target(sample::optimizers(8, 2000), 0.9),
             sample::decay(),
             sample::curves(4, 8),
             sample::curves(8, 30),
@@ -94,15 +98,14 @@ mod tests {
             sample::grid(8, 16, 4),
             sample::grid(3, 1, 2),
         ] {
-            all.extend(pictures(&experiment, &Extras::default()));
+            all.extend(report(&experiment).pictures());
         }
         all.extend(sample::valley().pictures());
         all.extend(sample::gradient_check().pictures());
         all.extend(sample::search(8).pictures());
-        all.extend(comparison_pictures(&[
-            sample::curves(4, 8),
-            sample::curves(3, 6),
-        ]));
+        let (first, other) = (sample::curves(4, 8), sample::curves(3, 6));
+        let others = [report(&other)];
+        all.extend(ComparisonReport::of(&report(&first), &others).pictures());
         all
     }
 

@@ -13,8 +13,7 @@
 //! TensorBoard's `event.proto` and `summary.proto`, of which a scalar needs three.
 
 use crate::export::protobuf::Message;
-use crate::record::lines::RunRecord;
-use crate::record::{Evaluation, Outcome, Score};
+use crate::record::{Evaluation, RunOutcome, RunRecord, Score};
 
 /// Reads the scores on a part of the images from an evaluation.
 type Scored = fn(&Evaluation) -> Option<Score>;
@@ -70,7 +69,7 @@ pub fn event_file(run: &RunRecord) -> Vec<u8> {
         file.extend(scalars_at(evaluation.updates, &scalars.collect::<Vec<_>>()));
     }
     losses_until(&mut file, u64::MAX);
-    if let Outcome::Diverged { update } = run.end.outcome {
+    if let RunOutcome::Diverged { update } = run.end.outcome {
         file.extend(scalars_at(update, &[(DIVERGED, 1.0)]));
     }
     file
@@ -139,7 +138,12 @@ mod tests {
 
     #[test]
     fn a_run_is_its_version_and_an_event_per_evaluation() {
-        let run = sample::run("a", 0, &[(1, 0.1, 0.2), (300, 0.5, 0.4)], Outcome::Finished);
+        let run = sample::run(
+            "a",
+            0,
+            &[(1, 0.1, 0.2), (300, 0.5, 0.4)],
+            RunOutcome::Finished,
+        );
         let frames = frames(&event_file(&run));
         assert_eq!(frames.len(), 3);
         let version = [0x09, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0x1a, 13];
@@ -154,7 +158,12 @@ mod tests {
 
     #[test]
     fn losses_of_batches_and_held_out_images_are_there() {
-        let mut run = sample::run("a", 0, &[(1, 0.1, 0.2), (3, 0.5, 0.4)], Outcome::Finished);
+        let mut run = sample::run(
+            "a",
+            0,
+            &[(1, 0.1, 0.2), (3, 0.5, 0.4)],
+            RunOutcome::Finished,
+        );
         run.losses = vec![2.0, 1.5, 1.0];
         run.evaluations[1].validation = Some(run.evaluations[1].test);
         let frames = frames(&event_file(&run));
@@ -172,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_diverged_run_says_where() {
-        let outcome = Outcome::Diverged { update: 5 };
+        let outcome = RunOutcome::Diverged { update: 5 };
         let run = sample::run("a", 0, &[(1, 0.1, 0.2)], outcome);
         let frames = frames(&event_file(&run));
         assert_eq!(frames.len(), 3);

@@ -3,10 +3,8 @@
 use serde::Serialize;
 
 use crate::experiment::Experiment;
-use crate::export::outcome_word;
-use crate::record::lines::RunRecord;
-use crate::record::{DataIdentity, Evaluation, Outcome, Versions};
-use crate::summary::final_evaluation;
+use crate::record::RunRecord;
+use crate::record::{DataIdentity, Evaluation, RunOutcome, Versions};
 
 /// A run in short. The keys come in this order.
 #[derive(Serialize)]
@@ -46,13 +44,13 @@ pub fn run_json(run: &RunRecord) -> String {
         seed: header.seed,
         run: &header.run,
         backend: &header.backend,
-        outcome: outcome_word(&run.end.outcome),
+        outcome: run.end.outcome.word(),
         diverged_at: match run.end.outcome {
-            Outcome::Diverged { update } => Some(update),
-            Outcome::Finished => None,
+            RunOutcome::Diverged { update } => Some(update),
+            RunOutcome::Finished => None,
         },
         updates: run.end.updates,
-        last: final_evaluation(run),
+        last: run.final_evaluation(),
         ensemble: header.ensemble,
         config: &header.config,
         data: &header.data,
@@ -62,8 +60,7 @@ pub fn run_json(run: &RunRecord) -> String {
 }
 
 /// [`run_json`] of each run, a line each, method by method.
-#[must_use]
-pub fn runs_json_lines(experiment: &Experiment) -> String {
+pub(crate) fn runs_json_lines(experiment: &Experiment) -> String {
     let runs = experiment.methods.iter().flat_map(|method| &method.runs);
     runs.map(|run| run_json(run) + "\n").collect()
 }
@@ -94,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_diverged_run_has_no_final_score() {
-        let outcome = Outcome::Diverged { update: 3 };
+        let outcome = RunOutcome::Diverged { update: 3 };
         let run = sample::run("none", 1, &[(1, 0.1, 0.1)], outcome);
         let object: serde_json::Value = serde_json::from_str(&run_json(&run)).unwrap();
         assert_eq!(object["outcome"], "diverged");

@@ -2,8 +2,6 @@
 
 use serde::Serialize;
 
-use crate::experiment::Experiment;
-use crate::findings::findings;
 use crate::statistics::Statistics;
 use crate::summary::{MethodSummary, Summary};
 
@@ -45,26 +43,23 @@ struct Numbers {
     interval: Option<[f64; 2]>,
 }
 
-/// What an experiment found, as one JSON object without line breaks: the path of its report, and of
-/// each method means with 95 % intervals over all runs, in which a diverged run counts as an
-/// accuracy of 0; then the findings in words.
-#[must_use]
-pub fn summary_json(experiment: &Experiment, report: &str) -> String {
-    let summary = Summary::of(experiment);
+/// What an experiment found, as one JSON object without line breaks; see [`crate::Report::json`].
+pub(crate) fn summary_json(summary: &Summary<'_>, findings: Vec<String>, page: &str) -> String {
+    let experiment = summary.experiment;
     let object = Object {
         kind: "summary",
         experiment: &experiment.name,
         question: &experiment.question,
         command: &experiment.command,
         backend: &experiment.backend,
-        report,
+        report: page,
         runs: summary.methods.iter().map(MethodSummary::runs).sum(),
         diverged: (summary.methods.iter())
             .map(|method| method.diverged.len())
             .sum(),
         baseline: summary.baseline().map(|method| method.name.as_str()),
         methods: summary.methods.iter().map(method).collect(),
-        findings: findings(experiment),
+        findings,
     };
     serde_json::to_string(&object).expect("a summary has string keys only")
 }
@@ -89,31 +84,5 @@ fn numbers(statistics: &Statistics) -> Numbers {
         n: statistics.n,
         mean: statistics.mean,
         interval: (statistics.interval).map(|interval| [interval.lower, interval.upper]),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sample;
-
-    #[test]
-    fn means_intervals_and_differences_are_those_of_the_table() {
-        let text = summary_json(&sample::decay(), "runs/reports/x.html");
-        assert!(!text.contains('\n'));
-        let object: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(object["report"], "runs/reports/x.html");
-        assert_eq!(object["runs"], 8);
-        assert_eq!(object["diverged"], 0);
-        let decay = &object["methods"][1];
-        assert_eq!(decay["method"], "weight-decay");
-        let mean = decay["test_accuracy"]["mean"].as_f64().unwrap();
-        assert!((mean - 0.72).abs() < 1e-12, "{mean}");
-        let difference = &decay["test_accuracy_difference"];
-        let mean = difference["mean"].as_f64().unwrap();
-        assert!((mean + 0.04).abs() < 1e-12, "{mean}");
-        assert_eq!(difference["n"], 4);
-        assert!(object["methods"][0]["test_accuracy_difference"].is_null());
-        assert!(!object["findings"].as_array().unwrap().is_empty());
     }
 }

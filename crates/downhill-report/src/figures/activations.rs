@@ -3,10 +3,12 @@
 use maud::{Markup, html};
 
 use crate::drawing::chart::WIDE;
-use crate::drawing::figure::{Figure, Layout, Panel};
+use crate::drawing::figure::{Figure, Layout};
 use crate::drawing::labels::fitted;
-use crate::drawing::marks::{Look, coordinate, line, tick_text};
-use crate::experiment::{Experiment, Method};
+use crate::drawing::marks::{Look, coordinate, line};
+use crate::drawing::panel::Panel;
+use crate::drawing::scale::tick_text;
+use crate::experiment::Method;
 use crate::record::{Activations, Histogram};
 use crate::summary::Summary;
 use crate::text::numbers::{count, fixed};
@@ -20,7 +22,8 @@ const SPACE: f64 = 8.0;
 const MOST_LAYERS: usize = 6;
 
 /// `None` where no run has them.
-pub(crate) fn activations(experiment: &Experiment, summary: &Summary) -> Option<Figure> {
+pub(crate) fn activations(summary: &Summary<'_>) -> Option<Figure> {
+    let experiment = summary.experiment;
     let panels: Vec<Panel> = (experiment.methods.iter().enumerate())
         .filter_map(|(index, method)| panel(method, Look::of(index, summary.baseline)))
         .collect();

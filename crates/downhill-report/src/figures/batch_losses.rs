@@ -7,13 +7,14 @@ use crate::drawing::figure::{Figure, Layout};
 use crate::drawing::marks::Look;
 use crate::drawing::smoothing::{BETA, WINDOW, smooth};
 use crate::experiment::{Experiment, Method};
-use crate::summary::{Summary, final_evaluation};
+use crate::summary::Summary;
 
 /// Losses are drawn within these limits, those outside at the edge.
 const LIMITS: (f64, f64) = (1e-6, 100.0);
 
 /// `None` where no run has the losses of its batches.
-pub(crate) fn batch_losses(experiment: &Experiment, summary: &Summary) -> Option<Figure> {
+pub(crate) fn batch_losses(summary: &Summary<'_>) -> Option<Figure> {
+    let experiment = summary.experiment;
     let mut runs = experiment.methods.iter().flat_map(|method| &method.runs);
     if !runs.any(|run| !run.losses.is_empty()) {
         return None;
@@ -82,7 +83,7 @@ fn means(method: &Method) -> Vec<Point> {
     let finished = method
         .runs
         .iter()
-        .filter(|run| final_evaluation(run).is_some());
+        .filter(|run| run.final_evaluation().is_some());
     let smoothed: Vec<Vec<f64>> = finished
         .filter(|run| !run.losses.is_empty())
         .map(|run| smooth(&finite(&run.losses)))
@@ -101,7 +102,7 @@ fn strays(method: &Method) -> Vec<Vec<(f64, f64)>> {
     let diverged = method
         .runs
         .iter()
-        .filter(|run| final_evaluation(run).is_none());
+        .filter(|run| run.final_evaluation().is_none());
     let lines = diverged.map(|run| {
         let smoothed = smooth(&finite(&run.losses));
         let points = (1_u32..).map(f64::from).zip(smoothed);

@@ -3,9 +3,10 @@
 use maud::{Markup, html};
 
 use crate::drawing::axis::{Axis, ends};
-use crate::drawing::figure::Panel;
 use crate::drawing::labels::fitted;
-use crate::drawing::marks::{Look, Scale, coordinate, cross, line};
+use crate::drawing::marks::{Look, coordinate, cross, line};
+use crate::drawing::panel::Panel;
+use crate::drawing::scale::Scale;
 use crate::text::numbers::Precision;
 
 /// Fewer values than this have no quartiles worth a box.

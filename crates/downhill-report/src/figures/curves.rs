@@ -1,17 +1,14 @@
 //! Learning curves: one panel per method, all with the same axes.
 
-use std::collections::BTreeMap;
-
 use maud::{Markup, html};
 
 use crate::drawing::chart::thinned;
 use crate::drawing::labels::apart;
-use crate::drawing::marks::{
-    Look, Scale, coordinate, cross, line, round_above, round_below, shortened, tick_text,
-};
+use crate::drawing::marks::{Look, coordinate, cross, line, shortened};
+use crate::drawing::scale::{Scale, round_above, round_below, tick_text};
 use crate::experiment::{Experiment, Method};
 use crate::record::{Evaluation, Score};
-use crate::summary::final_evaluation;
+use crate::summary::curves::values_by_updates;
 use crate::text::numbers::{count, counted, fixed, loss};
 
 /// Width of a panel on the page in SVG units.
@@ -143,33 +140,6 @@ struct Curve {
     points: Vec<(u64, f64, f64, f64)>,
 }
 
-/// The values of a quantity over the runs that finished, by the updates at which each of them has
-/// it.
-pub(crate) fn values_by_updates(
-    method: &Method,
-    value: impl Fn(&Evaluation) -> f64,
-) -> Vec<(u64, Vec<f64>)> {
-    let finished = method
-        .runs
-        .iter()
-        .filter(|run| final_evaluation(run).is_some());
-    let runs = finished.clone().count();
-    let mut by_updates: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
-    for evaluation in finished.flat_map(|run| &run.evaluations) {
-        let value = value(evaluation);
-        if value.is_finite() {
-            by_updates
-                .entry(evaluation.updates)
-                .or_default()
-                .push(value);
-        }
-    }
-    let complete = by_updates
-        .into_iter()
-        .filter(|(_, values)| values.len() == runs);
-    complete.collect()
-}
-
 impl Curve {
     fn of(method: &Method, value: impl Fn(&Evaluation) -> f64) -> Self {
         let complete = values_by_updates(method, value).into_iter();
@@ -196,16 +166,6 @@ impl Curve {
     }
 }
 
-/// Whether some run has images held out to choose by.
-pub(crate) fn has_validation(experiment: &Experiment) -> bool {
-    let mut runs = experiment.methods.iter().flat_map(|method| &method.runs);
-    runs.any(|run| {
-        run.evaluations
-            .iter()
-            .any(|evaluation| evaluation.validation.is_some())
-    })
-}
-
 /// The curve of the held-out images; without a point where there are none.
 fn held_out(method: &Method, quantity: Quantity) -> Curve {
     let value = |evaluation: &Evaluation| {
@@ -225,7 +185,7 @@ pub(crate) fn panel(axes: &Axes, method: &Method, look: Look) -> Markup {
     let diverged = method
         .runs
         .iter()
-        .filter(|run| final_evaluation(run).is_none());
+        .filter(|run| run.final_evaluation().is_none());
     let number = diverged.clone().count();
     let mut runs = counted(method.runs.len(), "seed");
     if number > 0 {
@@ -281,7 +241,7 @@ pub(crate) fn description(axes: &Axes, method: &Method) -> String {
     let diverged = method
         .runs
         .iter()
-        .filter(|run| final_evaluation(run).is_none())
+        .filter(|run| run.final_evaluation().is_none())
         .count();
     if diverged > 0 {
         sentences.push(format!("{} diverged.", counted(diverged, "run")));

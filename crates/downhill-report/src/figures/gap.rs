@@ -5,13 +5,14 @@ use crate::drawing::band::mean_point;
 use crate::drawing::chart::{Chart, Point, Series, WIDE, thinned};
 use crate::drawing::figure::{Figure, Layout};
 use crate::drawing::marks::Look;
-use crate::experiment::{Experiment, Method};
-use crate::figures::curves::values_by_updates;
+use crate::experiment::Method;
 use crate::record::Evaluation;
 use crate::summary::Summary;
+use crate::summary::curves::values_by_updates;
 
 /// `None` where no run finished with two evaluations or more.
-pub(crate) fn gap(experiment: &Experiment, summary: &Summary) -> Option<Figure> {
+pub(crate) fn gap(summary: &Summary<'_>) -> Option<Figure> {
+    let experiment = summary.experiment;
     let gap = |evaluation: &Evaluation| evaluation.train.accuracy - evaluation.test.accuracy;
     let series: Vec<Series> = (experiment.methods.iter().enumerate())
         .map(|(index, method)| {

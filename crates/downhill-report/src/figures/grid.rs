@@ -6,157 +6,39 @@ use std::collections::BTreeMap;
 use crate::drawing::axis::{Axis, ends};
 use crate::drawing::chart::{Chart, Point, SMALL, Series, WIDE};
 use crate::drawing::figure::{Figure, Layout};
-use crate::drawing::marks::{Look, tick_text};
-use crate::experiment::{Experiment, Grid, Method};
+use crate::drawing::marks::Look;
+use crate::experiment::Method;
 use crate::figures::gap::over_updates;
+use crate::summary::families::Families;
 use crate::summary::{MethodSummary, Summary};
-use crate::tables::NONE;
-use crate::text::numbers::{Precision, count, loss};
+use crate::text::numbers::setting_value;
 
 /// More values than this get no panel each.
 const MOST_PANELS: usize = 16;
 /// Losses are drawn within these limits, those outside at the edge.
 const LIMITS: (f64, f64) = (1e-6, 100.0);
 
-/// The methods of an experiment by family and value.
-pub(crate) struct Families<'a> {
-    pub(crate) grid: &'a Grid,
-    /// Names in the experiment's order.
-    pub(crate) names: Vec<&'a str>,
-    /// All values, rising.
-    pub(crate) values: Vec<f64>,
-    cells: BTreeMap<(usize, usize), (&'a Method, &'a MethodSummary)>,
+/// Returns the families' names with their looks.
+pub(crate) fn looks(families: &Families) -> Vec<(String, Look)> {
+    let names = families.names.iter().enumerate();
+    names
+        .map(|(index, name)| (name.clone(), Look::of(index, None)))
+        .collect()
 }
 
-impl<'a> Families<'a> {
-    /// `None` without a grid, and where a method stands outside it.
-    pub(crate) fn of(experiment: &'a Experiment, summary: &'a Summary) -> Option<Self> {
-        let grid = experiment.grid.as_ref()?;
-        let mut families = Self {
-            grid,
-            names: Vec::new(),
-            values: Vec::new(),
-            cells: BTreeMap::new(),
-        };
-        for method in &experiment.methods {
-            let cell = method.cell.as_ref()?;
-            if !families.names.contains(&cell.family.as_str()) {
-                families.names.push(&cell.family);
-            }
-            if !families.values.contains(&cell.value) {
-                families.values.push(cell.value);
-            }
-        }
-        families.values.sort_by(f64::total_cmp);
-        for (method, summary) in experiment.methods.iter().zip(&summary.methods) {
-            let cell = method.cell.as_ref()?;
-            let family = families
-                .names
-                .iter()
-                .position(|name| *name == cell.family)?;
-            let value = families
-                .values
-                .iter()
-                .position(|value| *value == cell.value)?;
-            families.cells.insert((family, value), (method, summary));
-        }
-        (!families.names.is_empty()).then_some(families)
-    }
-
-    pub(crate) fn looks(&self) -> Vec<(String, Look)> {
-        let names = self.names.iter().enumerate();
-        names
-            .map(|(index, name)| ((*name).to_owned(), Look::of(index, None)))
-            .collect()
-    }
-
-    /// The cells of a family with their values, rising.
-    fn row(&self, family: usize) -> impl Iterator<Item = (f64, &(&'a Method, &'a MethodSummary))> {
-        let values = self.values.iter().enumerate();
-        values.filter_map(move |(at, value)| Some((*value, self.cells.get(&(family, at))?)))
-    }
-
-    fn axis(&self) -> Axis {
-        let is_positive = self.values.iter().all(|value| *value > 0.0);
-        if is_positive && self.values.len() > 1 {
-            let label = format!("{} (log)", self.grid.name);
-            Axis::log_exactly(&label, self.values.iter().copied())
-        } else {
-            Axis::roomy(&self.grid.name, self.values.iter().copied())
-        }
-    }
-
-    /// One row per value with a cell for each family.
-    pub(crate) fn table(&self, cell: impl Fn(&MethodSummary) -> String) -> Vec<Vec<String>> {
-        let row = |(at, value): (usize, &f64)| {
-            let families = (0..self.names.len()).map(|family| {
-                let found = self.cells.get(&(family, at));
-                found.map_or_else(|| NONE.to_owned(), |(_, summary)| cell(summary))
-            });
-            std::iter::once(value_text(*value))
-                .chain(families)
-                .collect()
-        };
-        self.values.iter().enumerate().map(row).collect()
-    }
-}
-
-/// A value of the grid: as short as four digits allow.
-pub(crate) fn value_text(value: f64) -> String {
-    if value == 0.0 || (value.abs() >= 1e-3 && value.abs() < 1e5) {
-        let digits = (3 - value.abs().max(1e-9).log10().floor() as i32).clamp(0, 9) as usize;
-        let text = format!("{value:.digits$}");
-        let is_decimal = text.contains('.');
-        let short = if is_decimal {
-            text.trim_end_matches('0').trim_end_matches('.')
-        } else {
-            &text
-        };
-        return short.replace('-', "−");
-    }
-    let text = format!("{value:.3e}");
-    let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
-    let digits = digits.trim_end_matches('0').trim_end_matches('.');
-    format!("{digits}e{power}").replace('-', "−")
-}
-
-/// The text of a loss over the finished runs, and how many diverged.
-pub(crate) fn loss_cell(summary: &MethodSummary) -> String {
-    let finished = summary.finished_only;
-    let text = finished.map_or_else(
-        || NONE.to_owned(),
-        |finished| loss(finished.train_loss.mean),
-    );
-    marked(summary, text)
-}
-
-/// The text of an accuracy, and how many diverged.
-pub(crate) fn accuracy_cell(
-    summary: &MethodSummary,
-    is_test: bool,
-    precision: Precision,
-) -> String {
-    let accuracy = if is_test {
-        summary.test_accuracy
+fn axis(families: &Families) -> Axis {
+    let is_positive = families.values.iter().all(|value| *value > 0.0);
+    if is_positive && families.values.len() > 1 {
+        let label = format!("{} (log)", families.grid.name);
+        Axis::log_exactly(&label, families.values.iter().copied())
     } else {
-        summary.train_accuracy
-    };
-    let text = accuracy.map_or_else(
-        || NONE.to_owned(),
-        |accuracy| precision.mean_and_half_width(&accuracy),
-    );
-    marked(summary, text)
-}
-
-fn marked(summary: &MethodSummary, text: String) -> String {
-    match summary.diverged.len() {
-        0 => text,
-        diverged => format!("{text} (× {})", count(diverged)),
+        Axis::roomy(&families.grid.name, families.values.iter().copied())
     }
 }
 
 /// Final test accuracy, training accuracy and training loss against the value.
-pub(crate) fn final_values(experiment: &Experiment, families: &Families<'_>) -> Figure {
+pub(crate) fn final_values(summary: &Summary<'_>, families: &Families) -> Figure {
+    let experiment = summary.experiment;
     let test =
         |value: f64, summary: &MethodSummary| Some(Point::of(value, &summary.test_accuracy?));
     let train =
@@ -183,6 +65,7 @@ pub(crate) fn final_values(experiment: &Experiment, families: &Families<'_>) -> 
     let shares = |label: &str| Axis::share(label);
     let charts = [
         chart(
+            summary,
             families,
             "Final test accuracy",
             &test,
@@ -190,6 +73,7 @@ pub(crate) fn final_values(experiment: &Experiment, families: &Families<'_>) -> 
             &|_| shares("test accuracy, %"),
         ),
         chart(
+            summary,
             families,
             "Final training accuracy",
             &train,
@@ -197,6 +81,7 @@ pub(crate) fn final_values(experiment: &Experiment, families: &Families<'_>) -> 
             &|_| shares("training accuracy, %"),
         ),
         chart(
+            summary,
             families,
             "Final training loss",
             &loss,
@@ -243,23 +128,24 @@ pub(crate) fn final_values(experiment: &Experiment, families: &Families<'_>) -> 
 }
 
 fn chart(
-    families: &Families<'_>,
+    summary: &Summary<'_>,
+    families: &Families,
     title: &str,
     value_of: &dyn Fn(f64, &MethodSummary) -> Option<Point>,
     published: &dyn Fn(&Method) -> Option<f64>,
-    axis: &dyn Fn(&[Series]) -> Axis,
+    y: &dyn Fn(&[Series]) -> Axis,
 ) -> Chart {
-    let series = families
-        .looks()
+    let series = looks(families)
         .into_iter()
         .enumerate()
         .map(|(family, (name, look))| {
             let cells = families.row(family);
-            let points = cells.filter_map(|(value, (_, summary))| value_of(value, summary));
+            let points = cells.filter_map(|(value, at)| value_of(value, &summary.methods[at]));
             let mut series = Series::new(&name, look, points.collect());
-            for (value, (method, summary)) in families.row(family) {
-                if !summary.diverged.is_empty() {
-                    let drawn = value_of(value, summary);
+            for (value, at) in families.row(family) {
+                let method = &summary.experiment.methods[at];
+                if !summary.methods[at].diverged.is_empty() {
+                    let drawn = value_of(value, &summary.methods[at]);
                     series
                         .crosses
                         .push((value, drawn.map_or(f64::INFINITY, |point| point.y)));
@@ -274,15 +160,16 @@ fn chart(
     Chart {
         title: title.into(),
         size: WIDE,
-        x: families.axis(),
-        y: axis(&series),
+        x: axis(families),
+        y: y(&series),
         series,
         is_labelled: true,
     }
 }
 
 /// Training accuracy against epochs, one panel per value with all families in it.
-pub(crate) fn multiples(experiment: &Experiment, families: &Families<'_>) -> Option<Figure> {
+pub(crate) fn multiples(summary: &Summary<'_>, families: &Families) -> Option<Figure> {
+    let experiment = summary.experiment;
     let number = families.values.len();
     let shown: Vec<usize> = if number <= MOST_PANELS {
         (0..number).collect()
@@ -307,15 +194,12 @@ pub(crate) fn multiples(experiment: &Experiment, families: &Families<'_>) -> Opt
     };
     let charts: Vec<(f64, Vec<Series>)> = (shown.iter().rev())
         .map(|at| {
-            let series = families
-                .looks()
+            let series = looks(families)
                 .into_iter()
                 .enumerate()
                 .map(|(family, (name, look))| {
-                    let points = families
-                        .cells
-                        .get(&(family, *at))
-                        .map(|(method, _)| by_epoch(method));
+                    let method = families.method(family, *at);
+                    let points = method.map(|method| by_epoch(&experiment.methods[method]));
                     Series::new(&name, look, points.unwrap_or_default())
                 });
             (families.values[*at], series.collect())
@@ -335,7 +219,7 @@ pub(crate) fn multiples(experiment: &Experiment, families: &Families<'_>) -> Opt
             format!("%; none finished: {}", none.join(", "))
         };
         let chart = Chart {
-            title: value_text(value),
+            title: setting_value(value),
             size: SMALL,
             x: Axis::linear("epoch", [0.0, last]),
             y: Axis::share(&label),
@@ -356,7 +240,7 @@ pub(crate) fn multiples(experiment: &Experiment, families: &Families<'_>) -> Opt
             experiment.name, families.grid.name
         ),
         layout: Layout::Multiples,
-        key: families.looks(),
+        key: looks(families),
         panels: panels.collect(),
         caption: format!(
             "Training accuracy against epochs, one panel for each {}, named above it; the mean over the runs \
@@ -364,42 +248,4 @@ pub(crate) fn multiples(experiment: &Experiment, families: &Families<'_>) -> Opt
             families.grid.name
         ),
     })
-}
-
-/// The values of the grid in a few words: `16 values from 1e−4 to 1`.
-pub(crate) fn range_of(families: &Families<'_>) -> String {
-    match families.values.as_slice() {
-        [only] => value_text(*only),
-        [first, .., last] => format!(
-            "{} values from {} to {}",
-            families.values.len(),
-            value_text(*first),
-            value_text(*last)
-        ),
-        [] => tick_text(0.0),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_as_short_as_they_are_exact() {
-        let texts = [1.0, 0.541_17, 0.01, 1e-4, 6.31e-4, 0.0, 128.0, 2.5e6, -0.5].map(value_text);
-        assert_eq!(
-            texts,
-            [
-                "1",
-                "0.5412",
-                "0.01",
-                "1e−4",
-                "6.31e−4",
-                "0",
-                "128",
-                "2.5e6",
-                "−0.5"
-            ]
-        );
-    }
 }

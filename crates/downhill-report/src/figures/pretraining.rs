@@ -7,11 +7,12 @@ use crate::drawing::band::mean_point;
 use crate::drawing::chart::{Chart, NARROW, Point, Series};
 use crate::drawing::figure::{Figure, Layout};
 use crate::drawing::marks::Look;
-use crate::experiment::{Experiment, Method};
+use crate::experiment::Method;
 use crate::summary::Summary;
 
 /// `None` where nothing was pre-trained.
-pub(crate) fn pretraining(experiment: &Experiment, summary: &Summary) -> Option<Figure> {
+pub(crate) fn pretraining(summary: &Summary<'_>) -> Option<Figure> {
+    let experiment = summary.experiment;
     let runs = experiment.methods.iter().flat_map(|method| &method.runs);
     let lines = runs.flat_map(|run| &run.pretraining);
     let layers: BTreeSet<usize> = lines.clone().map(|line| line.layer).collect();

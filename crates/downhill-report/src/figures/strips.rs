@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use crate::drawing::marks::{Look, Scale, coordinate, cross, line, shortened, tick_text};
+use crate::drawing::marks::{Look, coordinate, cross, line, shortened};
+use crate::drawing::scale::{Scale, tick_text};
 use crate::statistics::{Interval, Statistics};
 use crate::text::numbers::Precision;
 

@@ -87,7 +87,7 @@ pub(crate) fn effect(comparison: &Comparison) -> Option<Effect> {
 }
 
 /// The methods grouped by what they do, in one sentence.
-pub(crate) fn verdicts(summary: &Summary) -> Option<String> {
+pub(crate) fn verdicts(summary: &Summary<'_>) -> Option<String> {
     let baseline = quoted(&summary.baseline()?.name);
     let mut groups: Vec<(Effect, Vec<String>)> = Vec::new();
     let mut lost = Vec::new();
@@ -114,7 +114,7 @@ pub(crate) fn verdicts(summary: &Summary) -> Option<String> {
 }
 
 /// That there are too few seeds for a test, and for which methods if not for all.
-fn untested(summary: &Summary) -> Option<String> {
+fn untested(summary: &Summary<'_>) -> Option<String> {
     let several = summary.others().filter_map(|method| {
         let differences = &method.versus_baseline.as_ref()?.test_accuracy;
         let is_told = differences.difference.n > 1 && !method.finished.is_empty();

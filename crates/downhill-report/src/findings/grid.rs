@@ -1,54 +1,38 @@
 //! What a grid shows in words: a sentence for each method of the file, not for each of its values.
 
-use crate::experiment::Experiment;
-use crate::figures::grid::value_text;
+use crate::summary::families::Families;
 use crate::summary::{MethodSummary, Summary};
-use crate::text::numbers::{Precision, count, listed, quoted};
+use crate::text::numbers::{Precision, count, listed, quoted, setting_value};
 
 /// A method forgives a value whose mean test accuracy is at most so far below its best.
 const FORGIVEN: f64 = 0.05;
 
-/// A method of the file at all its values, rising.
+/// A method of the config file at all its values, rising.
 struct Family<'a> {
     name: &'a str,
     cells: Vec<(f64, &'a MethodSummary)>,
 }
 
-/// The answer, then a sentence for each method; nothing without a grid.
-pub(crate) fn grid_findings(
-    experiment: &Experiment,
-    summary: &Summary,
-    precision: Precision,
-) -> Option<Vec<String>> {
-    let grid = experiment.grid.as_ref()?;
-    let mut families: Vec<Family<'_>> = Vec::new();
-    for (method, found) in experiment.methods.iter().zip(&summary.methods) {
-        let cell = method.cell.as_ref()?;
-        let at = families
-            .iter()
-            .position(|family| family.name == cell.family);
-        let at = at.unwrap_or_else(|| {
-            families.push(Family {
-                name: &cell.family,
-                cells: Vec::new(),
-            });
-            families.len() - 1
-        });
-        families[at].cells.push((cell.value, found));
-    }
-    for family in &mut families {
-        family
-            .cells
-            .sort_by(|left, right| left.0.total_cmp(&right.0));
-    }
-    let mut found: Vec<String> = families
-        .iter()
-        .map(|family| family.sentence(&grid.name, precision))
+/// The answer, then a sentence for each method of the config file.
+pub(crate) fn grid_findings(summary: &Summary<'_>, families: &Families) -> Vec<String> {
+    let precision = summary.precision;
+    let cells = |family| {
+        families
+            .row(family)
+            .map(|(value, at)| (value, &summary.methods[at]))
+    };
+    let all: Vec<Family<'_>> = (families.names.iter().enumerate())
+        .map(|(at, name)| Family {
+            name,
+            cells: cells(at).collect(),
+        })
         .collect();
-    if let Some(answer) = answer(&families, precision) {
-        found.insert(0, answer);
-    }
-    Some(found)
+    let sentences = all.iter();
+    let sentences = sentences.map(|family| family.sentence(&families.grid.name, precision));
+    answer(&all, precision)
+        .into_iter()
+        .chain(sentences)
+        .collect()
 }
 
 /// Which method forgives most.
@@ -102,7 +86,12 @@ impl Family<'_> {
             .filter(|(_, method)| !method.diverged.is_empty())
             .map(|(value, method)| {
                 let (runs, of) = (method.diverged.len(), method.runs());
-                format!("{} of {} at {}", count(runs), count(of), value_text(*value))
+                format!(
+                    "{} of {} at {}",
+                    count(runs),
+                    count(of),
+                    setting_value(*value)
+                )
             })
             .collect();
         let diverged = match diverged.is_empty() {
@@ -119,9 +108,9 @@ impl Family<'_> {
         format!(
             "{name} reaches {} % mean test accuracy at the {setting} {}, and {} % at {}.{diverged}",
             precision.percent(best),
-            value_text(at),
+            setting_value(at),
             precision.percent(worst),
-            value_text(worst_at),
+            setting_value(worst_at),
         )
     }
 }
@@ -130,11 +119,12 @@ impl Family<'_> {
 mod tests {
     use crate::findings::findings;
     use crate::sample;
+    use crate::summary::Summary;
 
     #[test]
     fn a_grid_has_a_sentence_for_each_method_and_an_answer() {
         let experiment = sample::grid(2, 5, 3);
-        let found = findings(&experiment);
+        let found = findings(&Summary::of(&experiment));
         assert!(
             found[0].contains("of a method's own best “"),
             "{}",

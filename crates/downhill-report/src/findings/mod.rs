@@ -3,73 +3,68 @@
 mod effect;
 mod grid;
 pub(crate) mod limits;
+mod target;
 
 use std::collections::BTreeSet;
 
-use crate::experiment::Experiment;
 use crate::findings::effect::{Direction, Effect, effect, gap_verb, only_witness, verdicts};
 use crate::findings::grid::grid_findings;
 use crate::statistics::{Interval, PairedDifferences, Statistics};
 use crate::summary::{Comparison, MethodSummary, Summary};
-use crate::tables::target as target_table;
 use crate::text::numbers::{Precision, count, counted, listed, p_value, quoted, range};
 
 /// What the runs of an experiment show, one or more sentences per entry.
 ///
-/// The first entry is the answer in short: how soon a target is reached, if there is one; else
-/// where the baseline (or the only method) ends, and what the other methods do to the gap between
-/// training and test accuracy and to test accuracy. Then
-/// one entry for each method, then diverged runs and differing numbers of updates. With a grid
-/// there is an entry for each method of the file instead of each of its values.
-#[must_use]
-pub fn findings(experiment: &Experiment) -> Vec<String> {
-    let summary = Summary::of(experiment);
-    let precision = Precision::of(&summary);
-    if summary.methods.iter().all(|method| method.runs() == 0) {
+/// The first entry is the short answer: how soon a target is reached, if there is one. Otherwise it is
+/// where the baseline (or the only method) ends, and what the other methods do to test accuracy and
+/// to the gap between training and test accuracy. Then come an entry for each method, diverged runs
+/// and differing numbers of updates. With a grid there is an entry for each method of the config file
+/// instead of one for each of its values.
+pub(crate) fn findings(summary: &Summary<'_>) -> Vec<String> {
+    if summary.is_empty() {
         return vec!["There are no runs yet.".into()];
     }
-    if let Some(mut found) = grid_findings(experiment, &summary, precision) {
-        found.extend(target_table::sentence(&summary));
+    if let Some(families) = &summary.families {
+        let mut found = grid_findings(summary, families);
+        found.extend(target::sentence(summary));
         return found;
     }
     // Where a target is asked for, it is the question.
-    let mut found: Vec<String> = target_table::sentence(&summary).into_iter().collect();
-    found.extend(answer(&summary, precision));
+    let mut found: Vec<String> = target::sentence(summary).into_iter().collect();
+    found.extend(answer(summary));
+    let precision = summary.precision;
     found.extend(
         summary
             .others()
             .map(|method| match &method.versus_baseline {
-                Some(comparison) => difference(&summary, method, comparison, precision),
-                None => ending_of_other(&summary, method, precision),
+                Some(comparison) => difference(summary, method, comparison),
+                None => ending_of_other(summary, method),
             }),
     );
-    found.extend(
-        summary
-            .methods
-            .iter()
-            .filter_map(|method| diverged(method, precision)),
-    );
-    found.extend(memorised(experiment, &summary));
-    found.extend(different_updates(&summary));
+    let methods = summary.methods.iter();
+    found.extend(methods.filter_map(|method| diverged(method, precision)));
+    found.extend(memorised(summary));
+    found.extend(different_updates(summary));
     found
 }
 
-fn answer(summary: &Summary, precision: Precision) -> Vec<String> {
+fn answer(summary: &Summary<'_>) -> Vec<String> {
     let mut entries = Vec::new();
     if let Some(verdicts) = verdicts(summary) {
         entries.push(verdicts);
     } else if summary.baseline().is_none() && summary.methods.len() > 1 {
-        entries.extend(ranking(summary, precision));
+        entries.extend(ranking(summary));
     }
     if let Some(baseline) = summary.baseline() {
-        entries.push(ending(baseline, precision));
+        entries.push(ending(baseline, summary.precision));
     }
     entries
 }
 
 /// Highest and lowest mean where there is no baseline to compare with; as shown, so that a tie is
 /// one to the reader.
-fn ranking(summary: &Summary, precision: Precision) -> Option<String> {
+fn ranking(summary: &Summary<'_>) -> Option<String> {
+    let precision = summary.precision;
     let mean = |method: &MethodSummary| Some(method.test_accuracy?.mean);
     let mut ranked: Vec<(f64, &MethodSummary)> = summary
         .methods
@@ -100,8 +95,8 @@ fn ranking(summary: &Summary, precision: Precision) -> Option<String> {
 }
 
 /// A method that is not compared with the baseline, and why it is not.
-fn ending_of_other(summary: &Summary, method: &MethodSummary, precision: Precision) -> String {
-    let ending = ending(method, precision);
+fn ending_of_other(summary: &Summary<'_>, method: &MethodSummary) -> String {
+    let ending = ending(method, summary.precision);
     match summary.baseline() {
         Some(baseline) if method.runs() > 0 => {
             let baseline_name = quoted(&baseline.name);
@@ -210,12 +205,8 @@ fn too_few(seeds: usize) -> String {
 }
 
 /// One method against the baseline.
-fn difference(
-    summary: &Summary,
-    method: &MethodSummary,
-    comparison: &Comparison,
-    precision: Precision,
-) -> String {
+fn difference(summary: &Summary<'_>, method: &MethodSummary, comparison: &Comparison) -> String {
+    let precision = summary.precision;
     let name = quoted(&method.name);
     let baseline = summary
         .baseline()
@@ -387,7 +378,7 @@ fn diverged(method: &MethodSummary, precision: Precision) -> Option<String> {
 
 /// Which methods end with every training image classified correctly in every run, one sentence for
 /// each number of training images.
-fn memorised(experiment: &Experiment, summary: &Summary) -> Vec<String> {
+fn memorised(summary: &Summary<'_>) -> Vec<String> {
     let perfect = |method: &MethodSummary| {
         let mut finals = method.finished.values();
         method.diverged.is_empty()
@@ -395,7 +386,7 @@ fn memorised(experiment: &Experiment, summary: &Summary) -> Vec<String> {
             && finals.all(|last| last.train.accuracy >= 1.0)
     };
     let mut groups: Vec<(BTreeSet<usize>, Vec<String>)> = Vec::new();
-    for (method, runs) in summary.methods.iter().zip(&experiment.methods) {
+    for (runs, method) in summary.pairs() {
         if perfect(method) {
             let images = runs.runs.iter().map(|run| run.header.data.train_images);
             let images = images.collect();
@@ -418,7 +409,7 @@ fn memorised(experiment: &Experiment, summary: &Summary) -> Vec<String> {
 }
 
 /// Which methods made how many updates, if they differ.
-fn different_updates(summary: &Summary) -> Option<String> {
+fn different_updates(summary: &Summary<'_>) -> Option<String> {
     let mut groups: Vec<(u64, Vec<String>)> = Vec::new();
     for method in &summary.methods {
         for updates in &method.updates {

@@ -6,71 +6,29 @@ use maud::{Markup, html};
 
 use crate::drawing::axis::{Axis, ends};
 use crate::drawing::chart::WIDE;
-use crate::drawing::figure::{Figure, Layout, Panel, Picture};
+use crate::drawing::figure::{Figure, Layout, Picture};
 use crate::drawing::labels::fitted;
 use crate::drawing::marks::{Look, coordinate, line};
+use crate::drawing::panel::Panel;
 use crate::experiment::Experiment;
-use crate::pages::page::{Page, Section, code, seeds, table};
-use crate::pages::training::about;
-use crate::statistics::{ROUNDING, Statistics};
-use crate::summary::{MethodSummary, Summary};
-use crate::tables::NONE;
-use crate::text::numbers::{Precision, count, counted, listed, quoted};
+use crate::pages::about::About;
+use crate::pages::page::{Page, Section, code, table};
+use crate::pages::training::Report;
+use crate::statistics::{ROUNDING, Statistics, describe};
+use crate::summary::MethodSummary;
+use crate::text::columns::NONE;
+use crate::text::numbers::{Precision, count, counted, listed, quoted, seed_ranges};
 
-/// Test accuracies of several experiments side by side, and their differences where runs share
-/// method and seed; the first experiment is what the others are compared with.
-#[must_use]
-pub fn render_comparison(experiments: &[Experiment]) -> String {
-    let compared = Compared::of(experiments);
-    let (Some(first), Some(precision)) = (experiments.first(), compared.precision()) else {
-        return String::new();
-    };
-    let mut about = about(first);
-    about.name = "Comparison".into();
-    about.question = format!("What differs between {}?", listed(&compared.names));
-    about.command = format!("cargo xtask report {}", compared.names.join(" "));
-    let page = Page {
-        about: &about,
-        kind: "comparison of experiments",
-        found: compared.found(precision),
-        sections: vec![
-            Section::of_figures(
-                "accuracy",
-                "Test accuracy side by side",
-                &compared.figures(precision),
-            ),
-            Section::new("results", "Results", compared.tables(precision)),
-            Section::new("experiments", "The experiments", compared.experiments()),
-        ],
-        made: Vec::new(),
-        made_details: html! {},
-        limits: compared.limits(),
-        source: "the run records",
-    };
-    page.html_without_provenance()
-}
-
-/// The figures of [`render_comparison`] as pictures of their own.
-#[must_use]
-pub fn comparison_pictures(experiments: &[Experiment]) -> Vec<Picture> {
-    let compared = Compared::of(experiments);
-    let Some(precision) = compared.precision() else {
-        return Vec::new();
-    };
-    compared
-        .figures(precision)
-        .iter()
-        .map(Figure::picture)
-        .collect()
-}
-
-struct Compared<'a> {
-    experiments: &'a [Experiment],
-    summaries: Vec<Summary>,
+/// The comparison of several experiments: their test accuracies side by side, and the differences of
+/// runs that share method and seed.
+pub struct ComparisonReport<'a> {
+    reports: Vec<&'a Report<'a>>,
     /// What tells the experiments apart.
     names: Vec<String>,
     /// The methods of all, in the order in which they first come.
     methods: Vec<&'a str>,
+    /// The finest of the experiments.
+    precision: Precision,
 }
 
 /// How the runs of two experiments with the same method and seed differ.
@@ -81,33 +39,69 @@ struct Pairs {
     one_sided: usize,
 }
 
-impl<'a> Compared<'a> {
-    fn of(experiments: &'a [Experiment]) -> Self {
+impl<'a> ComparisonReport<'a> {
+    /// Compares experiments with the first.
+    #[must_use]
+    pub fn of(first: &'a Report<'a>, others: &'a [Report<'a>]) -> Self {
+        let reports: Vec<&Report<'_>> = std::iter::once(first).chain(others).collect();
+        let experiments: Vec<&Experiment> =
+            reports.iter().map(|report| report.experiment()).collect();
         let mut methods: Vec<&str> = Vec::new();
-        for method in experiments
-            .iter()
-            .flat_map(|experiment| &experiment.methods)
-        {
+        for method in experiments.iter().flat_map(|one| &one.methods) {
             if !methods.contains(&method.name.as_str()) {
                 methods.push(&method.name);
             }
         }
+        let precisions = reports.iter().map(|report| report.summary().precision);
         Self {
-            experiments,
-            summaries: experiments.iter().map(Summary::of).collect(),
-            names: names(experiments),
+            names: names(&experiments),
             methods,
+            precision: precisions.fold(first.summary().precision, Ord::max),
+            reports,
         }
     }
 
-    /// The finest precision of the experiments; `None` without any.
-    fn precision(&self) -> Option<Precision> {
-        let precisions = self.summaries.iter().map(Precision::of);
-        precisions.max_by_key(|precision| precision.percent(0.5).len())
+    /// Returns the page as one HTML file.
+    #[must_use]
+    pub fn html(&self) -> String {
+        let about = About {
+            name: "Comparison".into(),
+            question: format!("What differs between {}?", listed(&self.names)),
+            command: format!("cargo xtask report {}", self.names.join(" ")),
+            ..About::of(self.reports[0].experiment())
+        };
+        let page = Page {
+            about: &about,
+            kind: "comparison of experiments",
+            found: self.findings(),
+            sections: vec![
+                Section::of_figures("accuracy", "Test accuracy side by side", &self.figures()),
+                Section::new("results", "Results", self.tables()),
+                Section::new("experiments", "The experiments", self.experiments()),
+            ],
+            made: Vec::new(),
+            made_details: html! {},
+            limits: self.limits(),
+            source: "the run records",
+        };
+        page.html_without_provenance()
+    }
+
+    /// Returns the figures as pictures of their own.
+    #[must_use]
+    pub fn pictures(&self) -> Vec<Picture> {
+        self.figures().iter().map(Figure::picture).collect()
+    }
+
+    /// The experiments with their names.
+    fn named(&self) -> impl Iterator<Item = (&'a Experiment, &String)> {
+        let experiments = self.reports.iter().map(|report| report.experiment());
+        experiments.zip(&self.names)
     }
 
     fn method(&self, experiment: usize, name: &str) -> Option<&MethodSummary> {
-        self.summaries[experiment]
+        self.reports[experiment]
+            .summary()
             .methods
             .iter()
             .find(|method| method.name == name)
@@ -145,11 +139,13 @@ impl<'a> Compared<'a> {
     }
 
     fn others(&self) -> impl Iterator<Item = usize> {
-        1..self.experiments.len()
+        1..self.reports.len()
     }
 
-    fn found(&self, precision: Precision) -> Vec<String> {
-        if self.experiments.len() < 2 {
+    /// Returns what was found, one sentence for each experiment but the first.
+    #[must_use]
+    pub fn findings(&self) -> Vec<String> {
+        if self.reports.len() < 2 {
             return vec!["There is one experiment, and nothing to compare it with.".into()];
         }
         let sentence = |at: usize| {
@@ -190,7 +186,7 @@ impl<'a> Compared<'a> {
             {
                 sentence.push_str(&format!(
                     "; the largest difference is {} points, of {}",
-                    precision.signed_points(difference),
+                    self.precision.signed_points(difference),
                     quoted(method)
                 ));
             }
@@ -214,35 +210,26 @@ impl<'a> Compared<'a> {
              is better is for the mean over seeds to say."
                 .to_owned(),
         ];
-        let hashes = self
-            .experiments
-            .iter()
-            .map(|experiment| &experiment.data.sha256);
-        if hashes
-            .clone()
-            .any(|hash| Some(hash) != hashes.clone().next())
-        {
+        let first = &self.reports[0].experiment().data.sha256;
+        if self.named().any(|(other, _)| other.data.sha256 != *first) {
             limits.push("The experiments saw different data.".to_owned());
         }
         limits
     }
 
-    fn tables(&self, precision: Precision) -> Markup {
+    fn tables(&self) -> Markup {
         let mut heads = vec!["method"];
         heads.extend(self.names.iter().map(String::as_str));
         let accuracies: Vec<Vec<String>> = (self.methods.iter())
             .map(|name| {
-                let cells = (0..self.experiments.len()).map(|at| match self.method(at, name) {
-                    Some(method) => cell(method, precision),
+                let cells = (0..self.reports.len()).map(|at| match self.method(at, name) {
+                    Some(method) => cell(method, self.precision),
                     None => NONE.into(),
                 });
                 std::iter::once((*name).to_owned()).chain(cells).collect()
             })
             .collect();
-        let rows: Vec<Vec<String>> = self
-            .others()
-            .flat_map(|at| self.rows(at, precision))
-            .collect();
+        let rows: Vec<Vec<String>> = self.others().flat_map(|at| self.rows(at)).collect();
         let heads_of_pairs = [
             "method",
             "experiment",
@@ -263,7 +250,7 @@ impl<'a> Compared<'a> {
         }
     }
 
-    fn rows(&self, at: usize, precision: Precision) -> Vec<Vec<String>> {
+    fn rows(&self, at: usize) -> Vec<Vec<String>> {
         let row = |name: &&str| {
             let Pairs {
                 differences,
@@ -273,8 +260,8 @@ impl<'a> Compared<'a> {
                 .iter()
                 .filter(|value| value.abs() < ROUNDING)
                 .count();
-            let mean = crate::statistics::describe(&differences).map(|values| {
-                precision.signed_points(values.mean) + &precision.plus_minus(&values)
+            let mean = describe(&differences).map(|values| {
+                self.precision.signed_points(values.mean) + &self.precision.plus_minus(&values)
             });
             let largest = differences
                 .iter()
@@ -286,17 +273,20 @@ impl<'a> Compared<'a> {
                 count(differences.len()),
                 count(equal),
                 mean.unwrap_or_else(|| NONE.into()),
-                largest.map_or_else(|| NONE.into(), |largest| precision.signed_points(largest)),
+                largest.map_or_else(
+                    || NONE.into(),
+                    |largest| self.precision.signed_points(largest),
+                ),
                 count(one_sided),
             ])
         };
         self.methods.iter().filter_map(row).collect()
     }
 
-    fn figures(&self, precision: Precision) -> Vec<Figure> {
+    fn figures(&self) -> Vec<Figure> {
         const MOST_METHODS: usize = 20;
         let panels: Vec<Panel> = (self.methods.chunks(MOST_METHODS))
-            .map(|methods| self.panel(methods, precision))
+            .map(|methods| self.panel(methods))
             .collect();
         if panels.is_empty() {
             return Vec::new();
@@ -317,9 +307,9 @@ impl<'a> Compared<'a> {
         }]
     }
 
-    fn panel(&self, methods: &[&str], precision: Precision) -> Panel {
+    fn panel(&self, methods: &[&str]) -> Panel {
         const TOP: f64 = 34.0;
-        let row = 26.0 + 13.0 * self.experiments.len() as f64;
+        let row = 26.0 + 13.0 * self.reports.len() as f64;
         let bottom = TOP + row * methods.len() as f64;
         let statistics = |at: usize, name: &str| {
             self.method(at, name)
@@ -329,7 +319,7 @@ impl<'a> Compared<'a> {
             let cells = self
                 .methods
                 .iter()
-                .flat_map(|name| (0..self.experiments.len()).map(move |at| (at, *name)));
+                .flat_map(|name| (0..self.reports.len()).map(move |at| (at, *name)));
             cells.filter_map(|(at, name)| statistics(at, name))
         };
         let reach = |values: Statistics| {
@@ -364,7 +354,7 @@ impl<'a> Compared<'a> {
             @for (index, name) in methods.iter().enumerate() {
                 @let top = TOP + row * index as f64;
                 text paint-order="stroke" class="halo" x="10" y=(coordinate(top + 13.0)) { (fitted(name, WIDE.0 - 20.0, 12.0)) }
-                @for at in 0..self.experiments.len() {
+                @for at in 0..self.reports.len() {
                     @let y = top + 26.0 + 13.0 * at as f64;
                     @let look = Look::of(at, None);
                     @if let Some(values) = statistics(at, name) {
@@ -379,8 +369,8 @@ impl<'a> Compared<'a> {
             }
         };
         let sentence = |name: &&str| {
-            let cells = (0..self.experiments.len()).filter_map(|at| {
-                let text = precision.mean_and_half_width(&statistics(at, name)?);
+            let cells = (0..self.reports.len()).filter_map(|at| {
+                let text = self.precision.mean_and_half_width(&statistics(at, name)?);
                 Some(format!("{} {text}", self.names[at]))
             });
             format!("{name}: {}.", cells.collect::<Vec<_>>().join(", "))
@@ -402,7 +392,7 @@ impl<'a> Compared<'a> {
             "data",
             "seeds",
         ];
-        let rows: Vec<Vec<String>> = (self.experiments.iter().zip(&self.names))
+        let rows: Vec<Vec<String>> = (self.named())
             .map(|(experiment, name)| {
                 vec![
                     name.clone(),
@@ -417,13 +407,13 @@ impl<'a> Compared<'a> {
                         experiment.data.name,
                         experiment.data.sha256.get(..12).unwrap_or_default()
                     ),
-                    seeds(&about(experiment).seeds),
+                    seed_ranges(About::of(experiment).seeds),
                 ]
             })
             .collect();
         html! {
             (table("Versions are those of downhill and Burn; of the data's SHA-256 the start.", &heads, &rows))
-            @for (experiment, name) in self.experiments.iter().zip(&self.names) {
+            @for (experiment, name) in self.named() {
                 h3 { (name) }
                 p { (experiment.question) }
                 p { (code(&experiment.command)) }
@@ -450,7 +440,7 @@ fn cell(method: &MethodSummary, precision: Precision) -> String {
 
 /// The experiments' names, with what tells them apart where names alone do not: backend, then
 /// versions, then a number.
-fn names(experiments: &[Experiment]) -> Vec<String> {
+fn names(experiments: &[&Experiment]) -> Vec<String> {
     let are_distinct = |names: &[String]| {
         let distinct: std::collections::BTreeSet<&String> = names.iter().collect();
         distinct.len() == names.len()
@@ -469,7 +459,7 @@ fn names(experiments: &[Experiment]) -> Vec<String> {
         &|experiment| format!("{} on {}", version(experiment), experiment.backend),
     ];
     for way in ways {
-        let names: Vec<String> = experiments.iter().map(way).collect();
+        let names: Vec<String> = experiments.iter().map(|one| way(one)).collect();
         if are_distinct(&names) {
             return names;
         }
@@ -483,7 +473,7 @@ fn names(experiments: &[Experiment]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Outcome;
+    use crate::record::RunOutcome;
     use crate::sample;
 
     #[test]
@@ -492,11 +482,12 @@ mod tests {
         let mut second = sample::decay();
         second.backend = "ndarray".into();
         second.methods[0].runs[1].evaluations[1].test.accuracy += 0.02;
-        second.methods[1].runs[0].end.outcome = Outcome::Diverged { update: 9 };
-        let experiments = [first, second];
-        let compared = Compared::of(&experiments);
+        second.methods[1].runs[0].end.outcome = RunOutcome::Diverged { update: 9 };
+        let others = [Report::of(&second).unwrap()];
+        let first = Report::of(&first).unwrap();
+        let compared = ComparisonReport::of(&first, &others);
         assert_eq!(compared.names, ["sample on flex", "sample on ndarray"]);
-        let found = compared.found(compared.precision().unwrap());
+        let found = compared.findings();
         assert_eq!(
             found,
             [
@@ -507,10 +498,11 @@ mod tests {
     }
 
     #[test]
-    fn one_experiment_and_none_are_said_to_be_so() {
-        assert_eq!(render_comparison(&[]), "");
-        assert!(render_comparison(&[sample::decay()]).contains("nothing to compare it with"));
-        let same = [sample::decay(), sample::decay()];
-        assert_eq!(names(&same), ["sample 1", "sample 2"]);
+    fn one_experiment_is_said_to_be_the_only_one() {
+        let experiment = sample::decay();
+        let report = Report::of(&experiment).unwrap();
+        let page = ComparisonReport::of(&report, &[]).html();
+        assert!(page.contains("nothing to compare it with"));
+        assert_eq!(names(&[&experiment; 2]), ["sample 1", "sample 2"]);
     }
 }

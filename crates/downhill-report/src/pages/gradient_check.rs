@@ -4,10 +4,13 @@ use maud::html;
 
 use crate::drawing::axis::Axis;
 use crate::drawing::chart::WIDE;
-use crate::drawing::figure::{Figure, Layout, Panel, Picture};
+use crate::drawing::figure::{Figure, Layout, Picture};
 use crate::drawing::labels::fitted;
 use crate::drawing::marks::{Look, coordinate, cross, line};
-use crate::pages::page::{About, Page, Section, table};
+use crate::drawing::panel::Panel;
+use crate::export::csv::{finite, quoted};
+use crate::pages::about::About;
+use crate::pages::page::{Page, Section, table};
 use crate::text::numbers::{count, counted, listed};
 
 /// A gradient check of a network's parameters.
@@ -68,7 +71,7 @@ const MOST_ROWS: usize = 24;
 impl GradientReport {
     /// The report as one HTML file.
     #[must_use]
-    pub fn render_html(&self) -> String {
+    pub fn html(&self) -> String {
         let heads = [
             "layer",
             "parameter",
@@ -122,7 +125,6 @@ impl GradientReport {
         self.figures().iter().map(Figure::picture).collect()
     }
 
-    /// The largest difference and where it is.
     /// What was found, in words, the answer first.
     #[must_use]
     pub fn findings(&self) -> Vec<String> {
@@ -161,6 +163,25 @@ impl GradientReport {
             ),
             format!("Beyond the limit: {}.", listed(&beyond)),
         ]
+    }
+
+    /// Returns the parameters as comma-separated values by RFC 4180, a row each. A difference that is
+    /// not finite is an empty field.
+    #[must_use]
+    pub fn csv(&self) -> String {
+        let mut text = "layer,parameter,numbers,largest_difference,limit\r\n".to_owned();
+        for row in &self.rows {
+            let fields = [
+                quoted(&row.layer),
+                quoted(&row.parameter),
+                row.numbers.to_string(),
+                finite(row.largest_difference),
+                finite(row.limit),
+            ];
+            text.push_str(&fields.join(","));
+            text.push_str("\r\n");
+        }
+        text
     }
 
     fn figures(&self) -> Vec<Figure> {
@@ -278,5 +299,15 @@ mod tests {
     fn numbers_are_short() {
         let texts = [3.21e-10, 1e-7, 0.0, f64::NAN].map(scientific);
         assert_eq!(texts, ["3.2e−10", "1.0e−7", "0", "not finite"]);
+    }
+
+    #[test]
+    fn a_parameter_is_a_row() {
+        let mut report = sample::gradient_check();
+        report.rows[0].largest_difference = f64::NAN;
+        let text = report.csv();
+        assert_eq!(text.lines().count(), 1 + report.rows.len());
+        let first = text.lines().nth(1).unwrap();
+        assert!(first.split(',').nth(3).unwrap().is_empty(), "{text}");
     }
 }

@@ -1,5 +1,6 @@
 //! The pages: trainings, comparisons of experiments, gradient checks, searches and valleys.
 
+pub(crate) mod about;
 pub(crate) mod comparison;
 pub(crate) mod gradient_check;
 pub(crate) mod page;

@@ -8,33 +8,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::drawing::colors::style;
 use crate::drawing::figure::Figure;
-use crate::record::{DataIdentity, Versions};
-use crate::text::numbers::{count, duration};
-
-/// Where the numbers of a report come from.
-#[derive(Clone, Debug, PartialEq)]
-pub struct About {
-    /// Its short name, the stem of its config file.
-    pub name: String,
-    /// What it asks, in one sentence.
-    pub question: String,
-    /// The command that repeats it.
-    pub command: String,
-    /// `flex`, `ndarray` or `wgpu`.
-    pub backend: String,
-    /// The device, in words.
-    pub device: String,
-    /// The versions that made the numbers.
-    pub versions: Versions,
-    /// The data, where there are any.
-    pub data: Option<DataIdentity>,
-    /// The resolved config, as TOML.
-    pub config_toml: String,
-    /// The seconds that the work took; not shown if `None`.
-    pub seconds: Option<f64>,
-    /// The seeds; none where nothing is random.
-    pub seeds: Vec<u64>,
-}
+use crate::pages::about::About;
+use crate::text::numbers::{count, duration, seed_ranges};
 
 /// What a page says, besides where its numbers come from.
 pub(crate) struct Page<'a> {
@@ -137,7 +112,7 @@ impl Page<'_> {
                 dt { "Versions" }
                 dd { "downhill " (about.versions.downhill) ", Burn " (about.versions.burn) }
                 @for (name, value) in &self.made { dt { (name) } dd { (value) } }
-                @if !about.seeds.is_empty() { dt { "Seeds" } dd { (seeds(&about.seeds)) } }
+                @if !about.seeds.is_empty() { dt { "Seeds" } dd { (seed_ranges(about.seeds.iter().copied())) } }
                 @if let Some(seconds) = about.seconds {
                     dt { (if about.seeds.is_empty() { "Time" } else { "Training time, all runs together" }) } dd { (duration(seconds)) }
                 }
@@ -215,22 +190,13 @@ pub(crate) fn code(text: &str) -> Markup {
     html! { code { (text) } }
 }
 
-/// Seeds with ranges: `0 to 7, 12`.
-pub(crate) fn seeds(seeds: &[u64]) -> String {
-    let mut sorted = seeds.to_vec();
-    sorted.sort_unstable();
-    sorted.dedup();
-    let mut ranges: Vec<(u64, u64)> = Vec::new();
-    for seed in sorted {
-        match ranges.last_mut() {
-            Some((_, last)) if last.checked_add(1) == Some(seed) => *last = seed,
-            _ => ranges.push((seed, seed)),
+/// The settings by which a method differs from the base config.
+pub(crate) fn changes(changes: &[String]) -> Markup {
+    html! {
+        @if changes.is_empty() { "nothing, it is the config as it stands" }
+        @for (index, change) in changes.iter().enumerate() {
+            @if index > 0 { ", " }
+            (code(change))
         }
     }
-    let texts = ranges.iter().map(|(first, last)| match last - first {
-        0 => first.to_string(),
-        1 => format!("{first}, {last}"),
-        _ => format!("{first} to {last}"),
-    });
-    texts.collect::<Vec<_>>().join(", ")
 }

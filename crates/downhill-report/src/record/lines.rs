@@ -7,29 +7,10 @@
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::record::{
-    Activations, Evaluation, Line, Outcome, Pretraining, RECORD_FORMAT, RunEnd, RunHeader,
-};
+use crate::record::{Evaluation, Line, RECORD_FORMAT, RunEnd, RunHeader, RunOutcome, RunRecord};
 
 const CHECKSUM_KEY: &str = ",\"checksum\":\"";
 const CHECKSUM_DIGITS: usize = 16;
-
-/// Everything that one run left behind.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RunRecord {
-    /// The first line.
-    pub header: RunHeader,
-    /// The evaluations, in order of rising [`Evaluation::updates`].
-    pub evaluations: Vec<Evaluation>,
-    /// The loss of each update's batch, from the first update on, where they were asked for.
-    pub losses: Vec<f32>,
-    /// What the hidden units do, in order of rising updates, where it was asked for.
-    pub activations: Vec<Activations>,
-    /// How the layers were doing in their pre-training, where there was one.
-    pub pretraining: Vec<Pretraining>,
-    /// The last line.
-    pub end: RunEnd,
-}
 
 /// Why a record cannot be read; lines are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -239,7 +220,7 @@ fn check_end(end: &RunEnd, before: Option<u64>, line: usize) -> Result<(), Recor
             before,
             found,
         }),
-        None if end.outcome == Outcome::Finished => Err(RecordError::NoEvaluation { line }),
+        None if end.outcome == RunOutcome::Finished => Err(RecordError::NoEvaluation { line }),
         _ => Ok(()),
     }
 }
@@ -286,19 +267,19 @@ fn split_checksum(text: &str) -> Option<(String, &str)> {
 
 fn checksum_of(object: &str) -> String {
     let digest = Sha256::digest(object.as_bytes());
-    let bytes = &digest[..CHECKSUM_DIGITS / 2];
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let start = digest.first_chunk().expect("a SHA-256 has 32 bytes");
+    format!("{:0CHECKSUM_DIGITS$x}", u64::from_be_bytes(*start))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{BatchLosses, Histogram};
+    use crate::record::{Activations, BatchLosses, Histogram, Pretraining};
     use crate::sample;
 
     fn lines() -> Vec<Line> {
         let finals = [(1, 0.1, 0.1), (16, 0.5, 1.0 / 3.0)];
-        let run = sample::run("none", u64::MAX, &finals, Outcome::Finished);
+        let run = sample::run("none", u64::MAX, &finals, RunOutcome::Finished);
         let mut lines = vec![Line::Run(run.header)];
         lines.extend(run.evaluations.into_iter().map(Line::Evaluation));
         lines.push(Line::End(run.end));
@@ -378,7 +359,7 @@ mod tests {
     #[test]
     fn a_line_is_its_json_and_the_start_of_its_sha_256() {
         let end = RunEnd {
-            outcome: Outcome::Diverged { update: 3 },
+            outcome: RunOutcome::Diverged { update: 3 },
             updates: 3,
         };
         // printf '%s' '{"kind":"end","outcome":{"diverged":{"update":3}},"updates":3}' | sha256sum

@@ -12,6 +12,43 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// The version of the record's format; a reader refuses any other.
 pub const RECORD_FORMAT: u32 = 1;
 
+/// The accuracy that a diverged run counts with.
+pub(crate) const WORST_ACCURACY: f64 = 0.0;
+
+/// Everything that one run left behind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunRecord {
+    /// The first line.
+    pub header: RunHeader,
+    /// The evaluations, in order of rising [`Evaluation::updates`].
+    pub evaluations: Vec<Evaluation>,
+    /// The loss of each update's batch, from the first update on, where they were asked for.
+    pub losses: Vec<f32>,
+    /// What the hidden units do, in order of rising updates, where it was asked for.
+    pub activations: Vec<Activations>,
+    /// How the layers were doing in their pre-training, where there was one.
+    pub pretraining: Vec<Pretraining>,
+    /// The last line.
+    pub end: RunEnd,
+}
+
+impl RunRecord {
+    /// Returns the evaluation that the run counts with, its last. `None` if it diverged, or if a
+    /// loss of that evaluation is not finite.
+    #[must_use]
+    pub fn final_evaluation(&self) -> Option<&Evaluation> {
+        let last = self.evaluations.last().filter(|last| last.is_finite())?;
+        (!self.end.outcome.is_diverged()).then_some(last)
+    }
+
+    /// Returns the final test accuracy, 0 to 1. It is 0 for a run without a final evaluation.
+    #[must_use]
+    pub fn test_accuracy(&self) -> f64 {
+        let last = self.final_evaluation();
+        last.map_or(WORST_ACCURACY, |last| last.test.accuracy)
+    }
+}
+
 /// One line of a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -96,6 +133,15 @@ pub struct Evaluation {
     pub validation: Option<Score>,
 }
 
+impl Evaluation {
+    /// Whether all losses and accuracies on the training and the test images are finite.
+    pub(crate) fn is_finite(&self) -> bool {
+        let scores = [self.train, self.test];
+        let mut numbers = scores.iter().flat_map(|score| [score.loss, score.accuracy]);
+        numbers.all(f64::is_finite)
+    }
+}
+
 /// The losses of consecutive batches, one for each update.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BatchLosses {
@@ -153,26 +199,42 @@ pub struct Score {
     pub accuracy: f64,
 }
 
-/// How a run ended.
+/// The last line of a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunEnd {
     /// The outcome.
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
     /// Number of updates made.
     pub updates: u64,
 }
 
-/// What became of a run. A diverged run is an outcome, never a number.
+/// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum RunOutcome {
     /// All updates were made.
     Finished,
-    /// After so many updates the loss was not finite for the first time.
+    /// The loss was not finite.
     Diverged {
-        /// How many.
+        /// The first update after which it was not.
         update: u64,
     },
+}
+
+impl RunOutcome {
+    /// Whether the run diverged.
+    #[must_use]
+    pub fn is_diverged(&self) -> bool {
+        matches!(self, Self::Diverged { .. })
+    }
+
+    /// Returns `finished` or `diverged`.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Diverged { .. } => "diverged",
+        }
+    }
 }
 
 fn nan_from_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {

@@ -3,29 +3,37 @@
 //! A run counts with its last evaluation. One that diverged counts as an accuracy of 0 %, for
 //! training and test alike; it has no loss and no gap, which have no worst value.
 
+pub(crate) mod curves;
+pub(crate) mod families;
 pub(crate) mod target;
 pub(crate) mod training_data;
+pub(crate) mod validation;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::experiment::{Experiment, Method};
-use crate::record::lines::RunRecord;
-use crate::record::{Evaluation, Outcome};
+use crate::record::{Evaluation, RunOutcome, RunRecord, WORST_ACCURACY};
 use crate::statistics::{PairedDifferences, Statistics, correct, describe, paired_differences};
+use crate::summary::families::Families;
 use crate::summary::target::TargetSummary;
-
-/// The accuracy that a diverged run counts with.
-const WORST_ACCURACY: f64 = 0.0;
+use crate::summary::validation::ValidationSummary;
+use crate::text::numbers::Precision;
 
 /// The numbers of an experiment.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Summary {
+pub(crate) struct Summary<'a> {
+    /// What they are the numbers of.
+    pub(crate) experiment: &'a Experiment,
     /// Where the baseline stands among the methods.
     pub(crate) baseline: Option<usize>,
     /// The methods, in the experiment's order.
     pub(crate) methods: Vec<MethodSummary>,
     /// What the target costs the methods; `None` without one.
     pub(crate) target: Option<TargetSummary>,
+    /// The methods by family and value; `None` without a grid.
+    pub(crate) families: Option<Families>,
+    /// Digits of all accuracies.
+    pub(crate) precision: Precision,
 }
 
 /// The numbers of one method.
@@ -48,6 +56,8 @@ pub(crate) struct MethodSummary {
     /// Differences to the baseline; `None` for the baseline itself, where no seed is shared and
     /// where no run of the baseline finished.
     pub(crate) versus_baseline: Option<Comparison>,
+    /// Test accuracy at the best validation accuracy; `None` without held-out images.
+    pub(crate) validation: Option<ValidationSummary>,
 }
 
 /// Statistics over the last evaluations of the runs that finished.
@@ -74,9 +84,9 @@ pub(crate) struct Comparison {
     pub(crate) gap: Option<PairedDifferences>,
 }
 
-impl Summary {
+impl<'a> Summary<'a> {
     /// Computes an experiment's numbers.
-    pub(crate) fn of(experiment: &Experiment) -> Self {
+    pub(crate) fn of(experiment: &'a Experiment) -> Self {
         let named = |method: &Method| Some(&method.name) == experiment.baseline.as_ref();
         let baseline = experiment.methods.iter().position(named);
         let mut methods: Vec<_> = experiment.methods.iter().map(MethodSummary::of).collect();
@@ -93,10 +103,23 @@ impl Summary {
         });
         correct_column(&mut methods, |comparison| comparison.gap.as_mut());
         Self {
+            experiment,
             baseline,
-            methods,
             target: TargetSummary::of(experiment),
+            families: Families::of(experiment),
+            precision: precision(&methods),
+            methods,
         }
+    }
+
+    /// The methods with their summaries.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&'a Method, &MethodSummary)> {
+        self.experiment.methods.iter().zip(&self.methods)
+    }
+
+    /// Whether no method has a run.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.methods.iter().all(|method| method.runs() == 0)
     }
 
     /// The method that the others are compared with.
@@ -151,10 +174,11 @@ impl MethodSummary {
             test_accuracy: None,
             finished_only: None,
             versus_baseline: None,
+            validation: ValidationSummary::of(method),
         };
         for run in &method.runs {
             let seed = run.header.seed;
-            if let Some(last) = final_evaluation(run) {
+            if let Some(last) = run.final_evaluation() {
                 summary.finished.insert(seed, *last);
                 summary.updates.insert(run.end.updates);
             } else {
@@ -205,25 +229,28 @@ impl MethodSummary {
     }
 }
 
-/// The evaluation that a run counts with; `None` if it diverged.
-pub(crate) fn final_evaluation(run: &RunRecord) -> Option<&Evaluation> {
-    let last = run.evaluations.last().filter(|last| is_finite(last))?;
-    (run.end.outcome == Outcome::Finished).then_some(last)
-}
-
-/// Whether all four numbers are finite.
-pub(crate) fn is_finite(evaluation: &Evaluation) -> bool {
-    let scores = [evaluation.train, evaluation.test];
-    let mut numbers = scores.iter().flat_map(|score| [score.loss, score.accuracy]);
-    numbers.all(f64::is_finite)
+/// Two digits where one would round half an interval's width to nothing, and where no method has
+/// an interval; one otherwise.
+fn precision(methods: &[MethodSummary]) -> Precision {
+    let of_method = |method: &MethodSummary| {
+        let comparison = method.versus_baseline.as_ref();
+        let difference = comparison.map(|comparison| comparison.test_accuracy.difference);
+        [method.train_accuracy, method.test_accuracy, difference]
+    };
+    let statistics = methods.iter().flat_map(of_method).flatten();
+    let mut half_widths = statistics.filter_map(|statistics| statistics.half_width());
+    let is_fine = |half_width: f64| half_width > 1e-9 && half_width < 0.001;
+    let has_intervals = methods.iter().any(|method| method.runs() > 1);
+    let is_two = !has_intervals || half_widths.any(is_fine);
+    Precision::new(if is_two { 2 } else { 1 })
 }
 
 fn diverged_at(run: &RunRecord) -> u64 {
     match run.end.outcome {
-        Outcome::Diverged { update } => update,
-        Outcome::Finished => {
+        RunOutcome::Diverged { update } => update,
+        RunOutcome::Finished => {
             let mut evaluations = run.evaluations.iter();
-            let broken = evaluations.find(|evaluation| !is_finite(evaluation));
+            let broken = evaluations.find(|evaluation| !evaluation.is_finite());
             broken.map_or(run.end.updates, |evaluation| evaluation.updates)
         }
     }
@@ -268,7 +295,8 @@ mod tests {
 
     #[test]
     fn gap_and_differences_follow_from_the_last_evaluations() {
-        let summary = Summary::of(&sample::decay());
+        let experiment = sample::decay();
+        let summary = Summary::of(&experiment);
         let none = summary.baseline().unwrap();
         assert!((none.finished_only.unwrap().gap.mean - 0.24).abs() < 1e-12);
         assert_eq!(none.versus_baseline, None);
@@ -286,7 +314,7 @@ mod tests {
     fn a_diverged_run_counts_as_the_worst_accuracy() {
         let mut experiment = sample::decay();
         let early = [(1, 0.1, 0.1)];
-        let outcome = Outcome::Diverged { update: 9 };
+        let outcome = RunOutcome::Diverged { update: 9 };
         experiment.methods[1].runs[2] = sample::run("weight-decay", 2, &early, outcome);
         experiment.methods[1].runs[3].evaluations[1].test.loss = f64::NAN;
         let decay = &Summary::of(&experiment).methods[1];
@@ -319,7 +347,8 @@ mod tests {
             sample::method("b", 601, &raised(0.02)),
             sample::method("same", 601, &none),
         ];
-        let summary = Summary::of(&sample::experiment(Some("none"), methods));
+        let experiment = sample::experiment(Some("none"), methods);
+        let summary = Summary::of(&experiment);
         let found: Vec<f64> = summary
             .others()
             .map(|method| {
@@ -332,14 +361,5 @@ mod tests {
             .collect();
         // 2 / 2^8, times three.
         assert_eq!(found, [0.023_437_5, 0.023_437_5, 1.0]);
-    }
-
-    #[test]
-    fn an_unknown_baseline_is_none() {
-        let mut experiment = sample::decay();
-        experiment.baseline = Some("nothing".into());
-        let summary = Summary::of(&experiment);
-        assert_eq!(summary.baseline(), None);
-        assert_eq!(summary.others().count(), 2);
     }
 }

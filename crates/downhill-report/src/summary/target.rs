@@ -1,61 +1,8 @@
 //! What it costs the methods of an experiment to reach an accuracy.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-
-use crate::experiment::{Experiment, Method};
-use crate::figures::profiles::{Extras, Target};
-use crate::record::Evaluation;
-use crate::record::lines::RunRecord;
+use crate::experiment::{AccuracyTarget, Experiment, Method, TargetImages};
+use crate::record::{Evaluation, RunRecord};
 use crate::statistics::{Costs, PerformanceProfile};
-use crate::summary::final_evaluation;
-
-/// An accuracy that runs are to reach, and what tells how soon they do.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AccuracyTarget {
-    /// The accuracy, 0 to 1. A run reaches it with its first evaluation that is at least as high.
-    pub accuracy: f64,
-    /// On which images.
-    pub on: TargetImages,
-    /// How long each run took, in seconds, by the hash in its header. Seconds to the target are
-    /// shown if they are known of all runs.
-    pub run_seconds: BTreeMap<String, f64>,
-}
-
-/// The images on which an accuracy is to be reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TargetImages {
-    /// The test images.
-    Test,
-    /// Those held out of the training images.
-    Validation,
-    /// On both.
-    ValidationAndTest,
-}
-
-impl TargetImages {
-    /// The word for them.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Test => "test",
-            Self::Validation => "validation",
-            Self::ValidationAndTest => "validation and test",
-        }
-    }
-
-    fn accuracy(self, evaluation: &Evaluation) -> Option<f64> {
-        match self {
-            Self::Test => Some(evaluation.test.accuracy),
-            Self::Validation => Some(evaluation.validation?.accuracy),
-            Self::ValidationAndTest => {
-                let validation = evaluation.validation?.accuracy;
-                Some(validation.min(evaluation.test.accuracy))
-            }
-        }
-    }
-}
 
 /// What the target costs each method.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,45 +41,6 @@ impl TargetSummary {
     }
 }
 
-impl Extras {
-    /// What an experiment's target has to show; nothing where it has none.
-    #[must_use]
-    pub fn of(experiment: &Experiment) -> Self {
-        let Some(summary) = TargetSummary::of(experiment) else {
-            return Self::default();
-        };
-        let names = || experiment.methods.iter().map(|method| method.name.clone());
-        let goal = format!(
-            "{} accuracy of {} %",
-            summary.on.name(),
-            100.0 * summary.accuracy
-        );
-        let target = |unit: &str, costs: &[Costs]| Target {
-            name: goal.clone(),
-            unit: unit.to_owned(),
-            methods: names().zip(costs.iter().map(reached)).collect(),
-        };
-        let mut targets = vec![target("updates", &summary.updates)];
-        targets.extend(
-            summary
-                .seconds
-                .as_ref()
-                .map(|seconds| target("seconds", seconds)),
-        );
-        let steps = (0..experiment.methods.len()).map(|method| summary.profile.steps(method));
-        Self {
-            profile: names().zip(steps).collect(),
-            targets,
-        }
-    }
-}
-
-/// The costs of the runs, of which some have not reached it.
-fn reached(costs: &Costs) -> Vec<Option<f64>> {
-    let finite = |cost: &f64| cost.is_finite().then_some(*cost);
-    costs.values().map(finite).collect()
-}
-
 impl AccuracyTarget {
     /// The updates that each run of a method made to reach it, by seed.
     fn updates(&self, method: &Method) -> Costs {
@@ -160,15 +68,17 @@ impl AccuracyTarget {
             accuracy.is_some_and(|accuracy| accuracy >= self.accuracy)
         };
         let first = evaluations.find(is_reached);
-        let first = first.filter(|_| final_evaluation(run).is_some());
+        let first = first.filter(|_| run.final_evaluation().is_some());
         first.map_or(f64::INFINITY, |evaluation| evaluation.updates as f64)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
-    use crate::record::Outcome;
+    use crate::record::RunOutcome;
     use crate::sample;
 
     fn target(accuracy: f64, on: TargetImages) -> AccuracyTarget {
@@ -181,9 +91,9 @@ mod tests {
 
     fn experiment() -> Experiment {
         let run = |method: &str, seed, evaluations: &[(u64, f64, f64)]| {
-            sample::run(method, seed, evaluations, Outcome::Finished)
+            sample::run(method, seed, evaluations, RunOutcome::Finished)
         };
-        let outcome = Outcome::Diverged { update: 250 };
+        let outcome = RunOutcome::Diverged { update: 250 };
         let mut quick = sample::method("quick", 1, &[]);
         quick.runs = vec![
             run(

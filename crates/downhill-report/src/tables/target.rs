@@ -1,10 +1,10 @@
-//! What the target costs, as cells of a table and in words.
+//! What the target costs each method.
 
 use crate::statistics::{CostStatistics, Costs, describe_costs};
 use crate::summary::Summary;
 use crate::summary::target::TargetSummary;
-use crate::tables::NONE;
-use crate::text::numbers::{cost, count, counted, fixed, quoted};
+use crate::text::columns::NONE;
+use crate::text::numbers::{cost, count, counted, fixed};
 
 /// The factors of the least cost at which shares are shown.
 const FACTORS: [f64; 4] = [1.0, 1.5, 2.0, 4.0];
@@ -20,7 +20,7 @@ pub(crate) fn heads(target: &TargetSummary) -> Vec<String> {
 }
 
 /// The cells of every method.
-pub(crate) fn rows(summary: &Summary, target: &TargetSummary) -> Vec<Vec<String>> {
+pub(crate) fn rows(summary: &Summary<'_>, target: &TargetSummary) -> Vec<Vec<String>> {
     let methods = summary.methods.iter().enumerate();
     methods
         .map(|(at, method)| {
@@ -57,42 +57,6 @@ pub(crate) fn legend(target: &TargetSummary) -> String {
         target.on.name(),
         counted(target.profile.seeds(), "seed"),
     )
-}
-
-/// How soon the methods reach the target, the quickest by its median first.
-pub(crate) fn sentence(summary: &Summary) -> Option<String> {
-    let target = summary.target.as_ref()?;
-    let methods = summary.methods.iter().zip(&target.updates);
-    let mut described: Vec<_> = methods
-        .filter_map(|(method, costs)| Some((describe_costs(costs)?, quoted(&method.name))))
-        .collect();
-    described.sort_by(|left, right| left.0.median.total_cmp(&right.0.median));
-    let clause = |(costs, name): &(CostStatistics, String)| {
-        let missed = costs.runs - costs.reached;
-        let median = if costs.median.is_finite() {
-            format!("{name} after {} updates in the median", cost(costs.median))
-        } else {
-            format!("{name} not in the median")
-        };
-        match missed {
-            0 => median,
-            _ if costs.reached == 0 => format!("{name} in no run"),
-            _ => format!(
-                "{median} ({} of {} runs do not)",
-                count(missed),
-                count(costs.runs)
-            ),
-        }
-    };
-    let clauses: Vec<String> = described.iter().map(clause).collect();
-    (!clauses.is_empty()).then(|| {
-        format!(
-            "{} % {} accuracy is reached by {}.",
-            fixed(100.0 * target.accuracy, 1),
-            target.on.name(),
-            clauses.join("; by ")
-        )
-    })
 }
 
 fn none() -> String {

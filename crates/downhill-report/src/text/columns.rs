@@ -1,74 +1,95 @@
 //! Text in columns and lines of a terminal.
 
-use crate::tables::TABLE_WIDTH;
+use std::fmt;
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// The most columns of a terminal that a line takes.
+pub const TABLE_WIDTH: usize = 100;
+/// Stands for a number that does not exist.
+pub(crate) const NONE: &str = "—";
 
 const SPACE: &str = "  ";
 
-/// Rows of cells; the first column is names, aligned to the left, the others to the right.
-pub(crate) struct Grid {
+/// A table for a terminal: a head, a rule and rows of cells.
+///
+/// Widths are those of the terminal's columns, in which some characters take two and some none.
+#[derive(Clone, Debug)]
+pub struct TextTable {
     rows: Vec<Vec<String>>,
     widths: Vec<usize>,
+    has_numbers: bool,
 }
 
-impl Grid {
-    /// The first column gets what the others leave, as far as it needs it.
-    pub(crate) fn new(heads: &[&str], cells: Vec<Vec<String>>) -> Self {
+impl TextTable {
+    /// Returns a table whose cells are all aligned to the left.
+    #[must_use]
+    pub fn of_words(heads: &[&str], cells: Vec<Vec<String>>) -> Self {
         let mut rows = vec![heads.iter().map(ToString::to_string).collect::<Vec<_>>()];
         rows.extend(cells);
-        let column = |at: usize| rows.iter().map(move |row| length(&row[at]));
-        let mut widths: Vec<usize> = (0..heads.len())
-            .map(|at| column(at).max().unwrap_or(0))
-            .collect();
-        let others: usize = widths[1..].iter().map(|width| width + SPACE.len()).sum();
-        widths[0] = widths[0].min(TABLE_WIDTH.saturating_sub(others).max(1));
-        Self { rows, widths }
-    }
-
-    /// The rows, below the heads and a rule.
-    pub(crate) fn text(&self) -> String {
-        let mut text = String::new();
-        for (index, row) in self.rows.iter().enumerate() {
-            self.push_row(&mut text, row);
-            if index == 0 {
-                let rule = self
-                    .widths
-                    .iter()
-                    .map(|width| "─".repeat(*width))
-                    .collect::<Vec<_>>();
-                self.push_row(&mut text, &rule);
-            }
+        let width = |at: usize| rows.iter().map(|row| row[at].width()).max().unwrap_or(0);
+        Self {
+            widths: (0..heads.len()).map(width).collect(),
+            rows,
+            has_numbers: false,
         }
-        text
     }
 
-    fn push_row(&self, text: &mut String, row: &[String]) {
+    /// Returns a table whose first column is aligned to the left and all others to the right. The
+    /// first column is broken into several lines where a row would exceed [`TABLE_WIDTH`].
+    pub(crate) fn of_numbers(heads: &[&str], cells: Vec<Vec<String>>) -> Self {
+        let mut table = Self::of_words(heads, cells);
+        let others = table.widths[1..].iter().map(|width| width + SPACE.len());
+        let room = TABLE_WIDTH.saturating_sub(others.sum()).max(1);
+        table.widths[0] = table.widths[0].min(room);
+        table.has_numbers = true;
+        table
+    }
+
+    fn write_row(&self, formatter: &mut fmt::Formatter<'_>, row: &[String]) -> fmt::Result {
         for (index, name) in lines_of(&row[0], self.widths[0]).iter().enumerate() {
-            let mut line = padded(name, self.widths[0]);
+            let mut line = name.clone();
             if index == 0 {
+                line.push_str(&padding(name, self.widths[0]));
                 for (cell, width) in row.iter().zip(&self.widths).skip(1) {
-                    let padding = " ".repeat(width - length(cell));
-                    line = format!("{line}{SPACE}{padding}{cell}");
+                    let padding = padding(cell, *width);
+                    line.push_str(SPACE);
+                    line.push_str(&match self.has_numbers {
+                        true => padding + cell,
+                        false => format!("{cell}{padding}"),
+                    });
                 }
             }
-            text.push_str(line.trim_end());
-            text.push('\n');
+            writeln!(formatter, "{}", line.trim_end())?;
         }
+        Ok(())
     }
 }
 
-/// The text in lines of at most `width` characters, broken between words where that is possible.
+impl fmt::Display for TextTable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (head, rows) = self.rows.split_first().expect("a table has a head");
+        let rule: Vec<String> = self.widths.iter().map(|width| "─".repeat(*width)).collect();
+        self.write_row(formatter, head)?;
+        self.write_row(formatter, &rule)?;
+        rows.iter()
+            .try_for_each(|row| self.write_row(formatter, row))
+    }
+}
+
+/// Breaks a text into lines that take at most `width` columns, between words where possible.
 pub(crate) fn lines_of(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split_whitespace() {
-        if !line.is_empty() && length(&line) + 1 + length(word) > width {
+        if !line.is_empty() && line.width() + 1 + word.width() > width {
             lines.push(std::mem::take(&mut line));
         }
         if !line.is_empty() {
             line.push(' ');
         }
         for character in word.chars() {
-            if length(&line) == width {
+            if !line.is_empty() && line.width() + character.width().unwrap_or(0) > width {
                 lines.push(std::mem::take(&mut line));
             }
             line.push(character);
@@ -78,22 +99,49 @@ pub(crate) fn lines_of(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-fn padded(text: &str, width: usize) -> String {
-    format!("{text}{}", " ".repeat(width.saturating_sub(length(text))))
+/// Breaks a text into lines of [`TABLE_WIDTH`], each with its line feed.
+pub(crate) fn wrapped(text: &str) -> String {
+    lines_of(text, TABLE_WIDTH).join("\n") + "\n"
 }
 
-/// How many characters the text has.
-pub(crate) fn length(text: &str) -> usize {
-    text.chars().count()
+fn padding(text: &str, width: usize) -> String {
+    " ".repeat(width.saturating_sub(text.width()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn rows(cells: &[[&str; 2]]) -> Vec<Vec<String>> {
+        let row = |row: &[&str; 2]| row.iter().map(ToString::to_string).collect();
+        cells.iter().map(row).collect()
+    }
+
     #[test]
     fn words_are_broken_only_where_they_must() {
         assert_eq!(lines_of("ab cd efghijk l", 5), ["ab cd", "efghi", "jk l"]);
         assert_eq!(lines_of("", 5), [""]);
+        // Each of these characters takes two columns.
+        assert_eq!(lines_of("学習率の", 5), ["学習", "率の"]);
+    }
+
+    #[test]
+    fn cells_line_up_by_the_columns_that_they_take() {
+        let cells = rows(&[["学習率", "1.5"], ["a", "−10"]]);
+        let numbers = TextTable::of_numbers(&["method", "n"], cells.clone());
+        let expected = "method    n\n──────  ───\n学習率  1.5\na       −10\n";
+        assert_eq!(numbers.to_string(), expected);
+        let words = TextTable::of_words(&["method", "n"], cells);
+        let expected = "method  n\n──────  ───\n学習率  1.5\na       −10\n";
+        assert_eq!(words.to_string(), expected);
+    }
+
+    #[test]
+    fn a_long_name_goes_on_in_the_next_line() {
+        let long = "word ".repeat(30);
+        let table = TextTable::of_numbers(&["method", "n"], rows(&[[&long, "12"]]));
+        let widths = table.to_string();
+        let widths = widths.lines().map(UnicodeWidthStr::width);
+        assert_eq!(widths.max(), Some(TABLE_WIDTH));
     }
 }

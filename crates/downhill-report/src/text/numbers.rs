@@ -3,35 +3,20 @@
 use std::collections::BTreeSet;
 
 use crate::statistics::{Interval, SIGNIFICANCE_LEVEL, Statistics};
-use crate::summary::{MethodSummary, Summary};
 
 /// The typographic minus sign, as wide as a plus sign.
 const MINUS: char = '\u{2212}';
 
 /// Digits after the decimal point of accuracies in percent, the same in a whole report so that its
 /// numbers can be compared and aligned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Precision {
     digits: usize,
 }
 
 impl Precision {
-    /// Two digits where one would round half an interval's width to nothing, and where there is no
-    /// interval to go by; one otherwise.
-    pub(crate) fn of(summary: &Summary) -> Self {
-        let of_method = |method: &MethodSummary| {
-            let comparison = method.versus_baseline.as_ref();
-            let difference = comparison.map(|comparison| comparison.test_accuracy.difference);
-            [method.train_accuracy, method.test_accuracy, difference]
-        };
-        let statistics = summary.methods.iter().flat_map(of_method).flatten();
-        let mut half_widths = statistics.filter_map(|statistics| statistics.half_width());
-        let is_fine = |half_width: f64| half_width > 1e-9 && half_width < 0.001;
-        let digits = if !summary.has_intervals() || half_widths.any(is_fine) {
-            2
-        } else {
-            1
-        };
+    /// Returns this number of digits.
+    pub(crate) fn new(digits: usize) -> Self {
         Self { digits }
     }
 
@@ -42,13 +27,7 @@ impl Precision {
 
     /// A difference of shares in points with its sign: -0.036 is `−3.6`.
     pub(crate) fn signed_points(self, difference: f64) -> String {
-        let text = self.percent(difference);
-        let is_zero = text.chars().all(|digit| "0.".contains(digit));
-        if text.starts_with(MINUS) || is_zero {
-            text
-        } else {
-            format!("+{text}")
-        }
+        signed(100.0 * difference, self.digits)
     }
 
     /// Mean and half the width of the 95 % interval in percent: `75.9 ± 1.8`.
@@ -124,14 +103,35 @@ pub(crate) fn p_value(p: f64) -> String {
     fixed(p, 3)
 }
 
-/// An effect with its sign: `+0.78`, `−1.00`.
-pub(crate) fn signed(value: f64) -> String {
-    let text = fixed(value, 2);
-    if text.starts_with(MINUS) || text == "0.00" {
+/// A number with its sign and a fixed count of digits after the point: `+0.78`, `−1.00`. A number
+/// that rounds to 0 has no sign.
+pub(crate) fn signed(value: f64, digits: usize) -> String {
+    let text = fixed(value, digits);
+    let is_zero = text.chars().all(|digit| "0.".contains(digit));
+    if text.starts_with(MINUS) || is_zero {
         text
     } else {
         format!("+{text}")
     }
+}
+
+/// A value of a setting with at most four significant digits: `0.01`, `6.31e−4`, `128`.
+pub(crate) fn setting_value(value: f64) -> String {
+    if value == 0.0 || (value.abs() >= 1e-3 && value.abs() < 1e5) {
+        let digits = (3 - value.abs().max(1e-9).log10().floor() as i32).clamp(0, 9) as usize;
+        let text = format!("{value:.digits$}");
+        let is_decimal = text.contains('.');
+        let short = if is_decimal {
+            text.trim_end_matches('0').trim_end_matches('.')
+        } else {
+            &text
+        };
+        return short.replace('-', "−");
+    }
+    let text = format!("{value:.3e}");
+    let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
+    let digits = digits.trim_end_matches('0').trim_end_matches('.');
+    format!("{digits}e{power}").replace('-', "−")
 }
 
 /// A cost in updates or seconds: `1,300`, `4.2`; `∞` for a target that is not reached.
@@ -188,6 +188,24 @@ pub(crate) fn listed(words: &[String]) -> String {
     }
 }
 
+/// Returns seeds as text, with ranges: `0 to 7, 12`.
+pub fn seed_ranges(seeds: impl IntoIterator<Item = u64>) -> String {
+    let seeds: BTreeSet<u64> = seeds.into_iter().collect();
+    let mut ranges: Vec<(u64, u64)> = Vec::new();
+    for seed in seeds {
+        match ranges.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(seed) => *last = seed,
+            _ => ranges.push((seed, seed)),
+        }
+    }
+    let texts = ranges.iter().map(|(first, last)| match last - first {
+        0 => first.to_string(),
+        1 => format!("{first}, {last}"),
+        _ => format!("{first} to {last}"),
+    });
+    texts.collect::<Vec<_>>().join(", ")
+}
+
 /// A duration: `41 s`, `1 min 23 s`, `2 h 5 min`.
 pub fn duration(seconds: f64) -> String {
     if seconds < 10.0 {
@@ -238,12 +256,41 @@ mod tests {
     #[test]
     fn effects_have_signs_and_costs_as_many_digits_as_they_need() {
         assert_eq!(
-            (signed(0.777), signed(-1.0)),
+            (signed(0.777, 2), signed(-1.0, 2)),
             ("+0.78".into(), "−1.00".into())
         );
-        assert_eq!(signed(-0.001), "0.00");
+        assert_eq!([signed(-0.001, 2), signed(0.000_4, 3)], ["0.00", "0.000"]);
         assert_eq!((cost(1300.0), cost(4.25)), ("1,300".into(), "4.2".into()));
         assert_eq!(cost(f64::INFINITY), "∞");
+    }
+
+    #[test]
+    fn values_of_settings_are_as_short_as_they_are_exact() {
+        let values = [1.0, 0.541_17, 0.01, 1e-4, 6.31e-4, 0.0, 128.0, 2.5e6, -0.5];
+        assert_eq!(
+            values.map(setting_value),
+            [
+                "1",
+                "0.5412",
+                "0.01",
+                "1e−4",
+                "6.31e−4",
+                "0",
+                "128",
+                "2.5e6",
+                "−0.5"
+            ]
+        );
+    }
+
+    #[test]
+    fn seeds_in_a_row_are_a_range() {
+        assert_eq!(seed_ranges([7, 0, 1, 2, 5, 8]), "0 to 2, 5, 7, 8");
+        assert_eq!(
+            seed_ranges([u64::MAX, u64::MAX - 1, u64::MAX - 2, 3, 3]),
+            "3, 18446744073709551613 to 18446744073709551615"
+        );
+        assert_eq!(seed_ranges([]), "");
     }
 
     #[test]

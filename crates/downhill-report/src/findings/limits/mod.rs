@@ -7,11 +7,10 @@ mod tests;
 
 use serde_json::Value;
 
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, TargetImages};
 use crate::record::DataIdentity;
 use crate::statistics::FEWEST_RESAMPLED;
 use crate::summary::Summary;
-use crate::summary::target::TargetImages;
 use crate::summary::training_data::{counts, headers, image_counts, is_mixed};
 use crate::text::numbers::listed;
 
@@ -19,22 +18,21 @@ use crate::text::numbers::listed;
 const FEW_IMAGES: usize = 10_000;
 
 /// What the runs of an experiment do not show: one or two sentences for each limit that applies.
-#[must_use]
-pub fn limits(experiment: &Experiment) -> Vec<String> {
-    let summary = Summary::of(experiment);
+pub(crate) fn limits(summary: &Summary<'_>) -> Vec<String> {
+    let experiment = summary.experiment;
     let limits = [
         data(experiment),
         mixed_sources(experiment),
         architecture(experiment),
-        seeds::seeds(experiment, &summary),
-        interval(&summary),
-        comparisons(&summary),
-        tests(&summary),
+        seeds::seeds(summary),
+        interval(summary),
+        comparisons(summary),
+        tests(summary),
         tuning(experiment),
         changes::several_changes(experiment),
-        updates(&summary),
-        target(experiment, &summary),
-        divergence(&summary),
+        updates(summary),
+        target(summary),
+        divergence(summary),
         selection(),
     ];
     limits.into_iter().flatten().collect()
@@ -129,7 +127,7 @@ fn mixed_sources(experiment: &Experiment) -> Option<String> {
     })
 }
 
-fn interval(summary: &Summary) -> Option<String> {
+fn interval(summary: &Summary<'_>) -> Option<String> {
     summary.has_intervals().then(|| {
         format!(
             "The intervals of means are studentized bootstrap intervals of 95 %. In simulations, with \
@@ -140,7 +138,7 @@ fn interval(summary: &Summary) -> Option<String> {
     })
 }
 
-fn comparisons(summary: &Summary) -> Option<String> {
+fn comparisons(summary: &Summary<'_>) -> Option<String> {
     let differences = summary.differences();
     let intervals = differences
         .filter(|difference| difference.shown_interval().is_some())
@@ -156,7 +154,7 @@ fn comparisons(summary: &Summary) -> Option<String> {
 }
 
 /// That a test without a verdict is none for equality, and what it can tell at all.
-fn tests(summary: &Summary) -> Option<String> {
+fn tests(summary: &Summary<'_>) -> Option<String> {
     let comparisons = summary
         .others()
         .filter_map(|method| method.versus_baseline.as_ref());
@@ -169,8 +167,8 @@ fn tests(summary: &Summary) -> Option<String> {
     })
 }
 
-fn target(experiment: &Experiment, summary: &Summary) -> Option<String> {
-    let target = experiment.target.as_ref()?;
+fn target(summary: &Summary<'_>) -> Option<String> {
+    let target = summary.experiment.target.as_ref()?;
     if summary.target.is_none() {
         return Some(format!(
             "The target is an accuracy on {} images, of which no run tells.",
@@ -203,7 +201,7 @@ fn tuning(experiment: &Experiment) -> Option<String> {
     })
 }
 
-fn updates(summary: &Summary) -> Option<String> {
+fn updates(summary: &Summary<'_>) -> Option<String> {
     let mut updates = summary.methods.iter().flat_map(|method| &method.updates);
     let first = updates.next()?;
     updates.any(|other| other != first).then(|| {
@@ -213,7 +211,7 @@ fn updates(summary: &Summary) -> Option<String> {
     })
 }
 
-fn divergence(summary: &Summary) -> Option<String> {
+fn divergence(summary: &Summary<'_>) -> Option<String> {
     summary.has_diverged().then(|| {
         "A diverged run counts as 0 % accuracy, which widens the intervals and is a convention, \
          not a measurement; its loss and gap have no value and are left out of those columns."

@@ -1,12 +1,12 @@
 //! What seeds decide.
 
-use crate::experiment::{Experiment, Method};
+use crate::experiment::Method;
 use crate::record::RunHeader;
 use crate::summary::Summary;
 use crate::summary::training_data::{draws_images, headers, holds_images_out, is_mixed};
 use crate::text::numbers::{count, counted, listed, quoted};
 
-pub(super) fn seeds(experiment: &Experiment, summary: &Summary) -> Option<String> {
+pub(super) fn seeds(summary: &Summary<'_>) -> Option<String> {
     let sizes = summary.methods.iter().map(|method| method.runs());
     let (least, most) = (sizes.clone().min()?, sizes.max()?);
     let runs = if least == most {
@@ -19,13 +19,14 @@ pub(super) fn seeds(experiment: &Experiment, summary: &Summary) -> Option<String
         2..=9 => "With so few, small differences stay hidden.",
         _ => "Differences much smaller than the intervals stay hidden.",
     };
-    let decided = decided_by_seed(experiment, summary).unwrap_or_default();
+    let decided = decided_by_seed(summary).unwrap_or_default();
     Some(format!("{runs} per method. {few}{decided}"))
 }
 
 /// What a seed decides, and so which spread the intervals include; `None` without runs and where
 /// they saw several data sets.
-fn decided_by_seed(experiment: &Experiment, summary: &Summary) -> Option<String> {
+fn decided_by_seed(summary: &Summary<'_>) -> Option<String> {
+    let experiment = summary.experiment;
     if is_mixed(experiment) || headers(experiment).next().is_none() {
         return None;
     }

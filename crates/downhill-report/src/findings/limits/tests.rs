@@ -4,7 +4,7 @@ use super::*;
 use crate::sample;
 
 fn text_of(experiment: &Experiment) -> String {
-    limits(experiment).join("\n")
+    limits(&Summary::of(experiment)).join("\n")
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn other_amounts_or_names_of_the_same_data_are_no_other_data() {
         text.contains("One data set (made-up), 50 to 300 training and 10,000 test images: nothing"),
         "{text}"
     );
-    let page = crate::render_html(&experiment);
+    let page = crate::Report::of(&experiment).unwrap().html();
     assert!(page.contains("made-up, 50 to 300 training and 10,000 test images"));
 
     experiment.methods[1].runs[0].header.data.sha256 = "cd".repeat(32);

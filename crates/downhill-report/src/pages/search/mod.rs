@@ -1,92 +1,22 @@
 //! The report of a random search: its trials, how the ranges narrow, and the best of them.
 
 mod pictures;
+mod trials;
 
 use maud::{Markup, html};
 
 use crate::drawing::axis::ends;
 use crate::drawing::figure::{Figure, Picture};
+use crate::export::csv::{finite, quoted as field};
 use crate::figures::boxes::quantile;
-use crate::figures::grid::value_text;
-use crate::pages::page::{About, Page, Section, code, table};
-use crate::tables::NONE;
-use crate::text::numbers::{count, counted, fixed, listed, quoted};
+use crate::pages::page::{Page, Section, code, table};
+use crate::pages::search::trials::{Placed, percent, short};
+use crate::text::columns::NONE;
+use crate::text::numbers::{count, counted, listed, quoted};
 
-/// A random search, once for each seed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SearchReport {
-    /// Where the numbers come from.
-    pub about: About,
-    /// What is searched.
-    pub settings: Vec<SearchedSetting>,
-    /// One search for each seed.
-    pub searches: Vec<Search>,
-    /// What others found.
-    pub published: Option<PublishedTrials>,
-}
-
-/// A setting that is searched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SearchedSetting {
-    /// Its path, such as `optimizer.sgd.learning_rate`.
-    pub path: String,
-    /// What it is, in words, such as `learning rate`.
-    pub name: String,
-    /// Whether its logarithm is drawn evenly.
-    pub is_log: bool,
-}
-
-/// The rounds of one seed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Search {
-    /// The seed.
-    pub seed: u64,
-    /// Its rounds, each with the ranges that the one before led to.
-    pub rounds: Vec<Round>,
-}
-
-/// One round of a search.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Round {
-    /// The least and the greatest value of each setting.
-    pub ranges: Vec<(f64, f64)>,
-    /// The trials in the order in which they were drawn.
-    pub trials: Vec<Trial>,
-}
-
-/// A training at drawn settings.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Trial {
-    /// Its number within the round, counted from 0.
-    pub index: usize,
-    /// A value for each setting.
-    pub values: Vec<f64>,
-    /// Final validation accuracy, 0 to 1; `None` if it diverged.
-    pub validation: Option<f64>,
-    /// Test accuracy of the same network, 0 to 1.
-    pub test: Option<f64>,
-    /// Validation accuracy by epoch, where it was kept.
-    pub curve: Vec<(f64, f64)>,
-}
-
-/// Trials of others.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PublishedTrials {
-    /// Who, where.
-    pub source: String,
-    /// A value for each setting, and the validation accuracy, 0 to 1.
-    pub trials: Vec<(Vec<f64>, f64)>,
-}
-
-/// A trial and where it stands.
-#[derive(Clone, Copy)]
-struct Placed<'a> {
-    seed: u64,
-    /// Counted from 0.
-    round: usize,
-    trial: &'a Trial,
-    validation: f64,
-}
+pub use crate::pages::search::trials::{
+    PublishedTrials, Round, Search, SearchReport, SearchedSetting, Trial,
+};
 
 /// Rows of the table of the best trials.
 const SHOWN: usize = 10;
@@ -94,7 +24,7 @@ const SHOWN: usize = 10;
 impl SearchReport {
     /// The report as one HTML file.
     #[must_use]
-    pub fn render_html(&self) -> String {
+    pub fn html(&self) -> String {
         let figures = self.figures();
         let (first, rest) = figures.split_at(figures.len().min(1));
         let mut sections = vec![Section::of_figures("trials", "Trials", first)];
@@ -133,24 +63,6 @@ impl SearchReport {
     #[must_use]
     pub fn pictures(&self) -> Vec<Picture> {
         self.figures().iter().map(Figure::picture).collect()
-    }
-
-    /// All trials that did not diverge, from the highest validation accuracy to the lowest; of
-    /// equal ones the earlier comes first.
-    fn ranked(&self) -> Vec<Placed<'_>> {
-        let mut ranked: Vec<Placed<'_>> = self.searches.iter().flat_map(Search::placed).collect();
-        ranked.sort_by(|left, right| right.validation.total_cmp(&left.validation));
-        ranked
-    }
-
-    /// The best trial of each seed.
-    fn best_of_each(&self) -> Vec<Placed<'_>> {
-        self.searches.iter().filter_map(Search::best).collect()
-    }
-
-    fn all_trials(&self) -> impl Iterator<Item = &Trial> {
-        let rounds = self.searches.iter().flat_map(|search| &search.rounds);
-        rounds.flat_map(|round| &round.trials)
     }
 
     /// What was found, in words, the answer first.
@@ -194,6 +106,33 @@ impl SearchReport {
             found.push(format!("{} diverged.", counted(diverged, "trial")));
         }
         found
+    }
+
+    /// Returns the trials as comma-separated values by RFC 4180, a row each: seed, round and trial
+    /// (both counted from 1), the values drawn, and the accuracies, which are empty for a trial that
+    /// diverged.
+    #[must_use]
+    pub fn csv(&self) -> String {
+        let settings = self.settings.iter();
+        let settings: Vec<String> = settings.map(|it| field(&it.path)).collect();
+        let mut text = format!(
+            "seed,round,trial,{},validation_accuracy,test_accuracy\r\n",
+            settings.join(",")
+        );
+        for search in &self.searches {
+            for (round, trials) in search.rounds.iter().enumerate() {
+                for trial in &trials.trials {
+                    let place = [search.seed, round as u64 + 1, trial.index as u64 + 1];
+                    let reached = [trial.validation, trial.test];
+                    let fields = (place.iter().map(ToString::to_string))
+                        .chain(trial.values.iter().map(|value| finite(*value)))
+                        .chain(reached.map(|share| share.map_or_else(String::new, finite)));
+                    text.push_str(&fields.collect::<Vec<_>>().join(","));
+                    text.push_str("\r\n");
+                }
+            }
+        }
+        text
     }
 
     fn compared(&self) -> Option<String> {
@@ -327,32 +266,6 @@ impl SearchReport {
     }
 }
 
-impl Search {
-    fn placed(&self) -> impl Iterator<Item = Placed<'_>> {
-        let rounds = self.rounds.iter().enumerate();
-        rounds.flat_map(move |(round, of_round)| {
-            of_round.trials.iter().filter_map(move |trial| {
-                Some(Placed {
-                    seed: self.seed,
-                    round,
-                    trial,
-                    validation: trial.validation?,
-                })
-            })
-        })
-    }
-
-    fn best(&self) -> Option<Placed<'_>> {
-        let mut best: Option<Placed<'_>> = None;
-        for placed in self.placed() {
-            if best.is_none_or(|known| placed.validation > known.validation) {
-                best = Some(placed);
-            }
-        }
-        best
-    }
-}
-
 /// Where the best values of a setting lie, one for each seed.
 fn spread(setting: &SearchedSetting, best: &[Placed<'_>], index: usize) -> Option<String> {
     let values: Vec<f64> = best
@@ -368,16 +281,6 @@ fn spread(setting: &SearchedSetting, best: &[Placed<'_>], index: usize) -> Optio
         counted(best.len(), "seed"),
         short(quantile(&values, 0.5))
     ))
-}
-
-/// A value with three digits.
-fn short(value: f64) -> String {
-    let rounded = format!("{value:.2e}").parse().unwrap_or(value);
-    value_text(rounded)
-}
-
-fn percent(share: f64) -> String {
-    fixed(100.0 * share, 1)
 }
 
 #[cfg(test)]
@@ -419,7 +322,27 @@ mod tests {
         }
         assert_eq!(report.findings(), ["No trial finished."]);
         report.searches.clear();
-        assert!(report.render_html().contains("No trial finished."));
+        assert!(report.html().contains("No trial finished."));
         assert!(report.pictures().is_empty());
+    }
+
+    #[test]
+    fn a_trial_is_a_row() {
+        let report = sample::search(2);
+        let text = report.csv();
+        let rows: Vec<&str> = text.lines().collect();
+        let rounds = report.searches.iter().flat_map(|search| &search.rounds);
+        let trials: usize = rounds.map(|round| round.trials.len()).sum();
+        assert_eq!(rows.len(), 1 + trials);
+        let columns = 5 + report.settings.len();
+        assert!(
+            rows.iter().all(|row| row.split(',').count() == columns),
+            "{text}"
+        );
+        let second = 1 + report.searches[0].rounds[0].trials.len();
+        assert!(
+            rows[1].starts_with("0,1,1,") && rows[second].starts_with("0,2,1,"),
+            "{text}"
+        );
     }
 }

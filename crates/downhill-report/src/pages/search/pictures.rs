@@ -2,13 +2,17 @@
 
 use maud::{Markup, html};
 
-use super::{Placed, Round, Search, SearchReport, SearchedSetting, Trial, percent, short};
 use crate::drawing::axis::{Axis, ends};
 use crate::drawing::chart::{Chart, NARROW, Point, SMALL, Series, WIDE};
-use crate::drawing::figure::{Figure, Layout, Panel};
+use crate::drawing::figure::{Figure, Layout};
 use crate::drawing::labels::{fitted, text_width};
-use crate::drawing::marks::{Look, Scale, coordinate, cross, line};
+use crate::drawing::marks::{Look, coordinate, cross, line};
+use crate::drawing::panel::Panel;
+use crate::drawing::scale::Scale;
 use crate::figures::boxes::quantile;
+use crate::pages::search::trials::{
+    Placed, Round, Search, SearchReport, SearchedSetting, Trial, percent, short,
+};
 use crate::text::numbers::{counted, fixed};
 
 /// So many of the best trials have a panel each.

@@ -6,10 +6,13 @@ use maud::{Markup, html};
 
 use crate::drawing::axis::{Axis, ends};
 use crate::drawing::chart::NARROW;
-use crate::drawing::figure::{Figure, Layout, Panel, Picture};
+use crate::drawing::figure::{Figure, Layout, Picture};
 use crate::drawing::labels::fitted;
 use crate::drawing::marks::{Look, coordinate, line};
-use crate::pages::page::{About, Page, Section, code, table};
+use crate::drawing::panel::Panel;
+use crate::export::csv::{finite, quoted as field};
+use crate::pages::about::About;
+use crate::pages::page::{Page, Section, changes, table};
 use crate::pages::valley::contours::{Field, Region};
 use crate::text::numbers::{count, counted, fixed, listed, quoted};
 
@@ -46,7 +49,7 @@ const RIGHT: f64 = NARROW.0 - 12.0;
 impl ValleyReport<'_> {
     /// The report as one HTML file.
     #[must_use]
-    pub fn render_html(&self) -> String {
+    pub fn html(&self) -> String {
         let figure = Section::of_figures("paths", "Paths", &self.figures());
         let made = html! {
             h3 { "What each method changes" }
@@ -77,6 +80,25 @@ impl ValleyReport<'_> {
     #[must_use]
     pub fn pictures(&self) -> Vec<Picture> {
         self.figures().iter().map(Figure::picture).collect()
+    }
+
+    /// Returns the paths as comma-separated values by RFC 4180: a row for each place, from the
+    /// start on.
+    #[must_use]
+    pub fn csv(&self) -> String {
+        let mut text = "method,update,x,y,f\r\n".to_owned();
+        for path in &self.paths {
+            for (update, &(x, y)) in path.points.iter().enumerate() {
+                let f = finite((self.function)(x, y));
+                let name = field(&path.name);
+                text.push_str(&format!(
+                    "{name},{update},{},{},{f}\r\n",
+                    finite(x),
+                    finite(y)
+                ));
+            }
+        }
+        text
     }
 
     fn figures(&self) -> Vec<Figure> {
@@ -293,12 +315,15 @@ fn value_text(value: f64) -> String {
     }
 }
 
-fn changes(changes: &[String]) -> Markup {
-    html! {
-        @if changes.is_empty() { "nothing, it is the config as it stands" }
-        @for (index, change) in changes.iter().enumerate() {
-            @if index > 0 { ", " }
-            (code(change))
-        }
+#[cfg(test)]
+mod tests {
+    use crate::sample;
+
+    #[test]
+    fn a_place_is_a_row() {
+        let report = sample::valley();
+        let text = report.csv();
+        let points: usize = report.paths.iter().map(|path| path.points.len()).sum();
+        assert_eq!(text.lines().count(), 1 + points);
     }
 }

@@ -1,10 +1,11 @@
 //! Made-up reports of the other kinds.
 
+use downhill_report::{
+    About, GradientReport, GradientRow, PublishedTrials, Round, Search, SearchReport,
+    SearchedSetting, Trial, ValleyPath, ValleyReport,
+};
+
 use super::{data, noise, versions};
-use crate::pages::gradient_check::{GradientReport, GradientRow};
-use crate::pages::page::About;
-use crate::pages::search::{PublishedTrials, Round, Search, SearchReport, SearchedSetting, Trial};
-use crate::pages::valley::{ValleyPath, ValleyReport};
 
 fn about(name: &str, question: &str, has_data: bool, seeds: u64) -> About {
     About {

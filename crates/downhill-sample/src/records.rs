@@ -1,9 +1,14 @@
 //! Made-up experiments with everything that a record can hold.
 
+use std::collections::BTreeMap;
+
+use downhill_report::record::{Activations, Histogram, Pretraining, RunOutcome, Score};
+use downhill_report::{
+    AccuracyTarget, Cell, Experiment, Grid, Method, Published, PublishedFigure, RunRecord,
+    TargetImages,
+};
+
 use super::{experiment, noise, run};
-use crate::experiment::{Cell, Experiment, Grid, Method, Published, PublishedFigure};
-use crate::figures::profiles::{Extras, Target};
-use crate::record::{Activations, Histogram, Outcome, Pretraining, Score};
 
 /// Seven optimizers with the losses of their batches, held-out images, activations, pre-training
 /// and published figures; of the last, every third run diverges.
@@ -53,7 +58,7 @@ fn optimizer_run(
     seed: u64,
     updates: u64,
     (test, pace, floor): (f64, f64, f64),
-) -> crate::RunRecord {
+) -> RunRecord {
     let diverges = name.contains("rate of 10") && seed % 3 == 1;
     let stream = name.len() as u64 + (name.as_bytes()[0] as u64);
     let chance = noise(seed, stream);
@@ -70,9 +75,9 @@ fn optimizer_run(
         })
         .collect();
     let outcome = if diverges {
-        Outcome::Diverged { update: end }
+        RunOutcome::Diverged { update: end }
     } else {
-        Outcome::Finished
+        RunOutcome::Finished
     };
     let mut run = run(name, seed, &evaluations, outcome);
     for evaluation in &mut run.evaluations {
@@ -161,7 +166,7 @@ pub fn grid(families: usize, values: usize, seeds: u64) -> Experiment {
         });
     let methods: Vec<Method> = cells
         .map(|(family, name, value)| {
-            let full = format!("{name} {value:.4}");
+            let full = format!("{name} {value:.6}");
             let best = -1.0 - 0.25 * family as f64;
             let reach = if family == 0 {
                 0.45
@@ -181,9 +186,9 @@ pub fn grid(families: usize, values: usize, seeds: u64) -> Experiment {
                     })
                     .collect();
                 let outcome = if diverges {
-                    Outcome::Diverged { update: 191 }
+                    RunOutcome::Diverged { update: 191 }
                 } else {
-                    Outcome::Finished
+                    RunOutcome::Finished
                 };
                 let mut run = run(&full, seed, &epochs, outcome);
                 for evaluation in &mut run.evaluations {
@@ -231,34 +236,21 @@ pub fn grid(families: usize, values: usize, seeds: u64) -> Experiment {
     experiment
 }
 
-/// A profile and a target for the methods of an experiment.
+/// The experiment with a test accuracy to reach, and with the seconds of its runs.
 #[must_use]
-pub fn extras(experiment: &Experiment) -> Extras {
-    let names = experiment.methods.iter().map(|method| method.name.clone());
-    let profile = names.clone().enumerate().map(|(index, name)| {
-        let first = 0.05 * index as f64;
-        let points = (0..12).map(|at| {
-            let ratio = 1.0 + 0.35 * f64::from(at);
-            let share = (first
-                + (1.0 - 0.07 * index as f64) * (1.0 - (-f64::from(at) / 4.0).exp()))
-            .min(1.0);
-            (ratio, share)
-        });
-        (name, points.collect())
-    });
-    let methods = names.enumerate().map(|(index, name)| {
-        let runs = (0..8).map(|seed| {
-            let updates = 300.0 + 120.0 * index as f64 + 60.0 * noise(seed, index as u64);
-            (index < 5 || seed % 3 == 0).then_some(updates.round())
-        });
-        (name, runs.collect())
-    });
-    Extras {
-        profile: profile.collect(),
-        targets: vec![Target {
-            name: "test accuracy 90 %".into(),
-            unit: "updates".into(),
-            methods: methods.collect(),
-        }],
+pub fn with_target(mut experiment: Experiment, accuracy: f64) -> Experiment {
+    let mut run_seconds = BTreeMap::new();
+    for (index, method) in experiment.methods.iter_mut().enumerate() {
+        for run in &mut method.runs {
+            run.header.run = format!("{index:04x}{:012x}", run.header.seed);
+            let seconds = 20.0 + 3.0 * index as f64 + noise(run.header.seed, index as u64);
+            run_seconds.insert(run.header.run.clone(), seconds);
+        }
     }
+    experiment.target = Some(AccuracyTarget {
+        accuracy,
+        on: TargetImages::Test,
+        run_seconds,
+    });
+    experiment
 }

@@ -1,16 +1,15 @@
-//! Made-up experiments, for this crate's tests and its example. No network was trained for them.
+//! Made-up runs and reports, for tests and examples. No network was trained for them.
 
 mod kinds;
 mod records;
 
-use crate::experiment::{Experiment, Method};
-use crate::record::lines::RunRecord;
-use crate::record::{
-    DataIdentity, Evaluation, Outcome, RECORD_FORMAT, RunEnd, RunHeader, Score, Versions,
+use downhill_report::record::{
+    DataIdentity, Evaluation, RECORD_FORMAT, RunEnd, RunHeader, RunOutcome, Score, Versions,
 };
+use downhill_report::{Experiment, Method, RunRecord};
 
 pub use kinds::{gradient_check, search, valley};
-pub use records::{extras, grid, optimizers};
+pub use records::{grid, optimizers, with_target};
 
 /// A run whose evaluations are `(updates, train accuracy, test accuracy)`.
 #[must_use]
@@ -18,7 +17,7 @@ pub fn run(
     method: &str,
     seed: u64,
     evaluations: &[(u64, f64, f64)],
-    outcome: Outcome,
+    outcome: RunOutcome,
 ) -> RunRecord {
     let score = |accuracy: f64| Score {
         loss: 2.5 - 2.4 * accuracy,
@@ -26,8 +25,8 @@ pub fn run(
     };
     let last = evaluations.last().map_or(0, |last| last.0);
     let updates = match outcome {
-        Outcome::Finished => last,
-        Outcome::Diverged { update } => update,
+        RunOutcome::Finished => last,
+        RunOutcome::Diverged { update } => update,
     };
     let evaluations = evaluations
         .iter()
@@ -67,7 +66,7 @@ pub fn method(name: &str, updates: u64, finals: &[(f64, f64)]) -> Method {
         .zip(finals)
         .map(|(seed, (train, test))| {
             let evaluations = [(1, 0.1, 0.1), (updates, *train, *test)];
-            run(name, seed, &evaluations, Outcome::Finished)
+            run(name, seed, &evaluations, RunOutcome::Finished)
         })
         .collect();
     Method {
@@ -154,9 +153,9 @@ pub fn curves(methods: usize, seeds: u64) -> Experiment {
                 .filter(|(updates, ..)| *updates <= end)
                 .collect();
             let outcome = if diverges {
-                Outcome::Diverged { update: end }
+                RunOutcome::Diverged { update: end }
             } else {
-                Outcome::Finished
+                RunOutcome::Finished
             };
             let mut run = run(name, seed, &evaluations, outcome);
             if diverges && let Some(last) = run.evaluations.last_mut() {
