@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use downhill_report::record::Outcome;
+use downhill_report::record::RunOutcome;
 use downhill_report::{RunRecord, read_record};
 use downhill_trainer::{Backend, Done, TrainArguments, TrainError, train};
 use tempfile::TempDir;
@@ -229,8 +229,8 @@ mod on_flex {
         let records = bench.records().into_iter();
         for record in records.map(|(_, text)| read_record(text.as_bytes()).expect("a record")) {
             let (outcome, evaluations) = match record.header.method.as_str() {
-                "bad" => (Outcome::Diverged { update: 1 }, 1),
-                _ => (Outcome::Finished, 5),
+                "bad" => (RunOutcome::Diverged { update: 1 }, 1),
+                _ => (RunOutcome::Finished, 5),
             };
             assert_eq!(record.end.outcome, outcome);
             assert_eq!(record.evaluations.len(), evaluations);

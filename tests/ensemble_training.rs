@@ -1,6 +1,6 @@
 //! Whole trainings of several runs at once, without files.
 
-use downhill_report::record::{Evaluation, Outcome, RunEnd};
+use downhill_report::record::{Evaluation, RunEnd, RunOutcome};
 use downhill_trainer::config::training::TrainingConfig;
 use downhill_trainer::device::set::DeviceSet;
 use downhill_trainer::training::ensemble::EnsembleTraining;
@@ -123,7 +123,7 @@ mod on_flex {
         for (evaluations, end) in &notes.runs {
             assert_eq!(evaluations.len(), 1);
             let end = end.as_ref().expect("it ended");
-            assert_eq!(end.outcome, Outcome::Diverged { update: 1 });
+            assert_eq!(end.outcome, RunOutcome::Diverged { update: 1 });
         }
         assert_eq!(u64::MAX - notes.patience, 1);
     }

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use downhill_report::record::Outcome;
-use downhill_report::{event_file, read_record, runs_csv};
+use downhill_report::record::RunOutcome;
+use downhill_report::{Report, event_file, read_record};
 use downhill_trainer::cli::commands::{EvaluateArguments, RunsArguments};
 use downhill_trainer::{Backend, Done, TrainError, evaluate, list_runs};
 use serde_json::Value;
@@ -199,7 +199,7 @@ fn members_of_an_ensemble_keep_their_own_networks() {
     bench.train().expect("it trains");
     for (path, text) in bench.records() {
         let record = read_record(text.as_bytes()).expect("a record");
-        assert_eq!(record.end.outcome, Outcome::Finished);
+        assert_eq!(record.end.outcome, RunOutcome::Finished);
         let last = record.evaluations.last().expect("an evaluation");
         let found = evaluation(&EvaluateArguments {
             weights: path.with_file_name("weights.safetensors"),
@@ -307,7 +307,7 @@ fn finished_runs_are_listed_from_their_records() {
     bench.train().expect("it trains");
     let (_, text) = list(&arguments);
     let lines: Vec<_> = text.lines().collect();
-    assert_eq!(lines.len(), 4, "{text}");
+    assert_eq!(lines.len(), 5, "{text}");
     assert!(
         lines[0].starts_with("experiment  method  backend  seeds  test %"),
         "{text}"
@@ -318,15 +318,15 @@ fn finished_runs_are_listed_from_their_records() {
         (*found.expect("a line")).to_owned()
     };
     assert!(
-        line("none ").starts_with("small       none    flex     0-1    "),
+        line("none ").starts_with("small       none    flex     0, 1   "),
         "{text}"
     );
     assert!(line("decay").contains("0.00 (2 diverged)"), "{text}");
     assert!(line("decay").ends_with(" and 1 more"), "{text}");
-    assert_eq!(lines[3], "4 finished runs");
+    assert_eq!(lines[4], "4 finished runs");
 
     arguments.each = true;
-    assert_eq!(list(&arguments).1.lines().count(), 6);
+    assert_eq!(list(&arguments).1.lines().count(), 7);
     arguments.each = false;
     arguments.json = true;
     for line in list(&arguments).1.lines() {
@@ -351,6 +351,7 @@ fn a_csv_has_the_runs_of_the_page() {
     bench.train().expect("it trains");
     let (_, csv) = report(&bench, ".csv");
     assert!(csv.contains("\r\n\"decay, \"\"strong\"\"\",0,"), "{csv}");
-    let empty = downhill_report::sample::experiment(None, Vec::new());
-    assert_eq!(runs_csv(&empty).lines().count(), 1);
+    let empty = downhill_sample::experiment(None, Vec::new());
+    let empty = Report::of(&empty).expect("a valid experiment");
+    assert_eq!(empty.csv().lines().count(), 1);
 }

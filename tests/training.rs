@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use downhill_data::{ImagePair, ImageSet, Purpose, Stream, load_mnist, split};
 use downhill_model::MlpConfig;
-use downhill_report::record::{Evaluation, Outcome, RunEnd};
+use downhill_report::record::{Evaluation, RunEnd, RunOutcome};
 use downhill_trainer::config::training::TrainingConfig;
 use downhill_trainer::device::set::DeviceSet;
 use downhill_trainer::training::Training;
@@ -138,7 +138,7 @@ pub(crate) fn a_training_repeats(backend: Backend) {
         .map(|evaluation| evaluation.epoch)
         .collect();
     assert_eq!(epochs, [None, Some(0), Some(1), Some(3)]);
-    assert_eq!(end.outcome, Outcome::Finished);
+    assert_eq!(end.outcome, RunOutcome::Finished);
     assert!(evaluations[3].train.loss < 0.9 * evaluations[0].train.loss);
 
     let twice = train(&config, 1, backend);
@@ -192,7 +192,7 @@ pub(crate) fn divergence_is_an_outcome(backend: Backend) {
                 .iter()
                 .all(|evaluation| evaluation.train.loss.is_finite())
         );
-        let Outcome::Diverged { update } = end.outcome else {
+        let RunOutcome::Diverged { update } = end.outcome else {
             panic!("it should have diverged: {end:?}");
         };
         assert_eq!(end.updates, update);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use downhill::FailedStep;
 use downhill_data::DataError;
+use downhill_report::InvalidExperiment;
 use thiserror::Error;
 
 /// Why a command failed.
@@ -16,6 +17,9 @@ pub enum TrainError {
     /// Invalid image files.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// Runs that cannot be reported together.
+    #[error("cannot report these runs: {0}")]
+    Runs(#[from] InvalidExperiment),
     /// A backend that does not start on this machine.
     #[error("{0}")]
     Backend(String),
@@ -59,7 +63,7 @@ impl TrainError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) => 2,
-            Self::Data(_) | Self::Weights { .. } => 3,
+            Self::Data(_) | Self::Runs(_) | Self::Weights { .. } => 3,
             Self::WrongGradient => 4,
             Self::Backend(_) | Self::File { .. } | Self::Locked(_) => 5,
         }

@@ -4,10 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use downhill_report::{
-    Experiment, Extras, Method, RunRecord, comparison_pictures, findings, pictures, read_record,
-    render_comparison, render_html_with, text_table,
-};
+use downhill_report::{ComparisonReport, Experiment, Method, Report, RunRecord, read_record};
 
 use crate::cli::commands::ReportArguments;
 use crate::cli::print::print;
@@ -35,23 +32,23 @@ pub fn report(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), Tr
         }
         experiments.extend(grouped(directory, runs));
     }
-    let (page, pictures, text) = match &experiments[..] {
-        [experiment] => {
-            let extras = Extras::of(experiment);
-            let findings = findings(experiment).into_iter();
+    let reports: Vec<Report<'_>> = (experiments.iter())
+        .map(Report::of)
+        .collect::<Result<_, _>>()?;
+    let (page, pictures, text) = match &reports[..] {
+        [] => return Err(TrainError::Config("name a directory of runs".into())),
+        [report] => {
+            let findings = report.findings().into_iter();
             let findings: String = findings.map(|finding| format!("- {finding}\n")).collect();
-            (
-                render_html_with(experiment, &extras),
-                pictures(experiment, &extras),
-                format!("{}\n{findings}", text_table(experiment)),
-            )
+            let text = format!("{}\n{findings}", report.text());
+            (report.html(), report.pictures(), text)
         }
-        all => {
-            let table = |experiment: &Experiment| {
-                format!("{}\n{}\n", experiment.name, text_table(experiment))
-            };
-            let text = all.iter().map(table).collect();
-            (render_comparison(all), comparison_pictures(all), text)
+        [first, others @ ..] => {
+            let table =
+                |report: &Report<'_>| format!("{}\n{}\n", report.experiment().name, report.text());
+            let text = reports.iter().map(table).collect();
+            let comparison = ComparisonReport::of(first, others);
+            (comparison.html(), comparison.pictures(), text)
         }
     };
     write_page(&arguments.out, &page, &pictures, arguments.png)?;
@@ -117,9 +114,11 @@ fn grouped(directory: &Path, runs: Vec<RunRecord>) -> Vec<Experiment> {
         add(&mut experiments[at], run);
     }
     for experiment in &mut experiments {
-        experiment
-            .methods
-            .sort_by(|left, right| left.name.cmp(&right.name));
+        let methods = &mut experiment.methods;
+        methods.sort_by(|left, right| left.name.cmp(&right.name));
+        // The baseline of the config file, if it has runs here.
+        let has_runs = |name: &String| methods.iter().any(|method| method.name == *name);
+        experiment.baseline = experiment.baseline.take().filter(has_runs);
         for method in &mut experiment.methods {
             method.runs.sort_by_key(|run| run.header.seed);
         }

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use downhill_data::ImagePair;
-use downhill_report::{
-    AccuracyTarget, Experiment, Extras, Method, RunRecord, findings, pictures, render_html_with,
-    text_table,
-};
+use downhill_report::{AccuracyTarget, Experiment, Method, Report, RunRecord};
 
 use crate::cli::repeat::command;
 use crate::done::Done;
@@ -16,7 +13,6 @@ use crate::experiments::output::Output;
 use crate::experiments::trainings::Trainer;
 use crate::plan::runs::{report_name, runs};
 use crate::plan::text::config_toml;
-use crate::runs::pool::diverged;
 
 /// Trains all methods with all seeds and reports.
 pub(crate) fn compare(
@@ -40,16 +36,15 @@ fn report(
     let Trainer { plan, store, .. } = trainer;
     let name = report_name(plan, records);
     let experiment = experiment(trainer, records);
-    out.say(&format!("\n{}\n", text_table(&experiment)));
-    for finding in findings(&experiment) {
+    let report = Report::of(&experiment)?;
+    out.say(&format!("\n{}\n", report.text()));
+    for finding in report.findings() {
         out.say(&format!("- {finding}\n"));
     }
-    let extras = Extras::of(&experiment);
-    let html = render_html_with(&experiment, &extras);
-    let page = store.write_page(&name, &html, &pictures(&experiment, &extras))?;
+    let page = store.write_page(&name, &report.html(), &report.pictures())?;
     out.say(&format!("\nreport: {}\n", page.display()));
-    exports::write(trainer.arguments, &experiment, store, &name, out)?;
-    let diverged = records.iter().filter(|run| diverged(&run.end.outcome));
+    exports::write(trainer.arguments, &report, store, &name, out)?;
+    let diverged = records.iter().filter(|run| run.end.outcome.is_diverged());
     Ok(match diverged.count() {
         0 => Done::Finished,
         runs => Done::Diverged { runs },

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::{fs, thread};
 
-use downhill_report::record::Outcome;
-use downhill_report::{Experiment, RunRecord, event_file, runs_csv, runs_json_lines, summary_json};
+use downhill_report::{Experiment, Report, RunRecord, event_file};
 use serde::Serialize;
 
 use crate::cli::train::TrainArguments;
@@ -72,7 +71,7 @@ impl Stopped {
 /// Runs without a saved network.
 pub(crate) fn check_weights(records: &Records<'_, '_>, store: &Store) -> Result<(), TrainError> {
     let without = records.finished().filter(|(run, record)| {
-        record.end.outcome == Outcome::Finished && !store.weights(&run.header.run).is_file()
+        !record.end.outcome.is_diverged() && !store.weights(&run.header.run).is_file()
     });
     let mut without = without.map(|(run, _)| &run.header);
     let Some(first) = without.next() else {
@@ -93,17 +92,17 @@ pub(crate) fn check_weights(records: &Records<'_, '_>, store: &Store) -> Result<
 /// Writes the runs next to the report, and event files with `--tensorboard`; prints their paths.
 pub(crate) fn write(
     arguments: &TrainArguments,
-    experiment: &Experiment,
+    report: &Report<'_>,
     store: &Store,
     name: &str,
     out: &mut Output<'_>,
 ) -> Result<(), TrainError> {
-    store.write_report(&format!("{name}.csv"), &runs_csv(experiment))?;
-    store.write_report(&format!("{name}.jsonl"), &runs_json_lines(experiment))?;
+    store.write_report(&format!("{name}.csv"), &report.csv())?;
+    store.write_report(&format!("{name}.jsonl"), &report.json_lines())?;
     if let Some(directory) = &arguments.output.tensorboard {
         let default = || arguments.runs_dir.join("tensorboard");
         let directory = directory.clone().unwrap_or_else(default);
-        write_events(experiment, &directory)?;
+        write_events(report.experiment(), &directory)?;
         out.say(&format!("tensorboard --logdir {}\n", directory.display()));
     }
     if arguments.output.save_weights {
@@ -115,7 +114,7 @@ pub(crate) fn write(
     }
     let page = store.report(&format!("{name}.html"));
     if out.is_json() {
-        out.line(&summary_json(experiment, &page.display().to_string()));
+        out.line(&report.json(&page.display().to_string()));
     }
     Ok(())
 }

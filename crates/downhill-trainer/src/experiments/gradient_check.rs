@@ -2,7 +2,7 @@
 
 use downhill_data::{Purpose, Stream};
 use downhill_model::gradient_check;
-use downhill_report::{About, GradientReport, GradientRow, differences_csv};
+use downhill_report::{About, GradientReport, GradientRow};
 
 use crate::backend::Backend;
 use crate::cli::train::TrainArguments;
@@ -79,8 +79,8 @@ pub(crate) fn check_gradients(
     }
     let files = ReportFiles {
         name: report_name_of(plan, &[&config_toml(plan)]),
-        csv: differences_csv(&report),
-        page: report.render_html(),
+        csv: report.csv(),
+        page: report.html(),
         pictures: report.pictures(),
         findings: report.findings(),
     };

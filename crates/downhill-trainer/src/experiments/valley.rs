@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use downhill::{DescentConfig, OptimizerConfig};
-use downhill_report::{About, ValleyPath, ValleyReport, paths_csv};
+use downhill_report::{About, ValleyPath, ValleyReport};
 
 use crate::backend::Backend;
 use crate::cli::train::TrainArguments;
@@ -60,8 +60,8 @@ pub(crate) fn descend(
     write(
         &ReportFiles {
             name: report_name_of(plan, &[&config_toml(plan)]),
-            csv: paths_csv(&report),
-            page: report.render_html(),
+            csv: report.csv(),
+            page: report.html(),
             pictures: report.pictures(),
             findings: report.findings(),
         },

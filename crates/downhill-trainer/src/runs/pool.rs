@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use downhill_model::{Ensemble, Network};
-use downhill_report::record::{Evaluation, Line, Outcome, RunEnd};
+use downhill_report::record::{Evaluation, Line, RunEnd};
 
 use crate::backend::Backend;
 use crate::device;
@@ -310,11 +310,6 @@ impl Drop for RaiseOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
-}
-
-/// Whether a finished run diverged.
-pub(crate) fn diverged(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Diverged { .. })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

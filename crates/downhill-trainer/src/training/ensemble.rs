@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use downhill::{Descent, DescentConfig};
 use downhill_data::{Batches, Purpose, Stream};
 use downhill_model::{Ensemble, Mlp};
-use downhill_report::record::{Evaluation, Outcome, RunEnd};
+use downhill_report::record::{Evaluation, RunEnd, RunOutcome};
 
 use crate::config::training::TrainingConfig;
 use crate::device::set::{CLASSES, DeviceSet};
@@ -66,7 +66,7 @@ impl EnsembleTraining<'_> {
             if due || losses.are_many() {
                 for (run, diverged) in losses.first_not_finite().into_iter().enumerate() {
                     if let Some(update) = diverged {
-                        members[run].end(Outcome::Diverged { update }, update, run, observer)?;
+                        members[run].end(RunOutcome::Diverged { update }, update, run, observer)?;
                     }
                 }
             }
@@ -83,7 +83,7 @@ impl EnsembleTraining<'_> {
                     if evaluation.train.loss.is_finite() {
                         observer.evaluated(run, evaluation)?;
                     } else {
-                        members[run].end(Outcome::Diverged { update }, update, run, observer)?;
+                        members[run].end(RunOutcome::Diverged { update }, update, run, observer)?;
                     }
                 }
                 if update == config.training.updates {
@@ -95,7 +95,7 @@ impl EnsembleTraining<'_> {
             }
         }
         for (run, member) in members.iter_mut().enumerate() {
-            member.end(Outcome::Finished, config.training.updates, run, observer)?;
+            member.end(RunOutcome::Finished, config.training.updates, run, observer)?;
         }
         Ok(true)
     }
@@ -217,7 +217,7 @@ impl Member {
     /// Ends the run unless it has ended already.
     fn end(
         &mut self,
-        outcome: Outcome,
+        outcome: RunOutcome,
         updates: u64,
         run: usize,
         observer: &mut dyn EnsembleObserver,

@@ -12,7 +12,7 @@ use burn::tensor::Device;
 use downhill::DescentConfig;
 use downhill_data::{Batches, DataError, Purpose, Stream};
 use downhill_model::Network;
-use downhill_report::record::{Activations, Evaluation, Line, Outcome, RunEnd};
+use downhill_report::record::{Activations, Evaluation, Line, RunEnd, RunOutcome};
 
 use crate::config::training::TrainingConfig;
 use crate::device::set::{CLASSES, DeviceSet};
@@ -84,7 +84,7 @@ impl Training<'_> {
             )? {
                 Pretrained::Done => {}
                 Pretrained::Diverged => {
-                    return Ok(Some(end(Outcome::Diverged { update: 0 }, 0)));
+                    return Ok(Some(end(RunOutcome::Diverged { update: 0 }, 0)));
                 }
                 Pretrained::Stopped => return Ok(None),
             }
@@ -121,7 +121,7 @@ impl Training<'_> {
                 }
             }
             if let Some(update) = diverged {
-                return Ok(Some(end(Outcome::Diverged { update }, update)));
+                return Ok(Some(end(RunOutcome::Diverged { update }, update)));
             }
             if due {
                 let epoch = (update - 1) / updates_per_epoch;
@@ -130,7 +130,7 @@ impl Training<'_> {
                 let evaluation = self.evaluate(&network, Some(epoch), update);
                 // The last update itself may have diverged.
                 if !evaluation.train.loss.is_finite() {
-                    return Ok(Some(end(Outcome::Diverged { update }, update)));
+                    return Ok(Some(end(RunOutcome::Diverged { update }, update)));
                 }
                 observer.evaluated(&evaluation)?;
                 if update == training.updates && training.record_activations {
@@ -141,7 +141,7 @@ impl Training<'_> {
                 }
             }
         }
-        Ok(Some(end(Outcome::Finished, training.updates)))
+        Ok(Some(end(RunOutcome::Finished, training.updates)))
     }
 
     fn batches(&self) -> Result<Batches, DataError> {
@@ -178,6 +178,6 @@ impl Training<'_> {
     }
 }
 
-fn end(outcome: Outcome, updates: u64) -> RunEnd {
+fn end(outcome: RunOutcome, updates: u64) -> RunEnd {
     RunEnd { outcome, updates }
 }

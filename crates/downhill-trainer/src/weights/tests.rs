@@ -1,7 +1,7 @@
 use burn::tensor::{Device, Tensor};
 use downhill_model::{BatchNormConvention, ConvolutionConfig, Initialization, MlpConfig, Network};
-use downhill_report::record::Outcome;
-use downhill_report::sample;
+use downhill_report::record::RunOutcome;
+use downhill_sample as sample;
 
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
@@ -28,7 +28,7 @@ fn network(config: &MlpConfig, device: &Device) -> Network {
 fn file() -> Vec<u8> {
     let mut config = config();
     config.model.initialization = Initialization::Std(1.0);
-    let run = sample::run("none", 0, &[(1, 0.1, 0.1)], Outcome::Finished);
+    let run = sample::run("none", 0, &[(1, 0.1, 0.1)], RunOutcome::Finished);
     encode(
         &run.header,
         &config,
@@ -118,7 +118,7 @@ fn convolutions_come_back_under_their_names() {
     let mut numbers = (0..).map(|number| f64::from(number % 7) - 3.0);
     let mut next = || numbers.next().unwrap_or_default();
     let network = Network::new(&config.model, [6, 6], 4, &device, &mut next).unwrap();
-    let run = sample::run("none", 0, &[(1, 0.1, 0.1)], Outcome::Finished);
+    let run = sample::run("none", 0, &[(1, 0.1, 0.1)], RunOutcome::Finished);
     let file = encode(&run.header, &config, &network, 36).unwrap();
     let read = SafeTensors::deserialize(&file).unwrap();
     let shape = |name: &str| read.tensor(name).unwrap().shape().to_vec();

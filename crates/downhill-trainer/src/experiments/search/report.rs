@@ -1,7 +1,7 @@
 //! The report of a search.
 
 use downhill_report::{
-    About, PublishedTrials, Round, Search, SearchReport, SearchedSetting, Trial, trials_csv,
+    About, PublishedTrials, Round, Search, SearchReport, SearchedSetting, Trial,
 };
 
 use crate::config::tables::search::{Range, SearchConfig, SearchedRange};
@@ -62,8 +62,8 @@ pub(crate) fn report_search(
     };
     let files = ReportFiles {
         name: report_name_of(plan, &runs),
-        csv: trials_csv(&report),
-        page: report.render_html(),
+        csv: report.csv(),
+        page: report.html(),
         pictures: report.pictures(),
         findings: report.findings(),
     };

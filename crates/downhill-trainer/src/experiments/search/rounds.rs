@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use downhill_data::ImagePair;
 use downhill_report::RunRecord;
-use downhill_report::record::Outcome;
 
 use crate::config::tables::search::{Range, SearchConfig};
 use crate::error::TrainError;
@@ -36,8 +35,8 @@ impl Trial {
     /// Validation accuracy at the end; `None` if the trial diverged.
     pub(crate) fn validation(&self) -> Option<f64> {
         let last = self.record.evaluations.last()?;
-        let finished = self.record.end.outcome == Outcome::Finished;
-        Some(last.validation?.accuracy).filter(|_| finished)
+        let is_diverged = self.record.end.outcome.is_diverged();
+        Some(last.validation?.accuracy).filter(|_| !is_diverged)
     }
 }
 

@@ -201,8 +201,8 @@ fn style(template: &str) -> ProgressStyle {
 
 #[cfg(test)]
 mod tests {
-    use downhill_report::record::Outcome;
-    use downhill_report::sample;
+    use downhill_report::record::RunOutcome;
+    use downhill_sample as sample;
     use indicatif::{InMemoryTerm, ProgressDrawTarget};
 
     use super::*;
@@ -220,7 +220,7 @@ mod tests {
             "none",
             3,
             &[(0, 0.1, 0.1), (50, 0.9, 0.8)],
-            Outcome::Finished,
+            RunOutcome::Finished,
         );
         let first = bars.begin("none seed 3", 100);
         let second = bars.begin("decay seed 3", 100);
@@ -255,7 +255,7 @@ mod tests {
     fn a_small_terminal_shows_no_curve() {
         let terminal = InMemoryTerm::new(24, 60);
         let bars = bars(&terminal, false);
-        let run = sample::run("none", 3, &[(50, 0.9, 0.8)], Outcome::Finished);
+        let run = sample::run("none", 3, &[(50, 0.9, 0.8)], RunOutcome::Finished);
         let first = bars.begin("none seed 3", 100);
         first.evaluated("none seed 3", &run.evaluations);
         bars.plan.force_draw();

@@ -11,9 +11,8 @@ use std::time::Instant;
 
 use downhill_cli::print::print;
 use downhill_report::RunRecord;
-use downhill_report::record::{Evaluation, Outcome, RunEnd, RunHeader};
+use downhill_report::record::{Evaluation, RunEnd, RunHeader, RunOutcome};
 
-use crate::runs::pool::diverged;
 use crate::runs::progress::bars::{Bars, RunBar};
 
 /// Shows the progress of all runs of a command; shared by the workers.
@@ -150,7 +149,7 @@ impl RunProgress<'_> {
             Show::Nothing => {}
             Show::Lines => print(&mut io::stderr(), &format!("{line}\n")),
             // The bar has shown the run; a divergence may have been too quick to see.
-            Show::Bars(bars) if diverged(&end.outcome) => bars.print(&line),
+            Show::Bars(bars) if end.outcome.is_diverged() => bars.print(&line),
             Show::Bars(_) => {}
         }
         let listener = self.progress.listener.lock();
@@ -172,17 +171,17 @@ impl RunProgress<'_> {
         let seconds = self.start.elapsed().as_secs_f64();
         let of = progress.runs;
         match (&end.outcome, self.evaluations.last()) {
-            (Outcome::Diverged { update }, _) => format!(
+            (RunOutcome::Diverged { update }, _) => format!(
                 "{name}: diverged at update {update}: its loss was not finite ({ended} of {of})"
             ),
-            (Outcome::Finished, Some(last)) => format!(
+            (RunOutcome::Finished, Some(last)) => format!(
                 "{name}: test accuracy {:.2} %, train {:.2} %, {} updates in {seconds:.1} s \
                  ({ended} of {of})",
                 100.0 * last.test.accuracy,
                 100.0 * last.train.accuracy,
                 end.updates,
             ),
-            (Outcome::Finished, None) => format!("{name}: finished ({ended} of {of})"),
+            (RunOutcome::Finished, None) => format!("{name}: finished ({ended} of {of})"),
         }
     }
 }
@@ -191,7 +190,7 @@ impl RunProgress<'_> {
 mod tests {
     use std::sync::mpsc::channel;
 
-    use downhill_report::sample;
+    use downhill_sample as sample;
 
     use super::*;
 
@@ -203,7 +202,7 @@ mod tests {
             "none",
             3,
             &[(0, 0.1, 0.1), (5, 0.9, 0.815)],
-            Outcome::Finished,
+            RunOutcome::Finished,
         );
         let mut run = progress.begin(&record.header, 5);
         for evaluation in &record.evaluations {
@@ -225,7 +224,7 @@ mod tests {
     #[test]
     fn a_diverged_run_is_told_with_its_update() {
         let progress = Progress::of(Show::Nothing, 1);
-        let record = sample::run("a", 0, &[(1, 0.1, 0.1)], Outcome::Diverged { update: 7 });
+        let record = sample::run("a", 0, &[(1, 0.1, 0.1)], RunOutcome::Diverged { update: 7 });
         let run = progress.begin(&record.header, 20);
         assert_eq!(
             run.line(&record.end, 1),
