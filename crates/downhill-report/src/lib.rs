@@ -42,7 +42,7 @@ pub use experiment::{
     TargetImages,
 };
 pub use export::event_file::event_file;
-pub use export::json_lines::run_json;
+pub use export::json_lines::{RunObject, run_json};
 pub use pages::about::About;
 pub use pages::comparison::ComparisonReport;
 pub use pages::gradient_check::{GradientReport, GradientRow};

@@ -6,9 +6,10 @@ use crate::experiment::Experiment;
 use crate::record::RunRecord;
 use crate::record::{DataIdentity, Evaluation, RunOutcome, Versions};
 
-/// A run in short. The keys come in this order.
-#[derive(Serialize)]
-struct Run<'a> {
+/// A run in short, as JSON with these keys in this order: who it is, how it ended, its last
+/// evaluation and its resolved config.
+#[derive(Debug, Serialize)]
+pub struct RunObject<'a> {
     kind: &'static str,
     experiment: &'a str,
     method: &'a str,
@@ -32,31 +33,37 @@ struct Run<'a> {
     versions: &'a Versions,
 }
 
-/// A run as one JSON object without line breaks: who it is, how it ended, its last evaluation
-/// (`final`, which is `null` where the run diverged) and its resolved config.
+impl<'a> RunObject<'a> {
+    /// The object of a run.
+    #[must_use]
+    pub fn of(run: &'a RunRecord) -> Self {
+        let header = &run.header;
+        Self {
+            kind: "run",
+            experiment: &header.experiment,
+            method: &header.method,
+            seed: header.seed,
+            run: &header.run,
+            backend: &header.backend,
+            outcome: run.end.outcome.word(),
+            diverged_at: match run.end.outcome {
+                RunOutcome::Diverged { update } => Some(update),
+                RunOutcome::Finished => None,
+            },
+            updates: run.end.updates,
+            last: run.final_evaluation(),
+            ensemble: header.ensemble,
+            config: &header.config,
+            data: &header.data,
+            versions: &header.versions,
+        }
+    }
+}
+
+/// Returns the [`RunObject`] of a run as text without line breaks.
 #[must_use]
 pub fn run_json(run: &RunRecord) -> String {
-    let header = &run.header;
-    let object = Run {
-        kind: "run",
-        experiment: &header.experiment,
-        method: &header.method,
-        seed: header.seed,
-        run: &header.run,
-        backend: &header.backend,
-        outcome: run.end.outcome.word(),
-        diverged_at: match run.end.outcome {
-            RunOutcome::Diverged { update } => Some(update),
-            RunOutcome::Finished => None,
-        },
-        updates: run.end.updates,
-        last: run.final_evaluation(),
-        ensemble: header.ensemble,
-        config: &header.config,
-        data: &header.data,
-        versions: &header.versions,
-    };
-    serde_json::to_string(&object).expect("a run has string keys only")
+    serde_json::to_string(&RunObject::of(run)).expect("a run has string keys only")
 }
 
 /// [`run_json`] of each run, a line each, method by method.

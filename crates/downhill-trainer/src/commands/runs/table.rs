@@ -3,8 +3,8 @@
 use downhill_report::statistics::describe;
 use downhill_report::{RunRecord, TextTable, seed_ranges};
 
-use super::Found;
-use super::calendar::date_and_time;
+use crate::commands::runs::calendar::date_and_time;
+use crate::commands::runs::found::Found;
 
 const HEAD: [&str; 7] = [
     "experiment",

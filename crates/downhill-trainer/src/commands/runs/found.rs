@@ -1,0 +1,72 @@
+//! The finished runs of a store.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use downhill_report::RunRecord;
+
+use crate::error::TrainError;
+use crate::runs::store::Store;
+
+/// A finished run.
+pub(super) struct Found {
+    pub(super) record: RunRecord,
+    pub(super) directory: PathBuf,
+    pub(super) trained: SystemTime,
+}
+
+/// Returns the finished runs, the number of unfinished ones, and the first damaged record.
+pub(super) fn found(store: &Store) -> Result<(Vec<Found>, usize, Option<TrainError>), TrainError> {
+    let mut runs = Vec::new();
+    let mut unfinished = 0;
+    let mut damaged = None;
+    for directory in store.directories()? {
+        let name = directory.file_name().unwrap_or_default().to_string_lossy();
+        match store.finished(&name) {
+            Ok(Some(record)) => runs.push(Found {
+                record,
+                trained: written(&directory.join("record.jsonl")),
+                directory: directory.clone(),
+            }),
+            Ok(None) => unfinished += 1,
+            Err(error) => {
+                damaged.get_or_insert(error);
+            }
+        }
+    }
+    let key = |run: &Found| {
+        let header = &run.record.header;
+        (header.experiment.clone(), run.trained, header.seed)
+    };
+    runs.sort_by_cached_key(key);
+    Ok((runs, unfinished, damaged))
+}
+
+fn written(path: &Path) -> SystemTime {
+    let time = fs::metadata(path).and_then(|about| about.modified());
+    time.unwrap_or(UNIX_EPOCH)
+}
+
+/// Groups runs that differ only in their seed, in the order of their first runs.
+pub(super) fn groups(runs: &[Found]) -> Vec<Vec<&Found>> {
+    let mut groups: Vec<Vec<&Found>> = Vec::new();
+    for run in runs {
+        match groups.iter_mut().find(|group| is_alike(group[0], run)) {
+            Some(group) => group.push(run),
+            None => groups.push(vec![run]),
+        }
+    }
+    groups
+}
+
+fn is_alike(a: &Found, b: &Found) -> bool {
+    let without_seed = |run: &Found| {
+        let mut header = run.record.header.clone();
+        header.seed = 0;
+        header.run.clear();
+        header
+    };
+    let (a, b) = (without_seed(a), without_seed(b));
+    a == b
+}
