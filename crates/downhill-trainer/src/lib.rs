@@ -32,7 +32,7 @@ pub use config::tables::target::TargetConfig;
 pub use config::tables::valley::ValleyConfig;
 pub use done::Done;
 pub use downhill_cli as cli;
-pub use downhill_cli::backend::{self, Backend};
+pub use downhill_cli::backend::Backend;
 pub use downhill_cli::train::{OutputArguments, TrainArguments};
 pub use error::TrainError;
 

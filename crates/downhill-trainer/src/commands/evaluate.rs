@@ -4,13 +4,13 @@ use std::io::Write;
 use std::path::Path;
 use std::{fmt, fs};
 
+use downhill_cli::commands::EvaluateArguments;
+use downhill_cli::print::print;
+use downhill_cli::train::TrainArguments;
 use downhill_data::{ImagePair, split};
 use downhill_model::{Network, PixelScale};
 use serde::Serialize;
 
-use crate::cli::commands::EvaluateArguments;
-use crate::cli::print::print;
-use crate::cli::train::TrainArguments;
 use crate::config::file::ExperimentFile;
 use crate::config::training::TrainingConfig;
 use crate::device;

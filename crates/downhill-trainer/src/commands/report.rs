@@ -4,10 +4,10 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use downhill_cli::commands::ReportArguments;
+use downhill_cli::print::print;
 use downhill_report::{ComparisonReport, Experiment, Method, Report, RunRecord, read_record};
 
-use crate::cli::commands::ReportArguments;
-use crate::cli::print::print;
 use crate::config::file::ExperimentFile;
 use crate::error::TrainError;
 use crate::runs::files::{check_png, write_page};

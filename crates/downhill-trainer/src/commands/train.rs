@@ -4,7 +4,8 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::cli::train::TrainArguments;
+use downhill_cli::train::TrainArguments;
+
 use crate::config::file::ExperimentFile;
 use crate::config::tables::kind::Kind;
 use crate::done::Done;

@@ -8,8 +8,8 @@ use std::fs;
 use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::Device;
+use downhill_cli::backend::Backend;
 
-use crate::backend::Backend;
 use crate::error::TrainError;
 
 /// Opens the device of a backend, without autodiff.

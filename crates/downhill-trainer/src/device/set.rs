@@ -1,13 +1,12 @@
 //! Image sets on the device. A batch is a selection of rows.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use downhill_cli::backend::Backend;
 use downhill_data::ImageSet;
 use downhill_model::PixelScale;
 #[cfg(feature = "flex")]
 use downhill_model::SparseImages;
 use downhill_model::loss::one_hot;
-
-use crate::backend::Backend;
 
 /// Number of classes: labels lie in 0 to 9.
 pub(crate) const CLASSES: usize = 10;

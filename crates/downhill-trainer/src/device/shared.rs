@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use burn::tensor::Device;
+use downhill_cli::backend::Backend;
 use downhill_data::{ImagePair, ImageSet, Purpose, Stream, split};
 use downhill_model::PixelScale;
 
-use crate::backend::Backend;
 use crate::config::training::{DataConfig, Subset};
 use crate::device::set::DeviceSet;
 use crate::error::TrainError;

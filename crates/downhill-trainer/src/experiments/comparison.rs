@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use downhill_cli::repeat::command;
 use downhill_data::ImagePair;
 use downhill_report::{AccuracyTarget, Experiment, Method, Report, RunRecord};
 
-use crate::cli::repeat::command;
 use crate::done::Done;
 use crate::error::TrainError;
 use crate::experiments::exports;

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::{fs, thread};
 
+use downhill_cli::train::TrainArguments;
 use downhill_report::{Experiment, Report, RunRecord, event_file};
 use serde::Serialize;
 
-use crate::cli::train::TrainArguments;
 use crate::error::TrainError;
 use crate::experiments::output::Output;
 use crate::runs::files::write_whole;

@@ -1,11 +1,11 @@
 //! Backpropagation compared with numerical gradients.
 
+use downhill_cli::backend::Backend;
+use downhill_cli::train::TrainArguments;
 use downhill_data::{Purpose, Stream};
 use downhill_model::gradient_check;
 use downhill_report::{About, GradientReport, GradientRow};
 
-use crate::backend::Backend;
-use crate::cli::train::TrainArguments;
 use crate::config::tables::gradient_check::GradientCheckConfig;
 use crate::device;
 use crate::done::Done;

@@ -2,10 +2,9 @@
 
 use std::io::Write;
 
+use downhill_cli::print::print;
 use downhill_report::{RunRecord, run_json};
 use serde::Serialize;
-
-use crate::cli::print::print;
 
 /// Prints to stdout.
 pub(crate) struct Output<'a> {

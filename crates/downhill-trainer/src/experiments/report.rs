@@ -1,11 +1,11 @@
 //! Reports of experiments that are not a comparison of methods.
 
+use downhill_cli::repeat::command;
+use downhill_cli::train::TrainArguments;
 use downhill_report::record::Versions;
 use downhill_report::{About, Picture};
 use serde::Serialize;
 
-use crate::cli::repeat::command;
-use crate::cli::train::TrainArguments;
 use crate::error::TrainError;
 use crate::experiments::output::Output;
 use crate::plan::Plan;

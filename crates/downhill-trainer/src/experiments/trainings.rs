@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use downhill_cli::train::TrainArguments;
 use downhill_data::ImagePair;
 use downhill_report::RunRecord;
 
-use crate::cli::train::TrainArguments;
 use crate::device;
 use crate::device::shared::SharedImages;
 use crate::error::TrainError;

@@ -4,10 +4,10 @@ use burn::module::{Module, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use downhill::{DescentConfig, OptimizerConfig};
+use downhill_cli::backend::Backend;
+use downhill_cli::train::TrainArguments;
 use downhill_report::{About, ValleyPath, ValleyReport};
 
-use crate::backend::Backend;
-use crate::cli::train::TrainArguments;
 use crate::config::tables::valley::ValleyConfig;
 use crate::device;
 use crate::done::Done;

@@ -7,12 +7,12 @@ mod resolve;
 pub mod runs;
 pub mod text;
 
+use downhill_cli::backend::Backend;
+use downhill_cli::train::TrainArguments;
 use downhill_data::ImagePair;
 use downhill_report::{Grid, Published};
 use toml::{Table, Value};
 
-use crate::backend::Backend;
-use crate::cli::train::TrainArguments;
 use crate::config::file::ExperimentFile;
 use crate::config::keys::{DEFAULT_SEEDS, MAX_SEEDS, check_experiment, did_you_mean};
 use crate::config::layers::{DEFAULT, Layers};

@@ -152,8 +152,8 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::cli::train::TrainArguments;
     use crate::config::file::ExperimentFile;
+    use downhill_cli::train::TrainArguments;
 
     #[derive(Parser)]
     struct Words {

@@ -6,12 +6,12 @@ use std::thread;
 use std::time::Instant;
 
 use burn::tensor::Device;
+use downhill_cli::backend::Backend;
+use downhill_cli::train::TrainArguments;
 use downhill_data::ImagePair;
 use downhill_report::duration;
 use downhill_report::record::Evaluation;
 
-use crate::backend::Backend;
-use crate::cli::train::TrainArguments;
 use crate::config::tables::kind::Kind;
 use crate::config::training::{LoopConfig, TrainingConfig};
 use crate::device;

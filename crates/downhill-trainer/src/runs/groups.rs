@@ -1,6 +1,7 @@
 //! Groups of runs that train as one ensemble.
 
-use crate::backend::Backend;
+use downhill_cli::backend::Backend;
+
 use crate::config::training::TrainingConfig;
 use crate::device::set::{CLASSES, WGPU_BUFFER};
 use crate::plan::ensemble::common_settings;
@@ -60,11 +61,11 @@ mod tests {
     use downhill_data::load_mnist;
 
     use super::*;
-    use crate::cli::train::TrainArguments;
     use crate::config::file::ExperimentFile;
     use crate::error::TrainError;
     use crate::plan::Plan;
     use crate::plan::runs::runs;
+    use downhill_cli::train::TrainArguments;
 
     /// The runs of a config trained together, as `method:seed`.
     fn groups(config: &str, members: u64, backend: Backend) -> Result<Vec<String>, TrainError> {

@@ -7,10 +7,10 @@ use std::thread;
 use std::time::Instant;
 
 use burn::tensor::Device;
+use downhill_cli::backend::Backend;
 use downhill_model::{Ensemble, Network};
 use downhill_report::record::{Evaluation, Line, RunEnd};
 
-use crate::backend::Backend;
 use crate::device;
 use crate::device::shared::SharedImages;
 use crate::error::TrainError;

@@ -6,11 +6,11 @@ mod table;
 
 use std::io::Write;
 
+use downhill_cli::commands::RunsArguments;
+use downhill_cli::print::print;
 use downhill_report::RunObject;
 use serde::Serialize;
 
-use crate::cli::commands::RunsArguments;
-use crate::cli::print::print;
 use crate::commands::runs::calendar::seconds;
 use crate::commands::runs::found::{Found, found, groups};
 use crate::commands::runs::table::table;
