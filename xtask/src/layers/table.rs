@@ -350,11 +350,7 @@ pub(super) const CRATES: &[Crate] = &[
             room("config", &["error"]),
             room("error", &[]),
         ],
-        exceptions: &[exception(
-            "runs::progress",
-            "runs::pool",
-            "the pool shows its progress, which tells diverged runs apart as the pool does",
-        )],
+        exceptions: &[],
     },
     Crate {
         directory: "crates/downhill-cli/src",
