@@ -515,7 +515,8 @@ mod on_flex {
         let error = sgd.load_bytes(adam.to_bytes().expect("saved"), &device);
         assert_eq!(
             error.expect_err("it is another").to_string(),
-            "the saved descent is `adam`, this one is `sgd`; build it from the same config"
+            "the saved descent has the parts `adam`, this one has `sgd`; build it from the config of \
+             the saved one"
         );
         let mut bytes = adam.to_bytes().expect("saved").to_vec();
         bytes.truncate(40);

@@ -17,7 +17,7 @@ use crate::trajectories::{Variant, variants};
 const FAR: f64 = 1e-8;
 
 /// The kinds that hold a number, each with a number for it.
-const KINDS: [(&str, f64); 9] = [
+const KINDS: [(&str, f64); 13] = [
     ("l2", 0.01),
     ("decoupled", 0.01),
     ("independent", 0.01),
@@ -27,6 +27,10 @@ const KINDS: [(&str, f64); 9] = [
     ("distance", 0.05),
     ("heuristic", 0.05),
     ("rate", 0.02),
+    ("clip-norm", 1.0),
+    ("clip-rms", 1.0),
+    ("clip-value", 1.0),
+    ("exp-range", 0.9),
 ];
 
 /// The words and kinds that settings can be, as the schema of a descent has them. Those that a
