@@ -272,7 +272,7 @@ fn a_state_of_another_optimizer_is_an_error_in_a_loop() {
     let own = own.into_bytes().expect("it can be saved");
     let (other, handle) = wrapped(&adam());
     let mut optimizer = other.from_bytes(saved).expect("it can be read");
-    let mut again = module.clone();
+    let mut again = module;
     for _ in 0..2 {
         let before = weights(&again);
         let mut gradients = GradientsParams::new();
