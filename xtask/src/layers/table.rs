@@ -94,18 +94,7 @@ pub(super) const CRATES: &[Crate] = &[
             room("rule", &["weight_decay"]),
             room("weight_decay", &["hyperparameter", "rule"]),
         ],
-        exceptions: &[
-            exception(
-                "descent::error",
-                "descent::record",
-                "the error of a step names that of a record",
-            ),
-            exception(
-                "rule::elementwise",
-                "rule::fused",
-                "a rule steps by the pass that is fused of it",
-            ),
-        ],
+        exceptions: &[],
     },
     Crate {
         directory: "crates/downhill-model/src",
@@ -230,20 +219,9 @@ pub(super) const CRATES: &[Crate] = &[
         directory: "crates/downhill-report/src",
         rooms: &[
             room(
-                "export",
-                &[
-                    "pages",
-                    "findings",
-                    "experiment",
-                    "record",
-                    "summary",
-                    "statistics",
-                ],
-            ),
-            room("sample", &["pages", "figures", "experiment", "record"]),
-            room(
                 "pages",
                 &[
+                    "export",
                     "findings",
                     "drawing",
                     "figures",
@@ -255,6 +233,7 @@ pub(super) const CRATES: &[Crate] = &[
                     "statistics",
                 ],
             ),
+            room("export", &["experiment", "record", "summary", "statistics"]),
             room(
                 "findings",
                 &[
@@ -293,29 +272,12 @@ pub(super) const CRATES: &[Crate] = &[
             room("text", &["tables", "summary", "statistics"]),
             room("statistics", &[]),
         ],
-        exceptions: &[
-            exception(
-                "drawing::chart",
-                "drawing::figure",
-                "a panel draws its key as a chart does",
-            ),
-            exception("text::columns", "tables", "the width of tables"),
-            exception(
-                "text::numbers",
-                "summary",
-                "the precision follows from a summary",
-            ),
-            exception(
-                "summary::target",
-                "figures::profiles",
-                "the target is given as it is drawn",
-            ),
-            exception(
-                "experiment",
-                "summary::target",
-                "the target is part of what an experiment asks",
-            ),
-        ],
+        exceptions: &[],
+    },
+    Crate {
+        directory: "crates/downhill-sample/src",
+        rooms: &[room("kinds", &[]), room("records", &[])],
+        exceptions: &[],
     },
     Crate {
         directory: "crates/downhill-trainer/src",

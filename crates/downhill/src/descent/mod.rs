@@ -37,9 +37,8 @@ use burn::tensor::{Device, Tensor};
 
 pub use averages::{Ema, EmaStart, Lookahead, Swa, WeightStage};
 pub use config::{Accumulate, AccumulateForm, DescentConfig, Group, NonFinite, StepMask};
-pub use error::{FailedStep, InvalidDescent, StepError};
+pub use error::{DescentRecordError, FailedStep, InvalidDescent, StepError};
 pub use gradients::{AdaptiveClip, GlobalNorm, GlobalNormForm, GradientStage, Units};
-pub use record::DescentRecordError;
 pub use select::Parameters;
 
 pub(crate) use gradients::global_norm;

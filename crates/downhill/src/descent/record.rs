@@ -7,44 +7,10 @@ use burn::tensor::{Bytes, Device, TensorData};
 use burn_pack::{Reader, Scalar, Writer};
 
 use super::Descent;
+use super::error::DescentRecordError;
 use super::order::Order;
 use super::state::ModelState;
 use crate::file::{self, FileError};
-
-/// Saved bytes that a descent cannot go on from, or a state that cannot be saved.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum DescentRecordError {
-    /// The bytes are damaged, or something else saved them.
-    #[error("cannot read the state of a descent: {0}")]
-    Unreadable(String),
-    /// The state cannot be written.
-    #[error("cannot write the state of a descent: {0}")]
-    Unwritable(String),
-    /// A descent with other optimizers or averages saved them.
-    #[error(
-        "the saved descent has the parts `{saved}`, this one has `{here}`; build it from the config \
-         of the saved one"
-    )]
-    OtherParts {
-        /// The parts of the saved descent.
-        saved: String,
-        /// The parts of the one that loads.
-        here: String,
-    },
-    /// The state of a parameter is not complete.
-    #[error("the saved descent has no complete state of `{path}`")]
-    Incomplete {
-        /// The parameter.
-        path: String,
-    },
-}
-
-impl From<burn_pack::Error> for DescentRecordError {
-    fn from(error: burn_pack::Error) -> Self {
-        Self::Unreadable(error.to_string())
-    }
-}
 
 const PARTS: &str = "downhill-descent";
 const PATHS: &str = "paths";

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Elementwise   a rule for one element, written over Real; most optimizers
-//!                 (over tensors in elementwise.rs, over a CPU's memory in fused/, as one kernel
+//!                 (by tensors in elementwise_step.rs, over a CPU's memory in fused/, as one kernel
 //!                 of a GPU in cube/)
 //!   -> Rule     a rule for one parameter, flattened, its shape beside it; what a Descent holds
 //!     -> burn::optim::Optimizer   what Burn takes          (optimizer! in ../burn_optimizer.rs)
@@ -11,6 +11,7 @@
 #[cfg(feature = "_cubecl")]
 mod cube;
 mod elementwise;
+mod elementwise_step;
 #[cfg(feature = "flex")]
 mod fused;
 mod memory;

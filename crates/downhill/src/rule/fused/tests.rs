@@ -6,7 +6,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::rule::elementwise::step_tensors;
+use crate::rule::elementwise_step::step_tensors;
 use crate::{OptimizerConfig, Preset};
 
 /// The two ways of an elementwise rule that must give the same bits.
