@@ -178,6 +178,10 @@ fn load<M: Module>(
     let loaded = slots.iter().chain(&others).zip(loaded);
     let loaded = loaded.filter_map(|(slot, loaded)| Some((slot, loaded?)));
     let mut counts = None;
+    if !live {
+        // Another state was loaded, so the one that was refused is gone.
+        shared.refused = None;
+    }
     for (slot, loaded) in loaded {
         shared.refused = shared.descent.check_parts(&loaded.parts).err();
         if shared.refused.is_some() {
