@@ -20,9 +20,9 @@ const SHAPE: [usize; 2] = [128, 130];
 const HEAD: &str = "\
 # Optimizers
 
-State is what is remembered of a matrix, in tensors of its shape, except the count of steps; `rows`
-and `columns` stand for one number per row or column. If the state differs among presets, each kind
-is listed. Settings that no preset turns on, such as AMSGrad, may add to it.
+State is what the optimizer keeps for one matrix, in tensors of its shape, besides the step count;
+`rows` and `columns` mean one number per row or column. If the state differs among presets, each
+kind is listed. Settings that no preset turns on, such as AMSGrad, may add to it.
 
 The first preset is the default.
 
