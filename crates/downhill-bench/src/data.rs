@@ -9,9 +9,9 @@ use downhill_data::{ImageSet, load_mnist};
 use downhill_model::loss::one_hot;
 use downhill_trainer::Backend;
 use downhill_trainer::device::set::DeviceSet;
-use tempfile::TempDir;
 
 use crate::failure::Failure;
+use crate::temporary::TemporaryDirectory;
 use crate::workload::CLASSES;
 
 /// Made once, shared by all.
@@ -24,7 +24,7 @@ pub(crate) struct Data {
     /// As plain numbers: `[images, pixels]` from 0 to 1.
     pub(crate) numbers: Arc<Vec<f32>>,
     /// As files of bytes, for peers: `pixels` and `labels`.
-    files: TempDir,
+    files: TemporaryDirectory,
 }
 
 impl Data {
@@ -33,7 +33,7 @@ impl Data {
     }
 
     pub(crate) fn of(images: ImageSet) -> Result<Self, Failure> {
-        let files = tempfile::tempdir()?;
+        let files = TemporaryDirectory::new()?;
         fs::write(files.path().join("pixels"), images.pixels())?;
         fs::write(files.path().join("labels"), images.labels())?;
         let device = Device::flex();

@@ -19,6 +19,7 @@ mod serve;
 mod statistics;
 mod suites;
 mod table;
+mod temporary;
 mod training;
 mod workload;
 

@@ -24,6 +24,7 @@ use super::Wanted;
 use super::ensemble::{BATCH, Single, Together};
 use crate::failure::Failure;
 use crate::statistics::Quartiles;
+use crate::temporary::TemporaryDirectory;
 
 /// Steps that are not counted: the first two make the memory, and fusion looks for what can be
 /// fused.
@@ -33,12 +34,12 @@ const WARM_UP: usize = 4;
 struct Log {
     file: PathBuf,
     read: usize,
-    _directory: tempfile::TempDir,
+    _directory: TemporaryDirectory,
 }
 
 impl Log {
     fn start() -> Result<Self, Failure> {
-        let directory = tempfile::tempdir()?;
+        let directory = TemporaryDirectory::new()?;
         let file = directory.path().join("launches.log");
         let config = format!(
             "[profiling.logger]\nlevel = \"minimal\"\nfile = \"{}\"\n",

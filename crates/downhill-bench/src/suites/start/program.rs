@@ -8,11 +8,11 @@ use std::{fs, thread};
 use downhill::AdamConfig;
 use downhill_data::BatchOrder;
 use downhill_trainer::config::training::{Amount, DataConfig, LoopConfig, TrainingConfig};
-use tempfile::TempDir;
 
 use super::memory::peak;
 use crate::contender::{Contender, Turn};
 use crate::failure::Failure;
+use crate::temporary::TemporaryDirectory;
 use crate::workload::Workload;
 
 /// How often its memory is looked at.
@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(1);
 pub(crate) struct Program {
     binary: PathBuf,
     name: String,
-    directory: TempDir,
+    directory: TemporaryDirectory,
 }
 
 impl Program {
@@ -47,7 +47,7 @@ impl Program {
                 ..LoopConfig::default()
             },
         };
-        let directory = tempfile::tempdir()?;
+        let directory = TemporaryDirectory::new()?;
         let text = toml::to_string(&config)?;
         let text = format!("seeds = 1\n\n{text}\n[methods.adam]\n");
         fs::write(directory.path().join("one-update.toml"), text)?;
@@ -70,7 +70,7 @@ impl Contender for Program {
             .args(["train", "one-update.toml", "--backend", "flex"])
             .args(["--workers", "1", "--again", "--quiet", "--runs-dir", "runs"])
             .env_remove("DOWNHILL_DATA_DIR")
-            .current_dir(&self.directory)
+            .current_dir(self.directory.path())
             .stdout(Stdio::null());
         let start = Instant::now();
         let mut process = command.spawn()?;
