@@ -526,7 +526,9 @@ fn it_goes_on_off_the_tape() {
                 module = module.valid();
                 assert!(!module.vectors[0].val().is_autodiff());
             }
-            let config = config(line_search).with_max_iterations(iterations);
+            let config = config(line_search)
+                .with_max_iterations(iterations)
+                .with_max_evaluations(100);
             let mut optimizer = config.build().unwrap();
             for _ in 0..calls {
                 (module, _) = optimizer.step(module, |module: &Numbers| {

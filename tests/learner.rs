@@ -190,7 +190,7 @@ fn what_was_refused_can_be_seen() {
         module = step(module, &mut optimizer, Of::Both);
     }
     let last = handle.last_outcome();
-    let is_refused = matches!(last, Some(Err(StepError::OutOfBounds { step: 4, .. })));
+    let is_refused = matches!(last, Some(Err(StepError::OutOfBounds { step: 2, .. })));
     assert!(is_refused, "{last:?}");
 }
 
