@@ -66,8 +66,8 @@ macro_rules! optimizers {
                 }
             }
 
-            /// Returns the current name of an optimizer that had another name once, or `None` if
-            /// none had this name.
+            /// Returns the current name of a renamed optimizer, or `None` if no optimizer had this
+            /// name.
             ///
             /// ```
             /// use downhill::OptimizerConfig;
@@ -103,8 +103,8 @@ macro_rules! optimizers {
                 }
             }
 
-            /// Returns the settings of this optimizer that had another name once: pairs of the old
-            /// name and the current one.
+            /// Returns the renamed settings of this optimizer: pairs of the old name and the
+            /// current one.
             pub fn renamed_settings(&self) -> &'static [(&'static str, &'static str)] {
                 match self {
                     $(Self::$variant(_) => <$config as $crate::settings::Settings>::RENAMED,)+

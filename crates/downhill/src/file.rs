@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Bytes;
 use burn_pack::Writer;
 
-/// A file that a state cannot be saved to or loaded from.
+/// An error of saving a state to a file or loading one from it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {error}", path.display())]
 #[non_exhaustive]
 pub struct FileError<E> {
     /// The file.
     pub path: PathBuf,
-    /// Why not.
+    /// The reason.
     pub error: E,
 }
 
@@ -23,7 +23,7 @@ impl<E> FileError<E> {
     }
 }
 
-/// Writes a file as a whole: it appears under its name when it is complete.
+/// Writes a file atomically: it appears under its name when it is complete.
 pub(crate) fn write<E>(
     writer: Writer,
     path: &Path,

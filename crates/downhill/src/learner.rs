@@ -2,7 +2,7 @@
 //!
 //! The `Learner` takes a `ModuleOptimizer` and saves it in its checkpoints. [`optimizer`] wraps a
 //! descent into one. A `ModuleOptimizer` steps one parameter at a time and a descent all of them,
-//! so the `TrainStep` of the model overrides how it is stepped:
+//! so the `TrainStep` of the model has to override `optimize`:
 //!
 //! ```
 //! # use burn::module::Module;
@@ -23,8 +23,8 @@
 //! # }
 //! ```
 //!
-//! Everything that the descent remembers, averages and counts of steps included, is then in the
-//! optimizer's part of the checkpoints.
+//! The optimizer's part of the checkpoints then contains the whole state of the descent, including
+//! averages and step counts.
 //!
 //! Use [`Handle::averaged`] for the averages of the weights: the `Learner` validates and saves the
 //! weights that are trained. On several devices, use `MultiDeviceOptim::OptimMainDevice`.
@@ -39,13 +39,13 @@ use crate::module_optimizer;
 pub use crate::module_optimizer::Handle;
 use crate::{Descent, FailedStep, StepError};
 
-/// Wraps a descent into the `ModuleOptimizer` that a `Learner` takes, with a handle to it for
-/// afterwards.
+/// Wraps a descent into the `ModuleOptimizer` that a `Learner` takes, and returns a handle to the
+/// descent.
 ///
 /// The learning rate is that of the `Learner`'s scheduler, unless the descent has a schedule for
 /// its own; groups with a rate of their own keep their ratio to it. Groups are those of the
-/// [`DescentConfig`](crate::DescentConfig). To the `ModuleOptimizer` all parameters must belong to
-/// one group.
+/// [`DescentConfig`](crate::DescentConfig). All parameters must belong to one group of the
+/// `ModuleOptimizer`.
 pub fn optimizer(descent: Descent) -> (ModuleOptimizer, Handle) {
     descent.into_module_optimizer()
 }
@@ -58,7 +58,7 @@ pub fn optimizer(descent: Descent) -> (ModuleOptimizer, Handle) {
 ///
 /// # Panics
 ///
-/// After a checkpoint of a descent with other parts was loaded, see
+/// If a checkpoint of a descent with other parts was loaded, see
 /// [`DescentRecordError::OtherParts`](crate::DescentRecordError::OtherParts).
 pub fn optimize<M: Module>(
     module: M,

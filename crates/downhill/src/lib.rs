@@ -1,9 +1,9 @@
-//! Optimizers for the [Burn](https://burn.dev) deep-learning framework that reproduce PyTorch,
-//! Keras, optax and others exactly, whichever a config asks for.
+//! Optimizers for the [Burn](https://burn.dev) deep-learning framework that exactly reproduce those
+//! of PyTorch, Keras, optax and others.
 //!
-//! The "same" optimizer gives different numbers in two libraries: epsilon is added in another
-//! place, another moment is corrected, or the accumulator starts at another value. Here each such
-//! choice is a setting, and a [`Preset`] fills in the settings of a library: `book` ("Deep
+//! The "same" optimizer gives different numbers in two libraries, because they add epsilon in
+//! different places, correct different moments, or start from different accumulators. Here each
+//! such choice is a setting, and a [`Preset`] fills in the settings of a library: `book` ("Deep
 //! Learning from Scratch"), `theano` (its version for Theano), `torch` (PyTorch 2), `keras` (Keras
 //! 3.15), `optax` (optax 0.2.8) and `burn` (Burn's own). Presets are constructors, such as
 //! [`AdamConfig::keras`], and names in a config file. `OPTIMIZERS.md` lists all optimizers with
@@ -42,14 +42,14 @@
 //! # A whole module at once
 //!
 //! A [`Descent`], made from a [`DescentConfig`], sees all parameters at once. It adds clipping by
-//! the norm of all gradients, optimizers that estimate their rate from all parameters
-//! ([`Prodigy`], [`DAdaptAdam`], [`Dog`], [`Dowg`]), groups with their own settings,
-//! [schedules](schedule) for the rate and any other number, accumulation, skipping of gradients
-//! that are not finite, averages of the weights, lookahead and cautious steps. Its state is saved
-//! and loaded to the bit. It can be combined with [`SamConfig`].
+//! the norm of all gradients, optimizers that estimate their rate from all parameters ([`Prodigy`],
+//! [`DAdaptAdam`], [`Dog`], [`Dowg`]), groups with their own settings, [schedules](schedule) for
+//! the rate and any other number, accumulation, skipping of gradients that are not finite, averages
+//! of the weights, lookahead and cautious steps. Its state is saved and loaded bit for bit. It can
+//! be combined with [`SamConfig`].
 //!
-//! [`learner`] puts a descent into a `Learner`, [`module_optimizer`] wherever code asks for a
-//! `ModuleOptimizer`. [`coming_from_burn`] has the names side by side, and recipes.
+//! Use [`learner`] to run a descent in a `Learner`, and [`module_optimizer`] to pass it to code
+//! that takes a `ModuleOptimizer`. [`coming_from_burn`] maps Burn's names to ours and has recipes.
 //!
 //! # Conventions
 //!
@@ -67,25 +67,28 @@
 //! - [`WeightDecay`] is a setting, off by default unless the library has a default. An L2 penalty
 //!   in the loss, as in the book, is the same with every library.
 //! - Epsilon may be 0 if the formula allows it. A coordinate whose gradients were all 0 then
-//!   becomes NaN. So it does in `f16` with an epsilon below 6e-8, which rounds to 0.
+//!   becomes NaN. The same happens in `f16` with an epsilon below 6e-8, which rounds to 0.
 //! - A state saved by Burn's `ModuleOptimizer` is loaded in the float type in which it was saved,
-//!   onto Burn's default device, from where the first step moves it. With several backends built
-//!   in, that is the first of them by Burn's order, whether it starts or not; the variable
-//!   `BURN_DEVICE` names another. A [`Descent`] is told the device.
-//! - The crate never prints or draws a random number, and reads and writes a file only in `load`
-//!   and `save`.
+//!   onto Burn's default device; the first step moves it to the device of the parameter. If several
+//!   backends are built in, the default device is that of the first in Burn's order, even if it
+//!   does not start; the environment variable `BURN_DEVICE` selects another. [`Descent::load`]
+//!   takes the device as an argument.
+//! - The crate never prints and never draws random numbers. It reads and writes files only in
+//!   `load` and `save`.
 //!
 //! # Features
 //!
 //! - `flex` (default): on the flex backend the elementwise optimizers step a parameter in one pass,
-//!   in place, to the same bits as by tensors. It brings in Burn's flex backend; who computes
-//!   elsewhere can do without, and every optimizer still runs on every backend.
+//!   in place. The results are bit for bit those of tensor operations. The feature adds Burn's flex
+//!   backend as a dependency. Turn it off if you compute on other backends only; every optimizer
+//!   runs on every backend without it.
 //! - `wgpu`, `cuda`: on these backends of CubeCL a [`Descent`] steps the parameters of an
-//!   elementwise optimizer together, up to 32 in a launch, as many as the device has bindings for;
-//!   numbers differ from those by tensors in rounding alone. Each turns Burn's feature of that name
-//!   on. `cuda` compiles the same code and has never run.
-//! - `fusion`, next to one of these: the same if Burn is built with its fusion, as it is by
-//!   default. If Burn has it and this crate does not, the build fails and says so.
+//!   elementwise optimizer together: up to 32 per launch, fewer if the device has too few bindings.
+//!   The results differ from those of tensor operations only by rounding. Each feature turns on
+//!   Burn's feature of the same name. `cuda` compiles the same code and has never been run.
+//! - `fusion`, next to one of these: required if Burn is built with its feature `fusion`, which is
+//!   on by default. If Burn has it and this crate does not, the build fails with an error that says
+//!   so.
 //! - `schema`: all configs have a JSON schema, by the crate `schemars`.
 
 extern crate alloc;

@@ -1,7 +1,7 @@
 //! A [`Descent`] where code asks for Burn's `ModuleOptimizer`.
 //!
 //! Some programs hand a `&mut ModuleOptimizer` from function to function. A `ModuleOptimizer` steps
-//! one parameter at a time, and a descent has to see all of them, so it cannot hide behind the
+//! one parameter at a time, and a descent needs all of them, so it cannot be called through the
 //! method `step`. Wrap the descent with [`Descent::into_module_optimizer`], and replace the call
 //! `optimizer.step(rate, model, gradients)` with the function [`step`] of this module:
 //!
@@ -34,11 +34,11 @@
 //!
 //! The learning rate is the one given, unless the descent has a schedule for its own; groups with a
 //! rate of their own keep their ratio to it. Groups are those of the
-//! [`DescentConfig`](crate::DescentConfig). To the `ModuleOptimizer` all parameters must belong to
-//! one group, so do not call `with_group` on it.
+//! [`DescentConfig`](crate::DescentConfig). All parameters must belong to one group of the
+//! `ModuleOptimizer`, so do not call `with_group` on it.
 //!
-//! The `ModuleOptimizer` saves and loads everything that the descent remembers, averages and counts
-//! of steps included. A loaded state reaches the descent with the first step after it.
+//! The `ModuleOptimizer` saves and loads the whole state of the descent, including averages and
+//! step counts. The descent receives a loaded state at the first step after loading.
 //!
 //! [`learner`](crate::learner) does the same for `burn-train`'s `Learner`.
 
@@ -70,8 +70,8 @@ struct Shared {
 }
 
 impl Handle {
-    /// Returns the module to evaluate, see [`Descent::averaged`]. Averages that were loaded are
-    /// known from the first step after loading.
+    /// Returns the module to evaluate, see [`Descent::averaged`]. Loaded averages are available
+    /// from the first step after loading.
     pub fn averaged<M: Module>(&self, module: M) -> M {
         self.lock().descent.averaged(module)
     }
@@ -86,8 +86,8 @@ impl Handle {
         self.lock().descent.steps()
     }
 
-    /// Returns what the last call did, or why it was refused; a `Learner` does not tell. `None`
-    /// before the first.
+    /// Returns what the last call did, or why it was refused; a `Learner` does not report it.
+    /// `None` before the first call.
     pub fn last_outcome(&self) -> Option<Result<StepOutcome, StepError>> {
         self.lock().last.clone()
     }
@@ -119,7 +119,7 @@ impl Descent {
 ///
 /// # Errors
 ///
-/// As [`Descent::step`], and [`StepError::Record`] after the state of a descent with other parts
+/// As for [`Descent::step`], and [`StepError::Record`] if the state of a descent with other parts
 /// was loaded. The error holds the module.
 pub fn step<M: Module>(
     optimizer: &mut ModuleOptimizer,
@@ -158,8 +158,8 @@ pub fn step<M: Module>(
     stepped
 }
 
-/// Gives the descent what was loaded, for the parameters of the walk and for all others: one
-/// without a gradient now may have one later.
+/// Passes the loaded states to the descent, for the parameters of the walk and for all others: a
+/// parameter without a gradient now may have one later.
 fn load<M: Module>(
     module: M,
     optimizer: &mut ModuleOptimizer,
@@ -199,7 +199,7 @@ fn load<M: Module>(
     module
 }
 
-/// Leads the optimizer over these parameters.
+/// Runs the optimizer over these parameters.
 fn walk<M: Module>(
     module: M,
     optimizer: &mut ModuleOptimizer,

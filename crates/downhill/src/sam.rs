@@ -20,8 +20,8 @@ use crate::hyperparameter::{not_negative, positive};
 /// ```
 ///
 /// Norms are over all parameters together. Sources: Foret et al. 2020 (arXiv:2010.01412); adaptive:
-/// Kwon et al. 2021 (arXiv:2102.11600). It costs a second gradient, and goes with every optimizer,
-/// because it makes no step itself:
+/// Kwon et al. 2021 (arXiv:2102.11600). It costs a second gradient per step. It works with every
+/// optimizer, because it makes no step itself:
 ///
 /// ```
 /// # use burn::nn::{Initializer, LinearConfig};
@@ -46,12 +46,12 @@ use crate::hyperparameter::{not_negative, positive};
 /// # Ok::<(), downhill::InvalidHyperparameter>(())
 /// ```
 ///
-/// A clone has the same parameter ids, so the gradients found at one serve the other.
+/// A clone has the same parameter ids, so the gradients of one can be used for the other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SamConfig {
-    /// Distance to go, greater than 0.
+    /// Distance to move, greater than 0.
     pub radius: f64,
     /// Whether the distance is relative to the size of each parameter.
     pub adaptive: bool,
@@ -71,7 +71,7 @@ impl Default for SamConfig {
 }
 
 impl SamConfig {
-    /// Sets the distance to go.
+    /// Sets the distance to move.
     pub fn with_radius(mut self, radius: f64) -> Self {
         self.radius = radius;
         self

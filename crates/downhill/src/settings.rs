@@ -17,7 +17,7 @@ pub(crate) trait Settings: Sized {
     const PRESETS: &'static [Preset];
     /// The paper that the optimizer's documentation cites, or nothing.
     const SOURCE: &'static str;
-    /// Settings that had another name once: the old name, then the new one.
+    /// Renamed settings: the old name, then the new one.
     const RENAMED: &'static [(&'static str, &'static str)];
 
     fn preset(preset: Preset) -> Result<Self, UnknownPreset>;
@@ -98,7 +98,7 @@ impl Setting for WeightDecay {
     }
 }
 
-/// Why the settings in a file are not those of the optimizer.
+/// Why the settings in a file are invalid.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InvalidSettings {
     #[error(transparent)]

@@ -8,7 +8,7 @@ use super::renamed;
 use crate::hyperparameter::{decay_rate, fraction};
 use crate::rule::Memory;
 
-/// Something kept of the weights. State: one tensor per parameter.
+/// An average of the weights, or slow weights. State: one tensor per parameter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -58,8 +58,8 @@ pub struct Ema {
     pub decay: f64,
     /// Initial value of the average.
     pub start: EmaStart,
-    /// Number of steps after which the weights are set to the average, again and again; 0 for never
-    /// (Keras `ema_overwrite_frequency`).
+    /// Number of steps between replacements of the weights by the average; 0 for never (Keras
+    /// `ema_overwrite_frequency`).
     pub overwrite_every: u64,
 }
 
@@ -79,7 +79,7 @@ impl Ema {
         self
     }
 
-    /// Sets the number of steps after which the weights are set to the average.
+    /// Sets the number of steps between replacements of the weights by the average.
     pub fn with_overwrite_every(mut self, steps: u64) -> Self {
         self.overwrite_every = steps;
         self
@@ -176,7 +176,7 @@ impl Swa {
 pub struct Lookahead {
     /// Number of fast steps per slow step, at least 1.
     pub period: u64,
-    /// Size of a slow step relative to the way that the fast ones went, in \[0, 1\].
+    /// Size of a slow step relative to the distance that the fast ones covered, in \[0, 1\].
     pub alpha: f64,
 }
 

@@ -11,7 +11,7 @@ use super::select::Parameters;
 use super::{Descent, InvalidDescent};
 use crate::{OptimizerConfig, Schedule};
 
-/// The settings of a [`Descent`]: an optimizer, and what is done around it.
+/// The settings of a [`Descent`]: an optimizer, and what happens before and after its steps.
 ///
 /// In code:
 ///
@@ -47,7 +47,7 @@ use crate::{OptimizerConfig, Schedule};
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct DescentConfig {
-    /// Optimizer of all parameters whose group has no other.
+    /// Optimizer of all parameters whose group does not have its own.
     pub optimizer: OptimizerConfig,
     /// Parameters with settings of their own. A parameter in several groups belongs to the last.
     #[serde(default)]
@@ -56,7 +56,7 @@ pub struct DescentConfig {
     /// from the value in the optimizer's config.
     #[serde(default)]
     pub schedules: BTreeMap<String, Schedule>,
-    /// Number of calls per step.
+    /// Number of calls per step, and how their gradients are combined.
     #[serde(default)]
     pub accumulate: Accumulate,
     /// Treatment of gradients that are infinite or not numbers.
@@ -65,7 +65,7 @@ pub struct DescentConfig {
     /// Changes to the gradients, in this order, after accumulation.
     #[serde(default)]
     pub gradients: Vec<GradientStage>,
-    /// Numbers that a step moves.
+    /// Elements that a step changes.
     #[serde(default)]
     pub mask: StepMask,
     /// Averages and slow weights, updated in this order after the step.
@@ -85,10 +85,10 @@ pub struct DescentConfig {
 pub struct Group {
     /// The parameters.
     pub parameters: Parameters,
-    /// Their optimizer. `None` for that of the config.
+    /// Their optimizer; `None` for that of the config.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<OptimizerConfig>,
-    /// Settings of the optimizer that differ for them.
+    /// Settings of the optimizer that have other values for them.
     #[serde(default)]
     pub set: BTreeMap<String, f64>,
     /// Whether they stay unchanged.
@@ -107,19 +107,19 @@ impl Group {
         }
     }
 
-    /// Gives the parameters another optimizer.
+    /// Sets the optimizer of the parameters.
     pub fn with_optimizer(mut self, optimizer: impl Into<OptimizerConfig>) -> Self {
         self.optimizer = Some(optimizer.into());
         self
     }
 
-    /// Gives a setting of the parameters' optimizer another value.
+    /// Sets a setting of the parameters' optimizer.
     pub fn with_setting(mut self, setting: &str, value: f64) -> Self {
         self.set.insert(setting.into(), value);
         self
     }
 
-    /// Leaves the parameters unchanged, or trains them after all.
+    /// Sets whether the parameters stay unchanged.
     pub fn with_frozen(mut self, frozen: bool) -> Self {
         self.frozen = frozen;
         self
@@ -132,7 +132,7 @@ impl Group {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum NonFinite {
-    /// None: they spread to the weights.
+    /// No special treatment: they spread to the weights.
     #[default]
     Spread,
     /// The call changes nothing and returns [`StepOutcome::Skipped`](crate::StepOutcome::Skipped)
@@ -140,7 +140,7 @@ pub enum NonFinite {
     Skip,
 }
 
-/// Numbers that a step moves.
+/// Elements that a step changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -150,15 +150,15 @@ pub enum StepMask {
     #[default]
     None,
     /// Those whose step goes against their gradient (Liang et al. 2024, arXiv:2411.16085). The step
-    /// is multiplied by `mask / max(mean of the mask, 1e-3)`: fewer numbers move, and each moves
-    /// more.
+    /// is multiplied by `mask / max(mean of the mask, 1e-3)`: fewer elements change, and each
+    /// changes more.
     ///
     /// This masks the step. Cautious weight decay, a setting of some of Burn's optimizers, masks
     /// the decay.
     Cautious,
 }
 
-/// Number of calls per step, and what the step is given of their gradients.
+/// Number of calls per step, and how their gradients are combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "WrittenAccumulate")]
@@ -179,7 +179,7 @@ impl Accumulate {
         }
     }
 
-    /// Sets what the step is given of the gradients.
+    /// Sets how the gradients are combined.
     pub fn with_form(mut self, form: AccumulateForm) -> Self {
         self.form = form;
         self
@@ -215,7 +215,7 @@ impl From<WrittenAccumulate> for Accumulate {
     }
 }
 
-/// What a step is given of several gradients.
+/// How the gradients of several calls are combined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -229,7 +229,7 @@ pub enum AccumulateForm {
 }
 
 impl DescentConfig {
-    /// This optimizer for all parameters, with nothing around it.
+    /// This optimizer for all parameters, with no other settings.
     pub fn new(optimizer: impl Into<OptimizerConfig>) -> Self {
         Self {
             optimizer: optimizer.into(),
@@ -284,7 +284,7 @@ impl DescentConfig {
         self
     }
 
-    /// Makes one step with the mean gradient of this number of calls.
+    /// Sets the number of calls per step; the step uses their mean gradient.
     pub fn with_accumulation(mut self, steps: u64) -> Self {
         self.accumulate = Accumulate::new(steps);
         self
@@ -296,7 +296,7 @@ impl DescentConfig {
         self
     }
 
-    /// Adds a change to the gradients. Burn's clipping configs are among those it takes.
+    /// Adds a change to the gradients. Burn's clipping configs are accepted, too.
     pub fn with_gradients(mut self, stage: impl Into<GradientStage>) -> Self {
         self.gradients.push(stage.into());
         self
@@ -307,7 +307,7 @@ impl DescentConfig {
         self.with_gradients(GlobalNorm::new(max_norm))
     }
 
-    /// Sets the numbers that a step moves.
+    /// Sets which elements a step changes.
     pub fn with_mask(mut self, mask: StepMask) -> Self {
         self.mask = mask;
         self
@@ -324,21 +324,20 @@ impl DescentConfig {
         self.with_weights(Ema::new(decay))
     }
 
-    /// For an ensemble: a module whose every parameter holds those of several networks along its
-    /// first axis. Each is trained at the learning rate times its own factor.
+    /// For an ensemble: a module in which every parameter holds those of several networks along its
+    /// first axis. Each network is trained at the learning rate times its own factor.
     ///
     /// ```text
     /// x_t = x_{t-1} + factor * (what the rule adds at the learning rate of the config)
     /// ```
     ///
     /// Up to rounding, this is each network's own step at its own rate, under schedules too. It
-    /// needs a rule whose steps are proportional to the rate, and a weight decay that is none, `l2`
-    /// or `decoupled`. State made of past steps, such as the velocity of
+    /// requires a rule whose steps are proportional to the rate, and either no weight decay or one
+    /// that is `l2` or `decoupled`. State made of past steps, such as the velocity of
     /// [`Momentum`](crate::Momentum), is then that at the config's rate. Factors of at most 1 lose
     /// no digits, so give the config the largest rate. Other elementwise rules accept only factors
-    /// of 1.
-    /// [`build`](Self::build) refuses rules and stages that look at a whole parameter, because they
-    /// would mix the networks.
+    /// of 1. [`build`](Self::build) refuses rules and stages that look at a whole parameter,
+    /// because they would mix the networks.
     ///
     /// Groups see the rank of a single network's parameter: biases, `[members, units]`, have 1.
     pub fn with_members(mut self, factors: Vec<f64>) -> Self {

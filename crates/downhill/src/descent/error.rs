@@ -94,7 +94,7 @@ pub enum StepError {
 
 /// A refused step. The module is unchanged, and so is the descent.
 ///
-/// `?` passes it on as it is, or as its [`StepError`] alone:
+/// `?` propagates it as it is, or converts it into its [`StepError`]:
 ///
 /// ```
 /// use burn::module::Module;
@@ -159,17 +159,17 @@ impl<M> fmt::Display for FailedStep<M> {
 
 impl<M> core::error::Error for FailedStep<M> {}
 
-/// Saved bytes that a descent cannot go on from, or a state that cannot be saved.
+/// An error of loading or saving the state of a descent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DescentRecordError {
-    /// The bytes are damaged, or something else saved them.
+    /// The bytes are damaged, or are not the state of a descent.
     #[error("cannot read the state of a descent: {0}")]
     Unreadable(String),
     /// The state cannot be written.
     #[error("cannot write the state of a descent: {0}")]
     Unwritable(String),
-    /// A descent with other optimizers or averages saved them.
+    /// The state was saved by a descent with other optimizers or averages.
     #[error(
         "the saved descent has the parts `{saved}`, this one has `{here}`; build it from the config \
          of the saved one"
@@ -177,7 +177,7 @@ pub enum DescentRecordError {
     OtherParts {
         /// The parts of the saved descent.
         saved: String,
-        /// The parts of the one that loads.
+        /// The parts of the descent that loads it.
         here: String,
     },
     /// The state of a parameter is not complete.

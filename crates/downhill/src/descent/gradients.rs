@@ -50,7 +50,8 @@ impl From<AdaptiveClip> for GradientStage {
     }
 }
 
-/// Burn's clipping, by which each parameter's gradient is clipped by itself. Equal up to rounding.
+/// Converts Burn's clipping, which clips each parameter's gradient separately. Results are equal up
+/// to rounding.
 ///
 /// ```
 /// use burn::grad_clipping::GradientClippingConfig;
@@ -149,7 +150,7 @@ pub struct AdaptiveClip {
     pub factor: f64,
     /// Lower bound for the norm of the weights, greater than 0.
     pub min_norm: f64,
-    /// The axis that counts the units.
+    /// The axis that indexes the units.
     pub units: Units,
 }
 
@@ -169,7 +170,7 @@ impl AdaptiveClip {
         self
     }
 
-    /// Sets the axis that counts the units.
+    /// Sets the axis that indexes the units.
     pub fn with_units(mut self, units: Units) -> Self {
         self.units = units;
         self
@@ -208,7 +209,7 @@ fn min_norm() -> f64 {
     1e-3
 }
 
-/// The axis of a parameter that counts its units.
+/// The axis of a parameter that indexes its units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]

@@ -1,4 +1,4 @@
-//! The optimization of a whole module: an optimizer, and what is done around it.
+//! The optimization of a whole module: an optimizer, and what happens before and after its steps.
 //!
 //! ```text
 //! module, gradients
@@ -58,8 +58,8 @@ use crate::{OptimizerConfig, ScheduleFree};
 /// Optimizes a whole module: one or several optimizers for groups of its parameters, with
 /// schedules, accumulation, clipping by the norm of all gradients, and averages of the weights.
 ///
-/// Burn's `ModuleOptimizer` sees one parameter at a time; a descent sees all of them. It keeps its
-/// state by the paths of the parameters.
+/// Burn's `ModuleOptimizer` sees one parameter at a time; a descent sees all of them. It stores its
+/// state by parameter path.
 ///
 /// ```
 /// use burn::nn::{Initializer, Linear, LinearConfig};
@@ -167,8 +167,8 @@ impl Descent {
     ///
     /// # Errors
     ///
-    /// A setting that its schedule leads out of bounds, or a module that does not fit the members
-    /// of the config. The error holds the module; neither it nor the descent has changed.
+    /// If a schedule moves a setting out of bounds, or the module does not fit the members of the
+    /// config. The error holds the module; neither it nor the descent has changed.
     pub fn step<M: Module>(
         &mut self,
         module: M,
@@ -177,8 +177,8 @@ impl Descent {
         self.step_with(module, gradients, None)
     }
 
-    /// [`step`](Self::step)s at this learning rate, such as one of Burn's schedulers gives. It
-    /// takes the place of the config's rate and of its schedule. Groups with a rate of their own
+    /// Like [`step`](Self::step), at this learning rate, for example that of one of Burn's
+    /// schedulers. It replaces the config's rate and its schedule. Groups with a rate of their own
     /// keep their ratio to it. 0 is allowed.
     ///
     /// ```
@@ -205,7 +205,7 @@ impl Descent {
     ///
     /// # Errors
     ///
-    /// As [`step`](Self::step), and a rate that is negative or not finite.
+    /// As for [`step`](Self::step), and if the rate is negative or not finite.
     pub fn step_at<M: Module>(
         &mut self,
         learning_rate: f64,
@@ -420,7 +420,7 @@ impl core::fmt::Debug for Descent {
     }
 }
 
-/// Returns the paths of the gradients that hold something infinite or not a number.
+/// Returns the paths of the gradients that are infinite or not numbers in some element.
 fn not_finite(slots: &[Slot]) -> Vec<String> {
     let all_finite = |gradient: Tensor<1>| gradient.is_finite().all().into_scalar::<bool>();
     let is_finite = |slot: &Slot| slot.is_empty() || all_finite(slot.gradient.clone());

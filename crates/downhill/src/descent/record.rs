@@ -20,8 +20,8 @@ impl Descent {
     /// Saves the state to a file: everything that the next step depends on, except the config, the
     /// module, and settings changed since the descent was built.
     ///
-    /// The file appears complete or not at all. One that exists is replaced. The path is used as it
-    /// is, without another extension.
+    /// The file is written atomically, and replaces an existing one. No extension is added to the
+    /// path.
     ///
     /// ```
     /// use burn::tensor::Device;
@@ -40,17 +40,18 @@ impl Descent {
     ///
     /// # Errors
     ///
-    /// Names the path and why it cannot be written.
+    /// If the file cannot be written; the error names the path and the reason.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), FileError<DescentRecordError>> {
         file::write(self.writer(), path.as_ref(), DescentRecordError::Unwritable)
     }
 
-    /// Loads a state that [`save`](Self::save) saved, and goes on from it as
+    /// Loads a state that [`save`](Self::save) wrote, and continues from it as
     /// [`load_bytes`](Self::load_bytes) does.
     ///
     /// # Errors
     ///
-    /// Names the path and why the descent cannot go on from it; then nothing is changed.
+    /// If the descent cannot continue from the file; the error names the path and the reason, and
+    /// nothing is changed.
     pub fn load(
         &mut self,
         path: impl AsRef<Path>,
@@ -66,7 +67,7 @@ impl Descent {
     ///
     /// # Errors
     ///
-    /// A state too large for the format of `burn_pack`.
+    /// If the state is too large for the format of `burn_pack`.
     pub fn to_bytes(&self) -> Result<Bytes, DescentRecordError> {
         let bytes = self.writer().into_bytes();
         bytes.map_err(|error| DescentRecordError::Unwritable(error.to_string()))
@@ -97,12 +98,12 @@ impl Descent {
         writer
     }
 
-    /// Goes on from the state that [`to_bytes`](Self::to_bytes) returned: the next step is, to the
-    /// bit, the one that would have followed. `device` is that of the module.
+    /// Continues from a state that [`to_bytes`](Self::to_bytes) returned: the next step is bit for
+    /// bit the one that would have followed. `device` is the device of the module.
     ///
     /// # Errors
     ///
-    /// Bytes that are not those of a descent with the same parts; then nothing is changed.
+    /// If the bytes are not those of a descent with the same parts; then nothing is changed.
     pub fn load_bytes(&mut self, bytes: Bytes, device: &Device) -> Result<(), DescentRecordError> {
         let reader = Reader::from_bytes(bytes)?;
         let metadata = reader.metadata().clone();

@@ -1,4 +1,4 @@
-//! Former names of settings in files, which are answered with the present ones.
+//! Former names of settings in files, which are errors that give the current names.
 
 use serde::Deserializer;
 use serde::de::Error;

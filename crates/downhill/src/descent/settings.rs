@@ -34,7 +34,7 @@ impl Descent {
     ///
     /// # Errors
     ///
-    /// A rate that is negative or not finite; then nothing is changed.
+    /// If the rate is negative or not finite; then nothing is changed.
     pub fn set_learning_rate(&mut self, rate: f64) -> Result<(), InvalidHyperparameter> {
         not_negative(LEARNING_RATE, rate)?;
         for group in &mut self.groups {
@@ -55,8 +55,7 @@ impl Descent {
     ///
     /// # Errors
     ///
-    /// A setting that is out of bounds or that the optimizer does not have; then nothing is
-    /// changed.
+    /// If the setting is out of bounds or the optimizer does not have it; then nothing is changed.
     pub fn set(&mut self, setting: &str, value: f64) -> Result<(), InvalidDescent> {
         if setting == LEARNING_RATE {
             return Ok(self.set_learning_rate(value)?);
@@ -91,8 +90,8 @@ impl Descent {
     ///
     /// # Errors
     ///
-    /// A group that the config does not have, or a setting that is out of bounds or that the
-    /// group's optimizer does not have; then nothing is changed.
+    /// If the config does not have the group, or the setting is out of bounds, or the group's
+    /// optimizer does not have it; then nothing is changed.
     pub fn set_in_group(
         &mut self,
         group: usize,

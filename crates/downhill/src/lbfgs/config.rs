@@ -14,7 +14,7 @@ pub struct LbfgsConfig {
     /// Length of a step relative to its direction, or the first one that a line search tries;
     /// greater than 0.
     pub learning_rate: f64,
-    /// Maximum of iterations per call, at least 1.
+    /// Maximum number of iterations per call, at least 1.
     pub max_iterations: usize,
     /// Number of evaluations per call after which no iteration begins, at least 1. `None` for 5/4
     /// of the iterations. A line search ends at one more.
@@ -25,11 +25,11 @@ pub struct LbfgsConfig {
     pub tolerance_change: f64,
     /// Number of pairs of step and change of gradient to remember, at least 1.
     pub history: usize,
-    /// Choice of the length of a step.
+    /// How the length of a step is chosen.
     pub line_search: LineSearch,
 }
 
-/// Choice of the length of a step of [`Lbfgs`].
+/// How the length of a step of [`Lbfgs`] is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -63,7 +63,7 @@ impl LbfgsConfig {
         self
     }
 
-    /// Sets the maximum of iterations per call.
+    /// Sets the maximum number of iterations per call.
     pub fn with_max_iterations(mut self, iterations: usize) -> Self {
         self.max_iterations = iterations;
         self

@@ -45,13 +45,13 @@ use vector::Vector;
 /// each with at least one loss and gradient. The loss must be the same function in all of them: a
 /// full batch, or one batch per call, and no new dropout masks.
 ///
-/// Scheme and defaults are those of PyTorch 2.15 (`torch/optim/lbfgs.py`). Compared in `f64` on
-/// Rosenbrock's function, a quadratic one with condition number 1e4 and two that mislead a line
-/// search, for up to 48 iterations, losses and parameters stay within 1e-10 of PyTorch's without a
-/// line search and within 1e-9 with one, with the same numbers of iterations and evaluations. The
-/// rest is rounding: the largest distance was 2.3e-11. There are two differences: this one stops
-/// when something is not finite (see [`LbfgsStop::NotFinite`]), where PyTorch goes on, and in types
-/// narrower than `f64` it combines the sums over the parameters in `f64`.
+/// Scheme and defaults are those of PyTorch 2.15 (`torch/optim/lbfgs.py`). The tests compare in
+/// `f64` for up to 48 iterations, on Rosenbrock's function, a quadratic one with condition number
+/// 1e4 and two that mislead a line search. Losses and parameters stay within 1e-10 of PyTorch's
+/// without a line search and within 1e-9 with one, with the same numbers of iterations and
+/// evaluations. The difference is rounding: the largest was 2.3e-11. There are two differences:
+/// this one stops when something is not finite (see [`LbfgsStop::NotFinite`]), where PyTorch goes
+/// on, and in types narrower than `f64` it combines the sums over the parameters in `f64`.
 ///
 /// Any rank and shape. Only trained parameters with a gradient take part; a gradient that is
 /// missing later counts as 0. State: two tensors per parameter, and two more for each pair of the
@@ -109,9 +109,9 @@ pub struct LbfgsOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LbfgsStop {
-    /// The maximum of iterations.
+    /// The maximum number of iterations was reached.
     MaxIterations,
-    /// The maximum of evaluations.
+    /// The maximum number of evaluations was reached.
     MaxEvaluations,
     /// No element of the gradient is larger than `tolerance_gradient`.
     SmallGradient,

@@ -12,11 +12,11 @@ use super::vector::Vector;
 use super::{Last, Lbfgs, LbfgsMemory};
 use crate::file::{self, FileError};
 
-/// Saved bytes that an [`Lbfgs`] cannot go on from, or a state that cannot be saved.
+/// An error of loading or saving the state of an [`Lbfgs`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LbfgsRecordError {
-    /// The bytes are damaged, or something else saved them.
+    /// The bytes are damaged, or are not the state of an L-BFGS.
     #[error("cannot read the state of L-BFGS: {0}")]
     Unreadable(String),
     /// The state cannot be written.
@@ -35,21 +35,22 @@ const FORM: &str = "1";
 
 impl Lbfgs {
     /// Saves the state to a file: everything that the next step depends on, except the config and
-    /// the module. The file appears complete or not at all, and replaces one that exists.
+    /// the module. The file is written atomically, and replaces an existing one.
     ///
     /// # Errors
     ///
-    /// Names the path and why it cannot be written.
+    /// If the file cannot be written; the error names the path and the reason.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), FileError<LbfgsRecordError>> {
         file::write(self.writer(), path.as_ref(), LbfgsRecordError::Unwritable)
     }
 
-    /// Loads a state that [`save`](Self::save) saved, and goes on from it as
+    /// Loads a state that [`save`](Self::save) wrote, and continues from it as
     /// [`load_bytes`](Self::load_bytes) does.
     ///
     /// # Errors
     ///
-    /// Names the path and why the optimizer cannot go on from it; then nothing is changed.
+    /// If the optimizer cannot continue from the file; the error names the path and the reason, and
+    /// nothing is changed.
     pub fn load(
         &mut self,
         path: impl AsRef<Path>,
@@ -65,7 +66,7 @@ impl Lbfgs {
     ///
     /// # Errors
     ///
-    /// A state too large for the format of `burn_pack`.
+    /// If the state is too large for the format of `burn_pack`.
     pub fn to_bytes(&self) -> Result<Bytes, LbfgsRecordError> {
         let bytes = self.writer().into_bytes();
         bytes.map_err(|error| LbfgsRecordError::Unwritable(error.to_string()))
@@ -104,12 +105,12 @@ impl Lbfgs {
         writer
     }
 
-    /// Goes on from the state that [`to_bytes`](Self::to_bytes) returned: the next step is, to the
-    /// bit, the one that would have followed. `device` is that of the module.
+    /// Continues from a state that [`to_bytes`](Self::to_bytes) returned: the next step is bit for
+    /// bit the one that would have followed. `device` is the device of the module.
     ///
     /// # Errors
     ///
-    /// Bytes that are not those of an L-BFGS, or not all of them; then nothing is changed.
+    /// If the bytes are not those of an L-BFGS, or not all of them; then nothing is changed.
     pub fn load_bytes(&mut self, bytes: Bytes, device: &Device) -> Result<(), LbfgsRecordError> {
         let reader = Reader::from_bytes(bytes)?;
         if reader.metadata().get(KIND).map(String::as_str) != Some(FORM) {

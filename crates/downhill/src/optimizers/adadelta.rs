@@ -15,8 +15,8 @@ use crate::weight_decay::WeightDecay;
 /// ```
 ///
 /// Elementwise: any rank and shape. State: two tensors per parameter. Source: Zeiler 2012
-/// (arXiv:1212.5701, algorithm 1), which has no learning rate, that is, 1. Epsilon is inside both
-/// roots in every library; only the defaults differ. Burn has no AdaDelta.
+/// (arXiv:1212.5701, algorithm 1), which has no learning rate; this is a rate of 1. Epsilon is
+/// inside both roots in every library; only the defaults differ. Burn has no AdaDelta.
 #[derive(Clone, Debug)]
 pub struct AdaDelta {
     config: AdaDeltaConfig,

@@ -1,4 +1,4 @@
-//! What the optimizers share that estimate their rate from the distance gone.
+//! Shared code of the optimizers that estimate their rate from the distance covered.
 
 use burn::tensor::Tensor;
 

@@ -103,7 +103,7 @@ impl Setting for AdamConfig {
         self.build().map(drop)
     }
 
-    /// Rate and decay keep their ratio to those of matrices, and no decay is none.
+    /// Rate and decay keep their ratio to those of matrices; a decay of 0 means none.
     fn follow(&mut self, name: &str, old: f64, new: f64) {
         let scaled = |value: f64| match old == 0.0 {
             true => value,

@@ -27,9 +27,9 @@ use crate::weight_decay::WeightDecay;
 ///
 /// Elementwise: any rank and shape. State: one tensor per parameter, two with `adamw`, and two
 /// numbers. Source: Defazio et al. 2024 (arXiv:2405.15682). Evaluate the network at `x`, see
-/// [`Descent::evaluation`](crate::Descent::evaluation). In Keras the weights are all alike and
-/// decay is decoupled, acting on `y`; in optax they grow with the square of the rate and the decay
-/// is inner. A warm-up is a schedule's matter.
+/// [`Descent::evaluation`](crate::Descent::evaluation). In Keras all weights `w_t` are equal and
+/// the weight decay is decoupled, acting on `y`; in optax `w_t` grows with the square of the rate
+/// and the decay is inner. Use a schedule for a warm-up.
 #[derive(Clone, Debug)]
 pub struct ScheduleFree {
     config: ScheduleFreeConfig,

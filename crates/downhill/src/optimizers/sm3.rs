@@ -18,8 +18,8 @@ use crate::weight_decay::WeightDecay;
 /// c_a = max of n over all axes but a
 /// ```
 ///
-/// Any rank and shape. For a vector, it is AdaGrad. State: one tensor per parameter, and for each
-/// axis as many numbers as it is long. Source: Anil et al. 2019 (arXiv:1901.11150), in the form of
+/// Any rank and shape. For a vector, it is AdaGrad. State: one tensor per parameter, and one vector
+/// per axis, as long as the axis. Source: Anil et al. 2019 (arXiv:1901.11150), in the form of
 /// optax.
 #[derive(Clone, Debug)]
 pub struct Sm3 {

@@ -8,8 +8,8 @@ use crate::hyperparameter::{InvalidHyperparameter, positive};
 
 /// A [`Schedule`] of the learning rate as a scheduler of Burn's.
 ///
-/// It can stand wherever Burn takes one, in its `Learner` and beside its own schedulers. Its record
-/// holds the number of steps taken.
+/// It can be used wherever Burn takes one, in its `Learner` and alongside its own schedulers. Its
+/// record holds the number of steps taken.
 ///
 /// ```
 /// use burn::lr_scheduler::LrScheduler;

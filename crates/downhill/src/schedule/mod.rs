@@ -29,9 +29,9 @@
 //! | `joined` | `SequentialLR` | `join_schedules` | |
 //! | `product` | `ChainedScheduler` | | |
 //!
-//! The table names where to look; each type says how it departs. Those of PyTorch were compared
-//! with release 2.9.1, those of optax with 0.2.8 and those of Keras with 3.15.1. `noam` is Burn's,
-//! `inverse-square-root` fairseq's.
+//! The table lists the nearest equivalents; the documentation of each type states the differences.
+//! The comparisons are with PyTorch 2.9.1, optax 0.2.8 and Keras 3.15.1. `noam` comes from Burn,
+//! `inverse-square-root` from fairseq.
 //!
 //! Lengths and milestones have no defaults; where PyTorch has a default for another setting, it is
 //! the default here.
@@ -80,10 +80,10 @@ pub use polynomial::Polynomial;
 pub use step::Step;
 pub use warm_up::WarmUp;
 
-/// The value of a hyperparameter, the learning rate above all, at each step.
+/// The value of a hyperparameter, usually the learning rate, at each step.
 ///
 /// Steps are updates or epochs, whatever the caller counts. In the formulas `t` is the step,
-/// counted from 0, and `base` the value that the schedule is about.
+/// counted from 0, and `base` the value that the schedule changes.
 ///
 /// ```
 /// use downhill::Schedule;
@@ -137,8 +137,8 @@ pub enum Schedule {
     /// ```
     ///
     /// Where each is a factor on its base, this is the product of the factors, as PyTorch's
-    /// `ChainedScheduler` has it. PyTorch's own recursions part from it where a schedule strives
-    /// for a fixed value: a cosine towards an end other than 0, or one past its end.
+    /// `ChainedScheduler` has it. PyTorch's own recursions differ from it if a schedule approaches
+    /// a fixed value: a cosine with an end value other than 0, or one past its end.
     Product(Vec<Schedule>),
     /// `noam`
     Noam(Noam),

@@ -16,9 +16,9 @@ setters! {
     /// ```
     ///
     /// PyTorch's `MultiStepLR`, where the factor is `gamma`, and optax's
-    /// `piecewise_constant_schedule` with one scale for all boundaries. PyTorch counts a milestone
-    /// that is given twice twice; here it is refused. Keras's `PiecewiseConstantDecay` changes one
-    /// step after its boundary.
+    /// `piecewise_constant_schedule` with one scale for all boundaries. A milestone that is given
+    /// twice counts twice in PyTorch; here it is an error. Keras's `PiecewiseConstantDecay` changes
+    /// one step after its boundary.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(deny_unknown_fields)]

@@ -21,9 +21,10 @@ setters! {
     /// The steps `top` and `foot` need not be whole. PyTorch's `OneCycleLR`, where the settings are
     /// `total_steps`, `pct_start`, `div_factor`, `final_div_factor`, `anneal_strategy` and
     /// `three_phase`; it names arXiv:1708.07120 as the source of the three phases. After the last
-    /// step the end value holds; PyTorch's goes on past it for one step, which with lines makes it
-    /// negative, and then fails. optax's `cosine_onecycle_schedule` and `linear_onecycle_schedule`
-    /// have their peak and end a step later and round the peak's step down.
+    /// step the end value holds; PyTorch's schedule continues for one more step, which is negative
+    /// if the curve is linear, and then raises an error. optax's `cosine_onecycle_schedule` and
+    /// `linear_onecycle_schedule` have their peak and end a step later and round the peak's step
+    /// down.
     ///
     /// PyTorch moves the momentum as well; here that is a schedule of its own, with `base_momentum`
     /// as the base, `base_momentum / max_momentum` as `start_divisor` and 1 as `end_divisor`.

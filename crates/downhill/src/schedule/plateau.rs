@@ -14,7 +14,7 @@ setters! {
         pub mode: PlateauMode,
         /// Factor on the value, in \[0, 1).
         pub factor: f64,
-        /// Number of observations in a row without improvement that do not yet lower the value.
+        /// Number of consecutive observations without improvement that do not yet lower the value.
         pub patience: u64,
         /// Minimum improvement; non-negative, and less than 1 in `relative` mode.
         pub threshold: f64,
@@ -109,13 +109,14 @@ impl PlateauConfig {
 ///     cooldown = the config's,  count = 0
 /// ```
 ///
-/// PyTorch's `ReduceLROnPlateau`. As there, the best metric is at first the worst that there is, so
-/// that any finite one is better, and a metric that is not a number is not better. Keras's
+/// PyTorch's `ReduceLROnPlateau`. As there, the best metric starts at the worst possible value, so
+/// that any finite metric is better; a metric that is not a number is never better. Keras's
 /// `ReduceLROnPlateau` and optax's `reduce_on_plateau` are less patient: they lower the value when
 /// the count reaches `patience`.
 ///
-/// Saved and loaded through serde, settings included, it goes on where it was, as exactly as the
-/// format keeps numbers; one without infinity, such as JSON, loses an infinite best metric.
+/// It can be saved and loaded through serde, settings included, and then continues where it was, as
+/// exactly as the format stores numbers. A format without infinity, such as JSON, loses an infinite
+/// best metric.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plateau {

@@ -8,7 +8,8 @@ use crate::hyperparameter::{InvalidHyperparameter, count, finite, positive};
 use crate::setters::setters;
 
 setters! {
-    /// A power of the share of steps that are left, to an end value, which then holds.
+    /// From the base to an end value, by a power of the fraction of steps left; the end value then
+    /// holds.
     ///
     /// ```text
     /// p = min(t, steps) / steps
