@@ -20,10 +20,10 @@ pub(crate) trait Elementwise: Decays + Clone + Send + Sync + 'static {
     /// What is remembered before the first step at `x`, not yet decayed, with gradient `g`.
     fn start<R: Real>(&self, scalars: &Self::Scalars, x: &R, g: &R) -> Self::Remembers<R>;
 
-    /// The step itself. It remembers the same things as before.
+    /// Returns the new value and the new state, which has the same fields as before.
     ///
-    /// Like all that it calls, it is to be inlined always, so that it is compiled for whatever
-    /// instructions its caller is compiled for.
+    /// It and everything that it calls must always be inlined, so that it is compiled for the
+    /// instructions of its caller.
     fn update<R: Real>(
         &self,
         scalars: &Self::Scalars,
@@ -37,22 +37,22 @@ pub(crate) trait Elementwise: Decays + Clone + Send + Sync + 'static {
 pub(crate) trait Remembered<R>: Sized {
     /// Their names.
     const NAMES: &'static [&'static str];
-    /// How many of them are always there; they come first.
+    /// How many of them are always present; they come first.
     #[cfg_attr(
         not(feature = "flex"),
         allow(dead_code, reason = "what steps in one pass asks")
     )]
     const ALWAYS: usize;
 
-    /// Fills itself, each by its place among the names, unless one that must be there is absent.
+    /// Takes each value by its place among the names. Returns `None` if a required one is absent.
     fn gather(take: impl FnMut(usize) -> Option<R>) -> Option<Self>;
 
-    /// Gives all away, each by its place among the names.
+    /// Passes each value to `put`, by its place among the names.
     fn scatter(self, put: impl FnMut(usize, R));
 }
 
-/// A struct of what a rule remembers of each number: those always there, then those that only some
-/// settings need.
+/// A struct of what a rule remembers of each element: fields that are always present, then those
+/// that only some settings need.
 macro_rules! memory {
     ($name:ident { $($always:ident),* $(; $($sometimes:ident),+)? }) => {
         pub(crate) struct $name<R> {
@@ -109,8 +109,7 @@ pub(crate) use memory;
 pub(crate) mod tests {
     use super::*;
 
-    /// Two steps of a single number from 1 with these gradients at a learning rate of 0.1 are
-    /// these.
+    /// Checks two steps of a single number from 1 with these gradients at a learning rate of 0.1.
     #[track_caller]
     pub(crate) fn assert_steps<E: Elementwise>(rule: &E, gradients: [f64; 2], expected: [f64; 2]) {
         let (mut x, mut memory, mut remembered) = (1.0, Memory::default(), None);

@@ -4,8 +4,8 @@ use core::ops::{Add, Div, Mul, Neg, Sub};
 
 use burn::tensor::Tensor;
 
-/// A value that an elementwise rule computes with. A rule is written once, for this; a parameter is
-/// then stepped as a whole with [`Tensor`], or number by number.
+/// A value that an elementwise rule computes with. A rule is written once, for this trait; a
+/// parameter is then stepped as a whole with [`Tensor`], or number by number.
 ///
 /// All operations are elementwise. Scalars are `f64` and rounded to the element's type when they
 /// meet it.

@@ -1,4 +1,4 @@
-//! Launches at once, where Burn is built without fusion.
+//! Immediate launches, if Burn is built without fusion.
 
 use alloc::vec::Vec;
 use core::any::Any;
@@ -8,8 +8,8 @@ use burn_cubecl::tensor::CubeTensor;
 use super::launch::{Operands, launch};
 use super::{Done, Primitive, Recorded, Step};
 
-/// Tensors that kernels take. Those of Burn's fusion are not among them: a crate that does not know
-/// of the fusion would silently step by tensor operations, so it does not compile.
+/// Tensors that kernels take. Those of Burn's fusion are not among them: without this check, a
+/// crate built without the feature `fusion` would silently step by tensor operations.
 #[diagnostic::on_unimplemented(
     message = "Burn is built with its feature `fusion`, but downhill is not",
     label = "tensors of Burn's fusion",

@@ -13,13 +13,13 @@ use burn_fusion::custom::{
 use super::launch::{Operands, launch};
 use super::{Done, Primitive, Recorded, Step};
 
-/// How many tensors the device binds at once.
+/// Returns how many tensors the device binds at once.
 pub(super) fn bindings(tensor: &Primitive) -> usize {
     let client = tensor.client.device().client();
     client.properties().hardware.max_bindings as usize
 }
 
-/// Puts a step of one program, type and device into the stream.
+/// Adds steps of one program, type and device to the stream.
 pub(super) fn launch_alike(recorded: &Recorded, steps: Vec<Step>) -> Vec<Done> {
     let Some(first) = steps.first() else {
         return Vec::new();
@@ -70,7 +70,7 @@ pub(super) fn launch_alike(recorded: &Recorded, steps: Vec<Step>) -> Vec<Done> {
     done
 }
 
-/// A parameter's tensors as the stream names them.
+/// The tensors of a parameter, by their ids in the stream.
 #[derive(Debug)]
 struct Parameter {
     value: TensorIr,

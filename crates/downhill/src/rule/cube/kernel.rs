@@ -6,9 +6,9 @@ use burn_cubecl::cubecl::prelude::*;
 
 use super::program::{Operation, Program};
 
-/// Steps all parameters. Each has cubes of its own, one unit for each of its elements;
-/// `first_cubes` says where they begin, and where those of the last end. What is remembered lies
-/// tensor by tensor, all of the first parameter, then all of the second.
+/// Steps all parameters. Each has its own cubes, with one unit for each of its elements.
+/// `first_cubes` holds the first cube of each parameter, then the end of the last parameter's
+/// cubes. The state is a sequence of tensors: all of the first parameter, then all of the second.
 #[allow(clippy::needless_pass_by_value, reason = "so the kernel takes it")]
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(super) fn step_all<F: Float>(

@@ -13,31 +13,31 @@ use burn_cubecl::tensor::CubeTensor;
 use super::kernel;
 use super::program::{Program, Recorded};
 
-/// Parameters of which one launch takes at most so many. Each makes the kernel longer, and each
-/// cube looks for its own among them.
+/// Maximum number of parameters per launch. Each one makes the kernel longer, and each cube
+/// searches for its own parameter.
 const MOST_PARAMETERS: usize = 32;
 
-/// Bindings that are not a parameter's: scalars and lengths.
+/// Number of bindings that belong to no parameter: scalars and lengths.
 const OTHER_BINDINGS: usize = 2;
 
-/// What the kernel takes of one parameter, all of as many elements.
+/// The tensors of one parameter that the kernel takes, with equal numbers of elements.
 #[derive(Debug)]
 pub(super) struct Operands {
     pub(super) value: CubeTensor,
     pub(super) gradient: CubeTensor,
-    /// What is remembered; none at the first step.
+    /// The state; empty at the first step.
     pub(super) memory: Vec<CubeTensor>,
 }
 
-/// What a step makes of a parameter.
+/// The results of a step of one parameter.
 #[derive(Debug)]
 pub(super) struct Stepped {
     pub(super) value: CubeTensor,
     pub(super) memory: Vec<CubeTensor>,
 }
 
-/// Steps parameters that have a program, its scalars, their type and their device in common. The
-/// values get new memory; what is remembered is changed where it lies, if nobody else holds it.
+/// Steps parameters that share a program, its scalars, a type and a device. The new values are
+/// written to new memory. The state is changed in place if nothing else shares it.
 pub(super) fn launch(recorded: &Recorded, steps: Vec<Operands>) -> Vec<Stepped> {
     let Some(first) = steps.first() else {
         return Vec::new();
@@ -54,7 +54,7 @@ pub(super) fn launch(recorded: &Recorded, steps: Vec<Operands>) -> Vec<Stepped> 
     stepped
 }
 
-/// How many parameters a launch takes, of each of which so many tensors are remembered.
+/// Returns how many parameters fit into a launch if the state of each is `remembered` tensors.
 pub(super) fn parameters_of_a_launch(bindings: usize, remembered: usize) -> usize {
     // Beside those its value, its gradient, and the new value.
     let of_one = 3 + remembered;
@@ -122,8 +122,8 @@ fn launch_once(recorded: &Recorded, steps: Vec<Operands>) -> Vec<Stepped> {
     stepped
 }
 
-/// Memory for what comes out: of the value new, of what is remembered the same, unless it is
-/// shared.
+/// Returns the memory for the results: new memory for the value, and that of the state itself
+/// unless it is shared.
 fn room_for(program: &Program, value: &CubeTensor, memory: Vec<CubeTensor>) -> Stepped {
     let new = |shape| {
         let (client, device) = (value.client.clone(), value.device.clone());

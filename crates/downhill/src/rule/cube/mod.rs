@@ -9,9 +9,9 @@
 //! ```text
 //! mod.rs       tensors of Burn -> steps that go together
 //! program.rs   a rule -> a program and the numbers of this step
-//! direct.rs    steps of one program -> launches, at once
-//! fusion.rs    or as an operation of Burn's fusion, which puts off all operations
-//! launch.rs    what the kernel is given
+//! direct.rs    steps of one program -> immediate launches
+//! fusion.rs    or as an operation of Burn's fusion, which defers all operations
+//! launch.rs    the arguments of the kernel
 //! kernel.rs    the kernel, made of the program
 //! ```
 
@@ -42,7 +42,7 @@ use super::Memory;
 /// A tensor as the backend has it.
 type Primitive = <Cube as BackendTypes>::FloatTensorPrimitive;
 
-/// A step of one parameter that is still to be made.
+/// A step of one parameter that has not been launched yet.
 pub(crate) struct Step {
     recorded: Recorded,
     dtype: DType,
@@ -59,9 +59,9 @@ pub(crate) struct Done {
     memory: Vec<Primitive>,
 }
 
-/// Whether a step of this parameter, of which a rule remembers so many tensors at most, can be
-/// launched here: if all that it takes is of one kind and on one device of CubeCL's, off the tape,
-/// and the device binds as much at once.
+/// Whether a step of this parameter can be launched here, if its state is at most `remembers`
+/// tensors. All tensors must have one type and be on one CubeCL device, without autodiff, and the
+/// device must be able to bind all of them at once.
 pub(crate) fn can_step<const D: usize, const G: usize>(
     x: &Tensor<D>,
     g: &Tensor<G>,
@@ -84,7 +84,7 @@ pub(crate) fn can_step<const D: usize, const G: usize>(
         })
 }
 
-/// Takes what a step needs, of a parameter that [can be stepped](can_step).
+/// Prepares the step of a parameter that [can be stepped](can_step).
 pub(crate) fn prepare<const D: usize, const G: usize>(
     recorded: Recorded,
     x: Tensor<D>,
@@ -105,7 +105,8 @@ pub(crate) fn prepare<const D: usize, const G: usize>(
     }
 }
 
-/// Launches all steps, those of one program together. They come back in their order.
+/// Launches all steps, those of one program together. Returns the results in the order of the
+/// steps.
 pub(crate) fn launch(steps: Vec<Step>) -> Vec<Done> {
     let mut done: Vec<Option<Done>> = Vec::new();
     done.resize_with(steps.len(), || None);
@@ -126,7 +127,7 @@ pub(crate) fn launch(steps: Vec<Step>) -> Vec<Done> {
     done.into_iter().flatten().collect()
 }
 
-/// Launches a single step: the parameter's new value.
+/// Launches a single step. Returns the parameter's new value.
 pub(crate) fn launch_one<const D: usize>(step: Step, memory: &mut Memory) -> Tensor<D> {
     let mut done = launch(alloc::vec![step]);
     let done = done.pop().expect("a step comes back for each");
@@ -134,7 +135,7 @@ pub(crate) fn launch_one<const D: usize>(step: Step, memory: &mut Memory) -> Ten
 }
 
 impl Done {
-    /// The parameter's new value; what is remembered of it goes into the memory.
+    /// Returns the parameter's new value and stores its state in the memory.
     pub(crate) fn into_value<const D: usize>(self, memory: &mut Memory) -> Tensor<D> {
         for (name, remembered) in self.names.into_iter().zip(self.memory) {
             memory.put(name, tensor(remembered));
@@ -143,7 +144,7 @@ impl Done {
     }
 }
 
-/// The tensor as the backend has it, if it is CubeCL's and off the tape.
+/// Returns the tensor of the backend; `None` if it is not one of CubeCL's or has autodiff.
 fn cube<const D: usize>(tensor: &Tensor<D>) -> Option<Primitive> {
     match tensor.clone().into_dispatch() {
         DispatchTensor {

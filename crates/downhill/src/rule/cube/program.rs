@@ -1,9 +1,9 @@
-//! A rule's step written down, so that a kernel can be made of it.
+//! A rule's step, recorded as a program from which a kernel is made.
 //!
-//! A rule is a function over any [`Real`]. Here it runs over symbols instead of numbers, which note
-//! what is done to them. What a step has in common for all numbers (learning rate, corrections of
-//! bias) are not part of the program but its scalars, given anew at each step: so the program of a
-//! rule stays the same from step to step, and so does its kernel.
+//! A rule is a function over any [`Real`]. Here it runs over symbols instead of numbers, and they
+//! record the operations on them. Values that all elements share (learning rate, bias corrections)
+//! are not part of the program: they are its scalars, which are passed to each step. So the program
+//! of a rule, and its kernel, stay the same from step to step.
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -21,9 +21,9 @@ pub(super) enum Operation {
     /// The parameter.
     Value,
     Gradient,
-    /// What is remembered, by its place among the tensors of the step.
+    /// A tensor of the state, by its place among the tensors of the step.
     Memory(usize),
-    /// By its place among the scalars.
+    /// A scalar, by its place among the scalars.
     Scalar(usize),
     Add(Node, Node),
     Sub(Node, Node),
@@ -36,19 +36,19 @@ pub(super) enum Operation {
     Power(Node, Node),
     Max(Node, Node),
     Min(Node, Node),
-    /// The second where the first is above 0, else the third.
+    /// The second operand where the first is above 0, else the third.
     PositiveOr(Node, Node, Node),
 }
 
-/// What a step does to each number, one operation after the other.
+/// The operations of a step on each element, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Program {
     pub(super) operations: Vec<Operation>,
     /// The new value.
     pub(super) value: Node,
-    /// What is remembered then.
+    /// The new state.
     pub(super) memory: Vec<Node>,
-    /// Whether it is the first step, at which nothing is remembered yet.
+    /// Whether it is the first step, before which there is no state.
     pub(super) starts: bool,
 }
 
@@ -57,12 +57,13 @@ pub(super) struct Program {
 pub(crate) struct Recorded {
     pub(super) program: Program,
     pub(super) scalars: Vec<f64>,
-    /// The names of what is remembered, in the order of the program.
+    /// The names of the tensors of the state, in the order of the program.
     pub(super) names: Vec<&'static str>,
 }
 
 impl Recorded {
-    /// Whether it does the same to each number, also where a scalar is none.
+    /// Whether both steps do the same to each element. Scalars are compared by bits, so that NaN
+    /// equals itself.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let bits = |recorded: &Self| -> Vec<u64> {
             recorded
@@ -75,8 +76,8 @@ impl Recorded {
     }
 }
 
-/// Writes the next step of a rule down. `memory` is at the time of this step, and afterwards holds
-/// the numbers that the rule remembers of it; its tensors are only asked for being there.
+/// Records the next step of a rule. The time of `memory` is that of this step; afterwards it holds
+/// the numbers that the rule remembers. Of its tensors, only their presence is checked.
 pub(crate) fn record<E: Elementwise>(
     rule: &E,
     learning_rate: f64,
@@ -155,7 +156,8 @@ impl Symbol {
         Self::new(&self.tape, operation)
     }
 
-    /// A number of this step. Equal ones are not made one: at another step they may differ.
+    /// A number of this step. Equal numbers are not merged, because they may differ at another
+    /// step.
     fn scalar(&self, number: f64) -> Self {
         let mut tape = self.tape.borrow_mut();
         let place = tape.scalars.len();
@@ -288,7 +290,7 @@ mod tests {
         assert_eq!((program.value, program.memory), (4, Vec::new()));
     }
 
-    /// Or the search for steps that go together would not end.
+    /// Otherwise the search for steps that can be launched together would not end.
     #[test]
     fn a_step_is_the_same_as_itself_whatever_its_scalars_are() {
         let rule = SgdConfig::torch().build().unwrap();

@@ -1,4 +1,4 @@
-//! Which vector instructions a fused step is made of.
+//! The vector instructions that a fused step is compiled for.
 
 #![expect(
     unsafe_code,
@@ -7,7 +7,7 @@
 
 /// Work that is to be compiled once for each set of instructions.
 pub(super) trait Work {
-    /// Does it; always inlined, so that it is compiled for the caller's instructions.
+    /// Does the work; always inlined, so that it is compiled for the caller's instructions.
     fn run(self);
 }
 
@@ -20,12 +20,12 @@ pub(crate) enum Instructions {
     /// Registers of 256 bits.
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    /// What every processor of the target has.
+    /// The instructions that every processor of the target has.
     Any,
 }
 
 impl Instructions {
-    /// The widest that this processor has. The standard library remembers what it has found.
+    /// Returns the widest set that this processor has. The standard library caches the detection.
     pub(super) fn widest() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
@@ -39,7 +39,7 @@ impl Instructions {
         Self::Any
     }
 
-    /// All that this processor has.
+    /// Returns all sets that this processor has.
     #[cfg(test)]
     pub(super) fn all() -> alloc::vec::Vec<Self> {
         let mut all = alloc::vec![Self::Any];
@@ -55,11 +55,11 @@ impl Instructions {
         all
     }
 
-    /// Does the work by these instructions.
+    /// Does the work with these instructions.
     ///
     /// # Panics
     ///
-    /// Where the processor has not got them.
+    /// If the processor does not have them.
     pub(super) fn run(self, work: impl Work) {
         match self {
             #[cfg(target_arch = "x86_64")]

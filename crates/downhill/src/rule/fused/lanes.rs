@@ -1,4 +1,4 @@
-//! What a fused step computes with: as many numbers as fill the vector registers.
+//! The values of a fused step: blocks of numbers that fill vector registers.
 
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -6,8 +6,8 @@ use burn::backend::flex::FlexTensor;
 
 use crate::rule::Real;
 
-/// Numbers of one block: a cache line or two. Both types fill whole registers of every instruction
-/// set with it, and more of them at once were no faster.
+/// Number of values in a block: one cache line or two. With it, both types fill whole registers of
+/// every instruction set. Larger blocks were not faster.
 pub(super) const LANES: usize = 16;
 
 /// The type of a parameter's elements. Each function does what burn-flex 0.22.1 does to an element.
@@ -25,9 +25,9 @@ pub(super) trait Number:
 {
     const ZERO: Self;
 
-    /// All numbers that a tensor of them has in memory.
+    /// Returns all numbers in the memory of a tensor.
     fn all(tensor: &FlexTensor) -> &[Self];
-    /// The same, to be written; copied before, where they are another tensor's, too.
+    /// Returns the same numbers for writing, after copying them if another tensor shares them.
     fn all_mut(tensor: &mut FlexTensor) -> &mut [Self];
 
     fn rounded(number: f64) -> Self;
@@ -86,8 +86,8 @@ macro_rules! number {
 number!(f32);
 number!(f64);
 
-/// Numbers side by side. The loops over them have a fixed length, so that the compiler makes single
-/// vector instructions of them, and a setting of the rule is looked at once for all of them.
+/// A block of numbers. The loops over it have a fixed length, so that the compiler turns them into
+/// vector instructions, and a setting of the rule is checked once per block.
 #[derive(Clone, Copy)]
 pub(super) struct Lanes<T>(pub(super) [T; LANES]);
 

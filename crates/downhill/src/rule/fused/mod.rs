@@ -1,14 +1,14 @@
 //! A step of a whole parameter in one pass over its memory, on the flex backend.
 //!
-//! A chain of tensor operations reads and writes everything again for each of them. Here a rule's
-//! [`update`](Elementwise::update), the same definition, runs over blocks of numbers instead of
-//! over tensors, and a parameter and what is remembered of it are changed where they lie. The
-//! result is the same to the bit (but for which NaN a NaN is).
+//! In a chain of tensor operations, each operation reads and writes all elements again. Here the
+//! same [`update`](Elementwise::update) of a rule runs over blocks of numbers instead of tensors,
+//! and changes a parameter and its state in place. The result is bit for bit the same, except for
+//! the bits of a NaN.
 //!
 //! ```text
 //! mod.rs            tensors of flex -> slices of numbers
 //! pass.rs           slices -> blocks, on one or several threads
-//! lanes.rs          a block as what a rule computes with
+//! lanes.rs          a block as a value that a rule computes with
 //! instructions.rs   the vector instructions that this is compiled for
 //! ```
 
@@ -32,8 +32,8 @@ use slices::{MOST_FIELDS, Slices};
 
 use super::{Elementwise, Memory, Remembered};
 
-/// Leads tensors of any rank to a step of flex's, if both are flex's and off the tape. Both come
-/// back where they are not, or where the step says that it was not done.
+/// Passes tensors of any rank to a step on flex, if both are on flex and without autodiff. Returns
+/// both tensors if they are not, or if the step returns `false`.
 pub(crate) fn on_flex<const D: usize, const G: usize>(
     x: Tensor<D>,
     g: Tensor<G>,
@@ -48,8 +48,7 @@ pub(crate) fn on_flex<const D: usize, const G: usize>(
     }
 }
 
-/// Steps a parameter, if its numbers are of a kind that can be stepped so; then `memory` is that
-/// after the step, too. Whether it was done.
+/// Steps a parameter and its `memory` if the element type allows it. Returns whether it did.
 pub(crate) fn step<E: Elementwise>(
     rule: &E,
     learning_rate: f64,
@@ -108,7 +107,8 @@ fn step_by<E: Elementwise>(
 
 type Fields = [Option<FlexTensor>; MOST_FIELDS];
 
-/// Takes what is remembered out of the memory, if all of it is like the parameter; whether it is.
+/// Takes the state out of the memory if all of its tensors match the parameter. Returns whether
+/// they do.
 fn take(memory: &mut Memory, names: &[&'static str], x: &FlexTensor, fields: &mut Fields) -> bool {
     let mut others = Vec::new();
     for (field, name) in fields.iter_mut().zip(names) {
@@ -143,7 +143,7 @@ fn alike(one: &FlexTensor, other: &FlexTensor) -> bool {
     one.dtype() == other.dtype() && one.layout().num_elements() == other.layout().num_elements()
 }
 
-/// Steps where the tensors lie. One that somebody else holds too is copied before it is written.
+/// Steps in place. A tensor with shared memory is copied before it is written.
 fn pass_over<E: Elementwise, T: Number>(
     pass: &Pass<'_, E>,
     x: &mut FlexTensor,
@@ -176,14 +176,14 @@ fn pass_over<E: Elementwise, T: Number>(
     });
 }
 
-/// Whether the tensor's elements lie one after another, and no others around them.
+/// Whether the tensor's elements are contiguous and fill its memory.
 fn is_laid_out(tensor: &FlexTensor) -> bool {
     let layout = tensor.layout();
     let size = layout.num_elements() * tensor.dtype().size();
     layout.is_contiguous() && layout.start_offset() == 0 && size == tensor.bytes().len()
 }
 
-/// The tensor as flex has it, if it is one of flex's, off the tape.
+/// Returns the tensor of flex, or the tensor itself if it is not on flex or has autodiff.
 fn flex<const D: usize>(tensor: Tensor<D>) -> Result<FlexTensor, Tensor<D>> {
     match tensor.into_dispatch() {
         DispatchTensor {

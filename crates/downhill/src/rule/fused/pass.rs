@@ -1,19 +1,19 @@
-//! One pass over a parameter, its gradient and what is remembered of it.
+//! One pass over a parameter, its gradient and its state.
 
 use super::instructions::{Instructions, Work};
 use super::lanes::{LANES, Lanes, Number};
 use super::slices::{MOST_FIELDS, Slices};
 use crate::rule::{Elementwise, Remembered};
 
-/// Elements of which each thread has at least this many: below it, waking one costs more.
+/// Minimum number of elements per thread; with fewer, waking a thread costs more than it saves.
 pub(super) const LEAST_OF_A_THREAD: usize = 1 << 18;
 
-/// What is done to each element.
+/// The operation on each element.
 pub(super) struct Pass<'a, E: Elementwise> {
     pub(super) rule: &'a E,
     pub(super) scalars: E::Scalars,
     pub(super) learning_rate: f64,
-    /// Whether it is the first step, so that nothing is remembered yet.
+    /// Whether it is the first step, before which there is no state.
     pub(super) starts: bool,
     pub(super) instructions: Instructions,
 }

@@ -2,11 +2,11 @@
 
 use super::lanes::{LANES, Number};
 
-/// The most that a rule may remember of each number.
+/// Maximum number of values that a rule may remember of each element.
 pub(super) const MOST_FIELDS: usize = 5;
 
-/// A parameter's elements, or some of them, with their gradient and what is remembered of them. All
-/// are as long, but the fields that the rule's settings do without, which are empty.
+/// A parameter's elements, or some of them, with their gradient and their state. All slices have
+/// the same length, except that fields which the rule does not use with its settings are empty.
 pub(super) struct Slices<'a, T> {
     pub(super) x: &'a mut [T],
     pub(super) g: &'a [T],
@@ -18,7 +18,7 @@ impl<'a, T: Number> Slices<'a, T> {
         self.x.len()
     }
 
-    /// The first elements, so many, and the others.
+    /// Splits into the first `first` elements and the others.
     pub(super) fn split_at(self, first: usize) -> (Self, Self) {
         let (x, other_x) = self.x.split_at_mut(first);
         let (g, other_g) = self.g.split_at(first);
@@ -37,7 +37,7 @@ impl<'a, T: Number> Slices<'a, T> {
         (Self { x, g, fields }, others)
     }
 
-    /// Has the step done to elements that do not fill a block, in one that is filled up with zeros.
+    /// Steps elements that do not fill a block, in a copy padded with zeros.
     pub(super) fn in_a_whole_block(self, step: impl FnOnce(Slices<'_, T>)) {
         let length = self.len();
         let filled_up = |part: &[T]| {

@@ -313,7 +313,7 @@ fn numbers(dtype: DType, elements: usize, seed: usize) -> Tensor<1> {
     Tensor::from_data(data, (&Device::flex(), dtype))
 }
 
-/// To the bit, but for which NaN a NaN is.
+/// Returns the bits of the numbers, with the same bits for every NaN.
 fn bits(tensor: &Tensor<1>) -> Vec<u64> {
     let bits = |number: f64| match number.is_nan() {
         true => f64::NAN.to_bits(),
