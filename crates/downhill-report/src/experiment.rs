@@ -34,7 +34,7 @@ pub struct Experiment {
     pub baseline: Option<String>,
     /// The setting that every method has several values of, where there is one.
     pub grid: Option<Grid>,
-    /// What others got, to be shown beside these numbers.
+    /// Published results, shown next to these numbers.
     pub published: Option<Published>,
     /// The methods in the order in which they are shown.
     pub methods: Vec<Method>,
@@ -174,9 +174,10 @@ pub enum InvalidExperiment {
 }
 
 impl Experiment {
-    /// Checks what the functions that show an experiment take for granted.
+    /// Checks the conditions that the functions that show an experiment rely on.
     ///
-    /// They never fail: an unknown baseline is none, and of two runs with one seed the last counts.
+    /// Those functions never fail: an unknown baseline counts as no baseline, and of two runs with
+    /// the same seed the last counts.
     ///
     /// # Errors
     ///

@@ -10,9 +10,9 @@
 //!
 //! Three rules hold throughout. Runs that share a seed share initial weights and batches, so
 //! methods are compared by paired differences. A diverged run counts as an accuracy of 0 %, the
-//! worst there is; it is shown and never dropped. A difference is told as one only if its interval
-//! leaves out zero and its test, corrected for how many there are, says so, too; where there are
-//! too few seeds for the test, that is said.
+//! worst possible; it is shown and never dropped. A difference is reported as one only if its
+//! interval excludes zero and its test, corrected for the number of tests, is significant. If there
+//! are too few seeds for the test, the report says so.
 
 mod drawing;
 mod experiment;

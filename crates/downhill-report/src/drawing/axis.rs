@@ -4,7 +4,7 @@ use crate::drawing::labels::text_width;
 use crate::drawing::scale::{Scale, round_above, round_below, tick_text};
 use crate::text::numbers::{fixed, loss};
 
-/// Size of the text beside ticks.
+/// Size of the text next to ticks.
 const SMALL_TEXT: f64 = 11.5;
 
 /// What an axis shows.
@@ -166,7 +166,7 @@ impl Axis {
         scale.ticks(((scale.length() / 26.0) as usize).clamp(2, 8))
     }
 
-    /// As many ticks as their texts leave room for beside each other.
+    /// As many ticks as fit next to each other without overlapping text.
     pub(crate) fn horizontal_ticks(&self, scale: &Scale) -> Vec<f64> {
         for wanted in (2..=7).rev() {
             let ticks = scale.ticks(wanted);

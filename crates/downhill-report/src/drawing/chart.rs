@@ -11,7 +11,7 @@ use crate::statistics::{Interval, Statistics};
 
 /// Size of a wide chart in SVG units.
 pub(crate) const WIDE: (f64, f64) = (440.0, 280.0);
-/// Size of a chart that stands beside two others.
+/// Size of a chart in a row of three.
 pub(crate) const NARROW: (f64, f64) = (340.0, 240.0);
 /// Size of a small multiple.
 pub(crate) const SMALL: (f64, f64) = (240.0, 170.0);
@@ -25,7 +25,7 @@ const MOST_LABELS: f64 = 0.3;
 const BESIDE: f64 = 24.0;
 /// With more lines than this their bands are fainter.
 const MANY: usize = 4;
-/// With more points than this a line bears a few markers, not one for each.
+/// Largest number of points for which a line has a marker at each.
 const MOST_MARKERS: usize = 16;
 /// More points than this in a line do not show.
 pub(crate) const MOST_POINTS: usize = 240;
@@ -262,8 +262,8 @@ impl Chart {
         }
     }
 
-    /// The names of the lines, moved apart, each led to by a dotted line where it is not beside
-    /// its end.
+    /// The names of the lines, moved apart. A dotted line connects a name to its line if it is not
+    /// next to the line's end.
     fn labels(&self, frame: &Frame) -> Markup {
         let width = self.size.0 - frame.right - BESIDE - 6.0;
         let room = frame.bottom + 10.0 - (frame.top - 4.0);

@@ -1,4 +1,4 @@
-//! A figure: panels beside each other with a caption, as a part of a page and as a picture.
+//! A figure: panels side by side with a caption, as a part of a page and as a picture.
 
 use maud::{Markup, PreEscaped, html};
 
@@ -20,14 +20,14 @@ pub struct Picture {
     pub alt: String,
 }
 
-/// How panels stand beside each other on the page.
+/// How panels are arranged on the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
     /// As many of about 340 units as there is room for.
     Panels,
-    /// Two beside each other at most.
+    /// At most two side by side.
     Pairs,
-    /// Wide ones, two beside each other at most.
+    /// Wide ones, at most two side by side.
     Wide,
     /// Small multiples, four side by side at most.
     Multiples,
@@ -145,7 +145,7 @@ impl Figure {
     }
 }
 
-/// A piece of a line with its marker, beside its name.
+/// A piece of a line with its marker, next to its name.
 fn sample_of(look: Look) -> Markup {
     html! {
         svg class=(look.class()) viewBox="0 0 34 14" width="34" height="14" aria-hidden="true" {

@@ -1,4 +1,4 @@
-//! Text beside lines: how wide it is, and where it goes so that none lies on another.
+//! Text next to lines: its width, and its position, so that no two texts overlap.
 
 /// Width of a text in SVG units in the widest usual font, DejaVu Sans, at this size.
 pub(crate) fn text_width(text: &str, size: f64) -> f64 {
@@ -51,8 +51,8 @@ pub(crate) fn in_two_lines(text: &str, width: f64, size: f64) -> Vec<String> {
     }
 }
 
-/// Moves the middles of boxes apart so that none lies on another and all lie between `top` and
-/// `bottom`, as far as there is room. Their order stays that of their wanted middles.
+/// Moves the middles of boxes apart so that none overlap and all lie between `top` and `bottom`, as
+/// far as there is room. Their order stays that of their wanted middles.
 pub(crate) fn apart(wanted: &[(f64, f64)], top: f64, bottom: f64) -> Vec<f64> {
     let mut order: Vec<usize> = (0..wanted.len()).collect();
     order.sort_by(|left, right| wanted[*left].0.total_cmp(&wanted[*right].0));

@@ -1,4 +1,4 @@
-//! What the hidden units do: histograms by layer, one row per method.
+//! Outputs of the hidden units: histograms by layer, one row per method.
 
 use maud::{Markup, html};
 
@@ -18,7 +18,7 @@ const TOP: f64 = 44.0;
 const BOTTOM: f64 = HEIGHT - 65.0;
 const LEFT: f64 = 10.0;
 const SPACE: f64 = 8.0;
-/// More layers than this have no room beside each other.
+/// Largest number of layers that fit side by side.
 const MOST_LAYERS: usize = 6;
 
 /// `None` where no run has them.

@@ -18,7 +18,7 @@ const RIGHT: f64 = WIDTH - 16.0;
 const TOP: f64 = 34.0;
 const ROW: f64 = 54.0;
 const AXIS: f64 = 42.0;
-/// A whisker reaches to the last value within so many times the height of the box.
+/// Maximum length of a whisker, as a multiple of the height of the box.
 const WHISKER: f64 = 1.5;
 
 /// One method's values, and whether each comes from a diverged run.

@@ -66,7 +66,7 @@ impl Quantity {
     }
 }
 
-/// A loss in so few characters that it fits beside the lines.
+/// A loss in few enough characters to fit next to the lines.
 fn short_loss(value: f64) -> String {
     match value {
         0.001..0.01 => fixed(value, 4),

@@ -52,8 +52,8 @@ pub(crate) fn profile(target: &TargetSummary, methods: &[Named]) -> Option<Figur
     })
 }
 
-/// The shares from a ratio of 1 on, where a method that is never best has none yet, to the end of
-/// the axis, up to which the last share holds.
+/// The shares from a ratio of 1, where a method that is never best has a share of 0, to the end of
+/// the axis, to which the last share is extended.
 fn steps(points: &[(f64, f64)], most: f64) -> Vec<Point> {
     let mut steps: Vec<Point> = (points.iter())
         .map(|(ratio, share)| Point::alone(*ratio, *share))

@@ -1,8 +1,8 @@
 //! What the methods do to the gap and to test accuracy, as far as intervals and tests tell.
 //!
-//! A difference counts if its interval leaves out zero and the corrected p of its test is at most
-//! the level of significance. Where there are too few pairs for any p so small, the interval
-//! decides alone, and that is said.
+//! A difference counts if its interval excludes zero and the corrected p of its test is at most the
+//! level of significance. If there are too few pairs to reach such a p, the interval alone decides,
+//! and the text says so.
 
 use crate::statistics::{PairedDifferences, ROUNDING, SIGNIFICANCE_LEVEL};
 use crate::summary::{Comparison, Summary};
@@ -34,7 +34,7 @@ impl Direction {
     }
 }
 
-/// Which of interval and test sees a difference where the other does not, if one does.
+/// A note if only the interval or only the test finds a difference.
 pub(crate) fn only_witness(differences: &PairedDifferences) -> Option<&'static str> {
     let interval = differences.difference.interval?;
     let significance = differences.significance;
@@ -61,8 +61,8 @@ fn is_positive(gap: &PairedDifferences) -> bool {
     gap.baseline_mean >= 0.0 && gap.method_mean >= 0.0
 }
 
-/// What happens to a gap that goes down or up. Below zero, where test accuracy is the higher one, a
-/// lower gap is no narrower one.
+/// The verb for a gap that falls or rises. Below zero, where test accuracy is higher than training
+/// accuracy, a lower gap is not a narrower one.
 fn verb_of(is_down: bool, is_positive: bool) -> &'static str {
     match (is_down, is_positive) {
         (true, true) => "narrows",
@@ -113,7 +113,7 @@ pub(crate) fn verdicts(summary: &Summary<'_>) -> Option<String> {
     (!clauses.is_empty()).then_some(sentence + &untested)
 }
 
-/// That there are too few seeds for a test, and for which methods if not for all.
+/// A note that there are too few seeds for a test, naming the methods if it is not all of them.
 fn untested(summary: &Summary<'_>) -> Option<String> {
     let several = summary.others().filter_map(|method| {
         let differences = &method.versus_baseline.as_ref()?.test_accuracy;

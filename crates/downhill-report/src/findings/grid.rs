@@ -1,10 +1,11 @@
-//! What a grid shows in words: a sentence for each method of the file, not for each of its values.
+//! The findings of a grid: a sentence for each method of the config file, not for each of its
+//! values.
 
 use crate::summary::families::Families;
 use crate::summary::{MethodSummary, Summary};
 use crate::text::numbers::{Precision, count, listed, quoted, setting_value};
 
-/// A method forgives a value whose mean test accuracy is at most so far below its best.
+/// Largest distance from a method's best mean test accuracy at which a value counts as good.
 const FORGIVEN: f64 = 0.05;
 
 /// A method of the config file at all its values, rising.
@@ -35,7 +36,7 @@ pub(crate) fn grid_findings(summary: &Summary<'_>, families: &Families) -> Vec<S
         .collect()
 }
 
-/// Which method forgives most.
+/// Which method has the most good values.
 fn answer(families: &[Family<'_>], precision: Precision) -> Option<String> {
     let forgiven = |family: &Family<'_>| {
         let (values, of) = (family.forgiven().len(), family.cells.len());

@@ -61,8 +61,8 @@ fn answer(summary: &Summary<'_>) -> Vec<String> {
     entries
 }
 
-/// Highest and lowest mean where there is no baseline to compare with; as shown, so that a tie is
-/// one to the reader.
+/// The highest and the lowest mean, if there is no baseline. The means are compared as they are
+/// shown, so that means which look equal count as a tie.
 fn ranking(summary: &Summary<'_>) -> Option<String> {
     let precision = summary.precision;
     let mean = |method: &MethodSummary| Some(method.test_accuracy?.mean);
@@ -136,7 +136,7 @@ fn ending(method: &MethodSummary, precision: Precision) -> String {
     )
 }
 
-/// The interval of an accuracy and the number of seeds, or that there is no interval.
+/// The interval of an accuracy and the number of seeds, or a note that there is no interval.
 fn certainty_of_accuracy(accuracy: &Statistics, precision: Precision) -> String {
     if accuracy.is_too_uniform() {
         return format!("the same in {}", too_few(accuracy.n));
@@ -145,7 +145,7 @@ fn certainty_of_accuracy(accuracy: &Statistics, precision: Precision) -> String 
     certainty(interval, "", accuracy.n, |share| precision.percent(share))
 }
 
-/// A mean difference in points and its interval, or that there is no interval.
+/// A mean difference in points and its interval, or a note that there is no interval.
 fn change(differences: &PairedDifferences, precision: Precision) -> String {
     let difference = &differences.difference;
     let mean = precision.signed_points(difference.mean);
@@ -161,7 +161,7 @@ fn change(differences: &PairedDifferences, precision: Precision) -> String {
     format!("difference {mean} points, {evidence}{dissent}")
 }
 
-/// The p of a test followed by a comma, or nothing where there are too few pairs for one to count.
+/// The p of a test followed by a comma; empty if there are too few pairs for the test to count.
 fn p_clause(differences: &PairedDifferences) -> String {
     let significance = differences.significance;
     if !significance.is_reachable() {
@@ -177,7 +177,7 @@ fn p_clause(differences: &PairedDifferences) -> String {
     format!("{corrected}p {equals}{p}, ")
 }
 
-/// The interval, the p clause and the number of seeds, or that there is no interval.
+/// The interval, the p clause and the number of seeds, or a note that there is no interval.
 fn certainty(
     interval: Option<Interval>,
     p: &str,
@@ -195,7 +195,7 @@ fn certainty(
     }
 }
 
-/// Seeds that all agree but are too few for that to mean certainty.
+/// A note that all seeds agree but are too few for an interval.
 fn too_few(seeds: usize) -> String {
     let all = match seeds {
         2 => "both seeds".to_owned(),
@@ -261,8 +261,8 @@ fn difference(summary: &Summary<'_>, method: &MethodSummary, comparison: &Compar
     text
 }
 
-/// What happens to the gap; `is_alone` if only its test, unlike that of test accuracy, has too few
-/// pairs.
+/// The effect on the gap. `is_alone` means that its test has too few pairs but that of test
+/// accuracy has enough.
 fn gap_clause(gap: &PairedDifferences, is_alone: bool, precision: Precision) -> String {
     let before = precision.percent(gap.baseline_mean);
     let after = precision.percent(gap.method_mean);
@@ -289,7 +289,7 @@ fn gap_clause(gap: &PairedDifferences, is_alone: bool, precision: Precision) -> 
     }
 }
 
-/// The clause on test accuracy and what joins it to the clause before.
+/// The clause on test accuracy and the conjunction before it.
 fn test_clause(
     test: &PairedDifferences,
     baseline: &str,

@@ -23,11 +23,11 @@ use crate::text::numbers::{Precision, count, counted, listed, quoted, seed_range
 /// runs that share method and seed.
 pub struct ComparisonReport<'a> {
     reports: Vec<&'a Report<'a>>,
-    /// What tells the experiments apart.
+    /// The names that distinguish the experiments.
     names: Vec<String>,
     /// The methods of all, in the order in which they first come.
     methods: Vec<&'a str>,
-    /// The finest of the experiments.
+    /// The finest precision of the experiments.
     precision: Precision,
 }
 
@@ -438,8 +438,8 @@ fn cell(method: &MethodSummary, precision: Precision) -> String {
     )
 }
 
-/// The experiments' names, with what tells them apart where names alone do not: backend, then
-/// versions, then a number.
+/// The experiments' names. If names are equal, the backend, then the versions, then a number is
+/// added to distinguish them.
 fn names(experiments: &[&Experiment]) -> Vec<String> {
     let are_distinct = |names: &[String]| {
         let distinct: std::collections::BTreeSet<&String> = names.iter().collect();

@@ -1,4 +1,5 @@
-//! The report of a gradient check: how far backpropagation lies from numerical differentiation.
+//! The report of a gradient check: the differences between backpropagation and numerical
+//! differentiation.
 
 use maud::html;
 
@@ -22,7 +23,7 @@ pub struct GradientReport {
     pub rows: Vec<GradientRow>,
 }
 
-/// How far two gradients of a parameter lie from each other.
+/// The difference between two gradients of a parameter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GradientRow {
     /// The kind of network or layer, such as `batch normalization`.
@@ -33,7 +34,7 @@ pub struct GradientRow {
     pub numbers: usize,
     /// The largest absolute difference; not finite where one of the gradients was not.
     pub largest_difference: f64,
-    /// It is to be below this.
+    /// The limit that it must be below.
     pub limit: f64,
 }
 

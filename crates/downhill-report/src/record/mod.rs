@@ -1,9 +1,9 @@
-//! What a run leaves behind: one JSON object per line.
+//! The record of a run: one JSON object per line.
 //!
-//! The first line is the [`RunHeader`], then comes an [`Evaluation`] each time the network was
-//! evaluated, with what else was asked for in between, and the last line is the [`RunEnd`]. Nothing
-//! in a record depends on the clock or on the machine's speed, so the same run gives the same bytes
-//! wherever its backend is deterministic.
+//! The first line is the [`RunHeader`] and the last is the [`RunEnd`]. Between them is an
+//! [`Evaluation`] for each evaluation of the network, and anything else that the config asks to
+//! record. Nothing in a record depends on the clock or on the machine's speed, so the same run
+//! gives the same bytes if its backend is deterministic.
 
 pub(crate) mod lines;
 
@@ -15,16 +15,16 @@ pub const RECORD_FORMAT: u32 = 1;
 /// The accuracy that a diverged run counts with.
 pub(crate) const WORST_ACCURACY: f64 = 0.0;
 
-/// Everything that one run left behind.
+/// The record of one run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunRecord {
     /// The first line.
     pub header: RunHeader,
     /// The evaluations, in order of rising [`Evaluation::updates`].
     pub evaluations: Vec<Evaluation>,
-    /// The loss of each update's batch, from the first update on, where they were asked for.
+    /// The loss of each update's batch, from the first update on, if the config records them.
     pub losses: Vec<f32>,
-    /// What the hidden units do, in order of rising updates, where it was asked for.
+    /// Histograms of the hidden units, in order of updates, if the config records them.
     pub activations: Vec<Activations>,
     /// How the layers were doing in their pre-training, where there was one.
     pub pretraining: Vec<Pretraining>,
@@ -84,8 +84,8 @@ pub struct RunHeader {
     pub backend: String,
     /// The resolved config of this method.
     pub config: serde_json::Value,
-    /// Whether it was to train beside others as one ensemble of networks. Its numbers are then
-    /// those that it has alone but for rounding, which may depend on how many the others were.
+    /// Whether the run could train with others as one ensemble of networks. Its numbers then equal
+    /// those that it has alone up to rounding, which may depend on the size of the ensemble.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ensemble: bool,
     /// The data that the run saw.

@@ -12,10 +12,10 @@ use super::interval::{CONFIDENCE, Interval};
 /// Fewer values than this have a Student t interval: they have too few different resamples.
 pub const FEWEST_RESAMPLED: usize = 5;
 
-/// Of up to so many values all resamples are taken: 6,435 of 8.
+/// Largest number of values for which all resamples are used; 8 values have 6,435.
 const MOST_COMPLETE: usize = 8;
 
-/// Resamples drawn of more; with the mirrored ones there are twice as many.
+/// Number of resamples drawn of larger samples; the mirrored ones double it.
 const DRAWN: usize = 5_000;
 
 /// The key of the generator that draws them, the same for every sample.
@@ -35,15 +35,15 @@ const LEAST_ERROR: f64 = 0.4;
 /// interval = m -+ q e,    q the 95 % quantile of t* over the resamples
 /// ```
 ///
-/// Of up to 8 values these are all that there are, each as likely as it is. Of more, 10,000 are
-/// drawn, by ChaCha8 under a constant key. So the same values in any order give the same interval.
-/// Each is also taken from the mirrored sample, so that the interval of the values with their signs
-/// changed is the mirrored one.
+/// For up to 8 values, all possible resamples are used, weighted by their probability. For more,
+/// 10,000 are drawn by ChaCha8 with a constant key. So the same values in any order give the same
+/// interval. Each resample is also taken from the mirrored sample, so that changing the signs of
+/// all values mirrors the interval.
 ///
 /// It is symmetric for its coverage (Hall 1988, "On Symmetric Bootstrap Confidence Intervals",
 /// Journal of the Royal Statistical Society B 50), and so that it can be written as `m ± q e`. The
-/// bound on `e*` is ours: without it a resample of equal values, of which small samples have many,
-/// makes the interval as wide as one likes.
+/// bound on `e*` is ours: without it, a resample of equal values, of which small samples have many,
+/// could make the interval arbitrarily wide.
 ///
 /// Fewer than [`FEWEST_RESAMPLED`] values have a Student t interval instead:
 ///
@@ -51,8 +51,8 @@ const LEAST_ERROR: f64 = 0.4;
 /// interval = m -+ t(0.975, n - 1) e
 /// ```
 ///
-/// How often it covers the true mean is measured by `tests/coverage.rs`, whose head has the
-/// figures.
+/// `tests/coverage.rs` measures how often it covers the true mean, and has the figures in its
+/// documentation.
 #[must_use]
 pub fn mean_interval(values: &[f64]) -> Option<Interval> {
     LAST.with_borrow_mut(|last| {
@@ -64,8 +64,8 @@ pub fn mean_interval(values: &[f64]) -> Option<Interval> {
 }
 
 thread_local! {
-    /// The resamples of the size asked for last: a report has many samples of one size, and to make
-    /// the resamples takes as long as to use them.
+    /// The resamples of the last size used: a report has many samples of one size, and making the
+    /// resamples takes as long as using them.
     static LAST: RefCell<Resamples> = RefCell::new(Resamples::of(0));
 }
 
@@ -80,7 +80,7 @@ pub struct Resamples {
 }
 
 impl Resamples {
-    /// Those of samples of so many values.
+    /// Makes the resamples of samples of this size.
     #[must_use]
     pub fn of(size: usize) -> Self {
         let (chosen, weights) = match size {
@@ -155,7 +155,8 @@ impl Resamples {
     }
 }
 
-/// All resamples of so many values, each by its rising choices, and in how many orders it comes.
+/// Returns all resamples of `size` values, each as an ascending list of choices, with the number of
+/// orders in which it can be drawn.
 fn complete(size: usize) -> (Vec<u32>, Vec<f64>) {
     let (mut all, mut weights) = (Vec::new(), Vec::new());
     let mut chosen = vec![0; size];

@@ -41,12 +41,12 @@ impl Statistics {
         self.n < ENOUGH_EQUAL_VALUES && self.half_width().is_some_and(is_uniform)
     }
 
-    /// The interval, but for values that are too uniform to have one.
+    /// The interval; `None` for values that are too uniform to have one.
     pub(crate) fn shown_interval(&self) -> Option<Interval> {
         self.interval.filter(|_| !self.is_too_uniform())
     }
 
-    /// The shown interval of an accuracy, as far as an accuracy can lie in it: from 0 to 1.
+    /// The shown interval of an accuracy, limited to the possible range of 0 to 1.
     pub(crate) fn accuracy_interval(&self) -> Option<Interval> {
         let Interval { lower, upper } = self.shown_interval()?;
         Some(Interval {

@@ -1,4 +1,4 @@
-//! How large paired differences are beside their own spread.
+//! The size of paired differences relative to their spread.
 
 use super::describe::{mean, standard_deviation};
 use super::wilcoxon::WilcoxonTest;

@@ -1,4 +1,4 @@
-//! Several tests at once.
+//! Holm's correction for several tests.
 
 /// Holm's corrected p values, in the order of the given ones (Holm 1979, "A Simple Sequentially
 /// Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6).

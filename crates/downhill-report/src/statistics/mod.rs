@@ -5,8 +5,8 @@
 //! bootstrap.rs     the interval of a mean;  median.rs  that of a median
 //! paired.rs        differences seed by seed, with their test and their sizes
 //! wilcoxon.rs      the signed-rank test;  ranks.rs  what it counts;  holm.rs  several tests at once
-//! effect_size.rs   how large differences are beside their own spread
-//! cost.rs          what a target costs, a miss included;  profile.rs  the same beside the best
+//! effect_size.rs   the size of differences relative to their spread
+//! cost.rs          the cost of a target, misses included;  profile.rs  relative to the best
 //! ```
 
 mod bootstrap;

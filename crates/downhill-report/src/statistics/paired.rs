@@ -27,16 +27,16 @@ pub struct PairedDifferences {
     pub cohens_d_z: Option<f64>,
 }
 
-/// What a test says, among as many as are made at once.
+/// The result of a test that is one of several.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Significance {
     /// Two-sided p of this test alone.
     pub p: f64,
-    /// The same with Holm's correction for all tests made at once.
+    /// The same with Holm's correction for all tests.
     pub corrected_p: f64,
-    /// The least corrected p that so many pairs can reach among so many tests.
+    /// The least corrected p that this number of pairs can reach among this number of tests.
     pub least_p: f64,
-    /// How many tests are made at once.
+    /// Number of tests that are corrected together.
     pub tests: usize,
 }
 
@@ -94,7 +94,7 @@ pub fn paired_differences(
     })
 }
 
-/// Corrects tests that are made at once for how many they are, by Holm's method.
+/// Corrects several tests for their number, by Holm's method.
 pub fn correct(mut tests: Vec<&mut Significance>) {
     let all = |p: fn(&Significance) -> f64| tests.iter().map(|test| p(test)).collect::<Vec<_>>();
     let corrected = holm(&all(|test| test.p));

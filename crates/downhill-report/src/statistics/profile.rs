@@ -1,4 +1,4 @@
-//! How often a method is as cheap as the best, and how often it costs so many times as much.
+//! How often the cost of a method is within a given factor of the least cost.
 
 use std::collections::BTreeSet;
 

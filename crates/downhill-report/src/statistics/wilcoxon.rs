@@ -1,4 +1,4 @@
-//! Wilcoxon's signed-rank test: whether paired differences lie around zero.
+//! Wilcoxon's signed-rank test: whether paired differences are centered at zero.
 
 use statrs::function::erf::erfc;
 
@@ -32,7 +32,7 @@ pub struct WilcoxonTest {
     pub p: f64,
 }
 
-/// Tests whether these differences lie around zero, two-sided; `None` without any.
+/// Tests whether these differences are centered at zero, two-sided; `None` if there are none.
 ///
 /// Zeros are left out, as by Wilcoxon himself (Wilcoxon 1945, "Individual Comparisons by Ranking
 /// Methods"), and equal sizes share the mean of their ranks. With `W` the smaller sum of ranks:
@@ -75,7 +75,8 @@ pub fn wilcoxon(differences: &[f64], null: NullDistribution) -> Option<WilcoxonT
     })
 }
 
-/// The least p that so many pairs can reach: all differences have one sign, and none is zero.
+/// Returns the least p that this number of pairs can reach: if all differences have the same sign
+/// and none is zero.
 #[must_use]
 pub fn least_p(pairs: usize) -> f64 {
     (2.0 * 0.5_f64.powf(pairs as f64)).min(1.0)

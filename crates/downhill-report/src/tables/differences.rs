@@ -48,7 +48,7 @@ pub(crate) fn differences_legend(summary: &Summary<'_>) -> String {
     legend
 }
 
-/// How many tests are made at once, if any has more than one pair.
+/// Number of tests that are corrected together, if any has more than one pair.
 fn most_tests(summary: &Summary<'_>) -> Option<usize> {
     let comparisons = summary
         .others()

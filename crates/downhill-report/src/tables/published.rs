@@ -1,4 +1,4 @@
-//! Published figures beside those of the runs.
+//! Published figures next to those of the runs.
 
 use crate::experiment::{Experiment, Method};
 use crate::statistics::{Statistics, describe};
@@ -16,7 +16,7 @@ pub(crate) const PUBLISHED_HEADS: [&str; 6] = [
     "difference",
 ];
 
-/// One row for each published figure of a method that is here.
+/// One row for each published figure of a method in the experiment.
 pub(crate) fn published_rows(summary: &Summary<'_>) -> Vec<Vec<String>> {
     let (experiment, precision) = (summary.experiment, summary.precision);
     let mut rows = Vec::new();

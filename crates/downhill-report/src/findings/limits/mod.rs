@@ -153,7 +153,8 @@ fn comparisons(summary: &Summary<'_>) -> Option<String> {
     })
 }
 
-/// That a test without a verdict is none for equality, and what it can tell at all.
+/// A note that a test without a significant result does not show equality, and what the tests can
+/// show.
 fn tests(summary: &Summary<'_>) -> Option<String> {
     let comparisons = summary
         .others()

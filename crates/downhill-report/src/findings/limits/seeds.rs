@@ -23,8 +23,8 @@ pub(super) fn seeds(summary: &Summary<'_>) -> Option<String> {
     Some(format!("{runs} per method. {few}{decided}"))
 }
 
-/// What a seed decides, and so which spread the intervals include; `None` without runs and where
-/// they saw several data sets.
+/// What a seed decides, and so which spread the intervals include; `None` without runs or if they
+/// saw several data sets.
 fn decided_by_seed(summary: &Summary<'_>) -> Option<String> {
     let experiment = summary.experiment;
     if is_mixed(experiment) || headers(experiment).next().is_none() {

@@ -15,9 +15,9 @@ use crate::pages::search::trials::{
 };
 use crate::text::numbers::{counted, fixed};
 
-/// So many of the best trials have a panel each.
+/// Number of the best trials that have a panel each.
 const BEST: usize = 20;
-/// So many of the best trials stand out among all.
+/// Number of the best trials that are highlighted.
 const OUTSTANDING: usize = 10;
 
 impl SearchReport {
