@@ -173,7 +173,7 @@ fn pythons(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
 /// The packages of the peers, as Python imports them.
 const PACKAGES: [&str; 3] = ["torch", "jax", "numpy"];
 
-/// Makes a path absolute; a bare name stays one, to be looked up on the search path.
+/// Makes a path absolute; a bare name stays unchanged, to be looked up on the search path.
 fn absolute_unless_name(program: &Path) -> Result<PathBuf> {
     match program.components().count() {
         1 => Ok(program.to_owned()),

@@ -13,7 +13,7 @@ pub(crate) fn workspace() -> &'static Path {
     package.parent().expect("xtask lies in the workspace")
 }
 
-/// Where cargo builds, as far as its environment variable says.
+/// The target directory: that of cargo's environment variable, or the default.
 pub(crate) fn target_directory() -> PathBuf {
     let directory = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
     workspace().join(directory)
@@ -43,8 +43,8 @@ fn program() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// Ends this program by running another: its exit code is ours, and so is the death by a signal.
-/// Ctrl-C reaches it directly.
+/// Replaces this process by another program, whose exit code or signal becomes ours. Ctrl-C reaches
+/// it directly.
 #[cfg(unix)]
 pub(crate) fn become_command(command: &mut Command) -> Result<ExitCode> {
     use std::os::unix::process::CommandExt;
@@ -52,7 +52,8 @@ pub(crate) fn become_command(command: &mut Command) -> Result<ExitCode> {
     Err(error).with_context(|| format!("cannot run {}", line(command)))
 }
 
-/// Runs a program to its end: its exit code is ours. Ctrl-C reaches it too, and we outlive it.
+/// Runs a program to its end and returns its exit code. Ctrl-C also reaches the program; this
+/// process ignores it and waits.
 #[cfg(not(unix))]
 pub(crate) fn become_command(command: &mut Command) -> Result<ExitCode> {
     ctrlc::set_handler(|| {}).context("cannot watch for Ctrl-C")?;
@@ -78,7 +79,7 @@ pub(crate) fn exit_code(status: ExitStatus) -> u8 {
     }
 }
 
-/// The command as one would type it, without quoting.
+/// The command as a line, without quoting.
 pub(crate) fn line(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let name = program.file_name().unwrap_or(command.get_program());

@@ -17,7 +17,7 @@ use crate::say::say;
 /// Exit codes: 0 described, 2 usage, 3 bad data, 5 input/output, 101 the build failed.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Describe the four IDX files (raw or gzip) here instead of the MNIST shipped inside
+    /// Directory of four IDX files (raw or gzip) to describe instead of the MNIST shipped inside
     #[arg(long, value_name = "DIR", env = "DOWNHILL_DATA_DIR")]
     data_dir: Option<PathBuf>,
 }

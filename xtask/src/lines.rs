@@ -38,7 +38,7 @@ pub(crate) fn too_long() -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Lines and widths of comments that are too long, code in them aside.
+/// Lines and widths of comments that are too long, except code in them.
 fn in_rust(text: &str) -> Vec<(usize, usize)> {
     let mut in_code = false;
     wide(text, |line| {
@@ -55,7 +55,7 @@ fn in_rust(text: &str) -> Vec<(usize, usize)> {
     })
 }
 
-/// Lines and widths of running text that is too long: neither tables nor code.
+/// Lines and widths of running text that is too long, except tables and code.
 fn in_markdown(text: &str) -> Vec<(usize, usize)> {
     let mut in_code = false;
     wide(text, |line| {
@@ -75,7 +75,7 @@ fn wide(text: &str, mut is_checked: impl FnMut(&str) -> bool) -> Vec<(usize, usi
     widths.filter(|&(_, width)| width > WIDTH).collect()
 }
 
-/// Whether a line is no table and would be shorter by wrapping: a link has no place to break.
+/// Whether a line is not part of a table and can be wrapped: a link cannot.
 fn can_wrap(line: &str) -> bool {
     let text = line
         .trim_start()

@@ -76,9 +76,9 @@ impl Schema {
     }
 }
 
-/// Print what makes a shell complete the words of the binary `downhill`; builds nothing
+/// Print a completion script for the binary `downhill`; builds nothing
 ///
-/// For bash, say: cargo xtask completions bash >
+/// For bash, run: cargo xtask completions bash >
 /// ~/.local/share/bash-completion/completions/downhill
 #[derive(Args)]
 pub(crate) struct Completions {

@@ -11,14 +11,14 @@ use crate::part::part;
 use crate::say::say;
 use crate::summary::{Outcome, Part};
 
-/// Scripts in `tests/round_trips`, and whom they ask.
+/// Scripts in `tests/round_trips`, and the programs that they use.
 const SCRIPTS: [(&str, &str); 3] = [
     ("events", "TensorBoard"),
     ("weights", "PyTorch"),
     ("schema", "jsonschema"),
 ];
 
-/// What the scripts import.
+/// The packages that the scripts import.
 const PACKAGES: &str = "jsonschema numpy safetensors tensorboard torch";
 
 /// Builds the trainer and runs each script with it.
@@ -110,7 +110,7 @@ fn named(python: &Path) -> Result<PathBuf> {
     Ok(python)
 }
 
-/// Whether an interpreter serves, by what it answered: the packages that it lacks.
+/// Checks that an interpreter has all packages, from its output: the packages that it lacks.
 fn judged(shown: &str, success: bool, missing: &str, complaint: &str) -> Result<()> {
     if !success {
         let why = complaint.lines().last().unwrap_or("it does not work");
@@ -125,7 +125,8 @@ fn judged(shown: &str, success: bool, missing: &str, complaint: &str) -> Result<
     }
 }
 
-/// An environment under `target` with what the scripts need, made where it is not there yet.
+/// Returns an environment under `target` with the packages of the scripts; makes it if it does not
+/// exist.
 fn environment() -> Result<PathBuf> {
     let environment = target_directory().join("round-trips");
     let python = match cfg!(windows) {

@@ -16,7 +16,7 @@ pub(crate) enum Outcome {
     NotRun(String),
 }
 
-/// A part of a test run, ended.
+/// A part of a test run that has ended.
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) name: String,
@@ -24,7 +24,7 @@ pub(crate) struct Part {
     pub(crate) seconds: f64,
 }
 
-/// All parts in their order. Displayed, a line each and the verdict as the last one.
+/// All parts in their order. Displays a line for each, and the verdict as the last line.
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
     pub(crate) parts: Vec<Part>,

@@ -23,8 +23,8 @@ use crate::{round_trips, vulkan};
 /// wgpu needs a Vulkan driver. If there is none, a software driver is installed with apt-get, as
 /// root or with `sudo -n`; elsewhere the part is not run, and the error says what to install.
 ///
-/// All parts run even if one fails; the last lines sum them up. Exit codes: 0 all passed, 1 one
-/// failed, 2 usage, 5 one could not be run.
+/// All parts run even if one fails; the last lines sum them up. Exit codes: 0 all passed, 1 a part
+/// failed, 2 usage, 5 a part could not be run.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Test only this backend; repeatable [default: all three]
@@ -35,8 +35,8 @@ pub(crate) struct Arguments {
     #[arg(long)]
     no_setup: bool,
 
-    /// Change each setting of the optimizers, one at a time, on flex, and fail if every reference
-    /// is still met; prints each change with the reference that it misses most, and by how much
+    /// Change each setting of the optimizers, one at a time, on flex, and fail if all references
+    /// still match; prints each change with the reference that deviates most, and by how much
     #[arg(long, conflicts_with_all = ["backends", "no_setup"])]
     mutate: bool,
 
@@ -84,11 +84,11 @@ pub(crate) fn run_flex_built_with_all() -> Result<ExitCode> {
 
 /// Runs the parts in the order in which they can be built, so that results come early.
 ///
-/// All parts but the consumer are built with one selection of packages and features: another one
-/// compiles Burn again. (With flex alone 177 of 392 units differ from those built with all
-/// backends, burn-flex, burn-core and serde among them: flex first, by itself, would cost most of a
-/// second build.) What a part does not need cargo leaves for later, though, and the tests of
-/// reports, data and xtask need no Burn at all: they come first, within a minute or two.
+/// All parts but the consumer are built with one selection of packages and features: another
+/// selection compiles Burn again. (With flex alone 177 of 392 units differ from those built with
+/// all backends, burn-flex, burn-core and serde among them: building for flex first would cost most
+/// of a second build.) But cargo builds only what a part needs, and the tests of reports, data and
+/// xtask do not need Burn: they come first, within a minute or two.
 fn run_parts(backends: &[Backend], build: &[String], no_setup: bool) -> Result<ExitCode> {
     let with_flex = backends.contains(&Backend::Flex);
     let mut parts = Vec::new();
@@ -208,7 +208,7 @@ const MUTATIONS: [&str; 2] = [
     "a_setting_that_is_moved_leaves_its_reference",
 ];
 
-/// The project that uses the optimizers from outside. It is built apart, because it must work
+/// The project that uses the optimizers from outside. It is built separately, because it must work
 /// without the features of Burn that the workspace turns on.
 fn consumer() -> Command {
     let mut command = cargo_in(&workspace().join("tests/consumer"), "run");
@@ -267,7 +267,7 @@ mod tests {
         );
     }
 
-    /// A name that is none runs nothing, and that passes.
+    /// A test name that does not exist would run nothing and pass.
     #[test]
     fn the_case_that_moves_settings_is_there() {
         let [module, case] = MUTATIONS;

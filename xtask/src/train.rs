@@ -15,8 +15,8 @@ use downhill_cli::train::TrainArguments;
 
 /// Run an experiment: train its methods on its seeds and write records and a report
 ///
-/// Builds the trainer in release mode with the one backend, then hands all arguments to it. The
-/// first build takes minutes, with wgpu on few cores many.
+/// Builds the trainer in release mode with the one backend, then passes all arguments to it. The
+/// first build takes minutes, and much longer with wgpu on few cores.
 ///
 /// Exit codes: 0 done, 2 usage or config, 3 data, 4 diverged, 5 input/output or no Vulkan driver,
 /// 101 the build failed, 130 interrupted.
@@ -26,14 +26,14 @@ pub(crate) struct Arguments {
     train: TrainArguments,
 }
 
-/// Checks the arguments, which reading them did, then the driver; then runs cargo.
+/// Checks the driver, then runs cargo. The arguments were checked when they were parsed.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let train = &arguments.train;
     become_trainer("train", train.backend, train.output.png.then_some("png"))
 }
 
-/// Becomes the trainer, built for a backend and with a further feature, with a subcommand and the
-/// arguments that follow the same subcommand of ours.
+/// Replaces this process by the trainer, built for a backend and with an optional further feature.
+/// The trainer gets the subcommand and the arguments that follow the same subcommand here.
 pub(crate) fn become_trainer(
     subcommand: &str,
     backend: Backend,

@@ -17,10 +17,11 @@ pub(crate) const PACKAGES: [&str; 2] = ["mesa-vulkan-drivers", "libvulkan1"];
 /// How to get results without a driver.
 const WITHOUT: &str = "`cargo xtask test --backend flex --backend ndarray` tests without wgpu";
 
-/// Whether wgpu uses Vulkan here; elsewhere it uses Metal or DirectX, which are always there.
+/// Whether wgpu uses Vulkan on this system; elsewhere it uses Metal or DirectX, which are always
+/// available.
 pub(crate) const IS_USED: bool = cfg!(all(unix, not(target_os = "macos")));
 
-/// What a machine has of Vulkan.
+/// The Vulkan installation of a machine.
 #[derive(Debug)]
 pub(crate) struct Vulkan {
     /// The manifests of the drivers.
@@ -54,7 +55,7 @@ impl Vulkan {
         }
     }
 
-    /// Whether there is a GPU with a driver of its own, beside a software one.
+    /// Whether there is a GPU with its own driver, in addition to a software driver.
     pub(crate) fn has_gpu(&self) -> bool {
         let is_hardware = |path: &PathBuf| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -93,7 +94,7 @@ pub(crate) fn find_or_install(no_setup: bool) -> Result<()> {
     }
 }
 
-/// Returns the words that start `apt-get` as root; `None` without apt or without the right to.
+/// Returns the command that starts `apt-get` as root; `None` without apt or without the permission.
 fn apt_get() -> Option<&'static [&'static str]> {
     let succeeds = |words: &[&str]| {
         let mut command = Command::new(words[0]);
@@ -114,7 +115,7 @@ fn apt_get() -> Option<&'static [&'static str]> {
     }
 }
 
-/// Installs the packages. The package lists are updated only if it does not work without.
+/// Installs the packages. Updates the package lists only if the installation fails without.
 fn install(apt_get: &[&str]) -> Result<()> {
     let apt_get = |arguments: &[&str]| {
         let mut command = Command::new(apt_get[0]);
@@ -153,7 +154,7 @@ fn manifests(root: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Whether the dynamic linker knows the loader. Without `ldconfig` it is taken to be there.
+/// Whether the dynamic linker knows the loader. Without `ldconfig` it is assumed to exist.
 fn has_loader() -> bool {
     let known = ["ldconfig", "/sbin/ldconfig"].iter().find_map(|program| {
         let output = Command::new(program).arg("-p").output().ok()?;

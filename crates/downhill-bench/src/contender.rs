@@ -13,10 +13,10 @@ pub(crate) trait Contender: Send {
     /// What the table calls it.
     fn name(&self) -> String;
 
-    /// Does so many steps.
+    /// Does this number of steps.
     fn turn(&mut self, steps: usize) -> Result<Turn, Failure>;
 
-    /// Whether its threads may go on turning for a while, in wait of more to do.
+    /// Whether its threads may spin for a while after a turn, waiting for more work.
     fn lingers(&self) -> bool {
         false
     }
@@ -83,7 +83,7 @@ pub(crate) type Field = Vec<(String, Box<dyn Contender>)>;
 pub(crate) enum Length {
     /// The same number of steps for all.
     Steps(usize),
-    /// As many steps as fill so many seconds, found in the turns before.
+    /// As many steps as fill this number of seconds, estimated from earlier turns.
     Seconds(f64),
 }
 
@@ -95,7 +95,7 @@ impl Length {
         }
     }
 
-    /// The steps of the next turn, after a step that took so many seconds.
+    /// Returns the number of steps of the next turn, given the seconds of a step.
     fn next(self, seconds_per_step: f64) -> usize {
         match self {
             Self::Steps(steps) => steps,

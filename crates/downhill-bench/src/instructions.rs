@@ -60,7 +60,7 @@ fn count(work: Work) -> Result<u64, Failure> {
     Ok(of_many.saturating_sub(of_few) / (many - few))
 }
 
-/// Instructions of a whole process that does the work so many times.
+/// Returns the instructions of a whole process that does the work this number of times.
 fn total(work: Work, times: u64) -> Result<u64, Failure> {
     let mut command = Command::new("valgrind");
     command

@@ -3,7 +3,7 @@
 use burn::optim::{self, ModuleOptimizer, momentum::MomentumConfig};
 use downhill::{OptimizerConfig, Preset};
 
-/// An optimizer of ours and its equal in Burn.
+/// One of our optimizers and its equivalent in Burn.
 pub(crate) struct Pair {
     pub(crate) ours: OptimizerConfig,
     pub(crate) burns: Option<ModuleOptimizer>,

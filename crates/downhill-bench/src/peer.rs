@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::serve::{Task, Who};
 use crate::workload::Workload;
 
-/// A process that does steps when told to. It ends with this.
+/// A process that does steps on command. It ends when this is dropped.
 pub(crate) struct Peer {
     name: String,
     process: Child,

@@ -23,7 +23,8 @@ impl Backend {
         }
     }
 
-    /// Runs that train at the same time by default: one per core on the CPU, one on a GPU.
+    /// Number of runs that train at the same time by default: one per core on the CPU, one on a
+    /// GPU.
     pub fn default_workers(self) -> usize {
         match self {
             Self::Flex | Self::Ndarray => {
@@ -33,12 +34,12 @@ impl Backend {
         }
     }
 
-    /// Runs that train as one ensemble by default.
+    /// Number of runs that train as one ensemble by default.
     ///
-    /// On a GPU the time of a small network is that of launching kernels, and an ensemble launches
-    /// as many as a single network. 32 is a guess, not measured on a GPU: large enough to hide most
-    /// launches, small enough that the CPU prepares the batches of all members in time. On a CPU
-    /// networks train faster one by one.
+    /// On a GPU, launching kernels dominates the time of a small network, and an ensemble launches
+    /// as many kernels as a single network. 32 is a guess, not measured on a GPU: large enough to
+    /// hide most launches, small enough that the CPU prepares the batches of all members in time.
+    /// On a CPU networks train faster one by one.
     pub fn default_ensemble(self) -> usize {
         match self {
             Self::Flex | Self::Ndarray => 1,

@@ -83,8 +83,8 @@ pub struct ReportArguments {
     #[arg(long, value_name = "FILE", default_value = "runs/reports/report.html")]
     pub out: PathBuf,
 
-    /// Write the figures as PNG, too, beside their SVG. With `cargo xtask`, the first use compiles
-    /// the fonts and the renderer
+    /// Also write the figures as PNG, next to the SVG files. With `cargo xtask`, the first use
+    /// compiles the fonts and the renderer
     #[arg(long)]
     pub png: bool,
 }
@@ -120,7 +120,7 @@ pub struct CompletionsArguments {
 
 #[cfg(feature = "completions")]
 impl CompletionsArguments {
-    /// Returns the script with which the shell completes the command line of `downhill`.
+    /// Returns the completion script of the shell for the command line of `downhill`.
     pub fn script(&self) -> String {
         let mut script = Vec::new();
         let mut command = CommandLine::command();

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The first of the interpreters that can import the package.
+/// Returns the first of the interpreters that can import the package.
 ///
 /// # Errors
 ///
-/// One that does not run, or that none of them has it; says how to get it.
+/// If an interpreter does not run, or none has the package; the error says how to install it.
 pub fn with_package<'a>(package: &str, pythons: &'a [PathBuf]) -> Result<&'a Path, String> {
     for python in pythons {
         if has(python, package)? {
@@ -26,7 +26,7 @@ pub fn with_package<'a>(package: &str, pythons: &'a [PathBuf]) -> Result<&'a Pat
     ))
 }
 
-/// Looks for the package without importing it, which for PyTorch takes seconds.
+/// Looks for the package without importing it, because importing PyTorch takes seconds.
 fn has(python: &Path, package: &str) -> Result<bool, String> {
     let script =
         "import importlib.util, sys; sys.exit(3 * (not importlib.util.find_spec(sys.argv[1])))";

@@ -2,7 +2,7 @@
 
 use crate::train::TrainArguments;
 
-/// The command that does the same again.
+/// Returns the command that repeats the training.
 pub fn command(arguments: &TrainArguments) -> String {
     let mut words = vec!["cargo xtask train".to_owned(), quoted(&arguments.config)];
     words.push(format!("--backend {}", arguments.backend.name()));
@@ -30,7 +30,7 @@ pub fn command(arguments: &TrainArguments) -> String {
     words.join(" ")
 }
 
-/// As a POSIX shell takes it for one word.
+/// Returns the word, quoted for a POSIX shell if necessary.
 fn quoted(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=:,+@%".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {

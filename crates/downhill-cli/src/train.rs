@@ -126,8 +126,8 @@ pub struct OutputArguments {
     #[arg(long)]
     pub save_weights: bool,
 
-    /// Write the report's figures as PNG, too, beside their SVG. With `cargo xtask`, the first use
-    /// compiles the fonts and the renderer
+    /// Also write the report's figures as PNG, next to the SVG files. With `cargo xtask`, the first
+    /// use compiles the fonts and the renderer
     #[arg(long)]
     pub png: bool,
 }

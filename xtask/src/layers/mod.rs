@@ -86,7 +86,7 @@ fn forbidden(member: &Crate, arrow: &Arrow) -> Option<String> {
     ))
 }
 
-/// Returns the arrows that lie on circles.
+/// Returns the arrows that are part of cycles.
 fn circle(arrows: &[Arrow]) -> Vec<Arrow> {
     let mut left = arrows.to_vec();
     loop {

@@ -18,9 +18,9 @@ pub(super) struct Source {
 pub(super) struct Import {
     /// As written: begins with `crate`, `super`, `self` or a module.
     pub(super) path: Vec<String>,
-    /// The name that it has here; `None` if it is no `use`.
+    /// The name that it has here; `None` if it is not a `use`.
     pub(super) name: Option<String>,
-    /// Whether it only hands a name on: `pub use`, and nothing else in the file mentions it.
+    /// Whether it is only a re-export: `pub use`, and nothing else in the file mentions the name.
     pub(super) hands_on: bool,
     pub(super) line: usize,
 }

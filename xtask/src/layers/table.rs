@@ -1,4 +1,4 @@
-//! The table of layers: for each crate what its folders, and the files beside them, may import.
+//! The table of layers: for each crate, what its folders and the files next to them may import.
 //! Those above import those below.
 
 /// A crate.
@@ -7,11 +7,11 @@ pub(super) struct Crate {
     /// Directory of its sources in the workspace.
     pub(super) directory: &'static str,
     pub(super) rooms: &'static [Room],
-    /// Circles that remain.
+    /// Cycles that remain.
     pub(super) exceptions: &'static [Exception],
 }
 
-/// A folder of a crate, or a file beside its root.
+/// A folder of a crate, or a file next to its root.
 #[derive(Debug)]
 pub(super) struct Room {
     pub(super) name: &'static str,
@@ -19,7 +19,7 @@ pub(super) struct Room {
     pub(super) imports: &'static [&'static str],
 }
 
-/// An import that closes a circle of files and yet remains.
+/// An import that closes a cycle of files and is still allowed.
 #[derive(Debug)]
 pub(super) struct Exception {
     pub(super) from: &'static str,

@@ -20,7 +20,7 @@ pub(crate) struct Layer {
 }
 
 impl Layer {
-    /// With the weights that a network of ours starts from.
+    /// Makes a layer with the initial weights of one of our networks.
     pub(crate) fn new(inputs: usize, outputs: usize, batch: usize, normal: &mut Stream) -> Self {
         let std = (2.0 / inputs as f64).sqrt();
         let weights = (0..inputs * outputs).map(|_| (std * normal.normal()) as f32);

@@ -2,7 +2,7 @@
 
 use pulp::Arch;
 
-/// The rows asked for, one below the other.
+/// Returns the given rows, one below the other.
 pub(crate) fn gather(batch: &mut [f32], images: &[f32], rows: &[usize], size: usize) {
     for (image, &row) in batch.chunks_exact_mut(size).zip(rows) {
         image.copy_from_slice(&images[row * size..][..size]);

@@ -13,7 +13,7 @@ pub(crate) struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// Row by row, each of so many columns.
+    /// Row by row, with this number of columns.
     pub(crate) fn new(values: &'a [f32], columns: usize) -> Self {
         assert_eq!(values.len() % columns, 0, "whole rows");
         Self {
@@ -46,8 +46,8 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// `product = left * right`, row by row, its rows shared out to so many threads of the ambient
-/// pool.
+/// `product = left * right`, row by row. The rows are divided among this number of threads of the
+/// current pool.
 pub(crate) fn multiply(product: &mut [f32], left: Matrix<'_>, right: Matrix<'_>, threads: usize) {
     if threads == 1 {
         return multiply_alone(product, left, right);

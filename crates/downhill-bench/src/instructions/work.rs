@@ -41,7 +41,7 @@ impl Work {
     }
 }
 
-/// Does the work so many times.
+/// Does the work this number of times.
 pub(crate) fn perform(work: Work, times: u64) -> Result<(), Failure> {
     let workload = Workload::new(4, 100, 128);
     let steps = usize::try_from(times)?;

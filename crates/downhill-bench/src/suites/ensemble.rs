@@ -1,5 +1,5 @@
-//! Training steps of several networks as one ensemble, beside the same networks one by one and
-//! PyTorch: eager, as CUDA graphs, and stacked by `torch.func`.
+//! Training steps of several networks as one ensemble, compared with the same networks one by one
+//! and PyTorch: eager, as CUDA graphs, and stacked by `torch.func`.
 //!
 //! The networks are 784-100x4-10 with ReLU, batch 100, Adam, on all images of MNIST. On flex it is
 //! one thread, as in a worker of the trainer. On a software driver the figures of wgpu say little
@@ -85,7 +85,7 @@ pub(crate) fn run(wanted: &Wanted, data: &Data, report: &mut Report) -> Result<(
     })
 }
 
-/// The contenders for so many networks. The group is the number of networks that a step is of.
+/// The contenders for a number of networks. The group is the number of networks in a step.
 fn field(
     networks: usize,
     wanted: &Wanted,
@@ -131,7 +131,7 @@ fn field(
     Ok(field)
 }
 
-/// How a contender of ours trains.
+/// How one of our contenders trains.
 #[allow(clippy::large_enum_variant, reason = "there are few")]
 enum Way {
     Single(Single),

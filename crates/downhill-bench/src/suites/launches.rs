@@ -30,7 +30,7 @@ use crate::temporary::TemporaryDirectory;
 /// fused.
 const WARM_UP: usize = 4;
 
-/// CubeCL's log of kernels that run, which it is told to write before a device is opened.
+/// CubeCL's log of the kernels that run. It must be turned on before a device is opened.
 struct Log {
     file: PathBuf,
     read: usize,
@@ -93,7 +93,7 @@ fn short(name: &str) -> String {
 enum Update {
     /// All together.
     Descent(Descent),
-    /// Each by itself.
+    /// Each separately.
     EachByItself(ModuleOptimizer),
 }
 

@@ -14,13 +14,13 @@ use downhill_cli::backend::Backend;
 
 use crate::contender::{Contender, Field};
 
-/// What a run was asked for.
+/// The arguments of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) rounds: Option<usize>,
-    /// Interpreters of the peers, none where they do not take part.
+    /// Interpreters of the peers; empty without peers.
     pub(crate) pythons: Vec<PathBuf>,
-    /// This program, built with Burn's default features, where it takes part.
+    /// This program, built with Burn's default features; `None` if it does not take part.
     pub(crate) burn_with_defaults: Option<PathBuf>,
     /// Backend of the suite `ensemble`.
     pub(crate) backend: Backend,

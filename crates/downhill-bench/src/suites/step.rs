@@ -80,7 +80,7 @@ fn table(
     })
 }
 
-/// What a peer is told: the workload, and where the images are.
+/// The input of a peer: the workload and the path of the images.
 pub(crate) fn task(data: &Data, workload: &Workload) -> Value {
     with(&workload.for_peer(), "data", json!(data.files()))
 }

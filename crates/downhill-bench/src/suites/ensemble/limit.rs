@@ -40,8 +40,8 @@ impl Limit {
         Ok(Self { flops, bytes })
     }
 
-    /// Milliseconds that a step of so many networks takes at least, by its products and by what an
-    /// update of Adam's reads and writes.
+    /// Returns the least time of a step of `members` networks, in milliseconds: for its products,
+    /// and for the memory that an update of Adam reads and writes.
     pub(crate) fn of_step(self, members: usize) -> [f64; 2] {
         let layers = WIDTHS.windows(2).map(|layer| layer[0] * layer[1]);
         let weights: usize = layers.sum();
@@ -55,8 +55,8 @@ impl Limit {
     }
 }
 
-/// The least seconds of a call, whose result is kept until it is there: fusion leaves out what
-/// nobody holds.
+/// Returns the least seconds of a call. Its result is kept until it is computed, because fusion
+/// skips results that nothing holds.
 fn best<T>(device: &Device, mut call: impl FnMut() -> T) -> Result<f64, Failure> {
     let mut least = f64::INFINITY;
     // The first one compiles.

@@ -13,7 +13,7 @@ pub(crate) struct Crew {
 }
 
 impl Crew {
-    /// Of so many members, made by their number from 0 on.
+    /// Makes a crew of this size; each member is made from its number, counted from 0.
     pub(crate) fn of<C: Contender + 'static>(
         workers: usize,
         member: impl Fn(usize) -> Result<C, Failure>,

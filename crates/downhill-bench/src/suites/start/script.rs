@@ -1,4 +1,4 @@
-//! A peer that is started anew for each turn.
+//! A peer that is started again for each turn.
 
 use std::path::PathBuf;
 use std::time::Instant;
