@@ -1,4 +1,4 @@
-//! What `burn()` says of Burn's own optimizers, beside them.
+//! The `burn` presets, compared with Burn's own optimizers.
 
 use burn::optim as theirs;
 use burn::optim::ModuleOptimizer;

@@ -21,7 +21,7 @@ pub(crate) struct Row {
     pub(crate) config: DescentConfig,
 }
 
-/// Each optimizer by itself, then each thing around Adam.
+/// Each optimizer alone, then each feature of a descent with Adam.
 pub(crate) fn rows() -> Vec<Row> {
     let optimizers = OptimizerConfig::all().into_iter().map(|optimizer| Row {
         name: optimizer.name().into(),
@@ -114,7 +114,7 @@ const START: [f64; 12] = [
     1.0, -2.0, 0.5, 3.0, -1.0, 0.25, 0.75, -0.125, 2.0, -0.5, 1.5, -3.0,
 ];
 
-/// Different gradients for each of so many steps.
+/// Different gradients for each of a number of steps.
 fn gradients(steps: usize) -> Vec<Vec<f64>> {
     let at = |step: usize, index: usize| {
         let wave = ((7 * step + 3 * index) % 11) as f64 - 4.5;
@@ -331,7 +331,7 @@ fn descend_once(
     outcome
 }
 
-/// A gradient that is not a number is told by its path, changes nothing, and is forgotten.
+/// A gradient that is not a number is reported by its path, changes nothing, and is discarded.
 pub(crate) fn what_is_not_finite_is_skipped(backend: Backend) {
     let place = Place::new(&open(backend), DType::F32);
     let shapes = [vec![4], vec![2, 4]];

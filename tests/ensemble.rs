@@ -88,7 +88,7 @@ impl Found {
     }
 }
 
-/// One network by itself, at its own rate.
+/// One network alone, at its own rate.
 fn alone(
     config: &MlpConfig,
     optimizer: &OptimizerConfig,
@@ -374,7 +374,8 @@ mod on_flex {
         assert!(message.starts_with("the config has 3 members, but the first axis of `"));
     }
 
-    /// A parameter has the path and, but for the members, the rank that it has in a network alone.
+    /// A parameter has the same path and, except for the axis of the members, the same rank as in a
+    /// single network.
     #[test]
     fn groups_mean_the_same_in_an_ensemble() {
         #[derive(Default)]

@@ -1,4 +1,4 @@
-//! Every setting is held by a reference: moved, it leads away from it.
+//! Every setting is pinned by a reference: if it is changed, the reference no longer matches.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -308,7 +308,7 @@ fn a_preset_is_filled_in_and_overridden() {
     assert_eq!(adamw.get("weight_decay"), Some(0.004));
 }
 
-/// A setting that was renamed is answered with its name, whatever reads the config.
+/// A renamed setting is an error that gives the new name, whatever reads the config.
 #[test]
 fn an_old_name_is_answered_with_the_new_one() {
     let mut answered = 0;

@@ -1,4 +1,4 @@
-//! `crates/downhill/OPTIMIZERS.md` is what the code says.
+//! `crates/downhill/OPTIMIZERS.md` agrees with the code.
 #![cfg(feature = "flex")]
 
 use std::fmt::Write;

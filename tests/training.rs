@@ -38,7 +38,7 @@ pub(crate) fn first(set: &ImageSet, images: usize) -> ImageSet {
     set.select(&indices).expect("they are there")
 }
 
-/// Keeps what it is told.
+/// Records its calls.
 #[derive(Default)]
 struct Notes(Vec<Evaluation>);
 

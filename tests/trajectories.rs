@@ -9,7 +9,7 @@ use crate::numbers::{Numbers, Place, Way, descend, step_each};
 use crate::peers;
 use crate::reference::{Case, REFERENCES, Reference};
 
-/// A config of ours beside the reference that it must follow.
+/// One of our configs with the reference that it must match.
 pub(crate) struct Variant {
     pub(crate) title: String,
     pub(crate) config: DescentConfig,

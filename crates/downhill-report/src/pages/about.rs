@@ -10,7 +10,7 @@ use crate::record::{DataIdentity, Versions};
 pub struct About {
     /// Its short name, the stem of its config file.
     pub name: String,
-    /// What it asks, in one sentence.
+    /// The question of the experiment, in one sentence.
     pub question: String,
     /// The command that repeats it.
     pub command: String,
@@ -20,13 +20,13 @@ pub struct About {
     pub device: String,
     /// The versions that made the numbers.
     pub versions: Versions,
-    /// The data, where there are any.
+    /// The data; `None` if there are none.
     pub data: Option<DataIdentity>,
     /// The resolved config, as TOML.
     pub config_toml: String,
     /// The seconds that the work took; not shown if `None`.
     pub seconds: Option<f64>,
-    /// The seeds; none where nothing is random.
+    /// The seeds; empty if nothing is random.
     pub seeds: Vec<u64>,
 }
 

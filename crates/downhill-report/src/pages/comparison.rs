@@ -25,7 +25,7 @@ pub struct ComparisonReport<'a> {
     reports: Vec<&'a Report<'a>>,
     /// The names that distinguish the experiments.
     names: Vec<String>,
-    /// The methods of all, in the order in which they first come.
+    /// The methods of all experiments, in order of first appearance.
     methods: Vec<&'a str>,
     /// The finest precision of the experiments.
     precision: Precision,

@@ -32,7 +32,7 @@ pub struct GradientRow {
     pub parameter: String,
     /// How many of its numbers were compared.
     pub numbers: usize,
-    /// The largest absolute difference; not finite where one of the gradients was not.
+    /// The largest absolute difference; not finite if one of the gradients was not.
     pub largest_difference: f64,
     /// The limit that it must be below.
     pub limit: f64,

@@ -11,7 +11,7 @@ use crate::drawing::figure::Figure;
 use crate::pages::about::About;
 use crate::text::numbers::{count, duration, seed_ranges};
 
-/// What a page says, besides where its numbers come from.
+/// The content of a page, except where its numbers come from.
 pub(crate) struct Page<'a> {
     pub(crate) about: &'a About,
     /// What kind of report it is, such as `experiment report`.
@@ -51,7 +51,7 @@ impl Section {
     }
 }
 
-/// More entries than this below the answer are folded away.
+/// Largest number of entries below the answer that are not folded.
 const MOST_ENTRIES: usize = 12;
 
 /// A longer config is folded.
@@ -190,7 +190,7 @@ pub(crate) fn code(text: &str) -> Markup {
     html! { code { (text) } }
 }
 
-/// The settings by which a method differs from the base config.
+/// The settings in which a method differs from the base config.
 pub(crate) fn changes(changes: &[String]) -> Markup {
     html! {
         @if changes.is_empty() { "nothing, it is the config as it stands" }

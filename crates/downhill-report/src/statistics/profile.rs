@@ -23,7 +23,7 @@ pub struct PerformanceProfile {
 }
 
 impl PerformanceProfile {
-    /// The profiles of methods, over the seeds that all of those have which have any.
+    /// The profiles of methods, over the seeds shared by all methods that have runs.
     #[must_use]
     pub fn of(methods: &[&Costs]) -> Self {
         let with_runs = methods.iter().filter(|costs| !costs.is_empty());
@@ -49,14 +49,14 @@ impl PerformanceProfile {
         }
     }
 
-    /// How many seeds it is over.
+    /// Number of seeds.
     #[must_use]
     pub fn seeds(&self) -> usize {
         self.seeds
     }
 
-    /// The part of the seeds for which the method costs at most `factor` times the least; `None`
-    /// for a method without runs and where there is no such seed.
+    /// The share of the seeds for which the method costs at most `factor` times the least; `None`
+    /// for a method without runs or if there are no shared seeds.
     #[must_use]
     pub fn share(&self, method: usize, factor: f64) -> Option<f64> {
         let ratios = self

@@ -23,7 +23,7 @@ pub(crate) const FINAL_HEADS: [&str; 10] = [
     "test loss",
     "updates",
 ];
-/// The page has the interval of a median, too, for which there is no room here.
+/// The page also has the interval of the median, for which there is no room here.
 pub(crate) fn final_rows(summary: &Summary<'_>) -> Vec<Vec<String>> {
     let precision = summary.precision;
     let methods = summary.methods.iter();
@@ -61,7 +61,7 @@ pub(crate) fn legend(summary: &Summary<'_>) -> String {
     legend
 }
 
-/// That some ± reaches beyond 0 to 100 %, if so.
+/// A note if some ± reaches beyond 0 to 100 %.
 pub(crate) fn beyond_accuracies(summary: &Summary<'_>) -> &'static str {
     let is_beyond =
         |accuracy: Statistics| accuracy.shown_interval() != accuracy.accuracy_interval();

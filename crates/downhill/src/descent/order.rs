@@ -1,18 +1,18 @@
 //! The parameters of a module in the order of a walk.
 
-/// What the last walk found out about a parameter.
+/// What is known of a parameter from the last walk.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     path: String,
     rank: usize,
     /// The group, 0 for none.
     pub(super) group: usize,
-    /// The place of its state, once it has one.
+    /// The place of its state; `None` until it has one.
     place: Option<usize>,
 }
 
-/// The parameters that the last walk met. The next walk usually meets the same ones, and then looks
-/// nothing up by path.
+/// The parameters of the last walk. The next walk usually visits the same ones, and then does not
+/// look them up by path.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Order(Vec<Known>);
 

@@ -110,7 +110,7 @@ impl ParamVisitor for Collector<'_> {
     }
 }
 
-/// What autodiff knows of a parameter, for its next value, as in Burn's own optimizers
+/// The autodiff settings of a parameter, for its next value, as in Burn's own optimizers
 /// (`burn-optim` 0.22.1, `parameter_context.rs`).
 pub(super) struct Context {
     /// How it is checkpointed. `None` off the tape.

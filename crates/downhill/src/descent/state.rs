@@ -21,7 +21,7 @@ impl ModelState {
         self.places.get(path).map(|place| &self.states[*place])
     }
 
-    /// Returns the place of the parameter at a path, and gives it one if it has none.
+    /// Returns the place of the parameter at a path, and assigns one if it has none.
     pub(crate) fn place_of(&mut self, path: &str, new: impl FnOnce() -> ParameterState) -> usize {
         if let Some(place) = self.places.get(path) {
             return *place;

@@ -12,7 +12,7 @@ use super::walk::{Gradient, Gradients, Walk};
 use super::{Descent, StepMask};
 use crate::rule::{CubeDone, CubeStep, can_step_on_cube, launch_on_cube, prepare_for_cube};
 
-/// A stepped parameter that is still to be put into the module and the state.
+/// A stepped parameter that has not been written to the module and the state yet.
 pub(super) struct Together {
     pub(super) id: ParamId,
     /// The place of its state.

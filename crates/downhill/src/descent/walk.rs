@@ -23,7 +23,7 @@ impl<'a> Walk<'a> {
         Self { descent, met: 0 }
     }
 
-    /// Goes on to the trained parameter at this path, and returns its group.
+    /// Moves to the trained parameter at this path, and returns its group.
     pub(super) fn group_of_next(&mut self, path: &str, rank: usize) -> usize {
         let Descent { order, config, .. } = &mut *self.descent;
         let known = order.meet(self.met, path, rank, || config.group_of(path, rank));

@@ -8,11 +8,11 @@ use crate::text::numbers::{fixed, setting_value};
 pub struct SearchReport {
     /// Where the numbers come from.
     pub about: About,
-    /// What is searched.
+    /// The settings that are searched.
     pub settings: Vec<SearchedSetting>,
     /// One search for each seed.
     pub searches: Vec<Search>,
-    /// What others found.
+    /// Published trials.
     pub published: Option<PublishedTrials>,
 }
 
@@ -23,7 +23,7 @@ pub struct SearchedSetting {
     pub path: String,
     /// What it is, in words, such as `learning rate`.
     pub name: String,
-    /// Whether its logarithm is drawn evenly.
+    /// Whether its logarithm is drawn uniformly.
     pub is_log: bool,
 }
 
@@ -32,7 +32,7 @@ pub struct SearchedSetting {
 pub struct Search {
     /// The seed.
     pub seed: u64,
-    /// Its rounds, each with the ranges that the one before led to.
+    /// Its rounds, each with the ranges that result from the round before.
     pub rounds: Vec<Round>,
 }
 
@@ -56,20 +56,20 @@ pub struct Trial {
     pub validation: Option<f64>,
     /// Test accuracy of the same network, 0 to 1.
     pub test: Option<f64>,
-    /// Validation accuracy by epoch, where it was kept.
+    /// Validation accuracy by epoch, if it was recorded.
     pub curve: Vec<(f64, f64)>,
 }
 
-/// Trials of others.
+/// Published trials.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PublishedTrials {
-    /// Who, where.
+    /// The publication.
     pub source: String,
     /// A value for each setting, and the validation accuracy, 0 to 1.
     pub trials: Vec<(Vec<f64>, f64)>,
 }
 
-/// A trial and where it stands.
+/// A trial and its place in the search.
 #[derive(Clone, Copy)]
 pub(super) struct Placed<'a> {
     pub(super) seed: u64,

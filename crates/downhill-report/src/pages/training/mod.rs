@@ -15,7 +15,7 @@ use crate::tables;
 
 /// The report of an experiment. Its numbers are computed once, by [`Report::of`].
 ///
-/// All that it gives depends on the experiment alone: the same experiment gives the same bytes.
+/// All output depends only on the experiment: the same experiment gives the same bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report<'a> {
     summary: Summary<'a>,
@@ -72,7 +72,7 @@ impl<'a> Report<'a> {
     /// Returns the page as one HTML file, which loads nothing and runs no script.
     ///
     /// It can be read without color, on a phone, in a dark color scheme and on paper. With a grid,
-    /// tables and figures go by its values.
+    /// tables and figures are arranged by its values.
     #[must_use]
     pub fn html(&self) -> String {
         html::html(&self.summary, self.findings(), self.limits())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::drawing::axis::ends;
 
-/// Points of the grid on which the function is looked at, across and up.
+/// Number of points of the grid on which the function is evaluated, across and up.
 const COLUMNS: usize = 121;
 const ROWS: usize = 81;
 /// Number of lines.
@@ -42,8 +42,8 @@ impl Field {
         field
     }
 
-    /// Levels from the least to the greatest value whose distances grow, so that the lines around a
-    /// minimum of a quadratic function lie evenly.
+    /// Levels from the least to the greatest value, with growing distances, so that the lines
+    /// around a minimum of a quadratic function are evenly spaced.
     pub(crate) fn levels(&self) -> Vec<f64> {
         let Some((least, most)) = ends(self.values.iter().copied()) else {
             return Vec::new();
@@ -142,7 +142,7 @@ impl Field {
     }
 }
 
-/// Joins pairs of edges to lines: first those with ends, then those that are closed.
+/// Joins pairs of edges into lines: first the open ones, then the closed ones.
 fn chained(mut neighbors: BTreeMap<Edge, Vec<Edge>>) -> Vec<Vec<Edge>> {
     let mut lines = Vec::new();
     loop {

@@ -24,13 +24,13 @@ pub struct ValleyReport<'a> {
     pub formula: String,
     /// The function.
     pub function: &'a dyn Fn(f64, f64) -> f64,
-    /// The place that a descent looks for.
+    /// The minimum that the descents should reach.
     pub minimum: Option<(f64, f64)>,
     /// One path for each method.
     pub paths: Vec<ValleyPath>,
 }
 
-/// Where a method goes.
+/// The path of a method.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValleyPath {
     /// The method's name.
@@ -138,8 +138,8 @@ impl ValleyReport<'_> {
         }]
     }
 
-    /// What all paths, the start and the minimum lie in, with some room. A path that runs away is
-    /// not followed further than ten times the way from the start to the minimum.
+    /// The region that contains all paths, the start and the minimum, with a margin. A path that
+    /// diverges is only included up to ten times the distance from the start to the minimum.
     fn region(&self) -> Region {
         let start = self
             .paths
@@ -290,7 +290,7 @@ impl ValleyReport<'_> {
     }
 }
 
-/// Where a place of the region is drawn.
+/// The position at which a point of the region is drawn.
 fn at(region: &Region, (x, y): (f64, f64)) -> (f64, f64) {
     let across = Axis::exactly("x", region.x).scale((LEFT, RIGHT));
     let up = Axis::exactly("y", region.y).scale((BOTTOM, TOP));
