@@ -49,7 +49,7 @@ use vector::Vector;
 /// `f64` for up to 48 iterations, on Rosenbrock's function, a quadratic one with condition number
 /// 1e4 and two that mislead a line search. Losses and parameters stay within 1e-10 of PyTorch's
 /// without a line search and within 1e-9 with one, with the same numbers of iterations and
-/// evaluations. The difference is rounding: the largest was 2.3e-11. There are two differences:
+/// evaluations. What remains is rounding, at most 2.3e-11. There are two differences in behavior:
 /// this one stops when something is not finite (see [`LbfgsStop::NotFinite`]), where PyTorch goes
 /// on, and in types narrower than `f64` it combines the sums over the parameters in `f64`.
 ///

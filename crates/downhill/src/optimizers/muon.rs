@@ -103,7 +103,8 @@ impl Setting for AdamConfig {
         self.build().map(drop)
     }
 
-    /// Rate and decay keep their ratio to those of matrices; a decay of 0 means none.
+    /// Rate and decay keep their ratio to those of matrices. If the decay of matrices is set to 0,
+    /// this decay becomes 0, too.
     fn follow(&mut self, name: &str, old: f64, new: f64) {
         let scaled = |value: f64| match old == 0.0 {
             true => value,
