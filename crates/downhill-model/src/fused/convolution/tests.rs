@@ -4,20 +4,10 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
+use super::super::tests::Numbers;
 use crate::{Activation, ConvolutionConfig, ConvolutionalNetwork, MlpConfig};
 
-/// Pseudorandom numbers from -1 to 1.
-struct Numbers(u64);
-
 impl Numbers {
-    fn next(&mut self) -> f64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 40) as f64 / f64::from(1_u32 << 23) - 1.0
-    }
-
     fn tensor<const D: usize>(&mut self, shape: [usize; D], device: &Device) -> Tensor<D> {
         let length = shape.iter().product();
         let numbers: Vec<f32> = (0..length).map(|_| self.next() as f32).collect();
