@@ -24,7 +24,7 @@ pub(crate) fn violations() -> Result<Vec<String>> {
 }
 
 fn of_crate(member: &Crate, directory: &Path) -> Result<Vec<String>> {
-    let mut arrows = arrows(directory)?;
+    let arrows = arrows(directory)?;
     let mut found = Vec::new();
     for room in arrows
         .iter()
@@ -41,10 +41,6 @@ fn of_crate(member: &Crate, directory: &Path) -> Result<Vec<String>> {
     for arrow in &arrows {
         found.extend(forbidden(member, arrow));
     }
-    arrows.retain(|arrow| {
-        let mut exceptions = member.exceptions.iter();
-        !exceptions.any(|exception| exception.from == arrow.from && exception.to == arrow.to)
-    });
     let circle = circle(&arrows);
     if !circle.is_empty() {
         let lines = circle
@@ -104,7 +100,7 @@ fn circle(arrows: &[Arrow]) -> Vec<Arrow> {
 mod tests {
     use std::fs;
 
-    use super::table::{Exception, Room};
+    use super::table::Room;
     use super::*;
 
     const ROOMS: &[Room] = &[
@@ -120,7 +116,6 @@ mod tests {
     const CRATE: Crate = Crate {
         directory: "made/up",
         rooms: ROOMS,
-        exceptions: &[],
     };
 
     /// What is wrong with a crate of these files.
@@ -163,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_of_files_is_named_unless_it_is_an_exception() {
+    fn a_circle_of_files_is_named() {
         let circle = [
             ("lib.rs", "mod above;"),
             ("above/mod.rs", "mod one; mod two; mod three;"),
@@ -174,21 +169,6 @@ mod tests {
         let text = found(&CRATE, &circle).join("");
         assert!(text.contains("circle") && text.contains("one.rs:1") && text.contains("two.rs:1"));
         assert!(!text.contains("three.rs"), "{text}");
-        let exceptions = &[Exception {
-            from: "above::one",
-            to: "above::two",
-            reason: "made up",
-        }];
-        assert_eq!(
-            found(
-                &Crate {
-                    exceptions,
-                    ..CRATE
-                },
-                &circle
-            ),
-            [""; 0]
-        );
     }
 
     #[test]

@@ -7,8 +7,6 @@ pub(super) struct Crate {
     /// Directory of its sources in the workspace.
     pub(super) directory: &'static str,
     pub(super) rooms: &'static [Room],
-    /// Cycles that remain.
-    pub(super) exceptions: &'static [Exception],
 }
 
 /// A folder of a crate, or a file next to its root.
@@ -19,15 +17,6 @@ pub(super) struct Room {
     pub(super) imports: &'static [&'static str],
 }
 
-/// An import that closes a cycle of files and is still allowed.
-#[derive(Debug)]
-pub(super) struct Exception {
-    pub(super) from: &'static str,
-    pub(super) to: &'static str,
-    #[allow(dead_code, reason = "for readers")]
-    pub(super) reason: &'static str,
-}
-
 impl Crate {
     pub(super) fn room(&self, name: &str) -> Option<&Room> {
         self.rooms.iter().find(|room| room.name == name)
@@ -36,10 +25,6 @@ impl Crate {
 
 const fn room(name: &'static str, imports: &'static [&'static str]) -> Room {
     Room { name, imports }
-}
-
-const fn exception(from: &'static str, to: &'static str, reason: &'static str) -> Exception {
-    Exception { from, to, reason }
 }
 
 pub(super) const CRATES: &[Crate] = &[
@@ -94,7 +79,6 @@ pub(super) const CRATES: &[Crate] = &[
             room("rule", &["weight_decay"]),
             room("weight_decay", &["hyperparameter", "rule"]),
         ],
-        exceptions: &[],
     },
     Crate {
         directory: "crates/downhill-model/src",
@@ -193,7 +177,6 @@ pub(super) const CRATES: &[Crate] = &[
             room("initialization", &[]),
             room("invalid_model", &[]),
         ],
-        exceptions: &[],
     },
     Crate {
         directory: "crates/downhill-data/src",
@@ -213,7 +196,6 @@ pub(super) const CRATES: &[Crate] = &[
             room("error", &["kind"]),
             room("kind", &[]),
         ],
-        exceptions: &[],
     },
     Crate {
         directory: "crates/downhill-report/src",
@@ -272,12 +254,10 @@ pub(super) const CRATES: &[Crate] = &[
             room("text", &["tables", "summary", "statistics"]),
             room("statistics", &[]),
         ],
-        exceptions: &[],
     },
     Crate {
         directory: "crates/downhill-sample/src",
         rooms: &[room("kinds", &[]), room("records", &[])],
-        exceptions: &[],
     },
     Crate {
         directory: "crates/downhill-trainer/src",
@@ -312,7 +292,6 @@ pub(super) const CRATES: &[Crate] = &[
             room("config", &["error"]),
             room("error", &[]),
         ],
-        exceptions: &[],
     },
     Crate {
         directory: "crates/downhill-cli/src",
@@ -325,7 +304,6 @@ pub(super) const CRATES: &[Crate] = &[
             room("train", &["backend"]),
             room("backend", &[]),
         ],
-        exceptions: &[],
     },
     Crate {
         directory: "crates/downhill-bench/src",
@@ -354,6 +332,7 @@ pub(super) const CRATES: &[Crate] = &[
                     "training",
                     "contender",
                     "data",
+                    "temporary",
                     "workload",
                     "failure",
                 ],
@@ -371,11 +350,11 @@ pub(super) const CRATES: &[Crate] = &[
             room("statistics", &[]),
             room("training", &["contender", "data", "workload", "failure"]),
             room("contender", &["failure"]),
-            room("data", &["workload", "failure"]),
+            room("data", &["temporary", "workload", "failure"]),
+            room("temporary", &[]),
             room("workload", &["failure"]),
             room("failure", &[]),
         ],
-        exceptions: &[],
     },
     Crate {
         directory: "xtask/src",
@@ -398,6 +377,5 @@ pub(super) const CRATES: &[Crate] = &[
             room("say", &[]),
             room("summary", &[]),
         ],
-        exceptions: &[],
     },
 ];
