@@ -27,7 +27,7 @@ use crate::weight_decay::WeightDecay;
 ///
 /// Elementwise: any rank and shape. State: one tensor per parameter, two with `adamw`, and two
 /// numbers. Source: Defazio et al. 2024 (arXiv:2405.15682). Evaluate the network at `x`, see
-/// [`Descent::evaluation`](crate::Descent::evaluation). In Keras all weights `w_t` are equal and
+/// [`Descent::averaged`](crate::Descent::averaged). In Keras all weights `w_t` are equal and
 /// the weight decay is decoupled, acting on `y`; in optax `w_t` grows with the square of the rate
 /// and the decay is inner. Use a schedule for a warm-up.
 #[derive(Clone, Debug)]
