@@ -23,7 +23,7 @@ pub fn prepared(network: Network, train: &DeviceSet) -> Network {
     network
 }
 
-/// Returns the [`loss`] of an update on these rows, without autodiff, and its gradients. If they
+/// Returns the [`loss()`] of an update on these rows, without autodiff, and its gradients. If they
 /// need autodiff, the network has it afterwards.
 pub fn gradients(
     network: &mut Network,
