@@ -28,14 +28,14 @@ fn a_narrower_gap_with_lower_test_accuracy_is_called_no_help() {
         [
             "Compared with “none”, “weight-decay” narrows the gap between training and test \
              accuracy and lowers test accuracy (at these settings and this budget it does not \
-             help). With 4 seeds Wilcoxon's signed-rank test cannot reach p = 0.05, so this goes \
-             by the intervals alone.",
+             help). With 4 seeds Wilcoxon's signed-rank test cannot reach p = 0.05, so this relies \
+             on the intervals alone.",
             "“none” ends at 100.0 % training and 76.0 % test accuracy (95 % interval 74.7 to \
              77.3, 4 seeds), a gap of 24.0 points.",
-            "“weight-decay” narrows the gap between training and test accuracy from 24.0 to \
-             17.8 points, and lowers test accuracy by 4.0 points, from 76.0 to 72.0 % (95 % \
-             interval 2.7 to 5.3, 4 seeds). The lower gap is no gain: training accuracy \
-             falls by more than test accuracy does.",
+            "“weight-decay” narrows the gap between training and test accuracy from 24.0 to 17.8 \
+             points, and lowers test accuracy by 4.0 points, from 76.0 to 72.0 % (95 % interval \
+             2.7 to 5.3, 4 seeds). The lower gap is no improvement: training accuracy falls by \
+             more than test accuracy does.",
             "“none” classifies all 300 training images correctly in every run.",
         ]
     );
@@ -78,8 +78,8 @@ fn an_interval_with_zero_is_not_distinguishable() {
     assert_eq!(
         found[0],
         "Compared with “none”, “other” is not distinguishable, neither in the gap nor in test \
-         accuracy. With 3 seeds Wilcoxon's signed-rank test cannot reach p = 0.05, so this goes by \
-         the intervals alone."
+         accuracy. With 3 seeds Wilcoxon's signed-rank test cannot reach p = 0.05, so this relies \
+         on the intervals alone."
     );
     assert!(found[2].contains(
         "; its test accuracy is not distinguishable from that of “none” (76.0 against 76.0 %; \
@@ -97,7 +97,7 @@ fn rounding_errors_are_no_difference() {
     assert_eq!(
         findings(&experiment(Some("a"), methods))[0],
         "Compared with “a”, “b” raises test accuracy. With 5 seeds Wilcoxon's signed-rank test \
-         cannot reach p = 0.05, so this goes by the intervals alone."
+         cannot reach p = 0.05, so this relies on the intervals alone."
     );
 }
 
@@ -111,7 +111,7 @@ fn higher_test_accuracy_is_said_as_plainly() {
         found[0],
         "Compared with “none”, “other” narrows the gap between training and test accuracy and \
          raises test accuracy. With 3 seeds Wilcoxon's signed-rank test cannot reach p = 0.05, so \
-         this goes by the intervals alone."
+         this relies on the intervals alone."
     );
     assert!(found[2].contains("and raises test accuracy by 10.0 points"));
     assert!(!found.join(" ").contains("no gain"));
@@ -166,7 +166,7 @@ fn an_interval_that_the_corrected_test_denies_tells_none() {
     assert!(!found.join(" ").contains("raises"), "{found:?}");
     assert!(found[2].contains("95 % interval +"), "{found:?}");
     assert!(
-        found[2].contains(", corrected p = 0.062, 8 seeds; the interval alone tells them apart)"),
+        found[2].contains(", corrected p = 0.062, 8 seeds; only the interval shows a difference)"),
         "{found:?}"
     );
 }
@@ -187,7 +187,7 @@ fn a_test_that_the_interval_denies_tells_none() {
     );
     assert!(found[2].contains("95 % interval −"), "{found:?}");
     assert!(
-        found[2].contains("p = 0.008, 8 seeds; the test alone tells them apart)"),
+        found[2].contains("p = 0.008, 8 seeds; only the test shows a difference)"),
         "{found:?}"
     );
 }
@@ -227,7 +227,7 @@ fn too_many_comparisons_for_the_seeds_are_named() {
     assert!(
         found[0].contains(
             "raise test accuracy. With 8 seeds Wilcoxon's signed-rank test, corrected for 7 \
-             comparisons, cannot reach p = 0.05, so this goes by the intervals alone."
+             comparisons, cannot reach p = 0.05, so this relies on the intervals alone."
         ),
         "{found:?}"
     );
@@ -258,8 +258,8 @@ fn different_numbers_of_updates_are_named() {
     let methods = vec![method("a", 601, &finals), method("b", 1201, &finals)];
     assert_eq!(
         findings(&experiment(Some("a"), methods)).last().unwrap(),
-        "The methods did not make the same number of updates (601 for “a”; 1,201 for “b”), so \
-         their final values differ by that, too."
+        "The methods made different numbers of updates (601 for “a”; 1,201 for “b”), which also \
+         affects their final values."
     );
 }
 
@@ -330,8 +330,8 @@ fn one_seed_has_no_interval() {
     );
     assert_eq!(
         found[1],
-        "“weight-decay” ends with a gap of 18.00 instead of 24.00 points and has 72.00 instead \
-         of 76.00 % test accuracy. One seed has no interval and says nothing beyond itself."
+        "“weight-decay” ends with a gap of 18.00 instead of 24.00 points and has 72.00 instead of \
+         76.00 % test accuracy. One seed gives no interval and says nothing about others."
     );
 }
 
@@ -364,7 +364,7 @@ fn methods_without_a_shared_seed_are_not_compared() {
         run.header.seed += 100;
     }
     let found = findings(&experiment).join("\n");
-    assert!(found.contains("It shares no seed with “none” to compare it by."));
+    assert!(found.contains("It shares no seed with “none”, so they cannot be compared."));
 }
 
 #[test]
@@ -431,7 +431,7 @@ fn a_gap_without_an_interval_has_no_verdict() {
     assert_eq!(
         found[0],
         "Compared with “none”, “wild” is not distinguishable in test accuracy. With 3 seeds \
-         Wilcoxon's signed-rank test cannot reach p = 0.05, so this goes by the intervals alone."
+         Wilcoxon's signed-rank test cannot reach p = 0.05, so this relies on the intervals alone."
     );
     assert!(
         found[2].starts_with(

@@ -251,7 +251,7 @@ fn the_same_experiment_gives_the_same_bytes_without_a_time() {
 fn half_widths_beyond_the_possible_are_explained_where_they_are_shown() {
     let explained = |experiment: &Experiment| {
         let page = html_of(experiment);
-        page.matches("No accuracy lies outside 0 to 100 %").count()
+        page.matches("Accuracies lie between 0 and 100 %").count()
     };
     assert_eq!(explained(&sample::decay()), 0);
     let wide = vec![sample::method("none", 601, &[(0.9, 0.32), (0.9, 0.42)])];

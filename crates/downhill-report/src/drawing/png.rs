@@ -40,7 +40,7 @@ pub enum PngError {
         height: f32,
     },
     /// The pixels could not be written as PNG.
-    #[error("the pixels must be written as PNG: {0}")]
+    #[error("cannot encode the pixels as PNG: {0}")]
     NotEncoded(String),
 }
 

@@ -36,24 +36,24 @@ pub(crate) fn activations(summary: &Summary<'_>) -> Option<Figure> {
         .flat_map(|method| method.runs.first());
     let several = is_first.into_iter().any(|run| run.activations.len() > 1);
     let earlier = if several {
-        " The outline is the first time they were looked at, the bars are the last."
+        " The outline is the first measurement, the bars are the last."
     } else {
         ""
     };
     Some(Figure {
         name: "activations".into(),
         title: format!(
-            "{}: what the hidden units do, layer by layer",
+            "{}: outputs of the hidden units, layer by layer",
             experiment.name
         ),
         layout: Layout::Wide,
         key: Vec::new(),
         panels,
         caption: format!(
-            "How often each output of the hidden units comes about, layer by layer from the input on; the \
-             first seed of each method alone. Each histogram is as high as its highest bar, whose share of \
-             all outputs is written above it; m is their mean, s their standard deviation.{earlier} What \
-             lies outside is counted in the bars at the ends."
+            "Histograms of the outputs of the hidden units, layer by layer from the input, for the \
+             first seed of each method. Each is scaled to its highest bar, whose share of all \
+             outputs is written above it; m is the mean, s the standard deviation.{earlier} Values \
+             outside the range are counted in the first and the last bar."
         ),
     })
 }

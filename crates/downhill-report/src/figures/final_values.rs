@@ -86,8 +86,8 @@ pub(crate) fn boxes(summary: &Summary<'_>) -> Option<Figure> {
         .to_owned();
     if summary.has_diverged() {
         caption.push_str(
-            " A cross is a run that diverged, counted as 0 % accuracy; what lies beyond the axis is drawn at \
-             its edge.",
+            " A cross is a run that diverged, counted as 0 % accuracy; values beyond the axis are \
+             drawn at its edge.",
         );
     }
     Some(Figure {
@@ -166,8 +166,8 @@ fn strip_figure(name: &str, both: &[Strips], summary: &Summary<'_>, what: &str) 
     }
     if both.iter().any(Strips::is_cut) {
         caption.push_str(
-            " What lies beyond the axis is drawn at its edge, an interval that goes on there ends in an \
-             arrow.",
+            " Values beyond the axis are drawn at its edge; an interval that continues there ends \
+             in an arrow.",
         );
     }
     Figure {

@@ -105,8 +105,8 @@ pub(crate) fn final_values(summary: &Summary<'_>, families: &Families) -> Figure
     );
     if has(|series| !series.crosses.is_empty()) {
         caption.push_str(
-            " A cross marks a value at which runs diverged: they count as 0 % accuracy and are not in the \
-             loss, and where all did, it stands at the upper edge.",
+            " A cross marks a value at which runs diverged. They count as 0 % accuracy and are not \
+             in the loss; if all runs diverged, the cross is at the upper edge.",
         );
     }
     if let Some(published) = &experiment.published
@@ -229,7 +229,7 @@ pub(crate) fn multiples(summary: &Summary<'_>, families: &Families) -> Option<Fi
         chart.panel()
     });
     let several = if number > MOST_PANELS {
-        format!(" {MOST_PANELS} of the {number} values.")
+        format!(" Only {MOST_PANELS} of the {number} values are shown.")
     } else {
         String::new()
     };
@@ -243,8 +243,9 @@ pub(crate) fn multiples(summary: &Summary<'_>, families: &Families) -> Option<Fi
         key: looks(families),
         panels: panels.collect(),
         caption: format!(
-            "Training accuracy against epochs, one panel for each {}, named above it; the mean over the runs \
-             that finished, its 95 % Student t interval shaded. All panels have the same axes.{several}",
+            "Training accuracy against epochs, one panel for each {}, which is its title: the mean \
+             over the runs that finished, with its 95 % Student t interval shaded. All panels have \
+             the same axes.{several}",
             families.grid.name
         ),
     })

@@ -48,7 +48,7 @@ fn picture_caption(summary: &Summary<'_>, quantity: Quantity) -> String {
     };
     let mut caption = format!("{mean} on the test images, dashed on the training images");
     caption.push_str(if has_validation(summary.experiment) {
-        ", dotted on the images held out to choose by."
+        ", dotted on the images held out for validation."
     } else {
         "."
     });
@@ -86,7 +86,7 @@ pub(crate) fn on_page(summary: &Summary<'_>, quantity: Quantity) -> Figure {
          line and circle on the training images"
     );
     caption.push_str(if is_validated {
-        ", dotted line and ring on the images held out to choose by. "
+        ", dotted line and ring on the images held out for validation. "
     } else {
         ". "
     });

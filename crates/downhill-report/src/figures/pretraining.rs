@@ -21,7 +21,7 @@ pub(crate) fn pretraining(summary: &Summary<'_>) -> Option<Figure> {
         lines.clone().map(|line| line.updates as f64).chain([0.0]),
     );
     let y = Axis::log(
-        "loss of reconstruction, nats (log)",
+        "reconstruction loss, nats (log)",
         lines.map(|line| line.loss),
     )
     .within(1e-6, 1e6);
@@ -46,13 +46,13 @@ pub(crate) fn pretraining(summary: &Summary<'_>) -> Option<Figure> {
     });
     (!layers.is_empty()).then(|| Figure {
         name: "pretraining".into(),
-        title: format!("{}: loss of reconstruction in the pre-training", experiment.name),
+        title: format!("{}: reconstruction loss in pre-training", experiment.name),
         layout: Layout::Panels,
         key: Vec::new(),
         panels: panels.collect(),
-        caption: "Mean loss of reconstruction per image while one layer after the other is pre-trained: the \
-                  mean over the seeds, with its 95 % Student t interval where there are several. All panels have the \
-                  same axes."
+        caption: "Mean reconstruction loss per image while the layers are pre-trained one after \
+                  the other: the mean over the seeds, with its 95 % Student t interval if there \
+                  are several. All panels have the same axes."
             .into(),
     })
 }

@@ -34,8 +34,11 @@ pub(crate) fn profile(target: &TargetSummary, methods: &[Named]) -> Option<Figur
     let chart = Chart {
         title: "Performance profile".into(),
         size: WIDE,
-        x: Axis::log_exactly("times as long as the best method (log)", [1.0, most]),
-        y: Axis::share("share of the cases solved, %"),
+        x: Axis::log_exactly(
+            "multiple of the fastest method's updates (log)",
+            [1.0, most],
+        ),
+        y: Axis::share("share of seeds that reach it, %"),
         series,
         is_labelled: true,
     };
@@ -45,9 +48,10 @@ pub(crate) fn profile(target: &TargetSummary, methods: &[Named]) -> Option<Figur
         layout: Layout::Wide,
         key: Vec::new(),
         panels: vec![chart.panel()],
-        caption: "For each method the share of the cases that it solves within so many times as long as \
-                  the best method takes for the case. Higher and further left is better; where a line ends \
-                  below 100 %, the method does not solve the rest."
+        caption: "For each method, the share of seeds for which it reaches the target within a \
+                  multiple of the updates of the fastest method. Higher and further left is \
+                  better. Where a line ends below 100 %, the method does not reach the target for \
+                  the other seeds."
             .into(),
     })
 }
@@ -82,12 +86,13 @@ pub(crate) fn targets(target: &TargetSummary, methods: &[Named]) -> Figure {
         .filter_map(|(unit, costs)| Some(strips(&goal, unit, costs?, methods)));
     Figure {
         name: "targets".into(),
-        title: "How long each seed took to a target".into(),
+        title: "How long each seed took to reach the target".into(),
         layout: Layout::Wide,
         key: Vec::new(),
         panels: panels.collect(),
-        caption: "Each dot is one seed, the upright line is the median of all seeds, those that did not \
-                  reach the target counted as longer than any; those stand right of the axis as crosses."
+        caption: "Each dot is one seed; the vertical line is the median of all seeds. Seeds that \
+                  did not reach the target count as longer than any other and are crosses to the \
+                  right of the axis."
             .into(),
     }
 }

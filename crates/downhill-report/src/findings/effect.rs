@@ -41,8 +41,8 @@ pub(crate) fn only_witness(differences: &PairedDifferences) -> Option<&'static s
     let leaves_zero_out = interval.upper < -ROUNDING || interval.lower > ROUNDING;
     match (leaves_zero_out, significance.is_significant()) {
         _ if !significance.is_reachable() => None,
-        (true, false) => Some("the interval alone tells them apart"),
-        (false, true) => Some("the test alone tells them apart"),
+        (true, false) => Some("only the interval shows a difference"),
+        (false, true) => Some("only the test shows a difference"),
         (true, true) | (false, false) => None,
     }
 }
@@ -140,7 +140,7 @@ fn untested(summary: &Summary<'_>) -> Option<String> {
     let mut intervals = untested.iter();
     let has_interval = intervals.any(|(_, pairs)| pairs.difference.shown_interval().is_some());
     let instead = if has_interval {
-        ", so this goes by the intervals alone"
+        ", so this relies on the intervals alone"
     } else {
         ""
     };

@@ -54,7 +54,7 @@ fn answer(families: &[Family<'_>], precision: Precision) -> Option<String> {
         false => format!(", {}", listed(&rest)),
     };
     Some(format!(
-        "Mean test accuracy is within {} points of a method's own best {} values{others}.",
+        "Mean test accuracy is within {} points of the method's own best for {} values{others}.",
         precision.percent(FORGIVEN),
         forgiven(first),
     ))
@@ -104,10 +104,11 @@ impl Family<'_> {
             self.means()
                 .min_by(|left, right| left.1.total_cmp(&right.1)),
         ) else {
-            return format!("{name} has no value at which no run diverged.{diverged}");
+            return format!("{name} has diverged runs at every value.{diverged}");
         };
         format!(
-            "{name} reaches {} % mean test accuracy at the {setting} {}, and {} % at {}.{diverged}",
+            "{name} has its highest mean test accuracy, {} %, at the {setting} {}, and its lowest, \
+             {} %, at {}.{diverged}",
             precision.percent(best),
             setting_value(at),
             precision.percent(worst),
@@ -127,7 +128,7 @@ mod tests {
         let experiment = sample::grid(2, 5, 3);
         let found = findings(&Summary::of(&experiment));
         assert!(
-            found[0].contains("of a method's own best “"),
+            found[0].contains("of the method's own best for “"),
             "{}",
             found[0]
         );

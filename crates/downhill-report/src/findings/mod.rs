@@ -103,7 +103,9 @@ fn ending_of_other(summary: &Summary<'_>, method: &MethodSummary) -> String {
             if baseline.finished.is_empty() {
                 format!("{ending} No run of {baseline_name} finished to compare it with.")
             } else {
-                format!("{ending} It shares no seed with {baseline_name} to compare it by.")
+                format!(
+                    "{ending} It shares no seed with {baseline_name}, so they cannot be compared."
+                )
             }
         }
         _ => ending,
@@ -246,14 +248,15 @@ fn difference(summary: &Summary<'_>, method: &MethodSummary, comparison: &Compar
         None => format!("{name} {test_clause}."),
     };
     match effect(comparison) {
-        None => text.push_str(" One seed has no interval and says nothing beyond itself."),
+        None => text.push_str(" One seed gives no interval and says nothing about others."),
         Some(Effect {
             gap: Some(Direction::Down),
             test: Direction::Down,
             ..
         }) if test.difference.n == paired_gaps => {
             text.push_str(
-                " The lower gap is no gain: training accuracy falls by more than test accuracy does.",
+                " The lower gap is no improvement: training accuracy falls by more than test \
+                 accuracy does.",
             );
         }
         _ => {}
@@ -425,8 +428,8 @@ fn different_updates(summary: &Summary<'_>) -> Option<String> {
         .collect();
     (named.len() > 1).then(|| {
         format!(
-            "The methods did not make the same number of updates ({}), so their final values \
-             differ by that, too.",
+            "The methods made different numbers of updates ({}), which also affects their final \
+             values.",
             named.join("; ")
         )
     })

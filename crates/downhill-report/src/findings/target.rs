@@ -15,9 +15,9 @@ pub(crate) fn sentence(summary: &Summary<'_>) -> Option<String> {
     let clause = |(costs, name): &(CostStatistics, String)| {
         let missed = costs.runs - costs.reached;
         let median = if costs.median.is_finite() {
-            format!("{name} after {} updates in the median", cost(costs.median))
+            format!("{name} after a median of {} updates", cost(costs.median))
         } else {
-            format!("{name} not in the median")
+            format!("{name} in at most half of its runs")
         };
         match missed {
             0 => median,

@@ -146,7 +146,7 @@ impl<'a> ComparisonReport<'a> {
     #[must_use]
     pub fn findings(&self) -> Vec<String> {
         if self.reports.len() < 2 {
-            return vec!["There is one experiment, and nothing to compare it with.".into()];
+            return vec!["There is only one experiment, and nothing to compare it with.".into()];
         }
         let sentence = |at: usize| {
             let pairs: Vec<(&str, Pairs)> = (self.methods.iter())
@@ -192,7 +192,7 @@ impl<'a> ComparisonReport<'a> {
             }
             if one_sided > 0 {
                 sentence.push_str(&format!(
-                    "; {} diverged in one of the two only",
+                    "; {} diverged in only one of the two",
                     counted(one_sided, "run")
                 ));
             }
@@ -203,16 +203,16 @@ impl<'a> ComparisonReport<'a> {
 
     fn limits(&self) -> Vec<String> {
         let mut limits = vec![
-            "Runs that share method and seed share initial weights, batches and masks only if their settings \
-             do: the resolved config of each experiment is below its name."
+            "Runs with the same method and seed share initial weights, batches and masks only if \
+             their settings agree: the resolved config of each experiment is below its name."
                 .to_owned(),
-            "Small differences of single runs come from rounding, which training amplifies; whether a method \
-             is better is for the mean over seeds to say."
+            "Small differences between single runs come from rounding, which training amplifies; \
+             judge a method by its mean over the seeds."
                 .to_owned(),
         ];
         let first = &self.reports[0].experiment().data.sha256;
         if self.named().any(|(other, _)| other.data.sha256 != *first) {
-            limits.push("The experiments saw different data.".to_owned());
+            limits.push("The experiments used different data.".to_owned());
         }
         limits
     }
@@ -241,11 +241,12 @@ impl<'a> ComparisonReport<'a> {
         ];
         html! {
             h3 { "Test accuracy, %" }
-            (table("Means over the runs with half the width of their 95 % interval; in parentheses how many runs, \
-                    and × before how many diverged, which count as 0 %.", &heads, &accuracies))
+            (table("Means over the runs with half the width of their 95 % interval. In parentheses \
+                    are the number of runs and, after ×, that of diverged runs, which count as 0 \
+                    %.", &heads, &accuracies))
             @if !rows.is_empty() {
                 h3 { "Differences to “" (self.names[0]) "”, run by run" }
-                (table("Over the runs that share method and seed and finished in both.", &heads_of_pairs, &rows))
+                (table("Over the pairs of runs with the same method and seed that both finished.", &heads_of_pairs, &rows))
             }
         }
     }
@@ -412,7 +413,8 @@ impl<'a> ComparisonReport<'a> {
             })
             .collect();
         html! {
-            (table("Versions are those of downhill and Burn; of the data's SHA-256 the start.", &heads, &rows))
+            (table("Versions are those of downhill and Burn; the data are named with the start of \
+                    their SHA-256.", &heads, &rows))
             @for (experiment, name) in self.named() {
                 h3 { (name) }
                 p { (experiment.question) }
@@ -491,8 +493,9 @@ mod tests {
         assert_eq!(
             found,
             [
-                "Of 8 runs that “sample on ndarray” shares with “sample on flex”, 6 end at the same test \
-              accuracy; the largest difference is +2.0 points, of “none”; 1 run diverged in one of the two only."
+                "Of 8 runs that “sample on ndarray” shares with “sample on flex”, 6 end at the \
+                 same test accuracy; the largest difference is +2.0 points, of “none”; 1 run \
+                 diverged in only one of the two."
             ]
         );
     }

@@ -106,13 +106,13 @@ impl GradientReport {
             made: Vec::new(),
             made_details: html! {},
             limits: vec![
-                "A gradient that agrees says that the derivative of what was computed is right, not that the \
-                 right thing was computed."
+                "A gradient that agrees shows that the derivative of the computed function is \
+                 right, not that the right function was computed."
                     .into(),
-                "Numerical differentiation is itself exact to a limited number of digits, and where a ReLU \
-                 changes its side within the step the two differ without an error."
+                "Numerical differentiation has limited precision itself, and where a ReLU switches \
+                 within the step, the two differ although neither is wrong."
                     .into(),
-                "Only these networks, these batches and these numbers of their parameters were compared."
+                "Only these networks, batches and elements of their parameters were compared."
                     .into(),
             ],
             source: "the differences",
@@ -162,7 +162,7 @@ impl GradientReport {
             format!(
                 "Backpropagation does not agree with numerical differentiation in {places}. {largest}."
             ),
-            format!("Beyond the limit: {}.", listed(&beyond)),
+            format!("Above the limit: {}.", listed(&beyond)),
         ]
     }
 
@@ -200,9 +200,10 @@ impl GradientReport {
             layout: Layout::Wide,
             key: Vec::new(),
             panels,
-            caption: "Largest absolute difference of each parameter on a logarithmic axis. The dashed line is \
-                      the limit: what lies right of it, or is not finite, is a cross and not a square. A \
-                      difference of exactly 0 is drawn at the left edge."
+            caption: "Largest absolute difference of each parameter on a logarithmic axis. The \
+                      dashed line is the limit: a difference above it, or one that is not finite, \
+                      is a cross instead of a square. A difference of exactly 0 is drawn at the \
+                      left edge."
                 .into(),
         }]
     }
@@ -291,7 +292,7 @@ mod tests {
             "{}",
             found[0]
         );
-        assert!(found[1].starts_with("Beyond the limit: "), "{}", found[1]);
+        assert!(found[1].starts_with("Above the limit: "), "{}", found[1]);
         report.rows.clear();
         assert_eq!(report.findings(), ["Nothing was compared."]);
     }

@@ -193,7 +193,7 @@ pub(crate) fn code(text: &str) -> Markup {
 /// The settings in which a method differs from the base config.
 pub(crate) fn changes(changes: &[String]) -> Markup {
     html! {
-        @if changes.is_empty() { "nothing, it is the config as it stands" }
+        @if changes.is_empty() { "nothing: it runs the config as written" }
         @for (index, change) in changes.iter().enumerate() {
             @if index > 0 { ", " }
             (code(change))

@@ -26,11 +26,10 @@ pub(crate) fn difference_rows(summary: &Summary<'_>) -> Vec<Vec<String>> {
 
 /// What the columns of differences mean.
 pub(crate) fn differences_legend(summary: &Summary<'_>) -> String {
-    let mut legend = String::from(
-        "In points, paired by seed, with 95 % intervals where there are two seeds or more",
-    );
+    let mut legend =
+        String::from("In points, paired by seed, with 95 % intervals from two seeds on");
     if summary.differences().any(|value| value.is_too_uniform()) {
-        legend.push_str("; none where fewer than five seeds give the same difference");
+        legend.push_str("; none if fewer than five seeds all give the same difference");
     }
     legend.push('.');
     if let Some(tests) = most_tests(summary) {

@@ -45,11 +45,12 @@ pub(crate) fn legend(summary: &Summary<'_>) -> String {
         "one seed: no interval".to_owned()
     };
     if summary.accuracies().any(|value| value.is_too_uniform()) {
-        spread.push_str(", left out where fewer than five seeds all agree");
+        spread.push_str(", left out if fewer than five seeds all agree");
     }
     let mut legend = format!(
-        "Means over the runs; {spread}; median is that of test accuracy. Accuracies in percent; gap \
-         is train minus test accuracy in points; loss is the mean cross-entropy in nats."
+        "Means over the runs; {spread}; the median is of test accuracy. Accuracies are in percent; \
+         the gap is training minus test accuracy, in points; losses are the mean cross-entropy in \
+         nats."
     );
     legend.push_str(beyond_accuracies(summary));
     if summary.has_diverged() {
@@ -66,7 +67,7 @@ pub(crate) fn beyond_accuracies(summary: &Summary<'_>) -> &'static str {
     let is_beyond =
         |accuracy: Statistics| accuracy.shown_interval() != accuracy.accuracy_interval();
     if summary.accuracies().any(is_beyond) {
-        " No accuracy lies outside 0 to 100 %, even where ± reaches further."
+        " Accuracies lie between 0 and 100 %, even where ± reaches further."
     } else {
         ""
     }

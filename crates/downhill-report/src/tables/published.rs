@@ -123,9 +123,9 @@ pub(crate) fn published_note(experiment: &Experiment) -> String {
         .as_ref()
         .map(|published| published.source.as_str());
     format!(
-        "Published by {}. Ours are means over the seeds with half the width of their 95 % interval, the \
-         difference is ours minus theirs. A figure of a single run, or of other software, differs by chance \
-         and rounding as well.",
+        "Published by {}. Ours are means over the seeds with half the width of their 95 % \
+         interval; the difference is ours minus theirs. A figure from a single run or from other \
+         software also differs by chance and rounding.",
         quoted(source.unwrap_or_default())
     )
 }

@@ -44,15 +44,15 @@ pub(crate) fn rows(summary: &Summary<'_>, target: &TargetSummary) -> Vec<Vec<Str
 /// What the columns mean.
 pub(crate) fn legend(target: &TargetSummary) -> String {
     let seconds = if target.seconds.is_some() {
-        " Seconds are taken to pass evenly over a run's updates, evaluations included."
+        " Seconds are spread evenly over a run's updates, evaluations included."
     } else {
         ""
     };
     format!(
-        "Updates to {} % {} accuracy, at the first evaluation that has it: median over all runs and \
-         its 95 % interval. A run that does not reach it or diverges costs more than all that do \
-         (∞) and is not left out.{seconds} 1× to 4×: share of {} for which a method takes at most \
-         so many times the updates of the quickest.",
+        "Updates to {} % {} accuracy, at the first evaluation that reaches it: the median over all \
+         runs and its 95 % interval. A run that diverges or does not reach it counts as ∞ and is \
+         not left out.{seconds} 1× to 4×: the share of {} for which a method takes at most that \
+         many times the updates of the fastest method.",
         fixed(100.0 * target.accuracy, 1),
         target.on.name(),
         counted(target.profile.seeds(), "seed"),

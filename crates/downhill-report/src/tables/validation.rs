@@ -14,9 +14,9 @@ pub(crate) const VALIDATION_HEADS: [&str; 6] = [
 ];
 
 /// What they mean.
-pub(crate) const VALIDATION_NOTE: &str = "Means over the runs that finished, with half the width of their 95 % \
-    interval. Of each run the evaluation with the highest accuracy on the held-out images counts, of \
-    equal ones the first: the test images have no say in the choice.";
+pub(crate) const VALIDATION_NOTE: &str = "Means over the runs that finished, with half the width of \
+    their 95 % interval. For each run, the evaluation with the highest accuracy on the held-out images \
+    counts, the first of equal ones: the test images do not influence the choice.";
 
 /// One row per method that has held-out images.
 pub(crate) fn validation_rows(summary: &Summary<'_>) -> Vec<Vec<String>> {

@@ -22,8 +22,8 @@ pub(super) fn several_changes(experiment: &Experiment) -> Option<String> {
     }
     (!named.is_empty()).then(|| {
         format!(
-            "More than one setting differs at once in {}; which of them made the difference does \
-             not show.",
+            "More than one setting differs at once in {}; the runs do not show which of them made \
+             the difference.",
             listed(&named)
         )
     })

@@ -42,9 +42,9 @@ fn data(experiment: &Experiment) -> Option<String> {
     let counts = counts(experiment, |data| data.train_images);
     let (least, most) = (*counts.first()?, *counts.last()?);
     let few = if most < FEW_IMAGES {
-        " The training images are few: with more, the same settings may rank differently."
+        " The training images are few: with more of them, the methods may rank differently."
     } else if least < FEW_IMAGES {
-        " Where the training images are few, the same settings may rank differently with more."
+        " Where the training images are few, the methods may rank differently with more."
     } else {
         ""
     };
@@ -120,8 +120,8 @@ fn mixed_sources(experiment: &Experiment) -> Option<String> {
     }
     (!differing.is_empty()).then(|| {
         format!(
-            "Some runs were made with other {} than this report names, so what separates them need \
-             not be the method.",
+            "Some runs were made with other {} than this report names, so their differences need \
+             not come from the method.",
             listed(&differing)
         )
     })
@@ -130,10 +130,11 @@ fn mixed_sources(experiment: &Experiment) -> Option<String> {
 fn interval(summary: &Summary<'_>) -> Option<String> {
     summary.has_intervals().then(|| {
         format!(
-            "The intervals of means are studentized bootstrap intervals of 95 %. In simulations, with \
-             normal, skewed and bounded values, they cover the true mean in 94 to 96 % of samples of \
-             30, in 92 to 97 % of 8, and in as few as 91 % of {FEWEST_RESAMPLED}; with fewer they \
-             are Student t intervals, which assume nearly normal values."
+            "The intervals of means are 95 % studentized bootstrap intervals. In simulations with \
+             normal, skewed and bounded values, they cover the true mean in 94 to 96 % of samples \
+             of 30, in 92 to 97 % of samples of 8, and in as few as 91 % of samples of \
+             {FEWEST_RESAMPLED}. Smaller samples have Student t intervals, which assume nearly \
+             normal values."
         )
     })
 }
@@ -146,9 +147,9 @@ fn comparisons(summary: &Summary<'_>) -> Option<String> {
     (intervals > 1).then(|| {
         format!(
             "The {intervals} intervals for differences are not corrected for multiple comparisons: \
-             each alone misses the true difference in 5 % of such experiments, and that one of \
-             them does is more likely. The tests are corrected, for the methods in one quantity; \
-             test accuracy and the gap are each tested by themselves."
+             each misses the true difference in 5 % of such experiments, so that at least one \
+             misses is more likely. The tests are corrected for the number of methods, separately \
+             for test accuracy and for the gap."
         )
     })
 }
@@ -161,9 +162,9 @@ fn tests(summary: &Summary<'_>) -> Option<String> {
         .filter_map(|method| method.versus_baseline.as_ref());
     let mut tested = comparisons.filter(|comparison| comparison.test_accuracy.difference.n > 1);
     tested.next().is_some().then(|| {
-        "That a difference is not distinguishable does not say that there is none. Wilcoxon's test \
-         takes differences to lie evenly around their middle; a significant one need not be large: \
-         its size is in the interval."
+        "A difference that is not distinguishable from zero is no proof of equality. Wilcoxon's \
+         test assumes that differences are symmetric around their median. A significant difference \
+         need not be large: the interval shows its size."
             .into()
     })
 }
@@ -172,32 +173,33 @@ fn target(summary: &Summary<'_>) -> Option<String> {
     let target = summary.experiment.target.as_ref()?;
     if summary.target.is_none() {
         return Some(format!(
-            "The target is an accuracy on {} images, of which no run tells.",
+            "The target is an accuracy on {} images, which no run recorded.",
             target.on.name()
         ));
     }
     let on_test = if target.on == TargetImages::Test {
-        " A moment to stop that is chosen by test images is chosen on the test set."
+        " Choosing when to stop by test accuracy uses the test set."
     } else {
         ""
     };
     Some(format!(
-        "Updates to the target are those of the first evaluation that has it: it may have been \
-         reached since the evaluation before, and lost again after.{on_test}"
+        "Updates to the target are counted at the first evaluation that reaches it: a run may have \
+         reached it at any update since the previous evaluation, and may have lost it again \
+         afterwards.{on_test}"
     ))
 }
 
 fn tuning(experiment: &Experiment) -> Option<String> {
     if experiment.grid.is_some() {
         return Some(
-            "One setting was varied, in the steps of the grid, and no other was tuned: a method may \
-             be better between two steps, or with other values of what stayed."
+            "One setting was varied over the grid and no other was tuned: a method may do better \
+             between two values of the grid, or with other values of the fixed settings."
                 .into(),
         );
     }
     (experiment.methods.len() > 1).then(|| {
-        "Each method ran at one setting, and no method was tuned here: the runs compare these \
-         settings, not the methods at their best."
+        "Each method ran with one set of hyperparameters, and none was tuned here: the runs \
+         compare these settings, not the methods at their best."
             .into()
     })
 }
@@ -206,24 +208,24 @@ fn updates(summary: &Summary<'_>) -> Option<String> {
     let mut updates = summary.methods.iter().flat_map(|method| &method.updates);
     let first = updates.next()?;
     updates.any(|other| other != first).then(|| {
-        "The numbers of updates differ, so a difference between final values mixes the method \
-         with the length of its training."
+        "The numbers of updates differ, so differences between final values also come from how \
+         long each method trained."
             .into()
     })
 }
 
 fn divergence(summary: &Summary<'_>) -> Option<String> {
     summary.has_diverged().then(|| {
-        "A diverged run counts as 0 % accuracy, which widens the intervals and is a convention, \
-         not a measurement; its loss and gap have no value and are left out of those columns."
+        "A diverged run counts as 0 % accuracy. That is a convention, not a measurement, and it \
+         widens the intervals. The run has no loss and no gap, and is left out of those columns."
             .into()
     })
 }
 
 fn selection() -> Option<String> {
     Some(
-        "Final values are those of the last evaluation, not of the best. Choosing a setting, or \
-         the moment to stop, by these test accuracies would be choosing on the test set."
+        "Final values are those of the last evaluation, not of the best. Choosing settings, or \
+         when to stop, by these test accuracies would use the test set."
             .into(),
     )
 }

@@ -15,9 +15,9 @@ pub(super) fn seeds(summary: &Summary<'_>) -> Option<String> {
         format!("{} to {} seeds", count(least), count(most))
     };
     let few = match least {
-        0..=1 => "Without a second seed a difference cannot be told from chance.",
-        2..=9 => "With so few, small differences stay hidden.",
-        _ => "Differences much smaller than the intervals stay hidden.",
+        0..=1 => "Without a second seed, a difference cannot be told from chance.",
+        2..=9 => "With so few seeds, small differences go undetected.",
+        _ => "Differences much smaller than the intervals go undetected.",
     };
     let decided = decided_by_seed(summary).unwrap_or_default();
     Some(format!("{runs} per method. {few}{decided}"))
@@ -54,8 +54,8 @@ fn decided_by_seed(summary: &Summary<'_>) -> Option<String> {
     } else if !drawing.is_empty() {
         (
             format!("and, for {}, draws the training images", listed(&drawing)),
-            "so only there do the intervals include the spread between training sets, within this \
-             data set",
+            "so only their intervals include the spread between training sets, within this data \
+             set",
         )
     } else if holding_out.len() == with_runs {
         (
@@ -69,22 +69,23 @@ fn decided_by_seed(summary: &Summary<'_>) -> Option<String> {
                 "and, for {}, draws which images are held out",
                 listed(&holding_out)
             ),
-            "so only there do the intervals include a part of the spread between training sets, \
-             within this data set",
+            "so only their intervals include a part of the spread between training sets, within \
+             this data set",
         )
     } else if is_known {
         (
             "; all seeds of a method train on the same images".to_owned(),
-            "so the spread between training sets is not in the intervals",
+            "so the intervals leave out the spread between training sets",
         )
     } else {
         (
             "; all runs took their training images from the same files".to_owned(),
-            "so the spread between other data sets is not in the intervals",
+            "so the intervals leave out the spread between data sets",
         )
     };
     let join = if images.starts_with(';') { "" } else { " " };
-    let decided = format!(" A seed decides initial weights, batches and masks{join}{images}");
+    let decided = "A seed determines initial weights, batches and dropout masks";
+    let decided = format!(" {decided}{join}{images}");
     Some(if summary.has_intervals() {
         format!("{decided}, {consequence}.")
     } else {

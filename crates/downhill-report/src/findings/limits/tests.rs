@@ -52,7 +52,7 @@ fn images_held_out_by_the_seed_are_told() {
     let without = json!({ "train_images": "all", "subset": "first", "validation_images": 0 });
     set_config(&mut experiment, 0, &json!({ "data": without }));
     let text = text_of(&experiment);
-    let expected = "and, for “weight-decay”, draws which images are held out, so only there";
+    let expected = "and, for “weight-decay”, draws which images are held out, so only their";
     assert!(text.contains(expected), "{text}");
 }
 
@@ -118,14 +118,17 @@ fn what_a_target_does_not_show_is_said() {
     experiment.target = target(TargetImages::Test);
     let text = text_of(&experiment);
     assert!(
-        text.contains("Updates to the target are those of the first"),
+        text.contains("Updates to the target are counted at the first"),
         "{text}"
     );
-    assert!(text.contains("chosen on the test set"), "{text}");
+    assert!(
+        text.contains("by test accuracy uses the test set"),
+        "{text}"
+    );
     experiment.target = target(TargetImages::Validation);
     let text = text_of(&experiment);
     assert!(
-        text.contains("on validation images, of which no run tells"),
+        text.contains("on validation images, which no run recorded"),
         "{text}"
     );
 }
@@ -162,7 +165,7 @@ fn other_amounts_or_names_of_the_same_data_are_no_other_data() {
     let text = text_of(&experiment);
     assert!(text.contains("made with other data than"), "{text}");
     assert!(text.contains("2 data sets (made-up and /data/copy), 50 to"));
-    assert!(!text.contains("A seed decides"));
+    assert!(!text.contains("A seed determines"));
 }
 
 #[test]
@@ -171,7 +174,7 @@ fn few_images_in_some_runs_only_are_named_as_that() {
     experiment.methods[1].runs[0].header.data.train_images = 60_000;
     let text = text_of(&experiment);
     assert!(text.contains("300 to 60,000 training"), "{text}");
-    assert!(text.contains("Where the training images are few, the same settings"));
+    assert!(text.contains("Where the training images are few, the methods"));
 }
 
 #[test]
@@ -197,11 +200,10 @@ fn architectures_are_counted_by_hidden_layers_and_activation() {
 #[test]
 fn what_a_seed_decides_follows_from_the_subset() {
     let mut experiment = sample::decay();
-    assert!(
-        text_of(&experiment).contains(
-            "masks; all runs took their training images from the same files, so the spread"
-        )
-    );
+    assert!(text_of(&experiment).contains(
+        "masks; all runs took their training images from the same files, so the intervals \
+             leave"
+    ));
     let first = json!({"data": {"subset": "first", "train_images": 300}});
     let random = json!({"data": {"subset": "random", "train_images": 300}});
     let all = json!({"data": {"subset": "random", "train_images": "all"}});
@@ -210,9 +212,9 @@ fn what_a_seed_decides_follows_from_the_subset() {
         let text = text_of(&experiment);
         assert!(
             text.contains(
-                "A seed decides initial weights, batches and masks; all seeds of a method \
-                 train on the same images, so the spread between training sets is not in the \
-                 intervals."
+                "A seed determines initial weights, batches and dropout masks; all seeds of a \
+                 method train on the same images, so the intervals leave out the spread between \
+                 training sets."
             ),
             "{text}"
         );
@@ -221,8 +223,8 @@ fn what_a_seed_decides_follows_from_the_subset() {
     let text = text_of(&experiment);
     assert!(
         text.contains(
-            "masks and, for “weight-decay”, draws the training images, so only there do the \
-             intervals include the spread between training sets, within this data set."
+            "masks and, for “weight-decay”, draws the training images, so only their intervals \
+             include the spread between training sets, within this data set."
         ),
         "{text}"
     );
@@ -257,7 +259,7 @@ fn what_a_grid_varies_is_no_change_of_its_own() {
     }
     let text = text_of(&experiment);
     assert!(!text.contains("More than one setting"), "{text}");
-    assert!(!text.contains("ran at one setting"), "{text}");
+    assert!(!text.contains("ran with one set"), "{text}");
     // Another optimizer and another batch are two, its rate at the values of the grid is none.
     experiment.grid.as_mut().unwrap().setting = "optimizer.*.learning_rate".into();
     for method in &mut experiment.methods[3..] {

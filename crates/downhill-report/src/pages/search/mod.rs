@@ -89,7 +89,8 @@ impl SearchReport {
             let accuracies: Vec<f64> = best.iter().map(|placed| placed.validation).collect();
             if let Some((least, most)) = ends(accuracies.iter().copied()) {
                 found.push(format!(
-                    "The best trials of the {} seeds reach from {} to {} % validation accuracy, median {} %.",
+                    "The best trials of the {} seeds reach {} to {} % validation accuracy, median \
+                     {} %.",
                     count(best.len()),
                     percent(least),
                     percent(most),
@@ -165,19 +166,20 @@ impl SearchReport {
 
     fn limits(&self) -> Vec<String> {
         let mut limits = vec![
-            "The validation accuracy of the best of many trials is too good on average: it was chosen for \
-             being high. Test accuracies were not used to choose, and are the ones to go by."
+            "The validation accuracy of the best of many trials is optimistic, for the trial was \
+             chosen by it. Test accuracies were not used to choose: rely on them."
                 .to_owned(),
-            "Trials differ in their settings and in nothing else that was searched: other settings, more \
-             epochs or more images may have another best."
+            "Trials differ only in the settings that were searched: with other settings, more \
+             epochs or more images, another trial may be best."
                 .to_owned(),
-            "A random search says where good settings lie, not where the best one is: a value that no trial \
-             came near was not looked at, and later rounds look only where earlier ones found something."
+            "A random search shows where good settings lie, not which one is best: values far from \
+             every trial were not tried, and later rounds search only where earlier ones did well."
                 .to_owned(),
         ];
         if self.searches.len() < 2 {
             limits.push(
-                "One seed: another one draws other trials and may end at other ranges.".to_owned(),
+                "There is one seed: another one draws other trials and may end with other ranges."
+                    .to_owned(),
             );
         }
         limits

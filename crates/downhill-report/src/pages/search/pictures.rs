@@ -161,8 +161,8 @@ impl SearchReport {
             key: Vec::new(),
             panels: vec![panel],
             caption: format!(
-                "Each line is a trial of seed {}, from its settings to its validation accuracy, all rounds \
-                 together; the thick ones are the {} best.",
+                "Each line is a trial of seed {}, from its settings to its validation accuracy, \
+                 over all rounds; the thick lines are the {} best trials.",
                 search.seed,
                 OUTSTANDING.min(placed.len())
             ),
@@ -316,8 +316,8 @@ impl SearchReport {
             caption: match so_far.len() {
                 1 => "The best validation accuracy so far.".into(),
                 seeds => format!(
-                    "The median over {} of the best validation accuracy so far, shaded from the first to the \
-                     third quartile. A marker is where it changes.",
+                    "The median over {} of the best validation accuracy so far, shaded from the \
+                     first to the third quartile. Markers show where it changes.",
                     counted(seeds, "seed")
                 ),
             },
@@ -367,8 +367,9 @@ impl SearchReport {
             key: Vec::new(),
             panels: panels.collect(),
             caption: format!(
-                "Validation accuracy in percent against epochs of the {} best trials of seed {}, the best first; \
-                 above each its final validation accuracy, then the values of {}.",
+                "Validation accuracy in percent against epochs of the {} best trials of seed {}, \
+                 the best first. Above each are its final validation accuracy and the values of \
+                 {}.",
                 placed.len(),
                 search.seed,
                 self.settings

@@ -56,7 +56,7 @@ pub(crate) fn parts(summary: &Summary<'_>) -> Vec<Part> {
     if let Some(target) = &summary.target {
         parts.push(Part::new(
             "targets",
-            "How long it took to a target",
+            "How long it took to reach the target",
             [profiles::targets(target, &looks)],
         ));
         parts.push(Part::new(
@@ -107,7 +107,7 @@ fn of_methods(summary: &Summary<'_>) -> [Part; 8] {
         ),
         Part::new(
             "activations",
-            "What the hidden units do",
+            "Outputs of the hidden units",
             activations::activations(summary),
         ),
     ]

@@ -74,11 +74,7 @@ fn sections(summary: &Summary<'_>) -> Vec<Section> {
             Some(_) => html! { details { summary { "Figure by figure" } (rows) } },
             None => rows,
         };
-        tables.push(Section::new(
-            "published",
-            "Published figures beside these",
-            content,
-        ));
+        tables.push(Section::new("published", "Published figures", content));
     }
     let after_the_main_picture = sections.len().min(1);
     sections.splice(after_the_main_picture..after_the_main_picture, tables);
@@ -136,7 +132,7 @@ fn grid_results(summary: &Summary<'_>, families: &Families) -> Markup {
     let losses = grid::rows(summary, families, grid::loss_cell);
     let mut note = legend(summary);
     if summary.has_diverged() {
-        note.push_str(" × 2 after a number: so many of the runs diverged.");
+        note.push_str(" (× 2) after a number: 2 of the runs diverged.");
     }
     html! {
         h3 { "Test accuracy, %" }
@@ -212,7 +208,7 @@ fn every_run(experiment: &Experiment) -> Markup {
             cells
         });
     table(
-        "The last evaluation of each run; run is the start of its identifying hash.",
+        "The last evaluation of each run. Its hash is the name of the run's directory.",
         &heads,
         &rows.collect::<Vec<_>>(),
     )

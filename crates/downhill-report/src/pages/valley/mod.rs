@@ -59,17 +59,20 @@ impl ValleyReport<'_> {
             about: &self.about,
             kind: "descents of a function",
             found: self.findings(),
-            sections: vec![figure, Section::new("results", "Where they end", self.table())],
+            sections: vec![
+                figure,
+                Section::new("results", "Where they end", self.table()),
+            ],
             made: vec![("Function", html! { (self.formula) })],
             made_details: made,
             limits: vec![
-                "One function, one start and one number of updates: on a function of another shape, or from \
+                "One function, one start and one number of updates: on another function, or from \
                  another start, the methods may rank differently."
                     .into(),
-                "A function of two variables without noise is not a network: its slope is known exactly, and \
-                 nothing here says how the methods do with batches."
+                "A function of two variables without noise is not a network: its gradient is \
+                 exact, and nothing here says how the methods do with mini-batches."
                     .into(),
-                "Each method ran at one setting, and none was tuned here.".into(),
+                "Each method ran with one set of hyperparameters, and none was tuned.".into(),
             ],
             source: "the paths",
         };
@@ -130,9 +133,9 @@ impl ValleyReport<'_> {
             key: Vec::new(),
             panels,
             caption: format!(
-                "Each dot is the place after an update, the ring is the start, the large marker the end\
-                 {target}. Thin lines: where {} is equal, at values that grow like squares, so \
-                 that around a minimum the lines lie evenly. All panels have the same axes.",
+                "Each dot is the point after an update, the ring is the start, the large marker \
+                 the end{target}. Thin lines are contours of {} at values that grow quadratically, \
+                 so that they are evenly spaced around a minimum. All panels have the same axes.",
                 self.formula
             ),
         }]
@@ -206,7 +209,7 @@ impl ValleyReport<'_> {
 
     fn ending(&self, path: &ValleyPath) -> String {
         let (Some(start), Some(end)) = (path.points.first(), path.points.last()) else {
-            return format!("{} goes nowhere.", quoted(&path.name));
+            return format!("{} has no path.", quoted(&path.name));
         };
         format!(
             "{} goes from {} to {} in {}, where f is {}.",
@@ -255,7 +258,7 @@ impl ValleyReport<'_> {
         let short: Vec<String> = short.map(|(_, path)| quoted(&path.name)).collect();
         if !short.is_empty() {
             found.push(format!(
-                "Of {} the next place was not finite: diverged.",
+                "{} diverged: the next point was not finite.",
                 listed(&short)
             ));
         }
@@ -269,7 +272,7 @@ impl ValleyReport<'_> {
             "x at the end",
             "y at the end",
             "f at the end",
-            "least f on the way",
+            "lowest f on the path",
         ];
         let value = |(x, y): &(f64, f64)| (self.function)(*x, *y);
         let rows: Vec<Vec<String>> = (self.paths.iter())
@@ -286,7 +289,7 @@ impl ValleyReport<'_> {
                 ])
             })
             .collect();
-        table("The last place of each path.", &heads, &rows)
+        table("The last point of each path.", &heads, &rows)
     }
 }
 
