@@ -144,7 +144,7 @@ pub(crate) fn zero_gradients_change_nothing(backend: Backend) {
     let shapes = [vec![4], vec![2, 4]];
     for mut row in rows() {
         let within = match row.name.as_str() {
-            // Solves anew for the best parameter, of which without gradients nothing speaks.
+            // Computes the parameter from all gradients so far, which without any is 0.
             "ftrl" => continue,
             // The parameter comes out of a sum of parts, which is rounded.
             "madgrad" | "schedule-free" | "ema overwriting" => 1e-6,
@@ -441,7 +441,7 @@ mod on_flex {
         ),
     ];
 
-    /// The loss, in parts of the first, that 300 steps lead to; nothing where they lead away.
+    /// Returns the loss after 300 steps, divided by the first; infinite if they diverge.
     fn reached(config: &DescentConfig, function: &Function, place: &Place) -> f64 {
         let (_, at, start, _) = function;
         let mut descent = config.build().expect("within bounds");

@@ -182,7 +182,7 @@ fn a_kept_network_is_the_one_of_the_record() {
     bench.train().expect("it trains again");
     let again = fs::read(records[0].0.with_file_name("weights.safetensors"));
     assert_eq!(again.expect("weights"), kept);
-    // Trained anew without keeping it, an old network is not taken for the new one.
+    // A run that is trained again without saving its weights removes the old file.
     bench.arguments.output.save_weights = false;
     bench.train().expect("it trains again");
     let trainings = bench.arguments.runs_dir.join("trainings");

@@ -54,20 +54,19 @@ fn checks() -> [(&'static str, Command); 6] {
         .args(["--workspace", "--all-targets"])
         .arg(test::ALL_BACKENDS)
         .args(["--", "-D", "warnings"]);
-    // Without a build of what was packed: Burn would be built anew, and the consumer of the tests
-    // builds the same sources. Offline, for by now everything is there.
+    // Without building the packed sources: that would compile Burn again, and the consumer of the
+    // tests builds the same sources. Offline, because everything has been downloaded by now.
     let mut package = cargo("package");
     package
         .args(["-p", "downhill", "--allow-dirty"])
         .args(["--no-verify", "--offline"]);
-    // Burn keeps its std: burn-optim 0.22.1 does not compile without (src/optim/module/
-    // module_optimizer.rs:44 says `String`, of which line 12 imports no more than `ToString`).
-    let mut without_std = cargo("clippy");
-    without_std
+    // The rules without the passes of flex, as other backends use them.
+    let mut without_flex = cargo("clippy");
+    without_flex
         .args(["-p", "downhill", "--lib"])
         .args(["--no-default-features", "--features", "burn/std"])
         .args(["--", "-D", "warnings"]);
-    // Tests build wgpu without Burn's fusion, which a software driver bears badly.
+    // The tests build wgpu without Burn's fusion, with which a software driver is very slow.
     let mut with_fusion = cargo("clippy");
     with_fusion
         .args(["-p", "downhill", "--lib"])
@@ -82,7 +81,7 @@ fn checks() -> [(&'static str, Command); 6] {
         ("format", format),
         ("lints", lints),
         ("package", package),
-        ("without std", without_std),
+        ("without flex", without_flex),
         ("with fusion", with_fusion),
         ("documentation", documentation),
     ]

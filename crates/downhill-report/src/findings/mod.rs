@@ -15,11 +15,11 @@ use crate::text::numbers::{Precision, count, counted, listed, p_value, quoted, r
 
 /// What the runs of an experiment show, one or more sentences per entry.
 ///
-/// The first entry is the short answer: how soon a target is reached, if there is one. Otherwise it is
-/// where the baseline (or the only method) ends, and what the other methods do to test accuracy and
-/// to the gap between training and test accuracy. Then come an entry for each method, diverged runs
-/// and differing numbers of updates. With a grid there is an entry for each method of the config file
-/// instead of one for each of its values.
+/// The first entry is the short answer: how soon a target is reached, if there is one. Otherwise it
+/// is where the baseline (or the only method) ends, and what the other methods do to test accuracy
+/// and to the gap between training and test accuracy. Then come an entry for each method, diverged
+/// runs and differing numbers of updates. With a grid there is an entry for each method of the
+/// config file instead of one for each of its values.
 pub(crate) fn findings(summary: &Summary<'_>) -> Vec<String> {
     if summary.is_empty() {
         return vec!["There are no runs yet.".into()];

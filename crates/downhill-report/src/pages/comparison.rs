@@ -19,8 +19,8 @@ use crate::summary::MethodSummary;
 use crate::text::columns::NONE;
 use crate::text::numbers::{Precision, count, counted, listed, quoted, seed_ranges};
 
-/// The comparison of several experiments: their test accuracies side by side, and the differences of
-/// runs that share method and seed.
+/// The comparison of several experiments: their test accuracies side by side, and the differences
+/// of runs that share method and seed.
 pub struct ComparisonReport<'a> {
     reports: Vec<&'a Report<'a>>,
     /// The names that distinguish the experiments.

@@ -166,8 +166,8 @@ impl GradientReport {
         ]
     }
 
-    /// Returns the parameters as comma-separated values by RFC 4180, a row each. A difference that is
-    /// not finite is an empty field.
+    /// Returns the parameters as comma-separated values by RFC 4180, a row each. A difference that
+    /// is not finite is an empty field.
     #[must_use]
     pub fn csv(&self) -> String {
         let mut text = "layer,parameter,numbers,largest_difference,limit\r\n".to_owned();

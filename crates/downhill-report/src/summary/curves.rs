@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::experiment::{Experiment, Method};
 use crate::record::Evaluation;
 
-/// The values of a quantity over the runs that finished, by the updates at which each of them has it.
+/// The values of a quantity over the runs that finished, by the updates at which each of them has
+/// it.
 pub(crate) fn values_by_updates(
     method: &Method,
     value: impl Fn(&Evaluation) -> f64,

@@ -8,8 +8,8 @@ use downhill_report::Picture;
 
 use crate::error::TrainError;
 
-/// Writes a page and its pictures: `NAME-PICTURE.svg` next to `NAME.html`, and with `png` the same as
-/// `NAME-PICTURE.png`.
+/// Writes a page and its pictures: `NAME-PICTURE.svg` next to `NAME.html`, and with `png` the same
+/// as `NAME-PICTURE.png`.
 pub(crate) fn write_page(
     page: &Path,
     html: &str,

@@ -110,8 +110,8 @@ impl SearchReport {
     }
 
     /// Returns the trials as comma-separated values by RFC 4180, a row each: seed, round and trial
-    /// (both counted from 1), the values drawn, and the accuracies, which are empty for a trial that
-    /// diverged.
+    /// (both counted from 1), the values drawn, and the accuracies, which are empty for a trial
+    /// that diverged.
     #[must_use]
     pub fn csv(&self) -> String {
         let settings = self.settings.iter();

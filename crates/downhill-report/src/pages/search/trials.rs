@@ -80,8 +80,8 @@ pub(super) struct Placed<'a> {
 }
 
 impl SearchReport {
-    /// All trials that did not diverge, from the highest validation accuracy to the lowest; of equal
-    /// ones the earlier comes first.
+    /// All trials that did not diverge, from the highest validation accuracy to the lowest; of
+    /// equal ones the earlier comes first.
     pub(super) fn ranked(&self) -> Vec<Placed<'_>> {
         let mut ranked: Vec<Placed<'_>> = self.searches.iter().flat_map(Search::placed).collect();
         ranked.sort_by(|left, right| right.validation.total_cmp(&left.validation));

@@ -103,8 +103,8 @@ impl<'a> Report<'a> {
     /// Losses are in nats, accuracies from 0 to 1, both with the digits that give the same `f64`
     /// when read. A field is empty for a loss that is not finite, for the epoch before the first
     /// update, and for scores on held-out images if there are none. The outcome, `finished` or
-    /// `diverged`, is that of the whole run. A diverged run has one more row, without scores, at the
-    /// update at which its loss was not finite.
+    /// `diverged`, is that of the whole run. A diverged run has one more row, without scores, at
+    /// the update at which its loss was not finite.
     #[must_use]
     pub fn csv(&self) -> String {
         runs_csv(self.summary.experiment)
