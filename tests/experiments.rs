@@ -88,7 +88,7 @@ pub(crate) fn a_grid_trains_every_method_at_every_value(backend: Backend) {
     bench.arguments.output.png = true;
     let (done, text) = bench.train().expect("it trains");
     assert_eq!(done, Done::Finished);
-    assert!(text.contains("of a method's own best"), "{text}");
+    assert!(text.contains("of the method's own best"), "{text}");
     let records = records(&bench);
     let mut names: Vec<&str> = records
         .iter()

@@ -76,7 +76,7 @@ pub(crate) struct Case {
     /// The parts that are not decayed.
     #[serde(default)]
     pub(crate) exclude_from_weight_decay: Vec<usize>,
-    /// The rate is multiplied by a factor every so many steps.
+    /// The rate is multiplied by a factor every `n` steps.
     pub(crate) rate_steps: Option<Value>,
     /// The gradients are multiplied by this.
     pub(crate) gradient_scale: Option<f64>,

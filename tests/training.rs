@@ -34,7 +34,7 @@ pub(crate) fn config(text: &str) -> TrainingConfig {
 }
 
 pub(crate) fn first(set: &ImageSet, images: usize) -> ImageSet {
-    let indices = split::first(images, set.len()).expect("so many there are");
+    let indices = split::first(images, set.len()).expect("the set has that many");
     set.select(&indices).expect("they are there")
 }
 

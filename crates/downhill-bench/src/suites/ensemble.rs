@@ -76,7 +76,7 @@ pub(crate) fn run(wanted: &Wanted, data: &Data, report: &mut Report) -> Result<(
             .and_then(|field| play(field, wanted.rounds_or(5), LENGTH))
             {
                 Ok(records) => sizes.records = records,
-                // The device may refuse so many.
+                // The device may refuse that many.
                 Err(error) => sizes.missing.push(root(&error.to_string()).to_owned()),
             }
             report.add(&sizes)?;
