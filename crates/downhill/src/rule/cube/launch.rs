@@ -99,8 +99,8 @@ fn launch_once(recorded: &Recorded, steps: Vec<Operands>) -> Vec<Stepped> {
     first_cubes.push(cubes);
     let scalars = scalars.iter().map(|scalar| InputScalar::new(*scalar, kind));
     // SAFETY: a unit reads and writes one element of each tensor of its parameter, after it has
-    // looked whether the parameter has so many; all its tensors have as many (`can_step` in
-    // mod.rs).
+    // checked that its index is below the length of the parameter; all these tensors have the same
+    // length (`can_step` in mod.rs).
     #[allow(unsafe_code)]
     unsafe {
         kernel::step_all::launch_unchecked(
