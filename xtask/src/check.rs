@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::cargo::{cargo, exit_code, line, run as run_command};
 use crate::say::say;
-use crate::{layers, lines, test};
+use crate::{interface, layers, lines, test};
 
 /// Runs the checks up to the first that fails.
 pub(crate) fn run() -> Result<ExitCode> {
@@ -19,15 +19,18 @@ pub(crate) fn run() -> Result<ExitCode> {
         ("line width", lines::too_long()?),
     ] {
         say(&format!("\nxtask: {name}"));
-        if !wrong.is_empty() {
-            say(&wrong.join("\n"));
-            return Ok(stopped(name));
+        if let Some(code) = differs(name, &wrong) {
+            return Ok(code);
         }
     }
     for check in others {
         if let Some(code) = failed(check)? {
             return Ok(code);
         }
+    }
+    say("\nxtask: interface of downhill");
+    if let Some(code) = differs("interface of downhill", &interface::changes()?) {
+        return Ok(code);
     }
     test::run_flex_built_with_all()
 }
@@ -37,6 +40,14 @@ fn failed((name, mut command): (&str, Command)) -> Result<Option<ExitCode>> {
     say(&format!("\nxtask: {name}: {}", line(&command)));
     let code = exit_code(run_command(&mut command)?);
     Ok((code != 0).then(|| stopped(name)))
+}
+
+/// Says what is wrong; returns the exit code if anything is.
+fn differs(name: &str, wrong: &[String]) -> Option<ExitCode> {
+    (!wrong.is_empty()).then(|| {
+        say(&wrong.join("\n"));
+        stopped(name)
+    })
 }
 
 fn stopped(name: &str) -> ExitCode {

@@ -8,6 +8,7 @@ mod bench;
 mod cargo;
 mod check;
 mod data;
+mod interface;
 mod layers;
 mod lines;
 mod part;

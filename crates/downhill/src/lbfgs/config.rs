@@ -17,7 +17,7 @@ pub struct LbfgsConfig {
     /// Maximum number of iterations per call, at least 1.
     pub max_iterations: usize,
     /// Number of evaluations per call after which no iteration begins, at least 1. `None` for 5/4
-    /// of the iterations. A line search ends at one more.
+    /// of the iterations. A line search may exceed this by one evaluation.
     pub max_evaluations: Option<usize>,
     /// Stops when no element of the gradient is larger; at least 0.
     pub tolerance_gradient: f64,
