@@ -4,6 +4,7 @@
 //! The pages hold what the macros generate and leave out what is private or hidden, and stable
 //! rustdoc writes them. Its JSON would need a nightly compiler.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
@@ -30,8 +31,7 @@ pub(crate) fn changes() -> Result<Vec<String>> {
         let file = target_directory().join("interface.txt");
         fs::write(&file, now).with_context(|| format!("cannot write {}", file.display()))?;
         changes.push(format!(
-            "If the interface of downhill should change so, say it in CHANGELOG.md and run\n\
-             cp {} {}",
+            "If this change is intended, describe it in CHANGELOG.md and run\ncp {} {}",
             file.display(),
             snapshot.display()
         ));
@@ -61,15 +61,14 @@ fn read_pages(directory: &Path, module: &str, items: &mut Vec<String>) -> Result
 /// for a page that forwards to another.
 fn item_of(page: &str, kind: &str, path: &str) -> Option<String> {
     let declaration = between(page, "<pre class=\"rust item-decl\">", "</pre>").next()?;
-    // What the compiler implements by itself, and what other crates implement for every type.
-    let own = ["synthetic-implementations-list", "blanket-implementations"];
-    let end = own
+    // Below are the traits that the compiler or other crates implement for every type.
+    let end = ["synthetic-implementations-list", "blanket-implementations"]
         .iter()
         .filter_map(|id| page.find(&format!("id=\"{id}")))
         .min();
     let own = &page[..end.unwrap_or(page.len())];
     let mut text = format!("{kind} {path}\n    {}\n", plain(declaration));
-    // A trait's declaration has its functions, and its headings those who implement it.
+    // The declaration of a trait contains its functions.
     let headings = between(own, "class=\"code-header\">", "</h").map(plain);
     let mut headings: Vec<_> = headings
         .filter(|heading| heading.starts_with("pub ") || heading.contains(" for "))
@@ -111,11 +110,11 @@ fn plain(html: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The lines of one text that the other has not, under the item that they belong to.
+/// The lines that only one of the texts has, each with the item that it belongs to.
 fn differences(before: &str, now: &str) -> Vec<String> {
     let mut changes = Vec::new();
     for (sign, these, others) in [('-', before, now), ('+', now, before)] {
-        let others: std::collections::HashSet<_> = with_items(others).collect();
+        let others: HashSet<_> = with_items(others).collect();
         changes.extend(
             with_items(these)
                 .filter(|line| !others.contains(line))
