@@ -93,6 +93,7 @@ impl DeviceSet {
     }
 
     /// The device, without autodiff.
+    #[cfg(feature = "flex")]
     pub(crate) fn device(&self) -> Device {
         self.targets.device()
     }
