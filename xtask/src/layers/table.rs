@@ -346,9 +346,13 @@ pub(super) const CRATES: &[Crate] = &[
         directory: "xtask/src",
         rooms: &[
             room("bench", &["train", "cargo"]),
-            room("check", &["layers", "lines", "test", "cargo", "say"]),
+            room(
+                "check",
+                &["interface", "layers", "lines", "test", "cargo", "say"],
+            ),
             room("data", &["cargo", "say"]),
             room("reading", &["train"]),
+            room("interface", &["cargo"]),
             room("layers", &["cargo"]),
             room("lines", &["cargo"]),
             room(
