@@ -2,8 +2,8 @@
 //!
 //! Each piece of work is done a few times and many times, in processes of their own; the difference
 //! is what it takes, without what comes before and after. valgrind knows no AVX-512 and hides it,
-//! so that the paths by AVX2 are counted. It counts each byte that `rep stosb` and `rep movsb` write
-//! as an instruction, so glibc is told not to fill and copy with those.
+//! so that the paths by AVX2 are counted. It counts an instruction for each byte that `rep stosb`
+//! and `rep movsb` write, so glibc is told not to fill and copy with those.
 
 mod counts;
 mod work;
