@@ -71,6 +71,10 @@ pub struct DescentConfig {
     /// Averages and slow weights, updated in this order after the step.
     #[serde(default)]
     pub weights: Vec<WeightStage>,
+    /// Whether parameters of type `f16` and `bf16` are stepped in an `f32` copy, which the descent
+    /// keeps. Without it, a step that is smaller than half the resolution of the type is lost.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub master_weights: bool,
     /// For an ensemble, the learning rate of each network relative to that of the config, greater
     /// than 0; see [`with_members`](Self::with_members). Empty for a single network.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -240,6 +244,7 @@ impl DescentConfig {
             gradients: Vec::new(),
             mask: StepMask::None,
             weights: Vec::new(),
+            master_weights: false,
             members: Vec::new(),
         }
     }
@@ -322,6 +327,45 @@ impl DescentConfig {
     /// Adds an exponential moving average of the weights with this decay rate.
     pub fn with_ema(self, decay: f64) -> Self {
         self.with_weights(Ema::new(decay))
+    }
+
+    /// Sets whether parameters of type `f16` and `bf16` are stepped in an `f32` copy.
+    ///
+    /// The descent keeps the copy from the first step on. Afterwards it ignores changes that others
+    /// make to the values of these parameters.
+    ///
+    /// ```
+    /// use burn::module::{Module, Param};
+    /// use burn::optim::GradientsParams;
+    /// use burn::tensor::{DType, Device, Tensor};
+    /// use downhill::{DescentConfig, SgdConfig};
+    ///
+    /// #[derive(Module, Debug)]
+    /// struct Model {
+    ///     weight: Param<Tensor<1>>,
+    /// }
+    ///
+    /// let device = Device::flex();
+    /// let after_100_steps = |config: DescentConfig| {
+    ///     let weight = Tensor::<1>::ones([1], (&device, DType::BF16));
+    ///     let mut model = Model { weight: Param::from_tensor(weight) };
+    ///     let mut descent = config.build()?;
+    ///     for _ in 0..100 {
+    ///         let mut gradients = GradientsParams::new();
+    ///         gradients.register(model.weight.id, Tensor::<1>::ones([1], (&device, DType::BF16)));
+    ///         (model, _) = descent.step(model, gradients)?;
+    ///     }
+    ///     Ok::<f32, Box<dyn std::error::Error>>(model.weight.val().into_scalar())
+    /// };
+    /// // A step of 1e-3 from 1 is less than half the resolution of bf16.
+    /// let sgd = DescentConfig::new(SgdConfig::torch());
+    /// assert_eq!(after_100_steps(sgd.clone())?, 1.0);
+    /// assert_eq!(after_100_steps(sgd.with_master_weights(true))?, 0.8984375);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_master_weights(mut self, master_weights: bool) -> Self {
+        self.master_weights = master_weights;
+        self
     }
 
     /// For an ensemble: a module in which every parameter holds those of several networks along its

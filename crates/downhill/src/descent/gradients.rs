@@ -8,7 +8,7 @@ use super::error::InvalidDescent;
 use super::renamed;
 use super::slots::{Slot, sum};
 use crate::hyperparameter::positive;
-use crate::rule::{norm, root_mean_square};
+use crate::rule::norm;
 
 /// A change to the gradients of a step. Norms are Euclidean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -254,12 +254,13 @@ impl GradientStage {
             Self::Maximize => each(slots, |slot| slot.gradient.clone().neg()),
             Self::ClipValue(most) => each(slots, |slot| slot.gradient.clone().clamp(-most, *most)),
             Self::ClipNorm(most) => each(slots, |slot| {
-                let length = norm(slot.gradient.clone());
+                let length = norm_of_any(slot.gradient.clone());
                 bounded(slot.gradient.clone(), length, *most)
             }),
             Self::ClipRms(most) => each(slots, |slot| {
-                let size = root_mean_square(slot.gradient.clone());
-                bounded(slot.gradient.clone(), size, *most)
+                let length = norm_of_any(slot.gradient.clone());
+                let root = libm::sqrt(slot.gradient.dims()[0] as f64);
+                bounded(slot.gradient.clone(), length.mul_scalar(1.0 / root), *most)
             }),
             Self::ClipGlobalNorm(GlobalNorm { max_norm, form }) => {
                 let norm = global_norm(slots);
@@ -298,14 +299,43 @@ fn bounded(gradient: Tensor<1>, size: Tensor<1>, most: f64) -> Tensor<1> {
     gradient / size.mul_scalar(1.0 / most).clamp_min(1.0)
 }
 
+/// Returns the Euclidean norm, `[1]`, also if the squares overflow or underflow.
+fn norm_of_any(x: Tensor<1>) -> Tensor<1> {
+    let unit = unit_of(x.clone());
+    norm(x / unit.clone()) * unit
+}
+
+/// Returns the largest absolute value, `[1]`, if squares overflow or underflow, else 1.
+fn unit_of(x: Tensor<1>) -> Tensor<1> {
+    let largest = x.abs().max();
+    let too_small =
+        (largest.clone().lower_scalar(LEAST)).bool_and(largest.clone().greater_scalar(0.0));
+    let too_large = largest.clone().greater_scalar(1.0 / LEAST);
+    largest
+        .ones_like()
+        .mask_where(too_small.bool_or(too_large), largest)
+}
+
+/// Squares of numbers between this and its inverse are exact enough in `f32`.
+const LEAST: f64 = 1e-15;
+
 /// Returns the norm of all gradients together.
 pub(crate) fn global_norm(slots: &[Slot]) -> f64 {
-    let squares: Vec<Tensor<1>> = slots
-        .iter()
-        .filter(|slot| !slot.is_empty())
-        .map(|slot| (slot.gradient.clone() * slot.gradient.clone()).sum())
-        .collect();
-    libm::sqrt(sum(squares))
+    let filled = || slots.iter().filter(|slot| !slot.is_empty());
+    let square = |x: Tensor<1>| (x.clone() * x).sum();
+    let squares = filled().map(|slot| square(slot.gradient.clone()));
+    let squares = sum(squares.collect());
+    if (LEAST * LEAST..1.0 / LEAST / LEAST).contains(&squares) {
+        return libm::sqrt(squares);
+    }
+    // The squares may have overflowed or underflowed.
+    let largest = |slot: &Slot| slot.gradient.clone().abs().max().into_scalar::<f64>();
+    let largest = filled().map(largest).fold(0.0, f64::max);
+    if largest == 0.0 || !largest.is_finite() {
+        return libm::sqrt(squares);
+    }
+    let scaled = filled().map(|slot| square(slot.gradient.clone().mul_scalar(1.0 / largest)));
+    largest * libm::sqrt(sum(scaled.collect()))
 }
 
 fn adaptively(slot: &Slot, clip: &AdaptiveClip) -> Tensor<1> {
@@ -316,11 +346,12 @@ fn adaptively(slot: &Slot, clip: &AdaptiveClip) -> Tensor<1> {
         (Units::Last, &[inputs, heads, units]) => [inputs, heads * units, 1],
         (units, shape) => units.split(shape),
     };
+    let unit = unit_of(slot.gradient.clone()).reshape([1, 1, 1]);
     let g = slot.gradient.clone().reshape(shape);
     let x = slot.value.clone().reshape(shape);
     let length = |y: Tensor<3>| (y.clone() * y).sum_dim(0).sum_dim(2).sqrt();
     let most = length(x).clamp_min(clip.min_norm).mul_scalar(clip.factor);
-    let size = length(g.clone());
+    let size = length(g.clone() / unit.clone()) * unit;
     let fits = size.clone().lower(most.clone());
     let factor = (most / size.clamp_min(1e-6)).mask_fill(fits, 1.0);
     (g * factor).reshape(elements)

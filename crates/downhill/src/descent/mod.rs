@@ -24,6 +24,8 @@ mod settings;
 mod slots;
 mod state;
 mod stepping;
+#[cfg(all(test, feature = "flex"))]
+mod tests;
 #[cfg(feature = "_cubecl")]
 mod together;
 mod visit;
@@ -394,7 +396,7 @@ impl Descent {
                 continue;
             }
             let parameter = Parameter {
-                value: slot.value.clone(),
+                value: state.master.clone().unwrap_or_else(|| slot.value.clone()),
                 gradient: slot.gradient.clone(),
                 shape: &slot.shape,
             };

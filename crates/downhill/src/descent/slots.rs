@@ -2,7 +2,9 @@
 
 use burn::module::{Module, Param, ParamId};
 use burn::optim::GradientsParams;
-use burn::tensor::{GradientCheckpointingStrategy, Tensor};
+use burn::tensor::{DType, GradientCheckpointingStrategy, Tensor};
+
+use crate::rule::{in_type, is_narrow, widened};
 
 use super::visit::{ParamMapper, ParamVisitor, map_params, visit_params};
 
@@ -13,7 +15,7 @@ pub(crate) struct Slot {
     pub(crate) path: String,
     pub(crate) id: ParamId,
     pub(crate) shape: Vec<usize>,
-    /// Its elements, row by row, without autodiff.
+    /// Its elements, row by row, without autodiff, in `f32` if their type has 16 bits.
     pub(crate) value: Tensor<1>,
     /// Its gradient, in the same order.
     pub(crate) gradient: Tensor<1>,
@@ -97,9 +99,13 @@ impl ParamVisitor for Collector<'_> {
             return;
         };
         // The raw value: a reparameterization is visited by itself.
-        let value = param.base().inner();
+        let value = widened(param.base().inner());
         let shape = value.shape();
         let elements = [shape.num_elements()];
+        let gradient = match is_narrow(param.dtype()) {
+            true => in_type(gradient, DType::F32),
+            false => gradient,
+        };
         self.slots.push(Slot {
             path: path.to_string(),
             id: param.id,
@@ -145,7 +151,7 @@ impl Context {
     }
 }
 
-/// Maps the flattened value of each parameter.
+/// Maps the flattened value of each parameter, in `f32` if its type has 16 bits.
 pub(crate) fn map_values<M: Module>(
     module: M,
     change: impl FnMut(&str, Tensor<1>) -> Tensor<1>,
@@ -160,8 +166,9 @@ impl<F: FnMut(&str, Tensor<1>) -> Tensor<1>> ParamMapper for Changer<F> {
         let (id, old, mapper) = param.consume();
         let context = Context::of(&old);
         let shape = old.shape();
-        let flat = old.inner().reshape([shape.num_elements()]);
-        let value: Tensor<D> = (self.0)(path, flat).reshape(shape);
+        let dtype = old.dtype();
+        let flat = widened(old.inner()).reshape([shape.num_elements()]);
+        let value: Tensor<D> = in_type((self.0)(path, flat), dtype).reshape(shape);
         Param::from_mapped_value(id, context.lift(value, id), mapper)
     }
 }

@@ -7,7 +7,7 @@ use burn::optim::{StateSink, StateSource, join_index, join_path};
 use burn::tensor::{Device, Tensor};
 
 use super::averages::{KEPT, TAKEN};
-use crate::rule::{Memory, Rule, take_tensor};
+use crate::rule::{Memory, Rule, take_tensor, widened};
 
 /// The state of all parameters, by path and by place. A place stays the same.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +72,8 @@ pub(crate) struct ParameterState {
     pub(crate) group: usize,
     /// The memory of the rule.
     pub(crate) rule: Memory,
+    /// The parameter in `f32`, if it has 16 bits and the config wants a copy.
+    pub(crate) master: Option<Tensor<1>>,
     /// The sum of the gradients since the last step.
     pub(crate) gradient: Option<Tensor<1>>,
     /// The memory of each weight stage.
@@ -83,6 +85,7 @@ impl ParameterState {
         Self {
             group,
             rule: Memory::default(),
+            master: None,
             gradient: None,
             weights: vec![Memory::default(); stages],
         }
@@ -92,6 +95,9 @@ impl ParameterState {
     pub(crate) fn flatten(&self, path: &str, out: &mut StateSink) {
         out.push_scalar(path, "group", burn_pack::Scalar::from(self.group as u64));
         self.rule.flatten(&join_path(path, "rule"), out);
+        if let Some(master) = &self.master {
+            out.push_tensor(path, "master", master.to_data());
+        }
         if let Some(gradient) = &self.gradient {
             out.push_tensor(path, "gradient", gradient.to_data());
         }
@@ -122,7 +128,8 @@ impl ParameterState {
         Some(Self {
             group,
             rule: Memory::unflatten(&rule, tensors, numbers, source, device)?,
-            gradient: take_tensor(source, path, "gradient", device),
+            master: take_tensor(source, path, "master", device),
+            gradient: take_tensor(source, path, "gradient", device).map(widened),
             weights,
         })
     }

@@ -4,7 +4,7 @@
 use core::iter::Peekable;
 
 use burn::module::{Module, Param};
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 
 use super::members::{OwnRates, are_alike};
 use super::slots::{Context, is_trained};
@@ -13,7 +13,7 @@ use super::together::Together;
 use super::visit::{ParamMapper, map_params};
 use super::walk::{Gradient, Gradients, Walk};
 use super::{Descent, StepMask, WeightStage};
-use crate::rule::{Parameter, Real};
+use crate::rule::{Parameter, Real, is_narrow};
 
 impl Descent {
     /// Steps the parameters that have a gradient, at each group's rate and with what its rule has
@@ -80,7 +80,11 @@ impl ParamMapper for Stepper<'_> {
         // so that nobody else holds it and it can be changed in place.
         let (id, old, mapper) = param.consume();
         let context = Context::of(&old);
-        let value = self.step(group, place, old.inner(), gradient);
+        let dtype = old.dtype();
+        let value = match is_narrow(dtype) {
+            true => self.step_narrow(group, place, old.inner(), gradient),
+            false => self.step(group, place, old.inner(), gradient),
+        };
         Param::from_mapped_value(id, context.lift(value, id), mapper)
     }
 }
@@ -117,6 +121,30 @@ impl Stepper<'_> {
             masked_by,
         };
         self.after_rule(stepped, x.reshape(elements)).reshape(shape)
+    }
+
+    /// Returns the new value of the last parameter of the walk, whose type has 16 bits.
+    fn step_narrow<const D: usize>(
+        &mut self,
+        group: usize,
+        place: usize,
+        old: Tensor<D>,
+        gradient: Gradient<D>,
+    ) -> Tensor<D> {
+        let (dtype, shape) = (old.dtype(), old.shape());
+        let state = &mut self.walk.descent.state[place];
+        state.rule = core::mem::take(&mut state.rule).widened();
+        let value = match state.master.take() {
+            Some(master) => master.reshape(shape.clone()),
+            None => old.cast(DType::F32),
+        };
+        let value = self.step(group, place, value, gradient.in_f32());
+        let descent = &mut *self.walk.descent;
+        if descent.config.master_weights {
+            let elements = [shape.num_elements()];
+            descent.state[place].master = Some(value.clone().reshape(elements));
+        }
+        value.cast(dtype)
     }
 
     /// Returns the new value of the last parameter of the walk.

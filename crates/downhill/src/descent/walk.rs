@@ -4,10 +4,11 @@
 use burn::backend::flex::FlexTensor;
 use burn::module::ParamId;
 use burn::optim::GradientsParams;
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 
 use super::Descent;
 use super::state::ParameterState;
+use crate::rule::in_type;
 #[cfg(feature = "flex")]
 use crate::rule::on_flex;
 
@@ -64,6 +65,13 @@ pub(super) enum Gradient<const D: usize> {
 }
 
 impl<const D: usize> Gradient<D> {
+    pub(super) fn in_f32(self) -> Self {
+        match self {
+            Self::Shaped(gradient) => Self::Shaped(in_type(gradient, DType::F32)),
+            Self::Flat(gradient) => Self::Flat(in_type(gradient, DType::F32)),
+        }
+    }
+
     /// Returns it flattened, on the device of the parameter.
     pub(super) fn flat(self, value: &Tensor<1>) -> Tensor<1> {
         match self {

@@ -8,6 +8,7 @@ use burn::tensor::{DType, Tensor};
 
 use super::vector::Vector;
 use crate::descent::{self, ParamVisitor, collect, map_values, visit_params};
+use crate::rule::is_narrow;
 
 pub(super) struct Objective<M, F> {
     /// `None` only while it is moved.
@@ -110,7 +111,11 @@ impl ParamVisitor for Trained<'_> {
     fn visit<const D: usize>(&mut self, path: &str, param: &Param<Tensor<D>>) {
         if descent::is_trained(param, || self.gradients.parts.contains_key(path)) {
             let value = param.base();
-            let kind = (value.shape().num_elements(), value.dtype());
+            let dtype = match is_narrow(value.dtype()) {
+                true => DType::F32,
+                false => value.dtype(),
+            };
+            let kind = (value.shape().num_elements(), dtype);
             self.kinds.insert(path.to_string(), kind);
         }
     }

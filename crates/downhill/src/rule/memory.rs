@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use burn::optim::{RecordState, StateSink, StateSource};
 use burn::tensor::{Device, Tensor};
 
-use crate::rule::Layout;
+use crate::rule::{Layout, widened};
 
 /// Named tensors, flattened to rank 1, and named numbers.
 #[derive(Clone, Debug, Default)]
@@ -81,6 +81,14 @@ impl Memory {
     /// Iterates over all numbers in the order in which they were stored.
     pub fn numbers(&self) -> impl Iterator<Item = (&'static str, f64)> {
         self.numbers.iter().copied()
+    }
+
+    /// Returns it with `f32` in place of types of 16 bits, which older states have.
+    pub(crate) fn widened(mut self) -> Self {
+        self.tensors = (self.tensors.into_iter())
+            .map(|(name, tensor)| (name, widened(tensor)))
+            .collect();
+        self
     }
 
     pub(crate) fn moved_to(mut self, device: &Device) -> Self {

@@ -16,13 +16,14 @@ mod elementwise_step;
 mod fused;
 mod memory;
 mod norm;
+mod precision;
 pub(crate) mod real;
 
 use alloc::vec::Vec;
 
 #[cfg(feature = "flex")]
 use burn::backend::flex::FlexTensor;
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 
 use crate::weight_decay::WeightDecay;
 
@@ -39,6 +40,7 @@ pub(crate) use fused::on_flex;
 pub(crate) use memory::take_tensor;
 pub use memory::{Memory, State};
 pub(crate) use norm::{norm, root_mean_square, square_norm, trust_ratio};
+pub(crate) use precision::{in_type, is_narrow, widened};
 pub(crate) use real::Real;
 
 /// A parameter at the moment of a step.
@@ -167,6 +169,13 @@ pub(crate) fn step_alone<R: Rule, const D: usize>(
     g: Tensor<D>,
     memory: Option<Memory>,
 ) -> (Tensor<D>, Memory) {
+    let dtype = x.dtype();
+    if is_narrow(dtype) {
+        let memory = memory.map(Memory::widened);
+        let g = in_type(g, DType::F32);
+        let (x, memory) = step_alone(rule, learning_rate, widened(x), g, memory);
+        return (x.cast(dtype), memory);
+    }
     let mut memory = memory.unwrap_or_default();
     memory.time += 1;
     #[cfg(feature = "flex")]
