@@ -153,6 +153,12 @@ macro_rules! optimizers {
                 }
             }
 
+            pub(crate) fn form(&self) -> alloc::string::String {
+                match self {
+                    $(Self::$variant(config) => $crate::settings::Settings::form(config),)+
+                }
+            }
+
             pub(crate) fn rule(
                 &self,
             ) -> Result<alloc::sync::Arc<dyn $crate::rule::Rule>, $crate::InvalidHyperparameter>

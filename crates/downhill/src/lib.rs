@@ -116,7 +116,8 @@ mod weight_decay;
 pub use descent::{
     Accumulate, AccumulateForm, AdaptiveClip, Descent, DescentConfig, DescentRecordError, Ema,
     EmaStart, FailedStep, GlobalNorm, GlobalNormForm, GradientStage, Group, InvalidDescent,
-    Lookahead, NonFinite, Parameters, StepError, StepMask, StepOutcome, Swa, Units, WeightStage,
+    Lookahead, Misfit, NonFinite, Parameters, StepError, StepMask, StepOutcome, Swa, Units,
+    WeightStage,
 };
 pub use epsilon::EpsilonPlace;
 pub use file::FileError;

@@ -55,7 +55,7 @@ use burn::tensor::{Bytes, Device, Tensor, TensorData};
 use burn_pack::Scalar;
 
 use crate::descent::{ParameterState, Slot, collect};
-use crate::{Descent, DescentRecordError, FailedStep, StepError, StepOutcome};
+use crate::{Descent, DescentRecordError, FailedStep, Misfit, StepError, StepOutcome};
 
 /// Access to a descent inside a `ModuleOptimizer`. All clones refer to the same descent.
 #[derive(Clone, Debug)]
@@ -182,15 +182,25 @@ fn load<M: Module>(
         // Another state was loaded, so the one that was refused is gone.
         shared.refused = None;
     }
+    let mut misfits = Vec::new();
     for (slot, loaded) in loaded {
         shared.refused = shared.descent.check_parts(&loaded.parts).err();
         if shared.refused.is_some() {
             break;
         }
+        let here = shared.descent.form_here(slot);
+        if let Some(saved) = loaded.form.clone().filter(|saved| *saved != here) {
+            let path = slot.path.clone();
+            misfits.push(Misfit::Optimizer { path, saved, here });
+            continue;
+        }
         if let Some((its, state)) = loaded.into_state(&shared.descent, slot) {
             counts = counts.max(Some(its));
             shared.descent.adopt(&slot.path, state);
         }
+    }
+    if !misfits.is_empty() {
+        shared.refused = Some(DescentRecordError::Misfits(misfits));
     }
     // A state that comes in later does not turn back a descent that goes on.
     if !live && let Some(counts) = counts {
@@ -356,6 +366,8 @@ struct Loaded {
     path: String,
     /// The parts of the descent that was saved.
     parts: String,
+    /// What gives the memory its meaning; `None` in older states.
+    form: Option<String>,
     tensors: Vec<(String, TensorData)>,
     scalars: BTreeMap<String, Scalar>,
 }
@@ -367,7 +379,7 @@ const COUNTS: [&str; 3] = ["steps", "accumulated", "skipped"];
 impl RecordState for OptimizerState {
     // Burn reads a state back by the names in it alone, so the state holds the names, as text.
     fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
-        let (path, parts, tensors, scalars) = match self {
+        let (path, parts, form, tensors, scalars) = match self {
             Self::Live { handle, path } => {
                 let descent = &handle.lock().descent;
                 let mut sink = StateSink::default();
@@ -375,16 +387,22 @@ impl RecordState for OptimizerState {
                 for (name, count) in COUNTS.iter().zip(descent.counts()) {
                     sink.push_scalar("", name, Scalar::from(count));
                 }
-                (path, descent.parts(), sink.tensors, sink.scalars)
+                let form = Some(descent.form_of_state(path));
+                (path, descent.parts(), form, sink.tensors, sink.scalars)
             }
             Self::Loaded(loaded) => (
                 &loaded.path,
                 loaded.parts.clone(),
+                loaded.form.clone(),
                 loaded.tensors.clone(),
                 loaded.scalars.clone().into_iter().collect(),
             ),
         };
         let mut names = format!("{path}\n{parts}");
+        if let Some(form) = form {
+            names.push_str("\nform ");
+            names.push_str(&form);
+        }
         for (name, data) in tensors {
             names.push_str("\ntensor ");
             names.push_str(&name);
@@ -406,6 +424,7 @@ impl RecordState for OptimizerState {
         let mut loaded = Loaded {
             path: lines.next()?.to_string(),
             parts: lines.next()?.to_string(),
+            form: None,
             tensors: Vec::new(),
             scalars: BTreeMap::new(),
         };
@@ -415,6 +434,7 @@ impl RecordState for OptimizerState {
                     let data = resident(source.take_tensor(prefix, name)?);
                     loaded.tensors.push((name.to_string(), data));
                 }
+                ("form", form) => loaded.form = Some(form.to_string()),
                 (_, name) => {
                     let scalar = source.take_scalar(prefix, name)?;
                     loaded.scalars.insert(name.to_string(), scalar);
@@ -446,7 +466,7 @@ impl Loaded {
         for (count, name) in counts.iter_mut().zip(COUNTS) {
             *count = u64::try_from(source.take_scalar("", name)?).ok()?;
         }
-        let state = descent.read_state(MEMORY, &mut source, &slot.value.device())?;
+        let state = descent.read_state(MEMORY, &mut source, slot)?;
         Some((counts, state))
     }
 }

@@ -1,5 +1,6 @@
 //! What all configs have in common.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 
 use burn::optim::ModuleOptimizer;
@@ -31,6 +32,10 @@ pub(crate) trait Settings: Sized {
 
     /// Sets the number of this name. Returns `false` if there is none.
     fn set(&mut self, name: &str, value: f64) -> bool;
+
+    /// Returns what decides the meaning of a memory: the optimizer and its settings that are not
+    /// numbers, except those of epsilon.
+    fn form(&self) -> String;
 
     fn rule(&self) -> Result<Arc<dyn Rule>, InvalidHyperparameter>;
 
@@ -95,6 +100,35 @@ impl Setting for WeightDecay {
 
     fn check(&self) -> Result<(), InvalidHyperparameter> {
         WeightDecay::check(*self)
+    }
+}
+
+/// The text that [`Settings::form`] returns.
+pub(crate) struct Form(pub(crate) String);
+
+impl Form {
+    /// AdamW is Adam under another name.
+    pub(crate) fn of(optimizer: &str) -> Self {
+        Self(match optimizer {
+            "adamw" => "adam".into(),
+            name => name.into(),
+        })
+    }
+
+    pub(crate) fn add(&mut self, field: &str, is_number: bool, value: &impl core::fmt::Debug) {
+        // This number decides which memory a parameter has.
+        let counts = field == "min_dim_size_to_factor";
+        if field.starts_with("epsilon") || (is_number && !counts) {
+            return;
+        }
+        let text = alloc::format!("{value:?}");
+        let is_part = |c: char| c.is_alphanumeric() || "._+-".contains(c);
+        let words = (text.split(|c| !is_part(c)))
+            .filter(|word| !word.is_empty() && (counts || word.parse::<f64>().is_err()));
+        let words: alloc::vec::Vec<&str> = words.collect();
+        if !words.is_empty() {
+            self.0 += &alloc::format!(" {field}={}", words.join("-"));
+        }
     }
 }
 
@@ -289,6 +323,15 @@ macro_rules! settings {
                     $($crate::settings::Setting::follow(&mut self.$field, name, old, value);)+
                 }
                 is_set
+            }
+
+            fn form(&self) -> alloc::string::String {
+                let mut form = $crate::settings::Form::of($name);
+                $({
+                    let is_number = $crate::settings::Setting::get(&self.$field).is_some();
+                    form.add(stringify!($field), is_number, &self.$field);
+                })+
+                form.0
             }
 
             fn rule(

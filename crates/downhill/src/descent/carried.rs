@@ -1,7 +1,7 @@
 //! What a `ModuleOptimizer` saves and loads of a descent.
 
-use super::Descent;
 use super::state::ParameterState;
+use super::{Descent, Slot};
 
 impl Descent {
     /// Whether the config has a schedule for the learning rate.
@@ -20,8 +20,19 @@ impl Descent {
         self.state.get(path).cloned().unwrap_or_else(new)
     }
 
+    /// What gives the state of the parameter at a path its meaning.
+    pub(crate) fn form_of_state(&self, path: &str) -> String {
+        self.form(self.state_of(path).group)
+    }
+
+    /// What gives a state of this parameter its meaning here.
+    pub(crate) fn form_here(&self, slot: &Slot) -> String {
+        self.form(self.group_of(slot))
+    }
+
     /// Sets the state of the parameter at a path.
     pub(crate) fn adopt(&mut self, path: &str, state: ParameterState) {
+        self.is_unchecked = true;
         self.state.insert(path, state);
     }
 

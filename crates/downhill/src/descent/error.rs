@@ -180,9 +180,79 @@ pub enum DescentRecordError {
         /// The parts of the descent that loads it.
         here: String,
     },
+    /// Parts of the state do not fit the descent or the module.
+    #[error("the saved state does not fit:{}", lines(.0))]
+    Misfits(Vec<Misfit>),
+    /// The state was saved by a later version of this crate.
+    #[error(
+        "the state has format {0}, and this version of downhill reads up to {FORMAT}; use the version \
+         that saved it, or a later one"
+    )]
+    LaterFormat(u64),
     /// The state of a parameter is not complete.
     #[error("the saved descent has no complete state of `{path}`")]
     Incomplete {
+        /// The parameter.
+        path: String,
+    },
+}
+
+/// The format of saved states. The first had no number.
+pub(super) const FORMAT: u64 = 2;
+
+fn lines(misfits: &[Misfit]) -> String {
+    misfits
+        .iter()
+        .map(|misfit| format!("\n  {misfit}"))
+        .collect()
+}
+
+/// A part of a saved state that does not fit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misfit {
+    /// Another optimizer stepped the parameter, or one with settings that give its memory another
+    /// meaning.
+    #[error("`{path}` was stepped by `{saved}`, and here is stepped by `{here}`")]
+    Optimizer {
+        /// The parameter.
+        path: String,
+        /// The optimizer and its settings that are not numbers.
+        saved: String,
+        /// The same of the descent that loads the state.
+        here: String,
+    },
+    /// The averages are others.
+    #[error("the state has the averages `{saved}`, and this descent has `{here}`")]
+    Weights {
+        /// The averages of the state, in order.
+        saved: String,
+        /// Those of the descent that loads it.
+        here: String,
+    },
+    /// The parameter has another shape.
+    #[error("`{path}` had the shape {saved:?}, and here has {here:?}")]
+    Shape {
+        /// The parameter.
+        path: String,
+        /// The shape when the state was saved.
+        saved: Vec<usize>,
+        /// The shape in the module.
+        here: Vec<usize>,
+    },
+    /// The parameter has another type.
+    #[error("the state of `{path}` is {saved:?}, and the parameter is {here:?}")]
+    Type {
+        /// The parameter.
+        path: String,
+        /// The type of the state.
+        saved: burn::tensor::DType,
+        /// The type of the parameter.
+        here: burn::tensor::DType,
+    },
+    /// The module does not have the parameter.
+    #[error("the module has no parameter `{path}`")]
+    Path {
         /// The parameter.
         path: String,
     },

@@ -35,18 +35,18 @@ use alloc::sync::Arc;
 
 use burn::module::Module;
 use burn::optim::{GradientsParams, StateSource};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
 pub use averages::{Ema, EmaStart, Lookahead, Swa, WeightStage};
 pub use config::{Accumulate, AccumulateForm, DescentConfig, Group, NonFinite, StepMask};
-pub use error::{DescentRecordError, FailedStep, InvalidDescent, StepError};
+pub use error::{DescentRecordError, FailedStep, InvalidDescent, Misfit, StepError};
 pub use gradients::{AdaptiveClip, GlobalNorm, GlobalNormForm, GradientStage, Units};
 pub use select::Parameters;
 
 pub(crate) use gradients::global_norm;
 use group::GroupState;
 use order::Order;
-use settings::unknown;
+use settings::{ChangedSetting, unknown};
 pub(crate) use slots::{Slot, collect, is_trained, map_values};
 use slots::{add_pending, sum};
 use state::ModelState;
@@ -101,6 +101,10 @@ pub struct Descent {
     skipped: u64,
     state: ModelState,
     order: Order,
+    /// The settings changed since the descent was built, in order.
+    changed: Vec<ChangedSetting>,
+    /// Whether the state was loaded, and has not been compared with a module.
+    is_unchecked: bool,
 }
 
 /// What a call of [`Descent::step`] did.
@@ -156,6 +160,8 @@ impl Descent {
             skipped: 0,
             state: ModelState::default(),
             order: Order::default(),
+            changed: Vec::new(),
+            is_unchecked: false,
         })
     }
 
@@ -170,7 +176,7 @@ impl Descent {
     /// # Errors
     ///
     /// If a schedule moves a setting out of bounds, or the module does not fit the members of the
-    /// config. The error holds the module; neither it nor the descent has changed.
+    /// config or a state that was loaded. The error holds the module; neither it nor the descent has changed.
     pub fn step<M: Module>(
         &mut self,
         module: M,
@@ -223,6 +229,9 @@ impl Descent {
         mut gradients: GradientsParams,
         rate: Option<f64>,
     ) -> Result<(M, StepOutcome), FailedStep<M>> {
+        if let Err(error) = self.check_loaded(&module) {
+            return Err(FailedStep::new(module, error));
+        }
         if self.takes_gradients_one_by_one() {
             if let Err(error) = self.follow_schedules(rate) {
                 return Err(FailedStep::new(module, error));
@@ -309,10 +318,14 @@ impl Descent {
         &self,
         prefix: &str,
         source: &mut StateSource,
-        device: &Device,
+        slot: &Slot,
     ) -> Option<ParameterState> {
-        let rule = |group: usize| self.groups.get(group).map(|group| &*group.rule);
-        ParameterState::unflatten(prefix, rule, self.config.weights.len(), source, device)
+        let (_, shape) = ParameterState::saved_for(prefix, source)?;
+        let group = self.group_of(slot);
+        let rule = &*self.groups[group].rule;
+        let stages = self.config.weights.len();
+        let device = slot.value.device();
+        ParameterState::unflatten(prefix, (group, shape), rule, stages, source, &device)
     }
 
     fn group_of(&self, slot: &Slot) -> usize {
@@ -378,6 +391,9 @@ impl Descent {
         let state = &mut self.state[place];
         // A state loaded before the first step has no group yet.
         state.group = group;
+        if state.shape.is_none() {
+            state.shape = Some(slot.shape.clone());
+        }
         state
     }
 

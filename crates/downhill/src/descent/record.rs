@@ -2,23 +2,30 @@
 
 use std::path::Path;
 
+use burn::module::{Module, Param};
 use burn::optim::{StateSink, StateSource};
-use burn::tensor::{Bytes, Device, TensorData};
+use burn::tensor::{Bytes, Device, Tensor, TensorData};
 use burn_pack::{Reader, Scalar, Writer};
 
 use super::Descent;
-use super::error::DescentRecordError;
+use super::error::{DescentRecordError, FORMAT, Misfit};
 use super::order::Order;
-use super::state::ModelState;
+use super::settings::ChangedSetting;
+use super::state::{ModelState, ParameterState};
+use super::visit::{ParamVisitor, visit_params};
 use crate::file::{self, FileError};
+use crate::rule::{Memory, is_narrow};
 
 const PARTS: &str = "downhill-descent";
 const PATHS: &str = "paths";
 const COUNTS: &str = "descent";
+const FORMS: &str = "optimizers";
+const WEIGHTS: &str = "weights";
+const CHANGED: &str = "changed";
 
 impl Descent {
-    /// Saves the state to a file: everything that the next step depends on, except the config, the
-    /// module, and settings changed since the descent was built.
+    /// Saves the state to a file: everything that the next step depends on, except the config and
+    /// the module. Settings changed since the descent was built are part of it.
     ///
     /// The file is written atomically, and replaces an existing one. No extension is added to the
     /// path.
@@ -62,8 +69,8 @@ impl Descent {
         (self.load_bytes(bytes, device)).map_err(|error| FileError::new(path, error))
     }
 
-    /// Returns the state: everything that the next step depends on, except the config, the module,
-    /// and settings changed since the descent was built.
+    /// Returns the state: everything that the next step depends on, except the config and the
+    /// module. Settings changed since the descent was built are part of it.
     ///
     /// # Errors
     ///
@@ -75,6 +82,7 @@ impl Descent {
 
     fn writer(&self) -> Writer {
         let mut sink = StateSink::default();
+        sink.push_scalar(COUNTS, "format", Scalar::from(FORMAT));
         sink.push_scalar(COUNTS, "steps", Scalar::from(self.steps));
         sink.push_scalar(COUNTS, "accumulated", Scalar::from(self.accumulated));
         sink.push_scalar(COUNTS, "skipped", Scalar::from(self.skipped));
@@ -89,8 +97,15 @@ impl Descent {
             burn_pack::Tensor::new(name, dtype, shape, None, bytes)
         });
         let paths: Vec<&str> = self.state.iter().map(|(path, _)| path).collect();
+        let forms: Vec<String> = (0..self.groups.len())
+            .map(|group| self.form(group))
+            .collect();
+        let changed: Vec<String> = self.changed.iter().map(ChangedSetting::to_line).collect();
         let mut writer = Writer::new(tensors.collect())
             .with_metadata(PARTS, &self.parts())
+            .with_metadata(FORMS, &forms.join("\n"))
+            .with_metadata(WEIGHTS, &self.weight_names())
+            .with_metadata(CHANGED, &changed.join("\n"))
             .with_metadata(PATHS, &paths.join("\n"));
         for (name, number) in sink.scalars {
             writer = writer.with_scalar(&name, number);
@@ -101,16 +116,85 @@ impl Descent {
     /// Continues from a state that [`to_bytes`](Self::to_bytes) returned: the next step is bit for
     /// bit the one that would have followed. `device` is the device of the module.
     ///
+    /// A parameter that has no state in `bytes` begins anew. Settings that were changed on the way
+    /// are set again; other numbers are those of this config. Whether shapes and types fit the
+    /// module is checked by the next step, which is refused if they do not.
+    ///
     /// # Errors
     ///
-    /// If the bytes are not those of a descent with the same parts; then nothing is changed.
+    /// If the bytes are damaged, or parts of the state do not fit this config; the error names all
+    /// of these, and nothing is changed. To load the rest, see
+    /// [`load_bytes_for`](Self::load_bytes_for).
     pub fn load_bytes(&mut self, bytes: Bytes, device: &Device) -> Result<(), DescentRecordError> {
+        let (loaded, misfits) = self.loaded(bytes, device)?;
+        if !misfits.is_empty() {
+            return Err(DescentRecordError::Misfits(misfits));
+        }
+        *self = loaded;
+        Ok(())
+    }
+
+    /// Continues from a state as far as it fits the config and this module, and returns the rest,
+    /// which is not loaded. `device` is the device of the module.
+    ///
+    /// ```
+    /// use burn::module::Module;
+    /// use burn::nn::LinearConfig;
+    /// use burn::optim::GradientsParams;
+    /// use burn::tensor::{Device, Tensor};
+    /// use downhill::{AdamConfig, DescentConfig, Misfit};
+    ///
+    /// let device = Device::flex().autodiff();
+    /// let step = |model: burn::nn::Linear, descent: &mut downhill::Descent| {
+    ///     let inputs = model.weight.dims()[0];
+    ///     let loss = model.forward(Tensor::<2>::ones([4, inputs], &device)).square().mean();
+    ///     let gradients = GradientsParams::from_grads(loss.backward(), &model);
+    ///     descent.step(model, gradients).unwrap().0
+    /// };
+    /// let config = DescentConfig::new(AdamConfig::torch());
+    /// let mut before = config.build()?;
+    /// step(LinearConfig::new(3, 2).init(&device), &mut before);
+    ///
+    /// // The weight has another shape now, and the bias has not.
+    /// let model = LinearConfig::new(5, 2).init(&device);
+    /// let mut descent = config.build()?;
+    /// let misfits = descent.load_bytes_for(before.to_bytes()?, &model, &Device::flex())?;
+    /// assert!(matches!(misfits[..], [Misfit::Shape { .. }]));
+    /// step(model, &mut descent);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are damaged; then nothing is changed.
+    pub fn load_bytes_for<M: Module>(
+        &mut self,
+        bytes: Bytes,
+        module: &M,
+        device: &Device,
+    ) -> Result<Vec<Misfit>, DescentRecordError> {
+        let (mut loaded, mut misfits) = self.loaded(bytes, device)?;
+        let others = misfits_of(&loaded.state, module, true);
+        loaded
+            .state
+            .retain(|path| others.iter().all(|misfit| misfit.path() != Some(path)));
+        loaded.is_unchecked = false;
+        misfits.extend(others);
+        *self = loaded;
+        Ok(misfits)
+    }
+
+    /// Returns this descent with the state of these bytes as far as it fits, and the rest.
+    fn loaded(
+        &self,
+        bytes: Bytes,
+        device: &Device,
+    ) -> Result<(Self, Vec<Misfit>), DescentRecordError> {
         let reader = Reader::from_bytes(bytes)?;
         let metadata = reader.metadata().clone();
         let unreadable = |what: &str| DescentRecordError::Unreadable(what.to_string());
         let saved = metadata.get(PARTS);
         let saved = saved.ok_or_else(|| unreadable("it was saved by something else"))?;
-        self.check_parts(saved)?;
         let paths = metadata
             .get(PATHS)
             .ok_or_else(|| unreadable("it names no paths"))?;
@@ -119,34 +203,108 @@ impl Descent {
             let (name, dtype, shape, _, bytes) = tensor.into_parts()?;
             source.insert_tensor(name, TensorData::from_bytes(bytes, shape, dtype));
         }
+        let format = source.take_scalar(COUNTS, "format");
+        let format = format.map_or(Ok(1), u64::try_from);
+        match format.map_err(|_| unreadable("its format is no number"))? {
+            1 => self.check_parts(saved)?,
+            FORMAT => {}
+            later => return Err(DescentRecordError::LaterFormat(later)),
+        }
         let mut count = |name: &str| {
             let scalar = source.take_scalar(COUNTS, name);
             let count = scalar.and_then(|scalar| u64::try_from(scalar).ok());
             count.ok_or_else(|| unreadable(&format!("it has no count of {name}")))
         };
-        let (steps, accumulated, skipped) =
-            (count("steps")?, count("accumulated")?, count("skipped")?);
+        let mut loaded = self.clone();
+        loaded.steps = count("steps")?;
+        loaded.accumulated = count("accumulated")?;
+        loaded.skipped = count("skipped")?;
         let number = count(PATHS)? as usize;
-        let mut all = ModelState::default();
-        for path in paths.split('\n').take(number) {
-            let state = self.read_state(path, &mut source, device);
-            let state = state.ok_or_else(|| DescentRecordError::Incomplete {
-                path: path.to_string(),
-            })?;
-            all.insert(path, state);
+        loaded.state = ModelState::default();
+        loaded.order = Order::default();
+        loaded.is_unchecked = true;
+        let mut misfits = Vec::new();
+        let (saved, here) = (metadata.get(WEIGHTS), self.weight_names());
+        let has_weights = saved.is_none_or(|saved| *saved == here);
+        if let (Some(saved), false) = (saved, has_weights) {
+            let saved = saved.clone();
+            misfits.push(Misfit::Weights { saved, here });
         }
-        self.steps = steps;
-        self.accumulated = accumulated;
-        self.skipped = skipped;
-        self.state = all;
-        self.order = Order::default();
+        let forms: Option<Vec<&str>> = metadata.get(FORMS).map(|forms| forms.lines().collect());
+        let names: Vec<&str> = paths.split('\n').take(number).collect();
+        for path in names {
+            let incomplete = || DescentRecordError::Incomplete {
+                path: path.to_string(),
+            };
+            let saved = ParameterState::saved_for(path, &mut source).ok_or_else(incomplete)?;
+            let (form, group) = match (&forms, &saved.1) {
+                (Some(forms), Some(shape)) => {
+                    let form = forms.get(saved.0).ok_or_else(incomplete)?;
+                    (Some(*form), self.config.group_of(path, shape.len()))
+                }
+                (forms, _) => {
+                    let form = forms.as_ref().and_then(|forms| forms.get(saved.0).copied());
+                    (form, saved.0)
+                }
+            };
+            let here = self.groups.get(group).ok_or_else(incomplete)?;
+            if let Some(saved) = form.filter(|form| *form != here.base.form()) {
+                misfits.push(Misfit::Optimizer {
+                    path: path.to_string(),
+                    saved: saved.to_string(),
+                    here: here.base.form(),
+                });
+                continue;
+            }
+            let stages = self.config.weights.len();
+            let kept = if has_weights { stages } else { 0 };
+            let about = (group, saved.1);
+            let state =
+                ParameterState::unflatten(path, about, &*here.rule, kept, &mut source, device);
+            let mut state = state.ok_or_else(incomplete)?;
+            state.weights.resize_with(stages, Memory::default);
+            loaded.state.insert(path, state);
+        }
+        if let Some(changed) = metadata.get(CHANGED) {
+            for line in changed.lines() {
+                let changed = ChangedSetting::from_line(line);
+                let changed = changed.ok_or_else(|| unreadable("a changed setting is cut off"))?;
+                loaded.change_again(&changed);
+            }
+        }
+        Ok((loaded, misfits))
+    }
+
+    /// Refuses a loaded state whose shapes or types are not those of the module.
+    pub(super) fn check_loaded<M: Module>(&mut self, module: &M) -> Result<(), DescentRecordError> {
+        if !self.is_unchecked {
+            return Ok(());
+        }
+        let misfits = misfits_of(&self.state, module, false);
+        if !misfits.is_empty() {
+            return Err(DescentRecordError::Misfits(misfits));
+        }
+        self.is_unchecked = false;
         Ok(())
     }
 
-    /// Refuses a state with other parts. Hyphens do not count: names of optimizers had none once.
+    pub(super) fn form(&self, group: usize) -> String {
+        self.groups[group].base.form()
+    }
+
+    fn weight_names(&self) -> String {
+        let names: Vec<&str> = (self.config.weights.iter())
+            .map(|stage| stage.name())
+            .collect();
+        names.join(", ")
+    }
+
+    /// Refuses a state with other parts. Hyphens do not count: names of optimizers had none once. AdamW
+    /// is Adam under another name.
     pub(crate) fn check_parts(&self, saved: &str) -> Result<(), DescentRecordError> {
         let here = self.parts();
-        if saved.replace('-', "") == here.replace('-', "") {
+        let plain = |parts: &str| parts.replace('-', "").replace("adamw", "adam");
+        if plain(saved) == plain(&here) {
             return Ok(());
         }
         let saved = saved.to_string();
@@ -159,5 +317,75 @@ impl Descent {
         let weights = self.config.weights.iter().map(|stage| stage.name());
         let parts: Vec<&str> = optimizers.chain(weights).collect();
         parts.join(", ")
+    }
+}
+
+impl Misfit {
+    fn path(&self) -> Option<&str> {
+        match self {
+            Self::Optimizer { path, .. }
+            | Self::Shape { path, .. }
+            | Self::Type { path, .. }
+            | Self::Path { path } => Some(path),
+            Self::Weights { .. } => None,
+        }
+    }
+}
+
+/// Returns what of a state does not fit the parameters of a module. A state without its parameter
+/// counts if `absent` is set: a module that is a part of another has not all of them.
+fn misfits_of<M: Module>(state: &ModelState, module: &M, absent: bool) -> Vec<Misfit> {
+    let mut checker = Checker {
+        state,
+        met: Vec::new(),
+        misfits: Vec::new(),
+    };
+    visit_params(module, &mut checker);
+    let Checker {
+        met, mut misfits, ..
+    } = checker;
+    if absent {
+        let paths = state.iter().map(|(path, _)| path.to_string());
+        let absent = paths.filter(|path| !met.contains(path));
+        misfits.extend(absent.map(|path| Misfit::Path { path }));
+    }
+    misfits
+}
+
+struct Checker<'a> {
+    state: &'a ModelState,
+    met: Vec<String>,
+    misfits: Vec<Misfit>,
+}
+
+impl ParamVisitor for Checker<'_> {
+    fn visit<const D: usize>(&mut self, path: &str, param: &Param<Tensor<D>>) {
+        self.met.push(path.to_string());
+        let Some(state) = self.state.get(path) else {
+            return;
+        };
+        let (shape, dtype) = (param.shape(), param.dtype());
+        let (path, here) = (path.to_string(), shape.to_vec());
+        let elements = shape.num_elements();
+        if let Some(saved) = state.shape.clone().filter(|saved| *saved != here) {
+            self.misfits.push(Misfit::Shape { path, saved, here });
+        } else if let Some(saved) = state.foreign_length(elements) {
+            // An older state does not tell the shape.
+            let saved = vec![saved];
+            self.misfits.push(Misfit::Shape { path, saved, here });
+        } else if let Some(saved) = state.dtype() {
+            let here = if is_narrow(dtype) {
+                burn::tensor::DType::F32
+            } else {
+                dtype
+            };
+            if saved != here {
+                self.misfits.push(Misfit::Type {
+                    path,
+                    saved,
+                    here: dtype,
+                });
+            }
+        }
     }
 }

@@ -17,7 +17,7 @@ impl Descent {
     /// Sets the learning rate from the next step on; 0 is allowed. A schedule of the rate starts
     /// from it. Groups with a rate of their own keep their ratio to it.
     ///
-    /// Like every change between steps, it is not saved with the state.
+    /// Like every change between steps, it is saved with the state.
     ///
     /// ```
     /// use downhill::{DescentConfig, Parameters, SgdConfig};
@@ -40,6 +40,7 @@ impl Descent {
         for group in &mut self.groups {
             group.rate = rate * group.rate_factor;
         }
+        self.note(None, LEARNING_RATE, rate);
         Ok(())
     }
 
@@ -64,7 +65,9 @@ impl Descent {
         if !config.optimizer.set(setting, value) {
             return Err(unknown(&config.optimizer, setting));
         }
-        self.rebuild(config)
+        self.rebuild(config)?;
+        self.note(None, setting, value);
+        Ok(())
     }
 
     /// Returns a setting of the next step, for the parameters of a group, counted from 0 in the
@@ -110,13 +113,42 @@ impl Descent {
             } else {
                 first.base.learning_rate()
             };
-            let group = &mut self.groups[group + 1];
-            (group.rate, group.rate_factor) = (value, value / base_rate);
+            let state = &mut self.groups[group + 1];
+            (state.rate, state.rate_factor) = (value, value / base_rate);
+            self.note(Some(group), setting, value);
             return Ok(());
         }
         let mut config = self.config.clone();
         (config.groups[group].set).insert(setting.to_string(), value);
-        self.rebuild(config)
+        self.rebuild(config)?;
+        self.note(Some(group), setting, value);
+        Ok(())
+    }
+
+    /// Notes a change, in the place of an earlier one of the same setting.
+    fn note(&mut self, group: Option<usize>, setting: &str, value: f64) {
+        let is_other = |one: &ChangedSetting| one.group != group || one.setting != setting;
+        self.changed.retain(is_other);
+        let setting = setting.to_string();
+        let changed = ChangedSetting {
+            group,
+            setting,
+            value,
+        };
+        self.changed.push(changed);
+    }
+
+    /// Makes a change that was saved. A config without the group or the setting has no use for it.
+    pub(super) fn change_again(&mut self, changed: &ChangedSetting) {
+        let ChangedSetting {
+            group,
+            setting,
+            value,
+        } = changed;
+        let _ = match group {
+            Some(group) => self.set_in_group(*group, setting, *value),
+            None => self.set(setting, *value),
+        };
     }
 
     /// Takes over a config that differs in settings alone. Rates stay as they were set.
@@ -167,7 +199,13 @@ impl Descent {
             let mut now = group.base.clone();
             for (setting, value) in settings.iter().zip(&values) {
                 if let Some(value) = value {
-                    now.set(setting, *value);
+                    // A momentum that is 0 for now has a memory as well.
+                    let is_momentum = setting.as_str() == "momentum";
+                    let value = match *value {
+                        0.0 if is_momentum => f64::MIN_POSITIVE,
+                        value => value,
+                    };
+                    now.set(setting, value);
                 }
             }
             changed.push((index, now.rule().map_err(at_step)?, values));
@@ -203,5 +241,32 @@ pub(super) fn unknown(optimizer: &OptimizerConfig, setting: &str) -> InvalidDesc
     InvalidDescent::UnknownSetting {
         optimizer: optimizer.name(),
         setting: setting.to_string(),
+    }
+}
+
+/// A setting that was changed between steps.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ChangedSetting {
+    /// The group in the order of the config; `None` for all parameters.
+    group: Option<usize>,
+    setting: String,
+    value: f64,
+}
+
+impl ChangedSetting {
+    /// Returns it as text, exact to the bit.
+    pub(super) fn to_line(&self) -> String {
+        let group = self.group.map_or(-1, |group| group as i64);
+        format!("{group} {} {}", self.setting, self.value)
+    }
+
+    pub(super) fn from_line(line: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let group: i64 = words.next()?.parse().ok()?;
+        Some(Self {
+            group: usize::try_from(group).ok(),
+            setting: words.next()?.to_string(),
+            value: words.next()?.parse().ok()?,
+        })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::{Index, IndexMut};
 
 use burn::optim::{StateSink, StateSource, join_index, join_path};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::averages::{KEPT, TAKEN};
 use crate::rule::{Memory, Rule, take_tensor, widened};
@@ -44,6 +44,14 @@ impl ModelState {
         }
     }
 
+    /// Drops the states of all other paths.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        let all = core::mem::take(self);
+        for (path, state) in all.iter().filter(|(path, _)| keep(path)) {
+            self.insert(path, state.clone());
+        }
+    }
+
     /// Ordered by path.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &ParameterState)> {
         let places = self.places.iter();
@@ -70,6 +78,8 @@ impl IndexMut<usize> for ModelState {
 pub(crate) struct ParameterState {
     /// The group of the parameter, 0 for none.
     pub(crate) group: usize,
+    /// The shape of the parameter; `None` before the first step.
+    pub(crate) shape: Option<Vec<usize>>,
     /// The memory of the rule.
     pub(crate) rule: Memory,
     /// The parameter in `f32`, if it has 16 bits and the config wants a copy.
@@ -84,6 +94,7 @@ impl ParameterState {
     pub(crate) fn new(group: usize, stages: usize) -> Self {
         Self {
             group,
+            shape: None,
             rule: Memory::default(),
             master: None,
             gradient: None,
@@ -94,6 +105,11 @@ impl ParameterState {
     /// Writes the state under the path of the parameter.
     pub(crate) fn flatten(&self, path: &str, out: &mut StateSink) {
         out.push_scalar(path, "group", burn_pack::Scalar::from(self.group as u64));
+        if let Some(shape) = &self.shape {
+            let axes: Vec<i64> = shape.iter().map(|axis| *axis as i64).collect();
+            let rank = axes.len();
+            out.push_tensor(path, "shape", TensorData::new(axes, [rank]));
+        }
         self.rule.flatten(&join_path(path, "rule"), out);
         if let Some(master) = &self.master {
             out.push_tensor(path, "master", master.to_data());
@@ -107,16 +123,30 @@ impl ParameterState {
         }
     }
 
-    /// Reads the state written under the path of a parameter; `None` if it is not complete.
-    pub(crate) fn unflatten<'a>(
+    /// Reads the group and the shape of a parameter that were saved under its path.
+    pub(crate) fn saved_for(
         path: &str,
-        rule_of: impl FnOnce(usize) -> Option<&'a dyn Rule>,
+        source: &mut StateSource,
+    ) -> Option<(usize, Option<Vec<usize>>)> {
+        let group = usize::try_from(source.take_scalar(path, "group")?).ok()?;
+        let Some(shape) = source.take_tensor(path, "shape") else {
+            // Older states do not have it.
+            return Some((group, None));
+        };
+        let axes = shape.try_into_vec::<i64>().ok()?;
+        let axes = axes.into_iter().map(|axis| usize::try_from(axis).ok());
+        Some((group, Some(axes.collect::<Option<_>>()?)))
+    }
+
+    /// Reads the rest of the state; `None` if it is not complete.
+    pub(crate) fn unflatten(
+        path: &str,
+        (group, shape): (usize, Option<Vec<usize>>),
+        rule: &dyn Rule,
         stages: usize,
         source: &mut StateSource,
         device: &Device,
     ) -> Option<Self> {
-        let group = usize::try_from(source.take_scalar(path, "group")?).ok()?;
-        let rule = rule_of(group)?;
         let (tensors, numbers) = (rule.tensors(), rule.numbers());
         let weights = join_path(path, "weights");
         let rule = join_path(path, "rule");
@@ -127,10 +157,25 @@ impl ParameterState {
         let weights = weights.collect::<Option<Vec<_>>>()?;
         Some(Self {
             group,
+            shape,
             rule: Memory::unflatten(&rule, tensors, numbers, source, device)?,
             master: take_tensor(source, path, "master", device),
             gradient: take_tensor(source, path, "gradient", device).map(widened),
             weights,
         })
+    }
+
+    /// Returns the length of an average that does not have this number of elements.
+    pub(crate) fn foreign_length(&self, elements: usize) -> Option<usize> {
+        let tensors = self.weights.iter().flat_map(|memory| memory.tensors());
+        let lengths = tensors.map(|(_, tensor)| tensor.dims()[0]);
+        lengths.into_iter().find(|length| *length != elements)
+    }
+
+    /// Returns the type of the parameter, as far as its tensors tell.
+    pub(crate) fn dtype(&self) -> Option<DType> {
+        let memories = core::iter::once(&self.rule).chain(&self.weights);
+        let mut tensors = memories.flat_map(|memory| memory.tensors().map(|(_, tensor)| tensor));
+        Some(widened(tensors.next()?.clone()).dtype())
     }
 }

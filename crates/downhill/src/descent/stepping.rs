@@ -75,7 +75,7 @@ impl ParamMapper for Stepper<'_> {
         let Some(gradient) = gradient else {
             return param;
         };
-        let place = self.walk.place_of_last(path, group);
+        let place = self.walk.place_of_last(path, group, &param.shape());
         // The raw value: a reparameterization is mapped by itself. It is taken out of the module,
         // so that nobody else holds it and it can be changed in place.
         let (id, old, mapper) = param.consume();

@@ -33,7 +33,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Returns the place of the state of the last parameter, which is at this path.
-    pub(super) fn place_of_last(&mut self, path: &str, group: usize) -> usize {
+    pub(super) fn place_of_last(&mut self, path: &str, group: usize, shape: &[usize]) -> usize {
         let Descent {
             order,
             state,
@@ -45,6 +45,9 @@ impl<'a> Walk<'a> {
         let place = order.place_of(self.met - 1, || state.place_of(path, new));
         // A state loaded before the first step has no group yet.
         state[place].group = group;
+        if state[place].shape.is_none() {
+            state[place].shape = Some(shape.to_vec());
+        }
         place
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::burn_optimizer::optimizer;
-use crate::hyperparameter::{InvalidHyperparameter, positive};
+use crate::hyperparameter::{InvalidHyperparameter, not_negative};
 use crate::rule::{Elementwise, Memory, Real, bias_correction, memory};
 use crate::settings::{Setting, settings};
 use crate::weight_decay::WeightDecay;
@@ -41,7 +41,7 @@ pub enum MomentumSchedule {
     /// Always `beta_1` (optax).
     Constant,
     /// Rising from about half of `beta_1` to `beta_1`, at this speed (PyTorch 0.004, Keras 1);
-    /// positive.
+    /// non-negative; at 0 it stays half of `beta_1`.
     Rising(f64),
 }
 
@@ -49,7 +49,7 @@ impl Setting for MomentumSchedule {
     fn check(&self) -> Result<(), InvalidHyperparameter> {
         match *self {
             Self::Constant => Ok(()),
-            Self::Rising(speed) => positive("momentum_schedule.rising", speed),
+            Self::Rising(speed) => not_negative("momentum_schedule.rising", speed),
         }
     }
 }

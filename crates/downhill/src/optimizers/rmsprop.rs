@@ -157,6 +157,8 @@ pub(crate) struct Scalars {
     rate: f64,
     /// `1 / c_t`
     correction: f64,
+    /// Whether the mean is that of a single gradient, so that the variance is 0.
+    is_single: bool,
 }
 
 impl Elementwise for RmsProp {
@@ -171,6 +173,7 @@ impl Elementwise for RmsProp {
         Scalars {
             rate: learning_rate,
             correction,
+            is_single: self.config.bias_correction && memory.time == 1,
         }
     }
 
@@ -190,7 +193,12 @@ impl Elementwise for RmsProp {
         let m = past.mean.map(|m| m.mix(config.rho, g.clone()));
         let mut square = v.clone().scale(s.correction);
         if let Some(m) = &m {
-            square = square - m.clone().scale(s.correction).square();
+            // Rounding may make it less than 0, or more at the first step.
+            let variance = square - m.clone().scale(s.correction).square();
+            square = match s.is_single && config.initial_mean_square == 0.0 {
+                true => variance.zero(),
+                false => variance.max(g.zero()),
+            };
         }
         let d = g / config.epsilon_place.root(square, config.epsilon);
         let Some(b) = past.momentum else {

@@ -47,7 +47,7 @@ impl<E: Elementwise> Rule for E {
 
     #[cfg(feature = "_cubecl")]
     fn record(&self, learning_rate: f64, memory: &mut Memory) -> Option<cube::Recorded> {
-        Some(cube::record(self, learning_rate, memory))
+        (!lacks_a_field(self, memory)).then(|| cube::record(self, learning_rate, memory))
     }
 
     #[cfg(all(test, feature = "flex"))]
@@ -76,7 +76,9 @@ fn step<E: Elementwise>(
         Err(both) => both,
     };
     #[cfg(feature = "_cubecl")]
-    if cube::can_step(&x, &g, E::Remembers::<f64>::NAMES.len(), &memory) {
+    if cube::can_step(&x, &g, E::Remembers::<f64>::NAMES.len(), &memory)
+        && !lacks_a_field(rule, &memory)
+    {
         let recorded = cube::record(rule, learning_rate, &mut memory);
         let step = cube::prepare(recorded, x, g, &mut memory);
         let x = cube::launch_one(step, &mut memory);
@@ -98,11 +100,44 @@ pub(super) fn step_tensors<E: Elementwise>(
     let names = E::Remembers::<Tensor<1>>::NAMES;
     let remembered = match memory.time {
         1 => None,
-        _ => E::Remembers::gather(|field| memory.take(names[field])),
+        _ => {
+            for field in fields(rule, &scalars) {
+                // Settings changed on the way may need what they did not need before.
+                if E::Remembers::<f64>::ALWAYS <= field && memory.tensor(names[field]).is_none() {
+                    memory.put(names[field], x.zeros_like());
+                }
+            }
+            E::Remembers::gather(|field| memory.take(names[field]))
+        }
     };
     let remembered = remembered.unwrap_or_else(|| rule.start(&scalars, &x, &g));
     let (x, g) = rule.weight_decay().before_step(learning_rate, x, g);
     let (x, remembered) = rule.update(&scalars, x, g, remembered);
     remembered.scatter(|field, tensor| memory.put(names[field], tensor));
     rule.weight_decay().after_step(learning_rate, x)
+}
+
+/// The fields of the memory that the rule needs with its settings.
+pub(super) fn fields<E: Elementwise>(
+    rule: &E,
+    scalars: &E::Scalars,
+) -> impl Iterator<Item = usize> + use<E> {
+    let mut needed = [false; MOST_FIELDS];
+    // A number tells it as well as a tensor.
+    let remembered = rule.start(scalars, &0.0, &0.0);
+    remembered.scatter(|field, _: f64| needed[field] = true);
+    (0..MOST_FIELDS).filter(move |field| needed[*field])
+}
+
+/// The largest number of fields of a rule.
+pub(super) const MOST_FIELDS: usize = 5;
+
+/// Whether the settings need a field that they did not need before.
+#[cfg(feature = "_cubecl")]
+fn lacks_a_field<E: Elementwise>(rule: &E, memory: &Memory) -> bool {
+    let names = E::Remembers::<f64>::NAMES;
+    let lacks = |field: usize| memory.tensor(names[field]).is_none();
+    let scalars = rule.scalars(0.0, &mut memory.clone());
+    let mut fields = fields(rule, &scalars);
+    memory.time > 1 && fields.any(|field| E::Remembers::<f64>::ALWAYS <= field && lacks(field))
 }

@@ -28,8 +28,9 @@ use burn::tensor::{DType, Shape, Tensor};
 use instructions::Instructions;
 use lanes::Number;
 use pass::Pass;
-use slices::{MOST_FIELDS, Slices};
+use slices::Slices;
 
+use super::elementwise_step::{self, MOST_FIELDS};
 use super::{Elementwise, Memory, Remembered};
 
 /// Passes tensors of any rank to a step on flex, if both are on flex and without autodiff. Returns
@@ -85,13 +86,12 @@ fn step_by<E: Elementwise>(
     let scalars = rule.scalars(learning_rate, memory);
     let starts = memory.time == 1 || fields[..always].iter().any(Option::is_none);
     if starts {
-        // Which fields these settings have, a number tells as well as a tensor.
         fields = Fields::default();
-        let remembered = rule.start(&scalars, &0.0, &0.0);
-        remembered.scatter(|field, _: f64| {
-            let shape = Shape::new([elements]);
-            fields[field] = Some(FlexTensor::zeros(shape, x.dtype()));
-        });
+    }
+    // Settings changed on the way may need what they did not need before.
+    for field in elementwise_step::fields(rule, &scalars) {
+        let zeros = || FlexTensor::zeros(Shape::new([elements]), x.dtype());
+        fields[field].get_or_insert_with(zeros);
     }
     let pass = Pass {
         rule,

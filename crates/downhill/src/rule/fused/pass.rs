@@ -2,7 +2,8 @@
 
 use super::instructions::{Instructions, Work};
 use super::lanes::{LANES, Lanes, Number};
-use super::slices::{MOST_FIELDS, Slices};
+use super::slices::Slices;
+use crate::rule::elementwise_step::MOST_FIELDS;
 use crate::rule::{Elementwise, Remembered};
 
 /// Minimum number of elements per thread; with fewer, waking a thread costs more than it saves.

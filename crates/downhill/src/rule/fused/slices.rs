@@ -1,9 +1,7 @@
 //! The memory that a fused step goes over.
 
 use super::lanes::{LANES, Number};
-
-/// Maximum number of values that a rule may remember of each element.
-pub(super) const MOST_FIELDS: usize = 5;
+use crate::rule::elementwise_step::MOST_FIELDS;
 
 /// A parameter's elements, or some of them, with their gradient and their state. All slices have
 /// the same length, except that fields which the rule does not use with its settings are empty.
