@@ -58,8 +58,8 @@ pub fn optimizer(descent: Descent) -> (ModuleOptimizer, Handle) {
 ///
 /// # Panics
 ///
-/// If a checkpoint of a descent with other parts was loaded, see
-/// [`DescentRecordError::OtherParts`](crate::DescentRecordError::OtherParts).
+/// If a checkpoint was loaded that does not fit the descent or the module, see
+/// [`DescentRecordError`](crate::DescentRecordError).
 pub fn optimize<M: Module>(
     module: M,
     optimizer: &mut ModuleOptimizer,

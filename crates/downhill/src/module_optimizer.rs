@@ -184,15 +184,20 @@ fn load<M: Module>(
     }
     let mut misfits = Vec::new();
     for (slot, loaded) in loaded {
-        shared.refused = shared.descent.check_parts(&loaded.parts).err();
-        if shared.refused.is_some() {
-            break;
-        }
         let here = shared.descent.form_here(slot);
-        if let Some(saved) = loaded.form.clone().filter(|saved| *saved != here) {
-            let path = slot.path.clone();
-            misfits.push(Misfit::Optimizer { path, saved, here });
-            continue;
+        match loaded.form.clone() {
+            Some(saved) if saved != here => {
+                let path = slot.path.clone();
+                misfits.push(Misfit::Optimizer { path, saved, here });
+                continue;
+            }
+            Some(_) => {}
+            None => {
+                shared.refused = shared.descent.check_parts(&loaded.parts).err();
+                if shared.refused.is_some() {
+                    break;
+                }
+            }
         }
         if let Some((its, state)) = loaded.into_state(&shared.descent, slot) {
             counts = counts.max(Some(its));

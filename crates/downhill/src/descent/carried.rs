@@ -22,12 +22,19 @@ impl Descent {
 
     /// What gives the state of the parameter at a path its meaning.
     pub(crate) fn form_of_state(&self, path: &str) -> String {
-        self.form(self.state_of(path).group)
+        self.form_with_averages(self.state_of(path).group)
     }
 
     /// What gives a state of this parameter its meaning here.
     pub(crate) fn form_here(&self, slot: &Slot) -> String {
-        self.form(self.group_of(slot))
+        self.form_with_averages(self.group_of(slot))
+    }
+
+    fn form_with_averages(&self, group: usize) -> String {
+        match self.config.weights.is_empty() {
+            true => self.form(group),
+            false => format!("{} averages={}", self.form(group), self.weight_names()),
+        }
     }
 
     /// Sets the state of the parameter at a path.

@@ -292,7 +292,7 @@ impl Descent {
         self.groups[group].base.form()
     }
 
-    fn weight_names(&self) -> String {
+    pub(super) fn weight_names(&self) -> String {
         let names: Vec<&str> = (self.config.weights.iter())
             .map(|stage| stage.name())
             .collect();
