@@ -43,8 +43,8 @@
 //! [`learner`](crate::learner) does the same for `burn-train`'s `Learner`.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::module::{Module, ModuleVisitor, Param};
@@ -57,19 +57,60 @@ use burn_pack::Scalar;
 use crate::descent::{ParameterState, Slot, collect};
 use crate::{Descent, DescentRecordError, FailedStep, Misfit, StepError, StepOutcome};
 
-/// Access to a descent inside a `ModuleOptimizer`. All clones refer to the same descent.
+/// Access to a descent inside a `ModuleOptimizer`. All clones of the handle refer to the same
+/// descent. A clone of the `ModuleOptimizer` has a descent of its own, which the handle does not
+/// reach.
 #[derive(Clone, Debug)]
 pub struct Handle(Arc<Mutex<Shared>>);
 
 #[derive(Debug)]
 struct Shared {
     descent: Descent,
+    /// Held by each state that refers to the descent.
+    in_use: Arc<()>,
+    /// The copy that a clone of the `ModuleOptimizer` is being given, state by state.
+    copy: Option<DescentCopy>,
     last: Option<Result<StepOutcome, StepError>>,
     /// Why the state loaded last cannot be used.
     refused: Option<DescentRecordError>,
 }
 
+#[derive(Debug)]
+struct DescentCopy {
+    shared: Weak<Mutex<Shared>>,
+    /// The parameters whose states refer to it. None has two in one `ModuleOptimizer`.
+    paths: BTreeSet<String>,
+}
+
 impl Handle {
+    fn new(descent: Descent) -> Self {
+        Self(Arc::new(Mutex::new(Shared {
+            descent,
+            in_use: Arc::new(()),
+            copy: None,
+            last: None,
+            refused: None,
+        })))
+    }
+
+    /// Returns the descent that a clone of the state of this parameter refers to.
+    fn copied(&self, path: &str) -> Self {
+        let mut shared = self.lock();
+        if let Some(copy) = &mut shared.copy
+            && let Some(descent) = copy.shared.upgrade()
+            && copy.paths.insert(path.to_string())
+        {
+            return Self(descent);
+        }
+        let copy = Self::new(shared.descent.clone());
+        copy.lock().refused = shared.refused.clone();
+        shared.copy = Some(DescentCopy {
+            shared: Arc::downgrade(&copy.0),
+            paths: BTreeSet::from([path.to_string()]),
+        });
+        copy
+    }
+
     /// Returns the module to evaluate, see [`Descent::averaged`]. Loaded averages are available
     /// from the first step after loading.
     pub fn averaged<M: Module>(&self, module: M) -> M {
@@ -92,6 +133,11 @@ impl Handle {
         self.lock().last.clone()
     }
 
+    /// The number of states that refer to the descent.
+    fn users(&self) -> usize {
+        Arc::strong_count(&self.lock().in_use) - 1
+    }
+
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -102,13 +148,10 @@ impl Descent {
     /// [`module_optimizer::step`](step) or in a [`learner`](crate::learner). The handle gives
     /// access to it.
     pub fn into_module_optimizer(self) -> (ModuleOptimizer, Handle) {
-        let handle = Handle(Arc::new(Mutex::new(Shared {
-            descent: self,
-            last: None,
-            refused: None,
-        })));
+        let handle = Handle::new(self.clone());
         let optimizer = ModuleOptimizer::from(DescentOptimizer {
             handle: handle.clone(),
+            start: self,
         });
         (optimizer, handle)
     }
@@ -132,14 +175,14 @@ pub fn step<M: Module>(
     // descent; what was loaded in its place goes to the descent. Then the descent makes its step.
     let slots = collect(&module, &mut gradients);
     let own = registered(&module, &slots);
-    let (module, walk) = walk(module, optimizer, &rate, &slots);
+    let (module, walk) = walk(module, optimizer, &rate, &slots, None);
     let Some(handle) = walk.handle.clone() else {
         // Nothing to step, or another optimizer, which has made its step.
         return Ok((module, StepOutcome::Stepped));
     };
-    let module = match walk.begins {
+    let (module, handle) = match walk.begins {
         true => load(module, optimizer, &rate, &slots, walk),
-        false => module,
+        false => (module, handle),
     };
     let mut shared = handle.lock();
     if let Some(error) = shared.refused.clone() {
@@ -166,14 +209,25 @@ fn load<M: Module>(
     rate: &ModuleLearningRate,
     slots: &[Slot],
     first: StateWalk,
-) -> M {
+) -> (M, Handle) {
     let others = others(&module, slots);
-    let (module, second) = walk(module, optimizer, rate, &others);
-    let live = first.live || second.live;
-    let Some(handle) = first.handle.or(second.handle) else {
-        return module;
+    let (module, second) = walk(module, optimizer, rate, &others, None);
+    let live = first.live.or(second.live);
+    let written = first.loaded.len() + second.loaded.len();
+    let handle = match &live {
+        Some(handle) => handle.clone(),
+        // A clone of an optimizer that is in use has a descent of its own.
+        None => match (first.handle, first.start) {
+            (Some(handle), Some(start)) if handle.users() > written => Handle::new(start),
+            (handle, _) => handle.expect("the first walk has found it"),
+        },
     };
-    let shared = &mut *handle.lock();
+    // All states refer to this one.
+    let (module, _) = walk(module, optimizer, rate, slots, Some(&handle));
+    let (module, _) = walk(module, optimizer, rate, &others, Some(&handle));
+    let live = live.is_some();
+    let mut guard = handle.lock();
+    let shared = &mut *guard;
     let loaded = first.loaded.into_iter().chain(second.loaded);
     let loaded = slots.iter().chain(&others).zip(loaded);
     let loaded = loaded.filter_map(|(slot, loaded)| Some((slot, loaded?)));
@@ -211,7 +265,8 @@ fn load<M: Module>(
     if !live && let Some(counts) = counts {
         shared.descent.count_from(counts);
     }
-    module
+    drop(guard);
+    (module, handle)
 }
 
 /// Runs the optimizer over these parameters.
@@ -220,11 +275,13 @@ fn walk<M: Module>(
     optimizer: &mut ModuleOptimizer,
     rate: &ModuleLearningRate,
     slots: &[Slot],
+    given: Option<&Handle>,
 ) -> (M, StateWalk) {
     let gradients = registered(&module, slots);
     let paths: Vec<String> = slots.iter().map(|slot| slot.path.clone()).collect();
     WALK.set(Some(StateWalk {
         paths: paths.into_iter(),
+        given: given.cloned(),
         ..StateWalk::default()
     }));
     let module = optimizer.step(rate.clone(), module, gradients);
@@ -283,27 +340,42 @@ impl ModuleVisitor for Register<'_> {
 #[derive(Clone, Debug)]
 struct DescentOptimizer {
     handle: Handle,
+    /// The descent as it was wrapped.
+    start: Descent,
 }
 
 /// What a walk over the states of parameters finds.
 #[derive(Default)]
 struct StateWalk {
     paths: std::vec::IntoIter<String>,
+    /// The descent that all states are to refer to.
+    given: Option<Handle>,
+    /// The descent that was wrapped, or the one that the states refer to.
     handle: Option<Handle>,
+    /// The descent as it was wrapped, if a parameter was not met before.
+    start: Option<Descent>,
     /// The loaded state of each parameter, if it has one.
     loaded: Vec<Option<Loaded>>,
-    /// Whether a parameter was met before.
-    live: bool,
+    /// The descent of a parameter that was met before.
+    live: Option<Handle>,
     /// Whether a parameter was not met before.
     begins: bool,
 }
 
 impl StateWalk {
-    fn take(&mut self, handle: &Handle, state: Option<OptimizerState>) -> Option<OptimizerState> {
+    fn take(
+        &mut self,
+        optimizer: &DescentOptimizer,
+        state: Option<OptimizerState>,
+    ) -> Option<OptimizerState> {
         let path = self.paths.next()?;
+        let mut handle = self.given.as_ref().unwrap_or(&optimizer.handle).clone();
         let loaded = match state {
-            Some(OptimizerState::Live { .. }) => {
-                self.live = true;
+            Some(OptimizerState::Live(live)) => {
+                if self.given.is_none() {
+                    handle = live.handle.clone();
+                }
+                self.live.get_or_insert(live.handle);
                 None
             }
             Some(OptimizerState::Loaded(loaded)) => {
@@ -316,8 +388,11 @@ impl StateWalk {
             }
         };
         self.loaded.push(loaded);
-        let handle = handle.clone();
-        Some(OptimizerState::Live { handle, path })
+        if self.begins && self.start.is_none() {
+            self.start = Some(optimizer.start.clone());
+        }
+        self.handle.get_or_insert_with(|| handle.clone());
+        Some(OptimizerState::Live(Live::new(handle, path)))
     }
 }
 
@@ -340,8 +415,7 @@ impl Optimizer for DescentOptimizer {
     ) -> (Tensor<D>, Option<OptimizerState>) {
         let next = WALK.with_borrow_mut(|walk| {
             let walk = walk.as_mut().expect(NOT_ONE_BY_ONE);
-            walk.handle.get_or_insert_with(|| self.handle.clone());
-            walk.take(&self.handle, state)
+            walk.take(self, state)
         });
         (value, next)
     }
@@ -361,9 +435,33 @@ const NOT_ONE_BY_ONE: &str = "this `ModuleOptimizer` holds a `downhill::Descent`
 #[derive(Clone)]
 enum OptimizerState {
     /// The descent has its state.
-    Live { handle: Handle, path: String },
+    Live(Live),
     /// A state from a file or from bytes.
     Loaded(Loaded),
+}
+
+struct Live {
+    handle: Handle,
+    path: String,
+    _in_use: Arc<()>,
+}
+
+impl Live {
+    fn new(handle: Handle, path: String) -> Self {
+        let _in_use = Arc::clone(&handle.lock().in_use);
+        Self {
+            handle,
+            path,
+            _in_use,
+        }
+    }
+}
+
+/// Refers to a copy of the descent: a clone of an optimizer steps on its own.
+impl Clone for Live {
+    fn clone(&self) -> Self {
+        Self::new(self.handle.copied(&self.path), self.path.clone())
+    }
 }
 
 #[derive(Clone)]
@@ -385,7 +483,7 @@ impl RecordState for OptimizerState {
     // Burn reads a state back by the names in it alone, so the state holds the names, as text.
     fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
         let (path, parts, form, tensors, scalars) = match self {
-            Self::Live { handle, path } => {
+            Self::Live(Live { handle, path, .. }) => {
                 let descent = &handle.lock().descent;
                 let mut sink = StateSink::default();
                 descent.state_of(path).flatten(MEMORY, &mut sink);
