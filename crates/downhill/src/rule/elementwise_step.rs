@@ -13,6 +13,7 @@ use super::{Elementwise, Layout, Memory, Parameter, Reach, Remembered, Rule};
 
 impl<E: Elementwise> Layout for E {
     const TENSORS: &'static [&'static str] = <E::Remembers<f64> as Remembered<f64>>::NAMES;
+    const ALWAYS: usize = <E::Remembers<f64> as Remembered<f64>>::ALWAYS;
     const NUMBERS: &'static [&'static str] = <E as Elementwise>::NUMBERS;
 }
 

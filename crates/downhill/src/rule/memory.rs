@@ -1,10 +1,11 @@
 //! The state of a rule for one parameter.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
 use burn::optim::{RecordState, StateSink, StateSource};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use crate::rule::{Layout, widened};
 
@@ -13,6 +14,8 @@ use crate::rule::{Layout, widened};
 pub struct Memory {
     /// Steps taken.
     pub time: u64,
+    /// The shape of the parameter, if it was stepped by itself.
+    pub(super) shape: Option<Vec<usize>>,
     tensors: Vec<(&'static str, Tensor<1>)>,
     numbers: Vec<(&'static str, f64)>,
 }
@@ -83,6 +86,19 @@ impl Memory {
         self.numbers.iter().copied()
     }
 
+    /// Returns it if it fits a parameter of this shape and type, else an empty one.
+    pub(super) fn if_it_fits(self, shape: &[usize], dtype: DType) -> Self {
+        let had_shape = self.shape.as_deref().is_none_or(|had| had == shape);
+        let had_type = self
+            .tensors
+            .iter()
+            .all(|(_, tensor)| tensor.dtype() == dtype);
+        match had_shape && had_type {
+            true => self,
+            false => Self::default(),
+        }
+    }
+
     /// Returns it with `f32` in place of types of 16 bits, which older states have.
     pub(crate) fn widened(mut self) -> Self {
         self.tensors = (self.tensors.into_iter())
@@ -136,6 +152,18 @@ impl Memory {
 }
 
 const TIME: &str = "time";
+/// The number of the format; the first had none.
+const FORMAT: &str = "format";
+const SHAPE: &str = "shape";
+
+/// The name that tells the states of rules apart.
+fn rule_key<R>() -> String {
+    let name = core::any::type_name::<R>();
+    let name = name.rsplit("::").next().unwrap_or(name);
+    // AdamW is Adam under another name.
+    let name = if name == "AdamW" { "Adam" } else { name };
+    alloc::format!("rule-{name}")
+}
 
 /// A tensor of rank 1, in the type in which it was saved: Burn 0.22.1's own derive (`burn-derive`
 /// 0.22.1, `src/record_state/mod.rs`) rounds an `f64` state to the device's default type.
@@ -178,10 +206,39 @@ impl<R> From<Memory> for State<R> {
 
 impl<R: Layout> RecordState for State<R> {
     fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
+        out.push_scalar(prefix, FORMAT, burn_pack::Scalar::from(2_u64));
+        out.push_scalar(prefix, &rule_key::<R>(), burn_pack::Scalar::from(true));
+        if let Some(shape) = &self.memory.shape {
+            let axes: Vec<i64> = shape.iter().map(|axis| *axis as i64).collect();
+            let rank = axes.len();
+            out.push_tensor(prefix, SHAPE, TensorData::new(axes, [rank]));
+        }
         self.memory.flatten(prefix, out);
     }
 
+    /// Returns `None` if the state is that of another rule, or not complete; Burn then begins the
+    /// parameter anew.
     fn state_unflatten(prefix: &str, source: &mut StateSource, device: &Device) -> Option<Self> {
-        Memory::unflatten(prefix, R::TENSORS, R::NUMBERS, source, device).map(Self::from)
+        let is_named = source.take_scalar(prefix, FORMAT).is_some();
+        if is_named && source.take_scalar(prefix, &rule_key::<R>()).is_none() {
+            return None;
+        }
+        let shape = source.take_tensor(prefix, SHAPE);
+        let mut memory = Memory::unflatten(prefix, R::TENSORS, R::NUMBERS, source, device)?;
+        if let Some(shape) = shape {
+            let axes = shape.try_into_vec::<i64>().ok()?.into_iter();
+            memory.shape = Some(
+                axes.map(|axis| usize::try_from(axis).ok())
+                    .collect::<Option<_>>()?,
+            );
+        }
+        // A parameter without elements has no tensors.
+        let is_empty = memory
+            .shape
+            .as_ref()
+            .is_some_and(|shape| shape.contains(&0));
+        let is_there = |name: &&str| memory.tensor(name).is_some();
+        let is_complete = R::TENSORS[..R::ALWAYS].iter().all(is_there);
+        (is_empty || is_complete).then(|| memory.into())
     }
 }

@@ -58,6 +58,8 @@ pub(crate) struct Parameter<'a> {
 pub(crate) trait Layout: Send + Sync + 'static {
     /// Every tensor that the memory may hold.
     const TENSORS: &'static [&'static str];
+    /// How many of them are always there after a step; they come first.
+    const ALWAYS: usize = 0;
     /// Every number that the memory may hold, except the count of steps.
     const NUMBERS: &'static [&'static str] = &[];
 }
@@ -177,6 +179,10 @@ pub(crate) fn step_alone<R: Rule, const D: usize>(
         return (x.cast(dtype), memory);
     }
     let mut memory = memory.unwrap_or_default();
+    memory = memory.if_it_fits(&x.shape(), dtype);
+    if memory.shape.is_none() {
+        memory.shape = Some(x.shape().to_vec());
+    }
     memory.time += 1;
     #[cfg(feature = "flex")]
     let (x, g) = match on_flex(x, g, |x, g| {
