@@ -178,7 +178,11 @@ pub fn step<M: Module>(
     let (module, walk) = walk(module, optimizer, &rate, &slots, None);
     let Some(handle) = walk.handle.clone() else {
         // Nothing to step, or another optimizer, which has made its step.
-        return Ok((module, StepOutcome::Stepped));
+        let outcome = match slots.is_empty() {
+            true => StepOutcome::NoGradients,
+            false => StepOutcome::Stepped,
+        };
+        return Ok((module, outcome));
     };
     let (module, handle) = match walk.begins {
         true => load(module, optimizer, &rate, &slots, walk),

@@ -86,10 +86,26 @@ pub enum StepError {
         /// Its shape.
         shape: Vec<usize>,
     },
-    /// The state loaded into a [`module_optimizer`](crate::module_optimizer) belongs to another
-    /// descent.
+    /// A group names a path or a pattern that no parameter of the module has.
+    #[error(
+        "group {group} (counted from 0) selects `{selection}`, and the module has no such parameter\
+         {}", did_you_mean(.nearest)
+    )]
+    EmptySelection {
+        /// The group.
+        group: usize,
+        /// The path or the pattern.
+        selection: String,
+        /// The most similar path of the module, if it has a parameter.
+        nearest: Option<String>,
+    },
+    /// The state that was loaded does not fit the descent or the module.
     #[error(transparent)]
     Record(#[from] DescentRecordError),
+}
+
+fn did_you_mean(nearest: &Option<String>) -> String {
+    (nearest.as_ref()).map_or_else(String::new, |path| format!("; the nearest is `{path}`"))
 }
 
 /// A refused step. The module is unchanged, and so is the descent.

@@ -105,6 +105,8 @@ pub struct Descent {
     changed: Vec<ChangedSetting>,
     /// Whether the state was loaded, and has not been compared with a module.
     is_unchecked: bool,
+    /// Whether the groups have been compared with a module.
+    has_checked_groups: bool,
 }
 
 /// What a call of [`Descent::step`] did.
@@ -115,6 +117,9 @@ pub enum StepOutcome {
     Stepped,
     /// It added the gradients to those of a later step.
     Accumulated,
+    /// Nothing: no trained parameter of the module has a gradient. The gradients may have been
+    /// taken from `module.valid()`, or belong to another module.
+    NoGradients,
     /// Nothing: the gradients of the parameters at these paths are infinite or not numbers. See
     /// [`NonFinite::Skip`].
     Skipped(Vec<String>),
@@ -162,6 +167,7 @@ impl Descent {
             order: Order::default(),
             changed: Vec::new(),
             is_unchecked: false,
+            has_checked_groups: false,
         })
     }
 
@@ -229,6 +235,9 @@ impl Descent {
         mut gradients: GradientsParams,
         rate: Option<f64>,
     ) -> Result<(M, StepOutcome), FailedStep<M>> {
+        if let Err(error) = self.check_groups(&module) {
+            return Err(FailedStep::new(module, error));
+        }
         if let Err(error) = self.check_loaded(&module) {
             return Err(FailedStep::new(module, error));
         }
@@ -237,8 +246,7 @@ impl Descent {
                 return Err(FailedStep::new(module, error));
             }
             let rates = self.rates(rate);
-            let module = self.update(module, Gradients::AsGiven(gradients), &rates, &[]);
-            return Ok((module, StepOutcome::Stepped));
+            return Ok(self.update(module, Gradients::AsGiven(gradients), &rates, &[]));
         }
         if self.is_due() {
             add_pending(&module, &mut gradients, |path| {
@@ -247,6 +255,9 @@ impl Descent {
         }
         let mut slots = collect(&module, &mut gradients);
         slots.retain(|slot| !self.groups[self.group_of(slot)].frozen);
+        if slots.is_empty() && self.accumulated == 0 {
+            return Ok((module, StepOutcome::NoGradients));
+        }
         if let Err(error) = members::check_slots(&self.config.members, &slots) {
             return Err(FailedStep::new(module, error));
         }
@@ -271,8 +282,7 @@ impl Descent {
         // Drops the values, so that the module alone holds them.
         let gradients = slots.into_iter().map(|slot| (slot.id, slot.gradient));
         let gradients = Gradients::prepared(gradients);
-        let module = self.update(module, gradients, &rates, &sums);
-        Ok((module, StepOutcome::Stepped))
+        Ok(self.update(module, gradients, &rates, &sums))
     }
 
     /// Returns the number of steps.
@@ -326,6 +336,29 @@ impl Descent {
         let stages = self.config.weights.len();
         let device = slot.value.device();
         ParameterState::unflatten(prefix, (group, shape), rule, stages, source, &device)
+    }
+
+    /// Refuses a path or a pattern of a group that no parameter of the module has.
+    fn check_groups<M: Module>(&mut self, module: &M) -> Result<(), StepError> {
+        if self.has_checked_groups {
+            return Ok(());
+        }
+        if !self.config.groups.is_empty() {
+            let paths = select::all_paths(module);
+            for (group, settings) in self.config.groups.iter().enumerate() {
+                if let Some(selection) = settings.parameters.unmatched(&paths) {
+                    let nearest = select::nearest(selection, &paths);
+                    let selection = selection.to_string();
+                    return Err(StepError::EmptySelection {
+                        group,
+                        selection,
+                        nearest,
+                    });
+                }
+            }
+        }
+        self.has_checked_groups = true;
+        Ok(())
     }
 
     fn group_of(&self, slot: &Slot) -> usize {

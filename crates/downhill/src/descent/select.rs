@@ -47,6 +47,22 @@ impl Parameters {
         }
     }
 
+    /// Returns a path or a pattern in it that none of these paths has.
+    pub(super) fn unmatched(&self, paths: &[String]) -> Option<&str> {
+        match self {
+            Self::Path(one) => (!paths.contains(one)).then_some(one),
+            Self::Like(pattern) => {
+                let is_met = paths.iter().any(|path| like(pattern, path));
+                (!is_met).then_some(pattern)
+            }
+            Self::Any(several) | Self::Every(several) => {
+                several.iter().find_map(|one| one.unmatched(paths))
+            }
+            Self::Not(one) => one.unmatched(paths),
+            Self::All | Self::Rank(_) | Self::RankAtMost(_) => None,
+        }
+    }
+
     /// Returns the float parameters of a module that are in one of Burn's groups, by their paths.
     ///
     /// ```
@@ -70,6 +86,27 @@ impl Parameters {
     pub fn to_param_group<M: Module>(&self, module: &M) -> ParamGroup {
         ParamGroup::from_paths(paths(module, |param| self.include(param.path, param.rank)))
     }
+}
+
+/// Returns the paths of all float parameters.
+pub(super) fn all_paths<M: Module>(module: &M) -> Vec<String> {
+    paths(module, |_| true)
+}
+
+/// Returns the path that has the most of its beginning and end in common with a selection.
+pub(super) fn nearest(selection: &str, paths: &[String]) -> Option<String> {
+    let common = |path: &&String| {
+        let equal = |pair: &(char, char)| pair.0 == pair.1;
+        let start = selection
+            .chars()
+            .zip(path.chars())
+            .take_while(equal)
+            .count();
+        let ends = selection.chars().rev().zip(path.chars().rev());
+        let share = start + ends.take_while(equal).count();
+        (share, usize::MAX - path.len().abs_diff(selection.len()))
+    };
+    paths.iter().max_by_key(common).cloned()
 }
 
 /// A parameter of a module.

@@ -12,7 +12,7 @@ use super::slots::{Context, is_trained};
 use super::together::Together;
 use super::visit::{ParamMapper, map_params};
 use super::walk::{Gradient, Gradients, Walk};
-use super::{Descent, StepMask, WeightStage};
+use super::{Descent, StepMask, StepOutcome, WeightStage};
 use crate::rule::{Parameter, Real, is_narrow};
 
 impl Descent {
@@ -24,7 +24,7 @@ impl Descent {
         gradients: Gradients,
         rates: &[f64],
         sums: &[Vec<f64>],
-    ) -> M {
+    ) -> (M, StepOutcome) {
         #[cfg(feature = "_cubecl")]
         let (stepped, gradients) = self.step_together(&module, gradients, rates);
         let own_rates = OwnRates::new(&self.config.members);
@@ -36,10 +36,14 @@ impl Descent {
             gradients,
             rates,
             sums,
+            has_stepped: false,
         };
         let module = map_params(module, &mut stepper);
+        if !stepper.has_stepped {
+            return (module, StepOutcome::NoGradients);
+        }
         self.steps += 1;
-        module
+        (module, StepOutcome::Stepped)
     }
 }
 
@@ -52,6 +56,7 @@ struct Stepper<'a> {
     gradients: Gradients,
     rates: &'a [f64],
     sums: &'a [Vec<f64>],
+    has_stepped: bool,
 }
 
 impl ParamMapper for Stepper<'_> {
@@ -59,6 +64,7 @@ impl ParamMapper for Stepper<'_> {
         #[cfg(feature = "_cubecl")]
         if let Some(stepped) = self.stepped.next_if(|next| next.id == param.id) {
             let group = self.walk.group_of_next(path, D);
+            self.has_stepped = true;
             let (id, old, mapper) = param.consume();
             let context = Context::of(&old);
             let value = self.end(group, old.inner(), stepped);
@@ -75,6 +81,7 @@ impl ParamMapper for Stepper<'_> {
         let Some(gradient) = gradient else {
             return param;
         };
+        self.has_stepped = true;
         let place = self.walk.place_of_last(path, group, &param.shape());
         // The raw value: a reparameterization is mapped by itself. It is taken out of the module,
         // so that nobody else holds it and it can be changed in place.
