@@ -414,10 +414,7 @@ fn a_state_is_saved_to_a_file_and_loaded() {
         message.starts_with(&format!("{}: ", file.display())),
         "{message}"
     );
-    assert!(
-        message.contains("was stepped by `momentum"),
-        "{message}"
-    );
+    assert!(message.contains("was stepped by `momentum"), "{message}");
     assert!(message.contains("the averages `ema`"), "{message}");
     let missing = folder.path().join("nowhere").join("descent.state");
     for error in [

@@ -168,10 +168,7 @@ fn a_checkpoint_of_another_optimizer_is_refused() {
     let refused = catch_unwind(AssertUnwindSafe(|| step(module, &mut optimizer, Of::Both)))
         .expect_err("Adam cannot go on from momentum");
     let message = refused.downcast_ref::<String>().expect("a message");
-    assert!(
-        message.contains("was stepped by `momentum"),
-        "{message}"
-    );
+    assert!(message.contains("was stepped by `momentum"), "{message}");
     assert!(message.contains("here is stepped by `adam"), "{message}");
 }
 

@@ -54,8 +54,8 @@ pub(crate) use state::ParameterState;
 pub(crate) use visit::{ParamVisitor, visit_params};
 use walk::Gradients;
 
+use crate::OptimizerConfig;
 use crate::rule::Parameter;
-use crate::{OptimizerConfig, ScheduleFree};
 
 /// Optimizes a whole module: one or several optimizers for groups of its parameters, with
 /// schedules, accumulation, clipping by the norm of all gradients, and averages of the weights.
@@ -191,6 +191,31 @@ impl Descent {
         self.step_with(module, gradients, None)
     }
 
+    /// Steps with the gradients that were added up since the last step, although fewer calls than
+    /// those of the config were made; for the end of an epoch. A mean is that of the calls made.
+    /// Returns [`StepOutcome::NoGradients`] if there were none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`step`](Self::step).
+    pub fn step_accumulated<M: Module>(
+        &mut self,
+        module: M,
+    ) -> Result<(M, StepOutcome), FailedStep<M>> {
+        if self.accumulated == 0 {
+            return Ok((module, StepOutcome::NoGradients));
+        }
+        let steps = core::mem::replace(&mut self.config.accumulate.steps, self.accumulated);
+        // This call is none of those that are counted.
+        self.accumulated -= 1;
+        let stepped = self.step_with(module, GradientsParams::new(), None);
+        self.config.accumulate.steps = steps;
+        if self.accumulated > 0 || stepped.is_err() {
+            self.accumulated += 1;
+        }
+        stepped
+    }
+
     /// Like [`step`](Self::step), at this learning rate, for example that of one of Burn's
     /// schedulers. It replaces the config's rate and its schedule. Groups with a rate of their own
     /// keep their ratio to it. 0 is allowed.
@@ -308,16 +333,9 @@ impl Descent {
             if let Some(average) = averages.next() {
                 return average;
             }
-            match (
-                &self.groups[state.group].base,
-                state.rule.tensor("descending"),
-            ) {
-                (OptimizerConfig::ScheduleFree(config), Some(descending)) => {
-                    ScheduleFree::evaluation(config.beta_1, value, descending.clone())
-                }
-                (OptimizerConfig::Asgd(_), _) => {
-                    state.rule.tensor("average").cloned().unwrap_or(value)
-                }
+            match &self.groups[state.group].base {
+                OptimizerConfig::ScheduleFree(config) => config.averaged(value, &state.rule),
+                OptimizerConfig::Asgd(_) => state.rule.tensor("average").cloned().unwrap_or(value),
                 _ => value,
             }
         })
@@ -430,9 +448,26 @@ impl Descent {
         state
     }
 
+    /// Returns the numbers that the parameters of each group have in common, for those that join or
+    /// have paused: those of the parameter with the most steps.
+    fn shared_numbers(&self) -> Vec<Vec<(&'static str, f64)>> {
+        let of_group = |(index, group): (usize, &GroupState)| {
+            let names = group.rule.shared_numbers();
+            let states = self.state.iter().map(|(_, state)| state);
+            let states = states.filter(|state| state.group == index && !names.is_empty());
+            let Some(first) = states.max_by_key(|state| state.rule.time) else {
+                return Vec::new();
+            };
+            let number = |name: &&'static str| Some((*name, first.rule.number(name)?));
+            names.iter().filter_map(number).collect()
+        };
+        self.groups.iter().enumerate().map(of_group).collect()
+    }
+
     /// Returns what the rule of each group needs to know of all its parameters.
     fn measure(&mut self, slots: &[Slot], rates: &[f64]) -> Vec<Vec<f64>> {
         let mut measured: Vec<Vec<Vec<Tensor<1>>>> = vec![Vec::new(); rates.len()];
+        let shared = self.shared_numbers();
         for slot in slots {
             let group = self.group_of(slot);
             let rule = Arc::clone(&self.groups[group].rule);
@@ -440,6 +475,9 @@ impl Descent {
                 continue;
             }
             let state = self.state_mut(slot);
+            for (name, number) in &shared[group] {
+                state.rule.put_number(name, *number);
+            }
             state.rule.time += 1;
             if slot.is_empty() {
                 continue;

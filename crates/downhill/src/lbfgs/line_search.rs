@@ -40,25 +40,34 @@ impl Line<'_> {
         first: f64,
         mut evaluate: impl FnMut(f64) -> Point,
     ) -> Option<Trial> {
-        let mut look = |step_size: f64| {
-            let point = evaluate(step_size);
-            let slope = point.gradient.dot(self.direction);
-            let trial = Trial {
-                step_size,
-                slope,
-                point,
-            };
-            (trial.point.is_finite() && slope.is_finite()).then_some(trial)
+        let mut looked = 0;
+        // A point outside the domain of the loss bounds the step: the next one is halfway back.
+        let mut look = |from: f64, to: f64, looked: &mut usize| {
+            let mut step_size = to;
+            loop {
+                let point = evaluate(step_size);
+                let slope = point.gradient.dot(self.direction);
+                if point.is_finite() && slope.is_finite() {
+                    return Some(Trial {
+                        step_size,
+                        slope,
+                        point,
+                    });
+                }
+                if *looked >= self.most {
+                    return None;
+                }
+                *looked += 1;
+                step_size = from + 0.5 * (step_size - from);
+            }
         };
         let start = Trial {
             step_size: 0.0,
             point: self.start.clone(),
             slope: self.slope,
         };
-        let mut looked = 0;
-
         let mut previous = start.clone();
-        let mut trial = look(first)?;
+        let mut trial = look(0.0, first, &mut looked)?;
         let mut bracket = loop {
             if looked == self.most {
                 break [start, trial];
@@ -75,7 +84,8 @@ impl Line<'_> {
             }
             let here = trial.step_size;
             let bounds = (here + 0.01 * (here - previous.step_size), here * 10.0);
-            let next = look(lowest_of_cubic(&previous, &trial, bounds))?;
+            let next = lowest_of_cubic(&previous, &trial, bounds);
+            let next = look(here, next, &mut looked)?;
             previous = core::mem::replace(&mut trial, next);
             looked += 1;
         };
@@ -102,7 +112,8 @@ impl Line<'_> {
                 was_near_an_end = is_near_an_end;
             }
 
-            let trial = look(next)?;
+            let from = bracket[low].step_size;
+            let trial = look(from, next, &mut looked)?;
             looked += 1;
             let high = 1 - low;
             if self.is_too_high(&trial) || trial.point.loss >= bracket[low].point.loss {

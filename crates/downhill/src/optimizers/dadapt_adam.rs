@@ -92,6 +92,10 @@ impl Rule for DAdaptAdam {
         true
     }
 
+    fn shared_numbers(&self) -> &'static [&'static str] {
+        <Self as Layout>::NUMBERS
+    }
+
     fn measure(
         &self,
         learning_rate: f64,

@@ -116,6 +116,10 @@ impl Rule for Prodigy {
         true
     }
 
+    fn shared_numbers(&self) -> &'static [&'static str] {
+        <Self as Layout>::NUMBERS
+    }
+
     fn measure(
         &self,
         learning_rate: f64,

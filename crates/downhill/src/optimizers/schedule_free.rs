@@ -1,5 +1,6 @@
 //! Schedule-free SGD and AdamW.
 
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::burn_optimizer::optimizer;
@@ -119,12 +120,28 @@ pub(crate) struct Scalars {
     correction: f64,
     /// `c_t`
     share: f64,
+    /// `beta_1` of the step before, which `y` was made with.
+    past_beta_1: f64,
+}
+
+/// The number in the memory that is `beta_1` of the last step.
+const COMPOSED_WITH: &str = "composed_with";
+
+impl ScheduleFreeConfig {
+    /// Returns the average `x` of a parameter.
+    pub(crate) fn averaged(&self, y: Tensor<1>, memory: &Memory) -> Tensor<1> {
+        let Some(descending) = memory.tensor("descending") else {
+            return y;
+        };
+        let beta_1 = memory.number(COMPOSED_WITH).unwrap_or(self.beta_1);
+        ScheduleFree::evaluation(beta_1, y, descending.clone())
+    }
 }
 
 impl ScheduleFree {
     /// Returns the average `x`, where the network is evaluated, for the parameter `y` and `z`.
     #[inline(always)]
-    pub(crate) fn evaluation<R: Real>(beta_1: f64, y: R, descending: R) -> R {
+    fn evaluation<R: Real>(beta_1: f64, y: R, descending: R) -> R {
         (y - descending.scale(1.0 - beta_1)).scale(1.0 / beta_1)
     }
 }
@@ -133,7 +150,7 @@ impl Elementwise for ScheduleFree {
     type Remembers<R: Real> = Points<R>;
     type Scalars = Scalars;
     const PROPORTIONAL: bool = false;
-    const NUMBERS: &'static [&'static str] = &["largest_rate", "sum_of_weights"];
+    const NUMBERS: &'static [&'static str] = &["largest_rate", "sum_of_weights", COMPOSED_WITH];
 
     fn scalars(&self, learning_rate: f64, memory: &mut Memory) -> Scalars {
         let config = &self.config;
@@ -143,11 +160,14 @@ impl Elementwise for ScheduleFree {
         let sum = memory.number("sum_of_weights").unwrap_or(0.0) + weight;
         memory.put_number("largest_rate", largest);
         memory.put_number("sum_of_weights", sum);
+        let past_beta_1 = memory.number(COMPOSED_WITH).unwrap_or(config.beta_1);
+        memory.put_number(COMPOSED_WITH, config.beta_1);
         Scalars {
             rate: learning_rate,
             correction: 1.0 / bias_correction(config.beta_2, memory.time),
             // A rate of 0, as at the start of a warm-up, has no weight.
             share: if sum > 0.0 { weight / sum } else { 0.0 },
+            past_beta_1,
         }
     }
 
@@ -164,7 +184,7 @@ impl Elementwise for ScheduleFree {
     fn update<R: Real>(&self, s: &Scalars, y: R, g: R, past: Points<R>) -> (R, Points<R>) {
         let config = &self.config;
         let z = past.descending;
-        let x = Self::evaluation(config.beta_1, y.clone(), z.clone());
+        let x = Self::evaluation(s.past_beta_1, y.clone(), z.clone());
         let (d, mean_square) = match past.mean_square {
             Some(v) => {
                 let v = v.mix(config.beta_2, g.clone().square());

@@ -108,6 +108,11 @@ pub(crate) trait Rule: Names + Decays {
         false
     }
 
+    /// The numbers of the memory that all parameters of a group have in common.
+    fn shared_numbers(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Returns what must be summed over all parameters before any of them is stepped, `[1]` each.
     /// Before the first step `memory` is empty; its time is that of the step to come.
     fn measure(
