@@ -367,6 +367,10 @@ fn what_cannot_be_is_refused() {
             "[gradient-check]\nlimit = 0",
             "gradient-check.limit must be finite and greater than 0",
         ),
+        (
+            "[methods.\"\\u001b[31mred\"]",
+            "must not contain control characters, got \"\\u{1b}[31mred\"",
+        ),
     ] {
         let bench = Bench::new(Backend::Flex, &format!("{CONFIG}\n{change}\n"));
         let error = bench.train().expect_err(change);

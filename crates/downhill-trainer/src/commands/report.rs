@@ -10,7 +10,7 @@ use downhill_report::{ComparisonReport, Experiment, Method, Report, RunRecord, r
 
 use crate::config::file::ExperimentFile;
 use crate::error::TrainError;
-use crate::runs::files::{check_png, write_page};
+use crate::runs::files::{check_png, write_if_changed, write_pictures};
 
 /// Writes a page of the runs in the given directories with its figures; prints the results and the
 /// path of the page.
@@ -51,11 +51,14 @@ pub fn report(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), Tr
             (comparison.html(), comparison.pictures(), text)
         }
     };
-    write_page(&arguments.out, &page, &pictures, arguments.png)?;
+    write_if_changed(&arguments.out, page.as_bytes())?;
     print(
         out,
         &format!("{text}\nreport: {}\n", arguments.out.display()),
     );
+    for sentence in write_pictures(&arguments.out, &pictures, arguments.png)? {
+        print(out, &format!("{sentence}\n"));
+    }
     Ok(())
 }
 

@@ -41,9 +41,13 @@ fn report(
     for finding in report.findings() {
         out.say(&format!("- {finding}\n"));
     }
-    let page = store.write_page(&name, &report.html(), &report.pictures())?;
-    out.say(&format!("\nreport: {}\n", page.display()));
+    let page = format!("{name}.html");
+    store.write_report(&page, &report.html())?;
+    out.say(&format!("\nreport: {}\n", store.report(&page).display()));
     exports::write(trainer.arguments, &report, store, &name, out)?;
+    for sentence in store.write_pictures(&name, &report.pictures())? {
+        out.say(&format!("{sentence}\n"));
+    }
     let diverged = records.iter().filter(|run| run.end.outcome.is_diverged());
     Ok(match diverged.count() {
         0 => Done::Finished,

@@ -20,7 +20,7 @@ use downhill_report::record::Line;
 use downhill_report::{Picture, RunRecord, encode, read_record};
 
 use crate::error::TrainError;
-use crate::runs::files::{write_if_changed, write_page, write_whole};
+use crate::runs::files::{write_if_changed, write_pictures, write_whole};
 use crate::runs::timings::{Timing, Timings};
 
 /// File of the trained network.
@@ -133,23 +133,21 @@ impl Store {
         }))
     }
 
-    /// Writes the page of a report and its pictures. Returns the page's path.
+    /// Writes the pictures of a report, which come after all its other files. Returns a sentence
+    /// for each PNG that was left out because it is too large.
     ///
     /// # Errors
     ///
     /// A directory or file that cannot be written.
-    pub(crate) fn write_page(
+    pub(crate) fn write_pictures(
         &self,
         name: &str,
-        html: &str,
         pictures: &[Picture],
-    ) -> Result<PathBuf, TrainError> {
-        let page = self.report(&format!("{name}.html"));
-        write_page(&page, html, pictures, self.png)?;
-        Ok(page)
+    ) -> Result<Vec<String>, TrainError> {
+        write_pictures(&self.report(&format!("{name}.html")), pictures, self.png)
     }
 
-    /// Writes another file of a report.
+    /// Writes a file of a report.
     ///
     /// # Errors
     ///
