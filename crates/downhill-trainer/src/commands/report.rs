@@ -17,13 +17,15 @@ use crate::runs::files::{check_png, write_if_changed, write_pictures};
 ///
 /// # Errors
 ///
-/// A directory without finished runs, a damaged record, a file that cannot be written.
+/// A directory without finished runs, a file that cannot be written; after the report of the
+/// others, damaged records.
 pub fn report(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), TrainError> {
     check_png(arguments.png)?;
     let mut experiments = Vec::new();
+    let mut damaged = Vec::new();
     for directory in &arguments.directories {
-        let runs = runs_in(directory)?;
-        if runs.is_empty() {
+        let runs = runs_in(directory, &mut damaged)?;
+        if runs.is_empty() && damaged.is_empty() {
             return Err(TrainError::Config(format!(
                 "no finished run in {}; give a directory written by `train --runs-dir`, or that \
                  of a run",
@@ -31,6 +33,9 @@ pub fn report(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), Tr
             )));
         }
         experiments.extend(grouped(directory, runs));
+    }
+    if experiments.is_empty() {
+        return Err(TrainError::Damaged(damaged));
     }
     let reports: Vec<Report<'_>> = (experiments.iter())
         .map(Report::of)
@@ -59,14 +64,22 @@ pub fn report(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), Tr
     for sentence in write_pictures(&arguments.out, &pictures, arguments.png)? {
         print(out, &format!("{sentence}\n"));
     }
-    Ok(())
+    TrainError::of_damaged(damaged)
 }
 
-/// Reads the runs of a runs directory, or the run whose own directory it is.
-fn runs_in(directory: &Path) -> Result<Vec<RunRecord>, TrainError> {
+/// Reads the runs of a runs directory, or the run whose own directory it is. Damaged records are
+/// left out and named.
+fn runs_in(directory: &Path, damaged: &mut Vec<TrainError>) -> Result<Vec<RunRecord>, TrainError> {
+    let mut keep = |path: &PathBuf| match read(path) {
+        Ok(record) => Some(record),
+        Err(error) => {
+            damaged.push(error);
+            None
+        }
+    };
     let own = directory.join("record.jsonl");
     if own.is_file() {
-        return Ok(vec![read(&own)?]);
+        return Ok(keep(&own).into_iter().collect());
     }
     let trainings = directory.join("trainings");
     let within = if trainings.is_dir() {
@@ -80,7 +93,7 @@ fn runs_in(directory: &Path) -> Result<Vec<RunRecord>, TrainError> {
         .map(|entry| entry.path().join("record.jsonl"));
     let mut records: Vec<PathBuf> = records.filter(|path| path.is_file()).collect();
     records.sort();
-    records.iter().map(|path| read(path)).collect()
+    Ok(records.iter().filter_map(keep).collect())
 }
 
 fn read(path: &Path) -> Result<RunRecord, TrainError> {

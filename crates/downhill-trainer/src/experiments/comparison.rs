@@ -13,6 +13,7 @@ use crate::experiments::output::Output;
 use crate::experiments::trainings::Trainer;
 use crate::plan::runs::{report_name, runs};
 use crate::plan::text::config_toml;
+use crate::runs::records::Complete;
 
 /// Trains all methods with all seeds and reports.
 pub(crate) fn compare(
@@ -22,7 +23,10 @@ pub(crate) fn compare(
 ) -> Result<Done, TrainError> {
     let all = runs(trainer.plan, &data);
     match trainer.train(&all, Arc::new(data), out)? {
-        Some(records) => report(trainer, &records, out),
+        Some(Complete { records, damaged }) => {
+            let done = report(trainer, &records, out)?;
+            TrainError::of_damaged(damaged).map(|()| done)
+        }
         None => Ok(Done::Interrupted),
     }
 }
@@ -65,7 +69,7 @@ fn experiment(trainer: &Trainer<'_>, records: &[RunRecord]) -> Experiment {
     let names = || records.iter().map(|record| record.header.run.as_str());
     let timings = store.timings(names());
     let header = records.first().map(|record| record.header.clone());
-    let header = header.expect("a plan has at least one run");
+    let header = header.expect("a report has at least one run");
     let methods = plan.methods.iter().map(|method| Method {
         name: method.name.clone(),
         changes: method.changes.clone(),

@@ -163,8 +163,7 @@ impl Store {
 }
 
 fn damaged(path: &Path, what: &str) -> TrainError {
-    let message = format!("{what}; delete the file, or train the run again with --again");
-    let error = std::io::Error::new(ErrorKind::InvalidData, message);
+    let error = std::io::Error::new(ErrorKind::InvalidData, what);
     TrainError::file("cannot use", path)(error)
 }
 

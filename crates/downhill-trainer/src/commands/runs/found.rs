@@ -16,11 +16,11 @@ pub(super) struct Found {
     pub(super) trained: SystemTime,
 }
 
-/// Returns the finished runs, the number of unfinished ones, and the first damaged record.
-pub(super) fn found(store: &Store) -> Result<(Vec<Found>, usize, Option<TrainError>), TrainError> {
+/// Returns the finished runs, the number of unfinished ones, and the damaged records.
+pub(super) fn found(store: &Store) -> Result<(Vec<Found>, usize, Vec<TrainError>), TrainError> {
     let mut runs = Vec::new();
     let mut unfinished = 0;
-    let mut damaged = None;
+    let mut damaged = Vec::new();
     for directory in store.directories()? {
         let name = directory.file_name().unwrap_or_default().to_string_lossy();
         match store.finished(&name) {
@@ -30,9 +30,7 @@ pub(super) fn found(store: &Store) -> Result<(Vec<Found>, usize, Option<TrainErr
                 directory: directory.clone(),
             }),
             Ok(None) => unfinished += 1,
-            Err(error) => {
-                damaged.get_or_insert(error);
-            }
+            Err(error) => damaged.push(error),
         }
     }
     let key = |run: &Found| {

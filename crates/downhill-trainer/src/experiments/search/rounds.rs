@@ -75,10 +75,12 @@ pub(crate) fn rounds(
                 runs.map(move |(_, method)| run(plan, method, seed, data))
             });
         let runs: Vec<RunPlan<'_>> = runs.collect();
-        let Some(records) = trainer.train(&runs, Arc::clone(data), out)? else {
+        let Some(complete) = trainer.train(&runs, Arc::clone(data), out)? else {
             return Ok(None);
         };
-        let mut records = records.into_iter();
+        // The next round depends on all trials of this one.
+        TrainError::of_damaged(complete.damaged)?;
+        let mut records = complete.records.into_iter();
         for (rounds, (ranges, trials)) in searches.iter_mut().zip(drawn) {
             let trials = trials.into_iter().zip(&mut records);
             let trials = trials.map(|((values, _), record)| Trial { values, record });
