@@ -387,7 +387,7 @@ mod on_flex {
             png: false,
         };
         let list = RunsArguments {
-            runs_dir: bench.arguments.runs_dir.clone(),
+            runs_dir: bench.arguments.runs_dir,
             each: true,
             json: false,
         };

@@ -6,8 +6,13 @@ use std::path::{Path, PathBuf};
 
 use downhill_cli::commands::ReportArguments;
 use downhill_cli::print::print;
-use downhill_report::{ComparisonReport, Experiment, Method, Report, RunRecord, read_record};
+use downhill_report::record::RunHeader;
+use downhill_report::{
+    ComparisonReport, Experiment, Method, Picture, Report, RunRecord, read_record,
+};
 
+use crate::commands::differences::apart;
+use crate::commands::restored::restored;
 use crate::config::file::ExperimentFile;
 use crate::error::TrainError;
 use crate::runs::files::{check_png, write_if_changed, write_pictures};
@@ -21,7 +26,7 @@ use crate::runs::files::{check_png, write_if_changed, write_pictures};
 /// others, damaged records.
 pub fn report(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), TrainError> {
     check_png(arguments.png)?;
-    let mut experiments = Vec::new();
+    let (mut experiments, mut searches) = (Vec::new(), Vec::new());
     let mut damaged = Vec::new();
     for directory in &arguments.directories {
         let runs = runs_in(directory, &mut damaged)?;
@@ -32,20 +37,22 @@ pub fn report(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), Tr
                 directory.display()
             )));
         }
-        experiments.extend(grouped(directory, runs));
+        let restored = restored(directory, runs, &mut damaged);
+        experiments.extend(restored.experiments);
+        searches.extend(restored.searches);
+        experiments.extend(grouped(directory, restored.others));
     }
-    if experiments.is_empty() {
+    if experiments.is_empty() && searches.is_empty() {
         return Err(TrainError::Damaged(damaged));
     }
+    name_apart(&mut experiments);
     let reports: Vec<Report<'_>> = (experiments.iter())
         .map(Report::of)
         .collect::<Result<_, _>>()?;
     let (page, pictures, text) = match &reports[..] {
-        [] => return Err(TrainError::Config("name a directory of runs".into())),
+        [] => Default::default(),
         [report] => {
-            let findings = report.findings().into_iter();
-            let findings: String = findings.map(|finding| format!("- {finding}\n")).collect();
-            let text = format!("{}\n{findings}", report.text());
+            let text = format!("{}\n{}", report.text(), list(report.findings()));
             (report.html(), report.pictures(), text)
         }
         [first, others @ ..] => {
@@ -56,15 +63,69 @@ pub fn report(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), Tr
             (comparison.html(), comparison.pictures(), text)
         }
     };
-    write_if_changed(&arguments.out, page.as_bytes())?;
-    print(
-        out,
-        &format!("{text}\nreport: {}\n", arguments.out.display()),
-    );
-    for sentence in write_pictures(&arguments.out, &pictures, arguments.png)? {
-        print(out, &format!("{sentence}\n"));
+    let mut write = |path: &Path, page: &str, pictures: &[Picture], text: &str| {
+        write_if_changed(path, page.as_bytes())?;
+        print(out, &format!("{text}\nreport: {}\n", path.display()));
+        for sentence in write_pictures(path, pictures, arguments.png)? {
+            print(out, &format!("{sentence}\n"));
+        }
+        Ok::<(), TrainError>(())
+    };
+    if !reports.is_empty() {
+        write(&arguments.out, &page, &pictures, &text)?;
+    }
+    for (at, search) in searches.iter().enumerate() {
+        let path = match reports.len() + searches.len() {
+            1 => arguments.out.clone(),
+            _ => beside(&arguments.out, &format!("search-{}", at + 1)),
+        };
+        let text = format!("{}\n{}", search.about.name, list(search.findings()));
+        write(&path, &search.html(), &search.pictures(), &text)?;
     }
     TrainError::of_damaged(damaged)
+}
+
+fn list(findings: Vec<String>) -> String {
+    let lines = findings.into_iter();
+    lines.map(|finding| format!("- {finding}\n")).collect()
+}
+
+/// The path `NAME-END.html` beside `NAME.html`.
+fn beside(page: &Path, end: &str) -> PathBuf {
+    let stem = page.file_stem().unwrap_or_default().to_string_lossy();
+    page.with_file_name(format!("{stem}-{end}.html"))
+}
+
+/// Adds to names that several experiments share what tells the experiments apart.
+fn name_apart(experiments: &mut [Experiment]) {
+    let headers: Vec<Option<RunHeader>> = (experiments.iter())
+        .map(|experiment| {
+            let mut runs = experiment.methods.iter().flat_map(|method| &method.runs);
+            runs.next().map(|run| run.header.clone())
+        })
+        .collect();
+    let name = |at: usize| headers[at].as_ref().map(|header| &header.experiment);
+    let named: Vec<String> = (0..experiments.len())
+        .map(|at| {
+            let same: Vec<usize> = (0..experiments.len())
+                .filter(|&other| name(other) == name(at))
+                .collect();
+            let own = same.iter().position(|&other| other == at).unwrap_or(0);
+            let headers: Vec<&RunHeader> =
+                same.iter().filter_map(|&at| headers[at].as_ref()).collect();
+            let apart = match headers.len() {
+                0 | 1 => String::new(),
+                _ => apart(&headers)[own].text(),
+            };
+            match apart.as_str() {
+                "" => experiments[at].name.clone(),
+                apart => format!("{} ({apart})", experiments[at].name),
+            }
+        })
+        .collect();
+    for (experiment, name) in experiments.iter_mut().zip(named) {
+        experiment.name = name;
+    }
 }
 
 /// Reads the runs of a runs directory, or the run whose own directory it is. Damaged records are

@@ -8,6 +8,8 @@
 //!     lock                   locked by the process that trains the run
 //!     timing.json            duration and device: the only file that differs if a run is repeated
 //!     weights.safetensors    the trained network, if saved
+//!   experiments/<experiment>-<backend>-<hash of its runs>.json
+//!     what makes an experiment besides its runs, so that `report` shows what `train` showed
 //!   reports/<experiment>-<backend>-<hash of its runs>
 //!     .html, .csv and .jsonl of the runs, -<figure>.svg and -<figure>.png
 //! ```
@@ -45,6 +47,10 @@ impl Store {
     /// The same, where the pictures of a report are written as PNG, too, if asked for.
     pub(crate) fn with_png(self, png: bool) -> Self {
         Self { png, ..self }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     fn directory(&self, run: &str) -> PathBuf {

@@ -1,5 +1,6 @@
 //! The finished runs of a store.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -49,8 +50,10 @@ fn written(path: &Path) -> SystemTime {
 /// Groups runs that differ only in their seed, in the order of their first runs.
 pub(super) fn groups(runs: &[Found]) -> Vec<Vec<&Found>> {
     let mut groups: Vec<Vec<&Found>> = Vec::new();
+    let mut places = HashMap::new();
     for run in runs {
-        match groups.iter_mut().find(|group| is_alike(group[0], run)) {
+        let place = places.entry(without_seed(run)).or_insert(groups.len());
+        match groups.get_mut(*place) {
             Some(group) => group.push(run),
             None => groups.push(vec![run]),
         }
@@ -58,13 +61,10 @@ pub(super) fn groups(runs: &[Found]) -> Vec<Vec<&Found>> {
     groups
 }
 
-fn is_alike(a: &Found, b: &Found) -> bool {
-    let without_seed = |run: &Found| {
-        let mut header = run.record.header.clone();
-        header.seed = 0;
-        header.run.clear();
-        header
-    };
-    let (a, b) = (without_seed(a), without_seed(b));
-    a == b
+/// The first line of a record but for its seed, as text.
+fn without_seed(run: &Found) -> String {
+    let mut header = run.record.header.clone();
+    header.seed = 0;
+    header.run.clear();
+    serde_json::to_string(&header).expect("a header is plain data")
 }
