@@ -80,11 +80,11 @@ fn a_diverged_run_is_in_every_file() {
 #[test]
 fn event_files_are_those_of_the_records() {
     let mut bench = bench();
-    let directory = bench.directory.path().join("events");
+    let directory = bench.directory.path().join("my events");
     bench.arguments.output.tensorboard = Some(Some(directory.clone()));
     let (_, said) = bench.train().expect("it trains");
     assert!(
-        said.contains(&format!("tensorboard --logdir {}", directory.display())),
+        said.contains(&format!("tensorboard --logdir '{}'", directory.display())),
         "{said}"
     );
     for (_, text) in bench.records() {

@@ -89,6 +89,11 @@ impl TrainError {
         }
     }
 
+    /// Output that could not be printed.
+    pub fn output(source: io::Error) -> Self {
+        Self::file("cannot write", Path::new("standard output"))(source)
+    }
+
     pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::File {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use downhill_cli::commands::ReportArguments;
 use downhill_cli::print::print;
+use downhill_cli::repeat::quoted;
 use downhill_report::record::RunHeader;
 use downhill_report::{
     ComparisonReport, Experiment, Method, Picture, Report, RunRecord, read_record,
@@ -65,9 +66,10 @@ pub fn report(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), Tr
     };
     let mut write = |path: &Path, page: &str, pictures: &[Picture], text: &str| {
         write_if_changed(path, page.as_bytes())?;
-        print(out, &format!("{text}\nreport: {}\n", path.display()));
+        let say = |text: &str, out: &mut dyn Write| print(out, text).map_err(TrainError::output);
+        say(&format!("{text}\nreport: {}\n", path.display()), out)?;
         for sentence in write_pictures(path, pictures, arguments.png)? {
-            print(out, &format!("{sentence}\n"));
+            say(&format!("{sentence}\n"), out)?;
         }
         Ok::<(), TrainError>(())
     };
@@ -250,7 +252,10 @@ fn empty(directory: &Path, run: &RunRecord) -> Experiment {
             || format!("What do the runs of {} show?", header.experiment),
             |file| file.question.clone(),
         ),
-        command: format!("cargo xtask report {}", directory.display()),
+        command: format!(
+            "cargo xtask report {}",
+            quoted(&directory.display().to_string())
+        ),
         backend: header.backend.clone(),
         device: "as in the timing.json of each run".to_owned(),
         versions: header.versions.clone(),

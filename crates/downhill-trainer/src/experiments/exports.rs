@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::{fs, thread};
 
+use downhill_cli::repeat::quoted;
 use downhill_cli::train::TrainArguments;
 use downhill_report::{Experiment, Report, RunRecord, event_file};
 use serde::Serialize;
@@ -104,7 +105,8 @@ pub(crate) fn write(
         let default = || arguments.runs_dir.join("tensorboard");
         let directory = directory.clone().unwrap_or_else(default);
         write_events(report.experiment(), &directory)?;
-        out.say(&format!("tensorboard --logdir {}\n", directory.display()));
+        let directory = quoted(&directory.display().to_string());
+        out.say(&format!("tensorboard --logdir {directory}\n"));
     }
     if arguments.output.save_weights {
         out.say(&format!(

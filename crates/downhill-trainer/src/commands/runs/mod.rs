@@ -37,7 +37,7 @@ pub fn list_runs(arguments: &RunsArguments, out: &mut dyn Write) -> Result<(), T
         };
         table(&groups) + &also(&runs, unfinished)
     };
-    print(out, &text);
+    print(out, &text).map_err(TrainError::output)?;
     TrainError::of_damaged(damaged)
 }
 
