@@ -135,6 +135,9 @@ pub(crate) fn an_experiment_from_config_to_report(backend: Backend) {
 mod on_flex {
     use std::sync::atomic::Ordering;
 
+    use downhill_trainer::cli::commands::{ReportArguments, RunsArguments};
+    use downhill_trainer::{list_runs, report};
+
     use super::*;
 
     fn bench() -> Bench {
@@ -338,17 +341,70 @@ mod on_flex {
 
     #[test]
     fn a_damaged_record_is_named_and_not_trusted() {
-        let bench = bench();
-        bench.train().expect("it trains");
-        let (path, text) = bench.records().remove(0);
-        fs::write(&path, text.replacen("accuracy\":0", "accuracy\":1", 1)).expect("written");
-        let error = bench.train().expect_err("the record is damaged");
+        let (bench, paths) = bench_with_damaged_records();
+        fs::remove_file(&bench.records()[3].0).expect("a record");
+        let mut out = Vec::new();
+        let error = train(&bench.arguments, &mut out, &AtomicBool::new(false));
+        let error = error.expect_err("records are damaged");
         assert_eq!(error.exit_code(), 5);
         let message = error.to_string();
-        assert!(
-            message.contains("record.jsonl") && message.contains("--again"),
-            "{message}"
-        );
+        for path in &paths {
+            assert!(message.contains(&path.display().to_string()), "{message}");
+        }
+        assert!(message.contains("Move damaged files aside"), "{message}");
+        // The other runs are trained and reported.
+        let said = String::from_utf8(out).expect("text");
+        assert!(said.contains("1 of 1 runs trained"), "{said}");
+        assert!(said.contains("report: "), "{said}");
+
+        for path in &paths {
+            fs::rename(path, path.with_extension("aside")).expect("moved");
+        }
+        let (done, said) = bench.train().expect("the damaged ones are trained again");
+        assert_eq!(done, Done::Finished);
+        assert!(said.contains("2 of 2 runs trained"), "{said}");
+    }
+
+    /// An experiment of four runs of which the first two are damaged.
+    fn bench_with_damaged_records() -> (Bench, Vec<PathBuf>) {
+        let bench = bench();
+        bench.train().expect("it trains");
+        let damaged = bench.records().into_iter().take(2).map(|(path, text)| {
+            fs::write(&path, text.replacen("accuracy\":0", "accuracy\":1", 1)).expect("written");
+            path
+        });
+        let damaged = damaged.collect();
+        (bench, damaged)
+    }
+
+    #[test]
+    fn a_report_and_a_list_leave_out_damaged_records_and_name_them() {
+        let (bench, paths) = bench_with_damaged_records();
+        let page = bench.directory.path().join("page.html");
+        let arguments = ReportArguments {
+            directories: vec![bench.arguments.runs_dir.clone()],
+            out: page,
+            png: false,
+        };
+        let list = RunsArguments {
+            runs_dir: bench.arguments.runs_dir,
+            each: true,
+            json: false,
+        };
+        let (mut reported, mut listed) = (Vec::new(), Vec::new());
+        let errors = [
+            report(&arguments, &mut reported).expect_err("records are damaged"),
+            list_runs(&list, &mut listed).expect_err("records are damaged"),
+        ];
+        for error in errors {
+            assert_eq!(error.exit_code(), 5);
+            for path in &paths {
+                let name = path.display().to_string();
+                assert!(error.to_string().contains(&name), "{error}");
+            }
+        }
+        assert!(arguments.out.is_file());
+        assert!(String::from_utf8_lossy(&listed).contains("2 finished runs"));
     }
 
     #[test]

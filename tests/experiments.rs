@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use downhill_report::{RunRecord, read_record};
-use downhill_trainer::cli::commands::ReportArguments;
+use downhill_trainer::cli::commands::{ReportArguments, RunsArguments};
 use downhill_trainer::config::file::ExperimentFile;
 use downhill_trainer::plan::Plan;
-use downhill_trainer::{Backend, Done, Kind, report};
+use downhill_trainer::{Backend, Done, Kind, list_runs, report};
 
 use crate::command::{Bench, CONFIG};
 
@@ -339,6 +339,105 @@ fn runs_are_reported_again_and_beside_others() {
     assert!(error.to_string().contains("no finished run in"), "{error}");
 }
 
+/// What `report` says and draws of all runs of a bench: its text, and figures by their names.
+#[cfg(feature = "flex")]
+fn reported(bench: &Bench) -> (String, Vec<(String, String)>) {
+    let page = bench.directory.path().join("pages/page.html");
+    let arguments = ReportArguments {
+        directories: vec![bench.arguments.runs_dir.clone()],
+        out: page.clone(),
+        png: false,
+    };
+    let mut out = Vec::new();
+    report(&arguments, &mut out).expect("a report");
+    let directory = page.parent().expect("a directory");
+    (
+        String::from_utf8(out).expect("text"),
+        figures(directory, |name| name.strip_prefix("page-")),
+    )
+}
+
+/// The figures in a directory, with what is left of their names.
+#[cfg(feature = "flex")]
+fn figures(directory: &Path, name: impl Fn(&str) -> Option<&str>) -> Vec<(String, String)> {
+    let entries = fs::read_dir(directory).expect("a directory").flatten();
+    let mut found: Vec<_> = entries
+        .filter_map(|entry| {
+            let file = entry.file_name().into_string().ok()?;
+            let file = name(&file)?.strip_suffix(".svg")?.to_owned();
+            Some((file, fs::read_to_string(entry.path()).ok()?))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// The lines that hold findings.
+#[cfg(feature = "flex")]
+fn findings(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| line.starts_with("- ")).collect()
+}
+
+#[cfg(feature = "flex")]
+#[test]
+fn a_report_shows_what_the_training_showed() {
+    let with_target = format!(
+        "{CONFIG}\n[target]\naccuracy = 0.1\non = 'test'\n[published]\nsource = 'somebody'\n\
+         methods.none.test_accuracy = 0.5\n"
+    );
+    for config in [with_target.as_str(), GRID, SEARCH] {
+        let bench = Bench::new(Backend::Flex, config);
+        let (_, trained) = bench.train().expect("it trains");
+        let (said, drawn) = reported(&bench);
+        assert!(!findings(&trained).is_empty());
+        assert_eq!(findings(&said), findings(&trained), "{config}");
+        let reports = bench.arguments.runs_dir.join("reports");
+        let expected = figures(&reports, |name| name.splitn(4, '-').nth(3));
+        assert!(!expected.is_empty());
+        assert!(drawn == expected, "{config}");
+    }
+}
+
+#[cfg(feature = "flex")]
+#[test]
+fn an_experiment_trained_in_parts_is_reported_as_a_whole() {
+    let mut bench = Bench::new(Backend::Flex, CONFIG);
+    for seed in 0..2 {
+        bench.arguments.seed = Some(seed);
+        bench.train().expect("it trains");
+    }
+    let (in_parts, _) = reported(&bench);
+    bench.arguments.seed = None;
+    let (_, at_once) = bench.train().expect("there is nothing to train");
+    assert_eq!(findings(&in_parts), findings(&at_once));
+    // Runs of before experiments were kept are still reported.
+    fs::remove_dir_all(bench.arguments.runs_dir.join("experiments")).expect("removed");
+    assert!(reported(&bench).0.contains("decay"));
+}
+
+#[cfg(feature = "flex")]
+#[test]
+fn runs_of_one_name_are_told_apart() {
+    let mut bench = Bench::new(Backend::Flex, CONFIG);
+    bench.train().expect("it trains");
+    bench.arguments.overrides = vec!["training.updates=13".to_owned()];
+    bench.train().expect("it trains");
+    let arguments = RunsArguments {
+        runs_dir: bench.arguments.runs_dir.clone(),
+        each: false,
+        json: false,
+    };
+    let mut out = Vec::new();
+    list_runs(&arguments, &mut out).expect("a list");
+    let listed = String::from_utf8(out).expect("text");
+    let (said, _) = reported(&bench);
+    for updates in [12, 13] {
+        let setting = format!("training.updates = {updates}");
+        assert_eq!(listed.matches(&setting).count(), 2, "{listed}");
+        assert!(said.contains(&format!("small ({setting})")), "{said}");
+    }
+}
+
 #[cfg(feature = "flex")]
 #[test]
 fn what_cannot_be_is_refused() {
@@ -366,6 +465,10 @@ fn what_cannot_be_is_refused() {
         (
             "[gradient-check]\nlimit = 0",
             "gradient-check.limit must be finite and greater than 0",
+        ),
+        (
+            "[methods.\"\\u001b[31mred\"]",
+            "must not contain control characters, got \"\\u{1b}[31mred\"",
         ),
     ] {
         let bench = Bench::new(Backend::Flex, &format!("{CONFIG}\n{change}\n"));

@@ -80,11 +80,11 @@ fn a_diverged_run_is_in_every_file() {
 #[test]
 fn event_files_are_those_of_the_records() {
     let mut bench = bench();
-    let directory = bench.directory.path().join("events");
+    let directory = bench.directory.path().join("my events");
     bench.arguments.output.tensorboard = Some(Some(directory.clone()));
     let (_, said) = bench.train().expect("it trains");
     assert!(
-        said.contains(&format!("tensorboard --logdir {}", directory.display())),
+        said.contains(&format!("tensorboard --logdir '{}'", directory.display())),
         "{said}"
     );
     for (_, text) in bench.records() {
@@ -354,4 +354,40 @@ fn a_csv_has_the_runs_of_the_page() {
     let empty = downhill_sample::experiment(None, Vec::new());
     let empty = Report::of(&empty).expect("a valid experiment");
     assert_eq!(empty.csv().lines().count(), 1);
+}
+
+#[test]
+fn a_figure_that_cannot_be_written_costs_no_other_file() {
+    let bench = bench();
+    bench.train().expect("it trains");
+    let (figure, _) = report(&bench, "-final.svg");
+    let reports = bench.arguments.runs_dir.join("reports");
+    let names = || {
+        let entries = fs::read_dir(&reports).expect("reports");
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.expect("an entry").path())
+            .collect();
+        names.sort();
+        names
+    };
+    let before = names();
+    fs::remove_dir_all(&reports).expect("reports");
+    fs::create_dir_all(&figure).expect("a directory in the figure's place");
+    let error = bench.train().expect_err("a figure cannot be written");
+    assert_eq!(error.exit_code(), 5);
+    assert!(error.to_string().contains("-final.svg"), "{error}");
+    assert_eq!(names(), before);
+}
+
+#[test]
+fn names_of_any_length_fit_in_the_names_of_files() {
+    let mut bench = bench();
+    let long = "x".repeat(300);
+    let config = CONFIG.replace("decay]", &format!("{long}]"));
+    let file = bench.directory.path().join("y".repeat(245) + ".toml");
+    fs::write(&file, config).expect("a config");
+    bench.arguments.config = file.display().to_string();
+    bench.arguments.output.tensorboard = Some(None);
+    let (done, _) = bench.train().expect("it trains");
+    assert_eq!(done, Done::Finished);
 }

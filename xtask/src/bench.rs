@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use downhill_cli::backend::Backend;
 use downhill_cli::bench::{BenchArguments, Suite};
 use downhill_cli::interpreters::with_package;
+use downhill_cli::repeat::quoted;
 
 use crate::cargo::{become_command, cargo, exit_code, line, run as run_command, target_directory};
 use crate::train::wgpu_feature;
@@ -154,7 +155,7 @@ fn pythons(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
         let directory = target_directory().join("peers");
         let python = directory.join("bin/python");
         if !python.is_file() {
-            let directory = directory.display();
+            let directory = quoted(&directory.display().to_string());
             bail!(
                 "the peers need a Python interpreter with their packages, but {} does not exist; \
                  create it with `python3 -m venv {directory}` and `{directory}/bin/pip install -r \

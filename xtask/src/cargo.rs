@@ -1,11 +1,11 @@
 //! Running cargo.
 
 use std::env;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
 
 use anyhow::{Context, Result};
+use downhill_cli::repeat::quoted;
 
 /// The directory of the workspace.
 pub(crate) fn workspace() -> &'static Path {
@@ -79,13 +79,15 @@ pub(crate) fn exit_code(status: ExitStatus) -> u8 {
     }
 }
 
-/// The command as a line, without quoting.
+/// The command as a line for a shell.
 pub(crate) fn line(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let name = program.file_name().unwrap_or(command.get_program());
-    let arguments = command.get_args();
-    let words: Vec<_> = [name].into_iter().chain(arguments).collect();
-    words.join(&OsString::from(" ")).display().to_string()
+    let words = [name].into_iter().chain(command.get_args());
+    let words: Vec<String> = words
+        .map(|word| quoted(&word.display().to_string()))
+        .collect();
+    words.join(" ")
 }
 
 #[cfg(test)]

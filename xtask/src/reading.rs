@@ -88,7 +88,7 @@ pub(crate) struct Completions {
 
 impl Completions {
     pub(crate) fn run(&self) -> Result<ExitCode> {
-        print(&mut io::stdout(), &self.arguments.script());
+        print(&mut io::stdout(), &self.arguments.script())?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -59,11 +59,11 @@ pub(crate) const ALL_BACKENDS: &str = "--features=downhill-tests/ndarray,downhil
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.mutate {
         let parts = vec![part("mutations on flex", mutations())?];
-        return Ok(sum_up(&Summary { parts }));
+        return sum_up(&Summary { parts });
     }
     if arguments.long {
         let parts = round_trips::run(arguments.python.as_deref())?;
-        return Ok(sum_up(&Summary { parts }));
+        return sum_up(&Summary { parts });
     }
     let backends = selected(&arguments.backends);
     // flex is there by default.
@@ -108,12 +108,12 @@ fn run_parts(backends: &[Backend], build: &[String], no_setup: bool) -> Result<E
         parts.push(part("documentation", documentation_tests(build))?);
         parts.push(part("consumer", consumer())?);
     }
-    Ok(sum_up(&Summary { parts }))
+    sum_up(&Summary { parts })
 }
 
-fn sum_up(summary: &Summary) -> ExitCode {
-    print(&mut io::stdout(), &format!("\n{summary}\n"));
-    summary.exit_code()
+fn sum_up(summary: &Summary) -> Result<ExitCode> {
+    print(&mut io::stdout(), &format!("\n{summary}\n"))?;
+    Ok(summary.exit_code())
 }
 
 /// Each backend once, in the order in which they were named first.
@@ -166,13 +166,23 @@ fn tests_without_burn(build: &[String]) -> Command {
     command
 }
 
-/// The test binaries in `tests` of the crates; all other tests are in their libraries.
+/// The test binaries in `tests` of the crates that need no Burn; but for the binary's, all other tests are in their libraries.
 const CRATE_TESTS: [&str; 5] = ["coverage", "findings", "kinds", "page", "scipy"];
+
+/// The test of the trainer's binary.
+const BINARY_TEST: &str = "binary";
 
 /// The tests in the libraries of the crates, in their examples and in the trainer's binary.
 fn crate_tests(build: &[String]) -> Command {
     let mut command = cargo_test(build, Backend::Flex);
-    command.args(["--lib", "--bin", "downhill", "--examples"]);
+    command.args([
+        "--lib",
+        "--bin",
+        "downhill",
+        "--test",
+        BINARY_TEST,
+        "--examples",
+    ]);
     command
 }
 
@@ -246,7 +256,7 @@ mod tests {
         );
         assert_eq!(
             line(&crate_tests(&features)),
-            format!("{build} --lib --bin downhill --examples")
+            format!("{build} --lib --bin downhill --test binary --examples")
         );
         assert_eq!(
             line(&documentation_tests(&features)),
@@ -310,7 +320,10 @@ mod tests {
             }
         }
         found.sort();
-        assert_eq!(found, CRATE_TESTS);
+        let mut expected = CRATE_TESTS.to_vec();
+        expected.push(BINARY_TEST);
+        expected.sort_unstable();
+        assert_eq!(found, expected);
         // That of the benchmarks has no tests.
         binaries.sort();
         assert_eq!(binaries, ["downhill-bench", "downhill-trainer"]);

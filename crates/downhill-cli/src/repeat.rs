@@ -31,7 +31,7 @@ pub fn command(arguments: &TrainArguments) -> String {
 }
 
 /// Returns the word, quoted for a POSIX shell if necessary.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=:,+@%".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {
         return word.to_owned();

@@ -87,7 +87,7 @@ impl TargetImages {
 }
 
 /// A setting that every method of the config file has several values of.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Grid {
     /// Its path, such as `model.initialization.std`.
     pub setting: String,
@@ -96,7 +96,7 @@ pub struct Grid {
 }
 
 /// Which method of the config file this is at which value of the grid.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
     /// The method's name in the file, which several methods of the experiment then share.
     pub family: String,
@@ -105,7 +105,7 @@ pub struct Cell {
 }
 
 /// What others got at the same settings.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Published {
     /// Who, where.
     pub source: String,
@@ -114,7 +114,7 @@ pub struct Published {
 }
 
 /// A figure that somebody published.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PublishedFigure {
     /// The method.
     pub method: String,

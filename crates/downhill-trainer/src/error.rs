@@ -33,6 +33,13 @@ pub enum TrainError {
         /// The error of the operating system.
         source: io::Error,
     },
+    /// Records that cannot be used. All else was done.
+    #[error(
+        "{}\nthe other runs are used. Move damaged files aside and repeat the command: `train` \
+         trains these runs again and keeps the others",
+        lines(.0)
+    )]
+    Damaged(Vec<Self>),
     /// A file of weights that does not hold the network.
     #[error("cannot use the weights in {}: {reason}", path.display())]
     Weights {
@@ -52,6 +59,11 @@ pub enum TrainError {
     Locked(PathBuf),
 }
 
+fn lines(errors: &[TrainError]) -> String {
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
 impl<M> From<FailedStep<M>> for TrainError {
     fn from(failed: FailedStep<M>) -> Self {
         Self::Config(failed.error.to_string())
@@ -65,8 +77,21 @@ impl TrainError {
             Self::Config(_) => 2,
             Self::Data(_) | Self::Runs(_) | Self::Weights { .. } => 3,
             Self::WrongGradient => 4,
-            Self::Backend(_) | Self::File { .. } | Self::Locked(_) => 5,
+            Self::Backend(_) | Self::File { .. } | Self::Damaged(_) | Self::Locked(_) => 5,
         }
+    }
+
+    /// An error that names damaged records, if there are any.
+    pub(crate) fn of_damaged(records: Vec<Self>) -> Result<(), Self> {
+        match records.is_empty() {
+            true => Ok(()),
+            false => Err(Self::Damaged(records)),
+        }
+    }
+
+    /// Output that could not be printed.
+    pub fn output(source: io::Error) -> Self {
+        Self::file("cannot write", Path::new("standard output"))(source)
     }
 
     pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {

@@ -35,6 +35,7 @@ pub use downhill_cli as cli;
 pub use downhill_cli::backend::Backend;
 pub use downhill_cli::train::{OutputArguments, TrainArguments};
 pub use error::TrainError;
+pub use runs::pool::is_training;
 
 /// The project's README's code must compile.
 #[cfg(doctest)]

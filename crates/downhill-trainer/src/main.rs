@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 use downhill_trainer::cli::commands::{Command, CommandLine};
-use downhill_trainer::cli::print::print;
-use downhill_trainer::{Done, TrainArguments, TrainError, evaluate, list_runs, report, train};
+use downhill_trainer::cli::print::{print, print_error};
+use downhill_trainer::{
+    Done, TrainArguments, TrainError, evaluate, is_training, list_runs, report, train,
+};
 
 // Burn allocates and frees every tensor of every step, and glibc gives the larger ones back to the
 // kernel each time.
@@ -17,6 +19,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 static STOP: AtomicBool = AtomicBool::new(false);
 
 fn main() -> ExitCode {
+    report_large_files();
+    #[cfg(all(target_os = "linux", feature = "wgpu"))]
+    name_desktop();
     let out = &mut io::stdout();
     let result = match CommandLine::parse().command {
         Command::Train(arguments) => run(&arguments),
@@ -26,8 +31,8 @@ fn main() -> ExitCode {
         Command::Schema => print_schema(out).map(|()| Done::Finished),
         #[cfg(feature = "completions")]
         Command::Completions(arguments) => {
-            print(out, &arguments.script());
-            Ok(Done::Finished)
+            let printed = print(out, &arguments.script()).map_err(TrainError::output);
+            printed.map(|()| Done::Finished)
         }
     };
     match result {
@@ -46,8 +51,7 @@ fn main() -> ExitCode {
 
 #[cfg(feature = "schema")]
 fn print_schema(out: &mut io::Stdout) -> Result<(), TrainError> {
-    print(out, &format!("{:#}\n", downhill_trainer::schema()));
-    Ok(())
+    print(out, &format!("{:#}\n", downhill_trainer::schema())).map_err(TrainError::output)
 }
 
 #[cfg(not(feature = "schema"))]
@@ -57,10 +61,36 @@ fn print_schema(_out: &mut io::Stdout) -> Result<(), TrainError> {
     Err(TrainError::Config(text.to_owned()))
 }
 
-/// Trains. The first Ctrl-C stops the workers in order, the second ends the process.
+/// Turns the signal that a file is too large (`ulimit -f`), which would end the process without a
+/// word, into an error of the write.
+fn report_large_files() {
+    #[cfg(unix)]
+    #[expect(unsafe_code, reason = "the standard library sets no signals")]
+    // SAFETY: ignoring a signal runs no code.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
+}
+
+/// Names a directory for the sockets of a desktop where there is none: a layer of Mesa's Vulkan
+/// drivers, which looks for a desktop, would complain four times.
+#[cfg(all(target_os = "linux", feature = "wgpu"))]
+fn name_desktop() {
+    const NAME: &str = "XDG_RUNTIME_DIR";
+    if std::env::var_os(NAME).is_none_or(|directory| directory.is_empty()) {
+        #[expect(unsafe_code, reason = "other threads could read the environment")]
+        // SAFETY: there is no other thread yet.
+        unsafe {
+            std::env::set_var(NAME, "/nonexistent");
+        }
+    }
+}
+
+/// Trains. The first Ctrl-C stops the workers in order, the second ends the process. While no run
+/// is trained, as in a gradient check or a report, the first ends it.
 fn run(arguments: &TrainArguments) -> Result<Done, TrainError> {
     let handler = ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::Relaxed) {
+        if STOP.swap(true, Ordering::Relaxed) || !is_training() {
             std::process::exit(130);
         }
     });
@@ -73,5 +103,5 @@ fn run(arguments: &TrainArguments) -> Result<Done, TrainError> {
 }
 
 fn complain(text: &str) {
-    print(&mut io::stderr(), &format!("{text}\n"));
+    print_error(&format!("{text}\n"));
 }

@@ -186,5 +186,18 @@ pub(crate) fn document(
             (drawing)
         }
     };
-    markup.into_string() + "\n"
+    as_xml(markup.into_string()) + "\n"
+}
+
+/// Replaces the characters that XML does not allow.
+fn as_xml(text: String) -> String {
+    let is_allowed = |letter: char| match letter {
+        '\n' | '\t' => true,
+        '\u{fffe}' | '\u{ffff}' => false,
+        letter => !letter.is_control(),
+    };
+    match text.chars().all(is_allowed) {
+        true => text,
+        false => text.replace(|letter| !is_allowed(letter), "\u{fffd}"),
+    }
 }

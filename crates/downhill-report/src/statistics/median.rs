@@ -86,17 +86,42 @@ fn among_lowest(n: usize, k: usize, i: usize) -> f64 {
         let ln_choices = ln_binomial(n as u64, k as u64);
         (ln_choices + k as f64 * share.ln() + (n - k) as f64 * (-share).ln_1p()).exp()
     };
-    (k..=n).map(probability).sum()
+    // Away from the most likely number, each probability is a falling part of the one before.
+    let sum = |first: usize, next: &dyn Fn(usize) -> (usize, f64), steps: usize| {
+        let (mut at, mut term, mut sum) = (first, probability(first), 0.0);
+        for _ in 0..steps {
+            sum += term;
+            let (following, ratio) = next(at);
+            at = following;
+            term *= ratio;
+            if term <= sum * f64::EPSILON / 8.0 {
+                break;
+            }
+        }
+        sum
+    };
+    let odds = share / (1.0 - share);
+    if i <= k {
+        let upwards = |at: usize| (at + 1, odds * (n - at) as f64 / (at + 1) as f64);
+        return sum(k, &upwards, n - k + 1);
+    }
+    let downwards = |at: usize| {
+        let ratio = at as f64 / (n - at + 1) as f64 / odds;
+        (at.saturating_sub(1), ratio)
+    };
+    1.0 - sum(k - 1, &downwards, k)
 }
 
 /// The medians of resamples and their probabilities.
 fn medians_of_odd(sorted: &[f64]) -> Vec<(f64, f64)> {
     let n = sorted.len();
-    let at_most = |i| among_lowest(n, n / 2 + 1, i);
-    (0..n)
-        .map(|i| (sorted[i], at_most(i + 1) - at_most(i)))
-        .collect()
+    let at_most: Vec<f64> = (0..=n).map(|i| among_lowest(n, n / 2 + 1, i)).collect();
+    let passed = at_most.windows(2).map(|pair| pair[1] - pair[0]);
+    sorted.iter().copied().zip(passed).collect()
 }
+
+/// Less likely middle values are left out: all together they are less likely than rounding errors.
+const LEAST_PROBABILITY: f64 = 1e-18;
 
 /// The medians of resamples and their probabilities.
 fn medians_of_even(sorted: &[f64]) -> Vec<(f64, f64)> {
@@ -106,13 +131,17 @@ fn medians_of_even(sorted: &[f64]) -> Vec<(f64, f64)> {
     // Of m values among the lowest i, one being the highest of these; from above it is the same.
     let ln_ending_at: Vec<f64> = (1..=n).map(|i| (power(i) - power(i - 1)).ln()).collect();
     let ln_choices = ln_binomial(n as u64, m as u64);
-    let lower_at_most = |i| among_lowest(n, m, i);
-    let mut medians = Vec::with_capacity(n * (n + 1) / 2);
+    let lower_at_most: Vec<f64> = (0..=n).map(|i| among_lowest(n, m, i)).collect();
+    let mut medians = Vec::new();
     for i in 0..n {
-        let mut both = lower_at_most(i + 1) - lower_at_most(i);
+        let mut both = lower_at_most[i + 1] - lower_at_most[i];
         for j in i + 1..n {
             let ln_probability = ln_choices + ln_ending_at[i] + ln_ending_at[n - 1 - j];
             let probability = ln_probability.exp();
+            // It falls with the distance of the two.
+            if probability < LEAST_PROBABILITY {
+                break;
+            }
             both -= probability;
             medians.push((f64::midpoint(sorted[i], sorted[j]), probability));
         }

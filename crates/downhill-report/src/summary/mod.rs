@@ -219,11 +219,16 @@ impl MethodSummary {
             let values: Vec<f64> = self.finished.values().map(quantity).collect();
             describe(&values)
         };
+        // The same as over all runs where none diverged.
+        let accuracy = |over_all: Option<Statistics>, accuracy: fn(&Evaluation) -> f64| {
+            let same = over_all.filter(|_| self.diverged.is_empty());
+            same.or_else(|| over_finished(accuracy))
+        };
         Some(FinishedOnly {
             train_loss: over_finished(|last| last.train.loss)?,
             test_loss: over_finished(|last| last.test.loss)?,
-            train_accuracy: over_finished(|last| last.train.accuracy)?,
-            test_accuracy: over_finished(|last| last.test.accuracy)?,
+            train_accuracy: accuracy(self.train_accuracy, |last| last.train.accuracy)?,
+            test_accuracy: accuracy(self.test_accuracy, |last| last.test.accuracy)?,
             gap: over_finished(gap)?,
         })
     }

@@ -64,8 +64,7 @@ pub fn evaluate(arguments: &EvaluateArguments, out: &mut dyn Write) -> Result<()
         true => serde_json::to_string(&evaluation).expect("an object has string keys only"),
         false => evaluation.to_string(),
     };
-    print(out, &format!("{text}\n"));
-    Ok(())
+    print(out, &format!("{text}\n")).map_err(TrainError::output)
 }
 
 /// The result, as text or as JSON.

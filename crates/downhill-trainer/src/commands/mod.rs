@@ -1,6 +1,8 @@
 //! The commands of the binary, a file each.
 
+mod differences;
 pub mod evaluate;
 pub mod report;
+mod restored;
 pub mod runs;
 pub mod train;

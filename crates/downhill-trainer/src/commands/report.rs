@@ -6,41 +6,54 @@ use std::path::{Path, PathBuf};
 
 use downhill_cli::commands::ReportArguments;
 use downhill_cli::print::print;
-use downhill_report::{ComparisonReport, Experiment, Method, Report, RunRecord, read_record};
+use downhill_cli::repeat::quoted;
+use downhill_report::record::RunHeader;
+use downhill_report::{
+    ComparisonReport, Experiment, Method, Picture, Report, RunRecord, read_record,
+};
 
+use crate::commands::differences::apart;
+use crate::commands::restored::restored;
 use crate::config::file::ExperimentFile;
 use crate::error::TrainError;
-use crate::runs::files::{check_png, write_page};
+use crate::runs::files::{check_png, write_if_changed, write_pictures};
 
 /// Writes a page of the runs in the given directories with its figures; prints the results and the
 /// path of the page.
 ///
 /// # Errors
 ///
-/// A directory without finished runs, a damaged record, a file that cannot be written.
+/// A directory without finished runs, a file that cannot be written; after the report of the
+/// others, damaged records.
 pub fn report(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), TrainError> {
     check_png(arguments.png)?;
-    let mut experiments = Vec::new();
+    let (mut experiments, mut searches) = (Vec::new(), Vec::new());
+    let mut damaged = Vec::new();
     for directory in &arguments.directories {
-        let runs = runs_in(directory)?;
-        if runs.is_empty() {
+        let runs = runs_in(directory, &mut damaged)?;
+        if runs.is_empty() && damaged.is_empty() {
             return Err(TrainError::Config(format!(
                 "no finished run in {}; give a directory written by `train --runs-dir`, or that \
                  of a run",
                 directory.display()
             )));
         }
-        experiments.extend(grouped(directory, runs));
+        let restored = restored(directory, runs, &mut damaged);
+        experiments.extend(restored.experiments);
+        searches.extend(restored.searches);
+        experiments.extend(grouped(directory, restored.others));
     }
+    if experiments.is_empty() && searches.is_empty() {
+        return Err(TrainError::Damaged(damaged));
+    }
+    name_apart(&mut experiments);
     let reports: Vec<Report<'_>> = (experiments.iter())
         .map(Report::of)
         .collect::<Result<_, _>>()?;
     let (page, pictures, text) = match &reports[..] {
-        [] => return Err(TrainError::Config("name a directory of runs".into())),
+        [] => Default::default(),
         [report] => {
-            let findings = report.findings().into_iter();
-            let findings: String = findings.map(|finding| format!("- {finding}\n")).collect();
-            let text = format!("{}\n{findings}", report.text());
+            let text = format!("{}\n{}", report.text(), list(report.findings()));
             (report.html(), report.pictures(), text)
         }
         [first, others @ ..] => {
@@ -51,19 +64,85 @@ pub fn report(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), Tr
             (comparison.html(), comparison.pictures(), text)
         }
     };
-    write_page(&arguments.out, &page, &pictures, arguments.png)?;
-    print(
-        out,
-        &format!("{text}\nreport: {}\n", arguments.out.display()),
-    );
-    Ok(())
+    let mut write = |path: &Path, page: &str, pictures: &[Picture], text: &str| {
+        write_if_changed(path, page.as_bytes())?;
+        let say = |text: &str, out: &mut dyn Write| print(out, text).map_err(TrainError::output);
+        say(&format!("{text}\nreport: {}\n", path.display()), out)?;
+        for sentence in write_pictures(path, pictures, arguments.png)? {
+            say(&format!("{sentence}\n"), out)?;
+        }
+        Ok::<(), TrainError>(())
+    };
+    if !reports.is_empty() {
+        write(&arguments.out, &page, &pictures, &text)?;
+    }
+    for (at, search) in searches.iter().enumerate() {
+        let path = match reports.len() + searches.len() {
+            1 => arguments.out.clone(),
+            _ => beside(&arguments.out, &format!("search-{}", at + 1)),
+        };
+        let text = format!("{}\n{}", search.about.name, list(search.findings()));
+        write(&path, &search.html(), &search.pictures(), &text)?;
+    }
+    TrainError::of_damaged(damaged)
 }
 
-/// Reads the runs of a runs directory, or the run whose own directory it is.
-fn runs_in(directory: &Path) -> Result<Vec<RunRecord>, TrainError> {
+fn list(findings: Vec<String>) -> String {
+    let lines = findings.into_iter();
+    lines.map(|finding| format!("- {finding}\n")).collect()
+}
+
+/// The path `NAME-END.html` beside `NAME.html`.
+fn beside(page: &Path, end: &str) -> PathBuf {
+    let stem = page.file_stem().unwrap_or_default().to_string_lossy();
+    page.with_file_name(format!("{stem}-{end}.html"))
+}
+
+/// Adds to names that several experiments share what tells the experiments apart.
+fn name_apart(experiments: &mut [Experiment]) {
+    let headers: Vec<Option<RunHeader>> = (experiments.iter())
+        .map(|experiment| {
+            let mut runs = experiment.methods.iter().flat_map(|method| &method.runs);
+            runs.next().map(|run| run.header.clone())
+        })
+        .collect();
+    let name = |at: usize| headers[at].as_ref().map(|header| &header.experiment);
+    let named: Vec<String> = (0..experiments.len())
+        .map(|at| {
+            let same: Vec<usize> = (0..experiments.len())
+                .filter(|&other| name(other) == name(at))
+                .collect();
+            let own = same.iter().position(|&other| other == at).unwrap_or(0);
+            let headers: Vec<&RunHeader> =
+                same.iter().filter_map(|&at| headers[at].as_ref()).collect();
+            let apart = match headers.len() {
+                0 | 1 => String::new(),
+                _ => apart(&headers)[own].text(),
+            };
+            match apart.as_str() {
+                "" => experiments[at].name.clone(),
+                apart => format!("{} ({apart})", experiments[at].name),
+            }
+        })
+        .collect();
+    for (experiment, name) in experiments.iter_mut().zip(named) {
+        experiment.name = name;
+    }
+}
+
+/// Reads the runs of a runs directory, or the run whose own directory it is. Damaged records are
+/// left out and named.
+fn runs_in(directory: &Path, damaged: &mut Vec<TrainError>) -> Result<Vec<RunRecord>, TrainError> {
+    let mut keep = |path: &PathBuf| match read(path) {
+        Ok(record) => Some(record),
+        Err(error) => {
+            damaged.push(error);
+            None
+        }
+    };
     let own = directory.join("record.jsonl");
     if own.is_file() {
-        return Ok(vec![read(&own)?]);
+        return Ok(keep(&own).into_iter().collect());
     }
     let trainings = directory.join("trainings");
     let within = if trainings.is_dir() {
@@ -77,7 +156,7 @@ fn runs_in(directory: &Path) -> Result<Vec<RunRecord>, TrainError> {
         .map(|entry| entry.path().join("record.jsonl"));
     let mut records: Vec<PathBuf> = records.filter(|path| path.is_file()).collect();
     records.sort();
-    records.iter().map(|path| read(path)).collect()
+    Ok(records.iter().filter_map(keep).collect())
 }
 
 fn read(path: &Path) -> Result<RunRecord, TrainError> {
@@ -173,7 +252,10 @@ fn empty(directory: &Path, run: &RunRecord) -> Experiment {
             || format!("What do the runs of {} show?", header.experiment),
             |file| file.question.clone(),
         ),
-        command: format!("cargo xtask report {}", directory.display()),
+        command: format!(
+            "cargo xtask report {}",
+            quoted(&directory.display().to_string())
+        ),
         backend: header.backend.clone(),
         device: "as in the timing.json of each run".to_owned(),
         versions: header.versions.clone(),

@@ -33,7 +33,16 @@ pub fn train(
     out: &mut (dyn Write + Send),
     stop: &AtomicBool,
 ) -> Result<Done, TrainError> {
-    let out = &mut Output::new(out, arguments.output.json);
+    let mut out = Output::new(out, arguments.output.json);
+    let done = run(arguments, &mut out, stop)?;
+    out.check().map(|()| done)
+}
+
+fn run(
+    arguments: &TrainArguments,
+    out: &mut Output<'_>,
+    stop: &AtomicBool,
+) -> Result<Done, TrainError> {
     let file = ExperimentFile::find(&arguments.config)?;
     let plan = Plan::resolve(&file, arguments)?;
     check_png(arguments.output.png)?;

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::{fs, thread};
 
+use downhill_cli::repeat::quoted;
 use downhill_cli::train::TrainArguments;
 use downhill_report::{Experiment, Report, RunRecord, event_file};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::error::TrainError;
 use crate::experiments::output::Output;
@@ -103,7 +105,8 @@ pub(crate) fn write(
         let default = || arguments.runs_dir.join("tensorboard");
         let directory = directory.clone().unwrap_or_else(default);
         write_events(report.experiment(), &directory)?;
-        out.say(&format!("tensorboard --logdir {}\n", directory.display()));
+        let directory = quoted(&directory.display().to_string());
+        out.say(&format!("tensorboard --logdir {directory}\n"));
     }
     if arguments.output.save_weights {
         out.say(&format!(
@@ -137,8 +140,11 @@ fn events_directory(directory: &Path, run: &RunRecord) -> PathBuf {
         .join(run.header.seed.to_string())
 }
 
+/// Bytes of a file name, at most; systems allow 255.
+const MAX_FILE_NAME: usize = 200;
+
 /// Returns a name as a file name that is valid on every system: special bytes and leading dots are
-/// percent-encoded. Different names stay different.
+/// percent-encoded, and a long name ends early, with a hash. Different names stay different.
 fn as_file_name(name: &str) -> String {
     let mut text = String::new();
     for (at, byte) in name.bytes().enumerate() {
@@ -148,6 +154,11 @@ fn as_file_name(name: &str) -> String {
         } else {
             text.push_str(&format!("%{byte:02X}"));
         }
+    }
+    if text.len() > MAX_FILE_NAME {
+        let hash = downhill_data::hex(&Sha256::digest(name)[..8]);
+        text.truncate(MAX_FILE_NAME - hash.len() - 1);
+        text.push_str(&format!("-{hash}"));
     }
     text
 }
@@ -169,5 +180,16 @@ mod tests {
         ] {
             assert_eq!(as_file_name(name), expected);
         }
+    }
+
+    #[test]
+    fn long_names_are_shortened_and_stay_different() {
+        let names = ["x".repeat(300), "x".repeat(301), "λ".repeat(100)];
+        let files: Vec<String> = names.iter().map(|name| as_file_name(name)).collect();
+        assert!(
+            files.iter().all(|file| file.len() == MAX_FILE_NAME),
+            "{files:?}"
+        );
+        assert_ne!(files[0], files[1]);
     }
 }

@@ -1,20 +1,27 @@
 //! Output of `train`: text, or only JSON with `--json`.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use downhill_cli::print::print;
 use downhill_report::{RunRecord, run_json};
 use serde::Serialize;
 
+use crate::error::TrainError;
+
 /// Prints to stdout.
 pub(crate) struct Output<'a> {
     out: &'a mut (dyn Write + Send),
     json: bool,
+    failure: Option<io::Error>,
 }
 
 impl<'a> Output<'a> {
     pub(crate) fn new(out: &'a mut (dyn Write + Send), json: bool) -> Self {
-        Self { out, json }
+        Self {
+            out,
+            json,
+            failure: None,
+        }
     }
 
     pub(crate) fn is_json(&self) -> bool {
@@ -24,7 +31,7 @@ impl<'a> Output<'a> {
     /// Prints text unless with `--json`.
     pub(crate) fn say(&mut self, text: &str) {
         if !self.json {
-            print(self.out, text);
+            self.print(text);
         }
     }
 
@@ -39,8 +46,21 @@ impl<'a> Output<'a> {
     /// Prints the text of an object with `--json`.
     pub(crate) fn line(&mut self, object: &str) {
         if self.json {
-            print(self.out, &format!("{object}\n"));
+            self.print(&format!("{object}\n"));
         }
+    }
+
+    fn print(&mut self, text: &str) {
+        if let Err(error) = print(self.out, text) {
+            self.failure.get_or_insert(error);
+        }
+    }
+
+    /// Fails if something could not be printed, which keeps nothing from being trained.
+    pub(crate) fn check(&mut self) -> Result<(), TrainError> {
+        self.failure
+            .take()
+            .map_or(Ok(()), |error| Err(TrainError::output(error)))
     }
 
     /// Prints a finished run with `--json`.

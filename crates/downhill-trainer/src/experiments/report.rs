@@ -53,13 +53,17 @@ pub(crate) fn write(
     }
     let name = &files.name;
     store.write_report(&format!("{name}.csv"), &files.csv)?;
-    let page = store.write_page(name, &files.page, &files.pictures)?;
+    store.write_report(&format!("{name}.html"), &files.page)?;
+    let page = store.report(&format!("{name}.html"));
     out.say(&format!("\nreport: {}\n", page.display()));
     out.object(&Summary {
         kind: "summary",
         report: page.display().to_string(),
         findings: &files.findings,
     });
+    for sentence in store.write_pictures(name, &files.pictures)? {
+        out.say(&format!("{sentence}\n"));
+    }
     Ok(())
 }
 

@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use downhill_cli::train::TrainArguments;
 use downhill_data::ImagePair;
-use downhill_report::RunRecord;
 
 use crate::device;
 use crate::device::shared::SharedImages;
@@ -17,7 +16,7 @@ use crate::plan::Plan;
 use crate::plan::runs::RunPlan;
 use crate::runs::pool::RunPool;
 use crate::runs::progress::Progress;
-use crate::runs::records::Records;
+use crate::runs::records::{Complete, Records};
 use crate::runs::store::Store;
 
 /// Trains the runs of an experiment.
@@ -30,20 +29,21 @@ pub(crate) struct Trainer<'a> {
 }
 
 impl Trainer<'_> {
-    /// Trains those of the runs that are missing and prints how many. Returns the records of all,
-    /// or `None` if the user stopped the command.
+    /// Trains those of the runs that are missing and prints how many. Returns the records of all
+    /// with the damaged ones, which are not trained again, or `None` if the user stopped the
+    /// command.
     pub(crate) fn train(
         &self,
         all: &[RunPlan<'_>],
         data: Arc<ImagePair>,
         out: &mut Output<'_>,
-    ) -> Result<Option<Vec<RunRecord>>, TrainError> {
+    ) -> Result<Option<Complete>, TrainError> {
         let Self {
             arguments, store, ..
         } = *self;
         let records = match arguments.again {
             true => Records::none(all),
-            false => store.runs(all)?,
+            false => store.runs(all),
         };
         if arguments.output.save_weights {
             exports::check_weights(&records, store)?;
@@ -53,10 +53,17 @@ impl Trainer<'_> {
         }
         let missing = records.missing();
         if missing.is_empty() {
-            out.say(&format!(
-                "nothing to train: all {} runs are finished (--again trains them again)\n",
-                all.len()
-            ));
+            let all = all.len();
+            out.say(&match records.damaged().count() {
+                0 => format!(
+                    "nothing to train: all {all} runs are finished (--again trains them again)\n"
+                ),
+                damaged => format!(
+                    "nothing to train: {} of {all} runs are finished, and the records of the \
+                     others are damaged\n",
+                    all - damaged
+                ),
+            });
             return Ok(Some(records.complete(store)?));
         }
         let start = Instant::now();
@@ -69,7 +76,7 @@ impl Trainer<'_> {
         if finished == missing.len() {
             return Ok(Some(records.complete(store)?));
         }
-        let kept = all.len() - missing.len() + finished;
+        let kept = records.finished().count() + finished;
         out.say(&match arguments.again {
             true => format!(
                 "stopped: {finished} of {} runs were trained again; the others keep their old \

@@ -223,6 +223,12 @@ fn method_tables(
     if written.is_empty() {
         return Ok(vec![(file.name.clone(), Table::new())]);
     }
+    if let Some(name) = names.iter().find(|name| name.chars().any(char::is_control)) {
+        return Err(TrainError::Config(format!(
+            "{}: the name of a method must not contain control characters, got {name:?}; rename it",
+            file.path.display()
+        )));
+    }
     let table = |value: Value| value.as_table().cloned().unwrap_or_default();
     Ok((written.into_iter())
         .map(|(name, value)| (name, table(value)))

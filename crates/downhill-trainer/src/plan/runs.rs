@@ -105,5 +105,7 @@ pub(crate) fn report_name_of(plan: &Plan, identities: &[&str]) -> String {
         hasher.update(identity);
     }
     let hash = downhill_data::hex(&hasher.finalize()[..4]);
-    format!("{}-{}-{hash}", plan.name, plan.backend.name())
+    // With the name of a figure it is a file name, of which systems allow 255 bytes.
+    let end = plan.name.floor_char_boundary(150);
+    format!("{}-{}-{hash}", &plan.name[..end], plan.backend.name())
 }

@@ -35,7 +35,7 @@ const MAX_UPDATES: usize = 200;
 ///
 /// # Errors
 ///
-/// A record that cannot be read, or settings that cannot be trained.
+/// Settings that cannot be trained.
 pub(crate) fn text(
     plan: &Plan,
     arguments: &TrainArguments,
@@ -46,14 +46,21 @@ pub(crate) fn text(
     }
     let store = Store::new(&arguments.runs_dir);
     let all = runs(plan, data);
+    let records = store.runs(&all);
     let missing = match arguments.again {
         true => Records::none(&all).missing(),
-        false => store.runs(&all)?.missing(),
+        false => records.missing(),
     };
-    let finished = all.len() - missing.len();
-    let mut text = match finished {
-        0 => String::new(),
-        _ => format!("{finished} of {} runs are finished already\n", all.len()),
+    let damaged: String = (records.damaged())
+        .map(|error| format!("{error}; the run will not be trained\n"))
+        .collect();
+    let mut text = match records.finished().count() {
+        _ if arguments.again => String::new(),
+        0 => damaged,
+        finished => format!(
+            "{finished} of {} runs are finished already\n{damaged}",
+            all.len()
+        ),
     };
     if missing.is_empty() {
         return Ok(text);

@@ -8,26 +8,39 @@ use downhill_report::Picture;
 
 use crate::error::TrainError;
 
-/// Writes a page and its pictures: `NAME-PICTURE.svg` next to `NAME.html`, and with `png` the same
-/// as `NAME-PICTURE.png`.
-pub(crate) fn write_page(
+/// Writes the pictures of a page: `NAME-PICTURE.svg` next to `NAME.html`, and with `png` the same
+/// as `NAME-PICTURE.png`. Returns a sentence for each PNG that was left out because it is too
+/// large. A picture that cannot be written does not keep the others from being written.
+///
+/// # Errors
+///
+/// The first picture that cannot be written, after all others.
+pub(crate) fn write_pictures(
     page: &Path,
-    html: &str,
     pictures: &[Picture],
     png: bool,
-) -> Result<(), TrainError> {
+) -> Result<Vec<String>, TrainError> {
     let stem = page.file_stem().unwrap_or_default().to_string_lossy();
-    for picture in pictures {
+    let write = |picture: &Picture| {
         let beside =
             |ending: &str| page.with_file_name(format!("{stem}-{}.{ending}", picture.name));
         let (svg, pixels) = (beside("svg"), beside("png"));
         let unchanged = has(&svg, picture.svg.as_bytes());
         write_if_changed(&svg, picture.svg.as_bytes())?;
-        if png && !(unchanged && pixels.is_file()) {
-            write_png(&pixels, &picture.svg)?;
+        match png && !(unchanged && pixels.is_file()) {
+            true => write_png(&pixels, &picture.svg),
+            false => Ok(None),
+        }
+    };
+    let mut left_out = Vec::new();
+    let mut failed = None;
+    for written in pictures.iter().map(write) {
+        match written {
+            Ok(sentence) => left_out.extend(sentence),
+            Err(error) => drop(failed.get_or_insert(error)),
         }
     }
-    write_if_changed(page, html.as_bytes())
+    failed.map_or(Ok(left_out), Err)
 }
 
 /// Refuses `--png` where PNG files cannot be drawn.
@@ -45,21 +58,42 @@ pub(crate) fn check_png(png: bool) -> Result<(), TrainError> {
     Ok(())
 }
 
+/// Draws a PNG, smaller where it would be too large. Returns a sentence if it is left out because
+/// it would be too small to be read.
 #[cfg(feature = "png")]
-fn write_png(path: &Path, svg: &str) -> Result<(), TrainError> {
+fn write_png(path: &Path, svg: &str) -> Result<Option<String>, TrainError> {
+    use downhill_report::{MAX_PIXELS, PngError, png};
+
     /// Pixels of a PNG for each unit of its SVG.
     const SCALE: f32 = 2.0;
+    /// The same, at least: smaller letters cannot be read.
+    const MIN_SCALE: f32 = 1.0;
     let failed = |error| TrainError::File {
         action: "cannot draw",
         path: path.to_path_buf(),
         source: std::io::Error::other(error),
     };
-    write_whole(path, &downhill_report::png(svg, SCALE).map_err(failed)?)
+    let mut drawn = png(svg, SCALE);
+    if let Err(PngError::WrongSize { width, height }) = drawn {
+        let scale = SCALE * (MAX_PIXELS - 1) as f32 / width.max(height);
+        if scale < MIN_SCALE {
+            // One of an earlier report would be taken for this one.
+            let _ = fs::remove_file(path);
+            return Ok(Some(format!(
+                "{} is left out: more than {MAX_PIXELS} pixels wide or high; the figure is in the \
+                 page and in the SVG file",
+                path.display()
+            )));
+        }
+        drawn = png(svg, scale);
+    }
+    write_whole(path, &drawn.map_err(failed)?)?;
+    Ok(None)
 }
 
 #[cfg(not(feature = "png"))]
-fn write_png(_path: &Path, _svg: &str) -> Result<(), TrainError> {
-    check_png(true)
+fn write_png(_path: &Path, _svg: &str) -> Result<Option<String>, TrainError> {
+    check_png(true).map(|()| None)
 }
 
 /// Writes a file and creates its directory, unless the file has these bytes already.
@@ -92,4 +126,42 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     write()
         .inspect_err(|_| drop(fs::remove_file(&beside)))
         .map_err(failed)
+}
+
+#[cfg(all(test, feature = "png"))]
+mod tests {
+    use super::*;
+
+    fn picture(name: &str, width: u32, height: u32) -> Picture {
+        let size = format!("width='{width}' height='{height}'");
+        Picture {
+            name: name.to_owned(),
+            svg: format!("<svg xmlns='http://www.w3.org/2000/svg' {size}><rect {size}/></svg>"),
+            alt: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_picture_too_large_for_png_is_reduced_or_left_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let page = directory.path().join("page.html");
+        let pictures = [
+            picture("huge", 10, 20_001),
+            picture("tall", 10, 10_036),
+            picture("small", 10, 10),
+        ];
+        let said = write_pictures(&page, &pictures, true).unwrap();
+        assert_eq!(said.len(), 1);
+        assert!(said[0].contains("page-huge.png is left out"), "{said:?}");
+        let height = |name: &str| {
+            let bytes = fs::read(directory.path().join(name)).unwrap();
+            u32::from_be_bytes(bytes[20..24].try_into().unwrap())
+        };
+        assert!((19_990..=20_000).contains(&height("page-tall.png")));
+        assert_eq!(height("page-small.png"), 20);
+        for name in ["huge", "tall", "small"] {
+            assert!(directory.path().join(format!("page-{name}.svg")).is_file());
+        }
+        assert!(!directory.path().join("page-huge.png").exists());
+    }
 }

@@ -1,6 +1,7 @@
 //! Training of many runs: workers, records, progress, estimates.
 
 pub(crate) mod estimate;
+pub(crate) mod experiment;
 pub(crate) mod files;
 pub(crate) mod groups;
 pub(crate) mod pool;

@@ -2,7 +2,7 @@
 //! run does not depend on the number of workers.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -50,6 +50,31 @@ pub(crate) struct RunPool<'a> {
     pub(crate) save_weights: bool,
 }
 
+/// The number of pools that train.
+static TRAINING: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether runs are being trained, which are then to be stopped in order. All else leaves nothing
+/// half-written if the process ends.
+pub fn is_training() -> bool {
+    TRAINING.load(Ordering::Relaxed) > 0
+}
+
+/// Counts a pool as one that trains, until dropped.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        TRAINING.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        TRAINING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl RunPool<'_> {
     /// Trains the runs and keeps each record as soon as it is complete. Returns the number of
     /// finished runs: all of them unless the user stopped.
@@ -58,6 +83,7 @@ impl RunPool<'_> {
     ///
     /// The first failure. Runs that were finished before it are kept.
     pub(crate) fn train(&self, runs: &[&RunPlan<'_>]) -> Result<usize, TrainError> {
+        let _counted = Counted::new();
         let groups = together(runs, self.ensemble, self.backend, self.image_size());
         let next = Mutex::new(groups.iter());
         let done = Mutex::new(0);

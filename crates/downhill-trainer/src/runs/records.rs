@@ -13,28 +13,46 @@ use crate::runs::store::Store;
 #[derive(Debug)]
 pub struct Records<'r, 'p> {
     runs: &'r [RunPlan<'p>],
-    /// By the order of the runs; `None` if a run is missing.
-    records: Vec<Option<RunRecord>>,
+    /// By the order of the runs.
+    states: Vec<State>,
+}
+
+/// What is known of a run.
+#[derive(Debug)]
+enum State {
+    Missing,
+    Finished(Box<RunRecord>),
+    /// The record cannot be read or is damaged.
+    Damaged(TrainError),
+}
+
+/// The records of a plan once all its runs are trained.
+#[derive(Debug)]
+pub struct Complete {
+    /// The usable records, in the order of the runs.
+    pub records: Vec<RunRecord>,
+    /// Why the others cannot be used.
+    pub damaged: Vec<TrainError>,
 }
 
 impl Store {
     /// Reads the records of these runs.
-    ///
-    /// # Errors
-    ///
-    /// A record that cannot be read or is damaged.
-    pub fn runs<'r, 'p>(&self, runs: &'r [RunPlan<'p>]) -> Result<Records<'r, 'p>, TrainError> {
-        let records = runs.iter().map(|run| self.finished(&run.header.run));
-        let records = records.collect::<Result<_, _>>()?;
-        Ok(Records { runs, records })
+    pub fn runs<'r, 'p>(&self, runs: &'r [RunPlan<'p>]) -> Records<'r, 'p> {
+        let state = |run: &RunPlan<'_>| match self.finished(&run.header.run) {
+            Ok(None) => State::Missing,
+            Ok(Some(record)) => State::Finished(Box::new(record)),
+            Err(error) => State::Damaged(error),
+        };
+        let states = runs.iter().map(state).collect();
+        Records { runs, states }
     }
 }
 
 impl<'r, 'p> Records<'r, 'p> {
     /// Treats all runs as missing, so that all are trained again.
     pub fn none(runs: &'r [RunPlan<'p>]) -> Self {
-        let records = vec![None; runs.len()];
-        Self { runs, records }
+        let states = runs.iter().map(|_| State::Missing).collect();
+        Self { runs, states }
     }
 
     /// Number of runs.
@@ -49,33 +67,56 @@ impl<'r, 'p> Records<'r, 'p> {
 
     /// The finished runs with their records.
     pub fn finished(&self) -> impl Iterator<Item = (&'r RunPlan<'p>, &RunRecord)> {
-        let pairs = self.runs.iter().zip(&self.records);
-        pairs.filter_map(|(run, record)| Some((run, record.as_ref()?)))
+        let pairs = self.runs.iter().zip(&self.states);
+        pairs.filter_map(|(run, state)| match state {
+            State::Finished(record) => Some((run, &**record)),
+            State::Missing | State::Damaged(_) => None,
+        })
     }
 
     /// The runs without a record.
     pub fn missing(&self) -> Vec<&'r RunPlan<'p>> {
-        let pairs = self.runs.iter().zip(&self.records);
-        let missing = pairs.filter(|(_, record)| record.is_none());
+        let pairs = self.runs.iter().zip(&self.states);
+        let missing = pairs.filter(|(_, state)| matches!(state, State::Missing));
         missing.map(|(run, _)| run).collect()
+    }
+
+    /// Why records cannot be used.
+    pub fn damaged(&self) -> impl Iterator<Item = &TrainError> {
+        self.states.iter().filter_map(|state| match state {
+            State::Damaged(error) => Some(error),
+            State::Missing | State::Finished(_) => None,
+        })
     }
 
     /// Returns the records of all runs, reading those that were missing.
     ///
     /// # Errors
     ///
-    /// A record that is still missing, cannot be read or is damaged.
-    pub fn complete(self, store: &Store) -> Result<Vec<RunRecord>, TrainError> {
-        let read = |(run, record): (&RunPlan<'_>, Option<RunRecord>)| {
-            if let Some(record) = record {
-                return Ok(record);
-            }
+    /// No usable record at all.
+    pub fn complete(self, store: &Store) -> Result<Complete, TrainError> {
+        let read = |(run, state): (&RunPlan<'_>, State)| {
             let run = &run.header.run;
-            store.finished(run)?.ok_or_else(|| {
-                let path = Path::new(run);
-                TrainError::file("cannot find the record of run", path)(ErrorKind::NotFound.into())
-            })
+            match state {
+                State::Finished(record) => Ok(*record),
+                State::Damaged(error) => Err(error),
+                State::Missing => store.finished(run)?.ok_or_else(|| {
+                    let path = Path::new(run);
+                    let absent = ErrorKind::NotFound.into();
+                    TrainError::file("cannot find the record of run", path)(absent)
+                }),
+            }
         };
-        self.runs.iter().zip(self.records).map(read).collect()
+        let (mut records, mut damaged) = (Vec::with_capacity(self.runs.len()), Vec::new());
+        for record in self.runs.iter().zip(self.states).map(read) {
+            match record {
+                Ok(record) => records.push(record),
+                Err(error) => damaged.push(error),
+            }
+        }
+        match records.is_empty() {
+            true => Err(TrainError::Damaged(damaged)),
+            false => Ok(Complete { records, damaged }),
+        }
     }
 }

@@ -8,6 +8,8 @@
 //!     lock                   locked by the process that trains the run
 //!     timing.json            duration and device: the only file that differs if a run is repeated
 //!     weights.safetensors    the trained network, if saved
+//!   experiments/<experiment>-<backend>-<hash of its runs>.json
+//!     what makes an experiment besides its runs, so that `report` shows what `train` showed
 //!   reports/<experiment>-<backend>-<hash of its runs>
 //!     .html, .csv and .jsonl of the runs, -<figure>.svg and -<figure>.png
 //! ```
@@ -20,7 +22,7 @@ use downhill_report::record::Line;
 use downhill_report::{Picture, RunRecord, encode, read_record};
 
 use crate::error::TrainError;
-use crate::runs::files::{write_if_changed, write_page, write_whole};
+use crate::runs::files::{write_if_changed, write_pictures, write_whole};
 use crate::runs::timings::{Timing, Timings};
 
 /// File of the trained network.
@@ -45,6 +47,10 @@ impl Store {
     /// The same, where the pictures of a report are written as PNG, too, if asked for.
     pub(crate) fn with_png(self, png: bool) -> Self {
         Self { png, ..self }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     fn directory(&self, run: &str) -> PathBuf {
@@ -133,23 +139,21 @@ impl Store {
         }))
     }
 
-    /// Writes the page of a report and its pictures. Returns the page's path.
+    /// Writes the pictures of a report, which come after all its other files. Returns a sentence
+    /// for each PNG that was left out because it is too large.
     ///
     /// # Errors
     ///
     /// A directory or file that cannot be written.
-    pub(crate) fn write_page(
+    pub(crate) fn write_pictures(
         &self,
         name: &str,
-        html: &str,
         pictures: &[Picture],
-    ) -> Result<PathBuf, TrainError> {
-        let page = self.report(&format!("{name}.html"));
-        write_page(&page, html, pictures, self.png)?;
-        Ok(page)
+    ) -> Result<Vec<String>, TrainError> {
+        write_pictures(&self.report(&format!("{name}.html")), pictures, self.png)
     }
 
-    /// Writes another file of a report.
+    /// Writes a file of a report.
     ///
     /// # Errors
     ///
@@ -165,8 +169,7 @@ impl Store {
 }
 
 fn damaged(path: &Path, what: &str) -> TrainError {
-    let message = format!("{what}; delete the file, or train the run again with --again");
-    let error = std::io::Error::new(ErrorKind::InvalidData, message);
+    let error = std::io::Error::new(ErrorKind::InvalidData, what);
     TrainError::file("cannot use", path)(error)
 }
 

@@ -1,5 +1,7 @@
 //! The trials of a random search.
 
+use serde::{Deserialize, Serialize};
+
 use crate::pages::about::About;
 use crate::text::numbers::{fixed, setting_value};
 
@@ -17,7 +19,7 @@ pub struct SearchReport {
 }
 
 /// A setting that is searched.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SearchedSetting {
     /// Its path, such as `optimizer.sgd.learning_rate`.
     pub path: String,
@@ -61,7 +63,7 @@ pub struct Trial {
 }
 
 /// Published trials.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PublishedTrials {
     /// The publication.
     pub source: String,

@@ -1,5 +1,6 @@
 //! The finished runs of a store.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -16,11 +17,11 @@ pub(super) struct Found {
     pub(super) trained: SystemTime,
 }
 
-/// Returns the finished runs, the number of unfinished ones, and the first damaged record.
-pub(super) fn found(store: &Store) -> Result<(Vec<Found>, usize, Option<TrainError>), TrainError> {
+/// Returns the finished runs, the number of unfinished ones, and the damaged records.
+pub(super) fn found(store: &Store) -> Result<(Vec<Found>, usize, Vec<TrainError>), TrainError> {
     let mut runs = Vec::new();
     let mut unfinished = 0;
-    let mut damaged = None;
+    let mut damaged = Vec::new();
     for directory in store.directories()? {
         let name = directory.file_name().unwrap_or_default().to_string_lossy();
         match store.finished(&name) {
@@ -30,9 +31,7 @@ pub(super) fn found(store: &Store) -> Result<(Vec<Found>, usize, Option<TrainErr
                 directory: directory.clone(),
             }),
             Ok(None) => unfinished += 1,
-            Err(error) => {
-                damaged.get_or_insert(error);
-            }
+            Err(error) => damaged.push(error),
         }
     }
     let key = |run: &Found| {
@@ -51,8 +50,10 @@ fn written(path: &Path) -> SystemTime {
 /// Groups runs that differ only in their seed, in the order of their first runs.
 pub(super) fn groups(runs: &[Found]) -> Vec<Vec<&Found>> {
     let mut groups: Vec<Vec<&Found>> = Vec::new();
+    let mut places = HashMap::new();
     for run in runs {
-        match groups.iter_mut().find(|group| is_alike(group[0], run)) {
+        let place = places.entry(without_seed(run)).or_insert(groups.len());
+        match groups.get_mut(*place) {
             Some(group) => group.push(run),
             None => groups.push(vec![run]),
         }
@@ -60,13 +61,10 @@ pub(super) fn groups(runs: &[Found]) -> Vec<Vec<&Found>> {
     groups
 }
 
-fn is_alike(a: &Found, b: &Found) -> bool {
-    let without_seed = |run: &Found| {
-        let mut header = run.record.header.clone();
-        header.seed = 0;
-        header.run.clear();
-        header
-    };
-    let (a, b) = (without_seed(a), without_seed(b));
-    a == b
+/// The first line of a record but for its seed, as text.
+fn without_seed(run: &Found) -> String {
+    let mut header = run.record.header.clone();
+    header.seed = 0;
+    header.run.clear();
+    serde_json::to_string(&header).expect("a header is plain data")
 }

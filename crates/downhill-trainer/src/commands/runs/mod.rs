@@ -22,7 +22,7 @@ use crate::runs::store::Store;
 ///
 /// # Errors
 ///
-/// A directory that cannot be read; after the list, a damaged record.
+/// A directory that cannot be read; after the list, the damaged records.
 pub fn list_runs(arguments: &RunsArguments, out: &mut dyn Write) -> Result<(), TrainError> {
     let store = Store::new(&arguments.runs_dir);
     let (runs, unfinished, damaged) = found(&store)?;
@@ -37,8 +37,8 @@ pub fn list_runs(arguments: &RunsArguments, out: &mut dyn Write) -> Result<(), T
         };
         table(&groups) + &also(&runs, unfinished)
     };
-    print(out, &text);
-    damaged.map_or(Ok(()), Err)
+    print(out, &text).map_err(TrainError::output)?;
+    TrainError::of_damaged(damaged)
 }
 
 /// The numbers of finished and unfinished runs.

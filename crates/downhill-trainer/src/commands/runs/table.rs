@@ -1,8 +1,12 @@
 //! Runs as a table for the terminal.
 
+use std::collections::BTreeMap;
+
+use downhill_report::record::RunHeader;
 use downhill_report::statistics::describe;
 use downhill_report::{RunRecord, TextTable, seed_ranges};
 
+use crate::commands::differences::{Apart, apart};
 use crate::commands::runs::calendar::date_and_time;
 use crate::commands::runs::found::Found;
 
@@ -16,10 +20,54 @@ const HEAD: [&str; 7] = [
     "directory",
 ];
 
-/// A head, then a line per group of runs that differ only in their seed.
+/// Where the columns begin that rows of the same experiment and method are told apart by.
+const APART: usize = 3;
+
+/// A head, then a line per group of runs that differ only in their seed. The columns `data` and
+/// `settings` are there if groups of the same experiment and method differ in them.
 pub(super) fn table(groups: &[Vec<&Found>]) -> String {
-    let rows = groups.iter().map(|group| row(group).into());
-    TextTable::of_words(&HEAD, rows.collect()).to_string()
+    let apart = told_apart(groups);
+    let columns = [
+        ("data", (apart.iter()).map(|it| it.data.clone()).collect()),
+        (
+            "settings",
+            (apart.iter())
+                .map(|it| it.settings.clone())
+                .collect::<Vec<_>>(),
+        ),
+    ];
+    let mut head = HEAD.to_vec();
+    let mut rows: Vec<Vec<String>> = groups.iter().map(|group| row(group).into()).collect();
+    for (name, cells) in columns.into_iter().rev() {
+        if cells.iter().all(String::is_empty) {
+            continue;
+        }
+        head.insert(APART, name);
+        for (row, cell) in rows.iter_mut().zip(cells) {
+            row.insert(APART, cell);
+        }
+    }
+    TextTable::of_words(&head, rows).to_string()
+}
+
+/// What tells each group from others of the same experiment and method.
+fn told_apart(groups: &[Vec<&Found>]) -> Vec<Apart> {
+    let mut same: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+    for (at, group) in groups.iter().enumerate() {
+        let header = &group[0].record.header;
+        let name = (header.experiment.as_str(), header.method.as_str());
+        same.entry(name).or_default().push(at);
+    }
+    let mut all = vec![Apart::default(); groups.len()];
+    for places in same.values() {
+        let headers: Vec<&RunHeader> = (places.iter())
+            .map(|&at| &groups[at][0].record.header)
+            .collect();
+        for (&at, apart) in places.iter().zip(apart(&headers)) {
+            all[at] = apart;
+        }
+    }
+    all
 }
 
 /// Time and directory are those of the last run.

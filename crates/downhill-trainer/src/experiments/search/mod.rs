@@ -1,7 +1,7 @@
 //! A random search: settings drawn at random, then from ranges narrowed to the best of them.
 
 mod draws;
-mod report;
+pub(crate) mod report;
 mod rounds;
 
 use std::sync::Arc;
@@ -12,9 +12,10 @@ use crate::config::tables::search::SearchConfig;
 use crate::done::Done;
 use crate::error::TrainError;
 use crate::experiments::output::Output;
-use crate::experiments::search::report::report_search;
+use crate::experiments::search::report::{record, report_search};
 use crate::experiments::search::rounds::rounds;
 use crate::experiments::trainings::Trainer;
+use crate::runs::experiment::ExperimentRecord;
 
 /// Searches with each seed and reports.
 pub(crate) fn search(
@@ -23,8 +24,10 @@ pub(crate) fn search(
     data: ImagePair,
     out: &mut Output<'_>,
 ) -> Result<Done, TrainError> {
-    match rounds(trainer, config, &Arc::new(data), out)? {
-        Some(found) => report_search(trainer, config, &found, out),
+    let mut kept = ExperimentRecord::of(trainer.plan, trainer.arguments);
+    kept.search = Some(record(trainer.plan, config));
+    match rounds(trainer, config, &Arc::new(data), &mut kept, out)? {
+        Some(found) => report_search(trainer, &kept, &found, out),
         None => Ok(Done::Interrupted),
     }
 }

@@ -13,6 +13,7 @@ use crate::experiments::trainings::Trainer;
 use crate::plan::Plan;
 use crate::plan::method::MethodPlan;
 use crate::plan::runs::{RunPlan, run};
+use crate::runs::experiment::{ExperimentRecord, RoundRecord, TrialRecord};
 
 /// A round of one seed's search.
 #[derive(Clone, Debug)]
@@ -34,10 +35,15 @@ pub(crate) struct Trial {
 impl Trial {
     /// Validation accuracy at the end; `None` if the trial diverged.
     pub(crate) fn validation(&self) -> Option<f64> {
-        let last = self.record.evaluations.last()?;
-        let is_diverged = self.record.end.outcome.is_diverged();
-        Some(last.validation?.accuracy).filter(|_| !is_diverged)
+        validation(&self.record)
     }
+}
+
+/// Validation accuracy at the end; `None` if the trial diverged.
+pub(crate) fn validation(record: &RunRecord) -> Option<f64> {
+    let last = record.evaluations.last()?;
+    let is_diverged = record.end.outcome.is_diverged();
+    Some(last.validation?.accuracy).filter(|_| !is_diverged)
 }
 
 impl Round {
@@ -46,12 +52,13 @@ impl Round {
     }
 }
 
-/// Searches with each seed of the plan, round by round. Returns the rounds of each seed, or `None`
-/// if the user stopped the command.
+/// Searches with each seed of the plan, round by round; `kept` gets each round before it is
+/// trained. Returns the rounds of each seed, or `None` if the user stopped the command.
 pub(crate) fn rounds(
     trainer: &Trainer<'_>,
     config: &SearchConfig,
     data: &Arc<ImagePair>,
+    kept: &mut ExperimentRecord,
     out: &mut Output<'_>,
 ) -> Result<Option<Vec<Vec<Round>>>, TrainError> {
     let plan = trainer.plan;
@@ -75,10 +82,13 @@ pub(crate) fn rounds(
                 runs.map(move |(_, method)| run(plan, method, seed, data))
             });
         let runs: Vec<RunPlan<'_>> = runs.collect();
-        let Some(records) = trainer.train(&runs, Arc::clone(data), out)? else {
+        keep(trainer, kept, &drawn, &runs)?;
+        let Some(complete) = trainer.train(&runs, Arc::clone(data), out)? else {
             return Ok(None);
         };
-        let mut records = records.into_iter();
+        // The next round depends on all trials of this one.
+        TrainError::of_damaged(complete.damaged)?;
+        let mut records = complete.records.into_iter();
         for (rounds, (ranges, trials)) in searches.iter_mut().zip(drawn) {
             let trials = trials.into_iter().zip(&mut records);
             let trials = trials.map(|((values, _), record)| Trial { values, record });
@@ -87,6 +97,38 @@ pub(crate) fn rounds(
         }
     }
     Ok(Some(searches))
+}
+
+/// The ranges of a round of one seed with the trials drawn from them.
+type Drawn = (Vec<Range>, Vec<(Vec<f64>, MethodPlan)>);
+
+/// Adds a round of each seed to what is kept of the search.
+fn keep(
+    trainer: &Trainer<'_>,
+    kept: &mut ExperimentRecord,
+    drawn: &[Drawn],
+    runs: &[RunPlan<'_>],
+) -> Result<(), TrainError> {
+    let mut names = runs.iter().map(|run| run.header.run.clone());
+    let searches = kept
+        .search
+        .iter_mut()
+        .flat_map(|search| &mut search.searches);
+    for (search, (ranges, trials)) in searches.zip(drawn) {
+        let trials = trials.iter().zip(&mut names);
+        search.rounds.push(RoundRecord {
+            ranges: ranges.iter().map(|range| (range.from, range.to)).collect(),
+            trials: trials
+                .map(|((values, _), run)| TrialRecord {
+                    values: values.clone(),
+                    run,
+                })
+                .collect(),
+        });
+    }
+    // The runs of the first round decide all others.
+    let first: Vec<&str> = kept.runs_of_first_round().collect();
+    trainer.store.keep_experiment(trainer.plan, kept, &first)
 }
 
 fn narrowed_to_best(round: &Round, best: usize) -> Vec<Range> {

@@ -1,13 +1,12 @@
 //! Bars on a terminal: one for the whole plan, one for each current run, and above them the test
 //! accuracy of one run as a curve.
 
-use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use console::Term;
-use downhill_cli::print::print;
+use downhill_cli::print::print_error;
 use downhill_report::record::Evaluation;
 use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
@@ -99,8 +98,7 @@ impl Bars {
 
     /// Prints a line above the bars, which stays.
     pub(super) fn print(&self, line: &str) {
-        self.plan
-            .suspend(|| print(&mut io::stderr(), &format!("{line}\n")));
+        self.plan.suspend(|| print_error(&format!("{line}\n")));
     }
 
     pub(super) fn clear(&self) {

@@ -9,7 +9,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use downhill_cli::print::print;
+use downhill_cli::print::print_error;
 use downhill_report::RunRecord;
 use downhill_report::record::{Evaluation, RunEnd, RunHeader, RunOutcome};
 
@@ -147,7 +147,7 @@ impl RunProgress<'_> {
         let line = self.line(&end, ended);
         match &self.progress.show {
             Show::Nothing => {}
-            Show::Lines => print(&mut io::stderr(), &format!("{line}\n")),
+            Show::Lines => print_error(&format!("{line}\n")),
             // The bar has shown the run; a divergence may have been too quick to see.
             Show::Bars(bars) if end.outcome.is_diverged() => bars.print(&line),
             Show::Bars(_) => {}
