@@ -68,7 +68,7 @@ impl Bench {
 
     /// The message and exit code of what must fail, leaving nothing behind.
     #[track_caller]
-    fn failure(&self) -> (String, u8) {
+    pub(crate) fn failure(&self) -> (String, u8) {
         let error = self.train().expect_err("it must fail");
         assert!(
             !self.arguments.runs_dir.exists(),
@@ -79,7 +79,7 @@ impl Bench {
 
     /// The failure of the same with `--set`.
     #[track_caller]
-    fn failure_with(&mut self, overrides: &[&str]) -> (String, u8) {
+    pub(crate) fn failure_with(&mut self, overrides: &[&str]) -> (String, u8) {
         self.arguments.overrides = overrides.iter().map(|text| (*text).to_owned()).collect();
         self.failure()
     }

@@ -119,7 +119,7 @@ pub(crate) fn a_grid_trains_every_method_at_every_value(backend: Backend) {
     assert_eq!(reports(&bench, ".png"), reports(&bench, ".svg"));
 }
 
-const SEARCH: &str = "\
+pub(crate) const SEARCH: &str = "\
 # Which rate is best?
 
 seeds = 2

@@ -29,6 +29,8 @@ mod outputs;
 mod peers;
 mod plain_network;
 mod reference;
+#[cfg(feature = "flex")]
+mod refused;
 mod schedules;
 mod training;
 mod trajectories;

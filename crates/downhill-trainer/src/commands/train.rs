@@ -13,7 +13,7 @@ use crate::error::TrainError;
 use crate::experiments::comparison::compare;
 use crate::experiments::gradient_check::check_gradients;
 use crate::experiments::output::Output;
-use crate::experiments::search::search;
+use crate::experiments::search::{check, search};
 use crate::experiments::trainings::Trainer;
 use crate::experiments::valley::descend;
 use crate::plan::Plan;
@@ -56,8 +56,17 @@ fn run(
         Kind::Valley(valley) => return descend(arguments, &plan, valley, &store, out),
         Kind::GradientCheck(check) => return check_gradients(arguments, &plan, check, &store, out),
     }
+    if !plan.left_out.is_empty() {
+        out.say(&format!(
+            "left out, because a method of [grid] has a name for each value: {}\n",
+            plan.left_out.join(", ")
+        ));
+    }
     let data = downhill_data::load(arguments.data_dir.as_deref())?;
     plan.check_data(&data)?;
+    if let Kind::Search(config) = &plan.kind {
+        check(&plan, config, &data)?;
+    }
     if arguments.dry_run {
         out.say(&dry_run(&plan));
         out.say(&estimate::text(&plan, arguments, &Arc::new(data))?);

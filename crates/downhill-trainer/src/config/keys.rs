@@ -116,6 +116,18 @@ pub(crate) fn check_experiment(
     Ok(())
 }
 
+/// Checks that all keys of a training's settings are known.
+///
+/// # Errors
+///
+/// As [`check_experiment`].
+pub(crate) fn check_training(
+    table: &Table,
+    place: &dyn Fn(&str) -> String,
+) -> Result<(), TrainError> {
+    check(table, &TRAINING_KEYS, "", place)
+}
+
 fn check(
     table: &Table,
     known: &Table,

@@ -108,6 +108,13 @@ pub(crate) fn nested(path: &str, value: Value) -> Table {
     }
 }
 
+/// The value at a path such as `model.dropout`.
+pub(crate) fn at<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
+    let mut keys = path.split('.');
+    let first = table.get(keys.next()?)?;
+    keys.try_fold(first, |value, key| value.get(key))
+}
+
 /// Returns `path.key`, or `key` at the top.
 pub(crate) fn join(path: &str, key: &str) -> String {
     match path {

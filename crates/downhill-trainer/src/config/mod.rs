@@ -8,3 +8,4 @@ pub(crate) mod overrides;
 pub mod schema;
 pub mod tables;
 pub mod training;
+pub(crate) mod varied;

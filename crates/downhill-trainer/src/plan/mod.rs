@@ -10,12 +10,12 @@ pub mod text;
 use downhill_cli::backend::Backend;
 use downhill_cli::train::TrainArguments;
 use downhill_data::ImagePair;
-use downhill_report::{Grid, Published};
+use downhill_report::{Grid, Published, TargetImages};
 use toml::{Table, Value};
 
 use crate::config::file::ExperimentFile;
-use crate::config::keys::{DEFAULT_SEEDS, MAX_SEEDS, check_experiment, did_you_mean};
-use crate::config::layers::{DEFAULT, Layers};
+use crate::config::keys::{DEFAULT_SEEDS, MAX_SEEDS, did_you_mean};
+use crate::config::layers::{DEFAULT, Layers, at};
 use crate::config::overrides::{Overrides, without_experiment_keys};
 use crate::config::tables::grid::GridConfig;
 use crate::config::tables::kind::{Kind, TABLES};
@@ -50,6 +50,9 @@ pub struct Plan {
     pub target: Option<TargetConfig>,
     /// Published results.
     pub published: Option<Published>,
+    /// What the experiment has for its methods but not for those of its grid, such as
+    /// `published.methods.sigmoid`.
+    pub(crate) left_out: Vec<String>,
     /// The settings that the methods share unless they change them.
     pub(crate) base: Layers,
     /// The tables that are not settings of a method, such as `[grid]`.
@@ -100,12 +103,12 @@ impl Plan {
             };
             let mut chosen = layers.clone();
             lay_overrides(&mut chosen)?;
-            let optimizer = resolve(&chosen)?.0.optimizer;
-            for (cell_name, cell, at) in grid.cells(&name, optimizer.name()) {
+            let (config, resolved) = resolve(&chosen)?;
+            let of_method = (config.optimizer.name(), &resolved.table);
+            for (cell_name, cell, setting) in grid.cells(&name, of_method, &experiment)? {
                 let origin = experiment.origin("grid.values").unwrap_or(DEFAULT);
-                check_experiment(&at, &|_| format!("grid.setting of {origin}"))?;
                 let mut layers = layers.clone();
-                layers.lay(&at, &format!("{origin}, grid"));
+                layers.lay(&setting, &format!("{origin}, grid"));
                 lay_overrides(&mut layers)?;
                 methods.push(MethodPlan::resolve(cell_name, Some(cell), &layers)?);
             }
@@ -123,9 +126,14 @@ impl Plan {
             return Err(experiment.blame(&format!("methods.{}", other.name), message));
         }
         let names: Vec<&str> = methods.iter().map(|method| method.name.as_str()).collect();
-        let published = published(&experiment, &names)?;
-        let baseline = baseline(&experiment, &methods)?;
+        let cells = methods.iter().filter_map(|method| method.cell.as_ref());
+        let families: Vec<&str> = cells.map(|cell| cell.family.as_str()).collect();
+        let published = published(&experiment, &names, &families)?;
+        let baseline = baseline(&experiment, &names, &families)?;
+        let left_out = left_out(&experiment, &families);
         choose(&mut methods, &arguments.methods)?;
+        let target = TargetConfig::of(&experiment)?;
+        refuse_without_validation(&methods, &kind, target)?;
         let chosen = |name: &String| methods.iter().any(|method| method.name == *name);
         let baseline = baseline.filter(chosen);
         Ok(Self {
@@ -138,8 +146,9 @@ impl Plan {
             methods,
             kind,
             grid: grid.as_ref().map(GridConfig::report),
-            target: TargetConfig::of(&experiment)?,
+            target,
             published,
+            left_out,
             base,
             tables,
         })
@@ -181,6 +190,32 @@ fn experiment_tables(table: &Table) -> Table {
         .filter(|(key, value)| is_own(key) && value.is_table());
     own.map(|(key, value)| (key.clone(), value.clone()))
         .collect()
+}
+
+/// Refuses methods that lack the held-out images which a search or a target needs.
+fn refuse_without_validation(
+    methods: &[MethodPlan],
+    kind: &Kind,
+    target: Option<TargetConfig>,
+) -> Result<(), TrainError> {
+    let path = "data.validation_images";
+    let reason = match (kind, target) {
+        (Kind::Search(search), _) if !search.ranges.contains_key(path) => {
+            "for [search], which ranks its trials by the accuracy on them"
+        }
+        (Kind::Training, Some(TargetConfig { on, .. })) if on != TargetImages::Test => {
+            "for this [target]; or measure it with target.on = \"test\""
+        }
+        _ => return Ok(()),
+    };
+    let without = |method: &&MethodPlan| method.config.data.validation_images == 0;
+    match methods.iter().find(without) {
+        Some(method) => {
+            let message = format!("{path} must be at least 1 {reason}, got 0");
+            Err(method.layers.blame(path, &message))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Refuses to give a method another optimizer than the one it sets.
@@ -260,7 +295,12 @@ fn choose(methods: &mut Vec<MethodPlan>, wanted: &[String]) -> Result<(), TrainE
     Ok(())
 }
 
-fn baseline(experiment: &Layers, methods: &[MethodPlan]) -> Result<Option<String>, TrainError> {
+/// The baseline; `None` if there is none, and if it is a family of a grid.
+fn baseline(
+    experiment: &Layers,
+    names: &[&str],
+    families: &[&str],
+) -> Result<Option<String>, TrainError> {
     let Some(value) = experiment.table.get("baseline") else {
         return Ok(None);
     };
@@ -268,16 +308,31 @@ fn baseline(experiment: &Layers, methods: &[MethodPlan]) -> Result<Option<String
         let message = "`baseline` must be the name of a method";
         return Err(experiment.blame("baseline", message));
     };
-    let names: Vec<&str> = methods.iter().map(|method| method.name.as_str()).collect();
     if names.contains(&name) {
         return Ok(Some(name.to_owned()));
+    }
+    if families.contains(&name) {
+        return Ok(None);
     }
     let origin = experiment.origin("baseline").unwrap_or(DEFAULT);
     Err(unknown_method(
         name,
-        &names,
+        names,
         &format!("baseline (from {origin})"),
     ))
+}
+
+/// The keys of an experiment with a grid that name its families, for which there are no runs.
+fn left_out(experiment: &Layers, families: &[&str]) -> Vec<String> {
+    let is_family = |name: &str| families.contains(&name);
+    let baseline = experiment.table.get("baseline").and_then(Value::as_str);
+    let baseline = baseline.filter(|name| is_family(name));
+    let published = at(&experiment.table, "published.methods").and_then(Value::as_table);
+    let published = published.into_iter().flat_map(Table::keys);
+    let published = published.filter(|name| is_family(name));
+    let baseline = baseline.map(|name| format!("baseline = \"{name}\""));
+    let published = published.map(|name| format!("published.methods.{name}"));
+    baseline.into_iter().chain(published).collect()
 }
 
 fn seeds(experiment: &Layers, arguments: &TrainArguments) -> Result<Vec<u64>, TrainError> {

@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 use crate::config::keys::{DEFAULT_CONFIG, as_table};
-use crate::config::layers::{DEFAULT, Layers, leaves, nested};
+use crate::config::layers::{DEFAULT, Layers, at, leaves, nested};
 use crate::config::training::TrainingConfig;
 use crate::error::TrainError;
 
@@ -49,13 +49,6 @@ fn preset(layers: &Layers, optimizer: &str) -> Option<String> {
     let preset = at(&layers.table, &path)?.as_str()?;
     let origin = layers.origins.get(&path)?;
     (origin != DEFAULT).then(|| format!("preset {preset} from {origin}"))
-}
-
-/// The value at a path such as `model.dropout`.
-fn at<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
-    let mut keys = path.split('.');
-    let first = table.get(keys.next()?)?;
-    keys.try_fold(first, |value, key| value.get(key))
 }
 
 /// The leaves of `layers` that differ from `base`, as TOML.

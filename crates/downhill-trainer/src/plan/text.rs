@@ -30,6 +30,9 @@ pub fn config_toml(plan: &Plan) -> String {
     }
     let mut tables = plan.tables.table.clone();
     tables.remove("grid");
+    if plan.published.is_none() {
+        tables.remove("published");
+    }
     let published = tables.get_mut("published").and_then(Value::as_table_mut);
     let published = published.and_then(|it| it.get_mut("methods")?.as_table_mut());
     if let Some(published) = published {

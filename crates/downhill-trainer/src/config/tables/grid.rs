@@ -1,10 +1,13 @@
 //! `[grid]`: every method at each of several values of a setting.
 
+use std::collections::HashSet;
+
 use downhill_report::{Cell, Grid};
 use serde::Deserialize;
-use toml::{Table, Value};
+use toml::Table;
 
-use crate::config::layers::{Layers, nested};
+use crate::config::layers::{DEFAULT, Layers};
+use crate::config::varied::Varied;
 use crate::error::TrainError;
 
 /// The largest number of values.
@@ -20,7 +23,8 @@ pub(crate) struct GridConfig {
     /// Name of the setting in the report; the path by default.
     #[serde(default)]
     name: Option<String>,
-    /// The values: a list, or a range with equal ratios.
+    /// The values: a list, or a range with equal ratios. A value of a list, such as
+    /// `model.hidden`, is its only number.
     values: Values,
 }
 
@@ -28,10 +32,11 @@ pub(crate) struct GridConfig {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(
     untagged,
-    expecting = "a list of numbers, or { from = 1.0, to = 1e-4, count = 16 }"
+    expecting = "a list of numbers such as [0.1, 0.01], or { from = 1.0, to = 1e-4, count = 16 }"
 )]
 enum Values {
     List(Vec<f64>),
+    Lists(Vec<[f64; 1]>),
     Logarithmic(Logarithmic),
 }
 
@@ -84,30 +89,41 @@ impl GridConfig {
 
     /// The method at each value: its name, its place in the grid, and the setting to lay over its
     /// own.
-    pub(crate) fn cells(&self, family: &str, optimizer: &str) -> Vec<(String, Cell, Table)> {
-        let path = self.setting.replace('*', optimizer);
+    ///
+    /// # Errors
+    ///
+    /// A setting that the method does not have, and two values of one name.
+    pub(crate) fn cells(
+        &self,
+        family: &str,
+        (optimizer, resolved): (&str, &Table),
+        experiment: &Layers,
+    ) -> Result<Vec<(String, Cell, Table)>, TrainError> {
+        let origin = experiment.origin("grid.setting").unwrap_or(DEFAULT);
+        let origin = format!("grid.setting (from {origin})");
+        let varied = Varied::new(&self.setting, optimizer, resolved, &origin)?;
+        let mut names = HashSet::new();
         let cell = |value: f64| {
-            let is_count = value.fract() == 0.0 && value.abs() < 1e15 && self.is_of_integers();
-            let number = match is_count {
-                true => Value::Integer(value as i64),
-                false => Value::Float(value),
+            let value = match self.values {
+                Values::Logarithmic(_) => varied.rounded(value),
+                _ => value,
             };
+            let shown = text(value);
+            let name = format!("{family} {shown}");
+            if !names.insert(name.clone()) {
+                let message = format!("grid.values must differ, but {shown} occurs twice");
+                return Err(experiment.blame("grid.values", &message));
+            }
             let family = family.to_owned();
-            let name = format!("{family} {}", text(value));
-            (name, Cell { family, value }, nested(&path, number))
+            Ok((name, Cell { family, value }, varied.with(value)))
         };
         self.values().into_iter().map(cell).collect()
-    }
-
-    /// Whether the setting is a count.
-    fn is_of_integers(&self) -> bool {
-        let counts = ["_images", "batch", "updates", "evaluate_every", "hidden"];
-        counts.iter().any(|count| self.setting.ends_with(count))
     }
 
     fn values(&self) -> Vec<f64> {
         match &self.values {
             Values::List(values) => values.clone(),
+            Values::Lists(values) => values.iter().map(|&[value]| value).collect(),
             Values::Logarithmic(range) => range.values(),
         }
     }
@@ -166,7 +182,10 @@ mod tests {
     #[test]
     fn a_star_is_the_methods_optimizer() {
         let grid = grid("grid = { setting = 'optimizer.*.learning_rate', values = [1e-5] }");
-        let (name, cell, table) = grid.unwrap().cells("fast", "adam").remove(0);
+        let cells = grid
+            .unwrap()
+            .cells("fast", ("adam", &Table::new()), &Layers::default());
+        let (name, cell, table) = cells.unwrap().remove(0);
         assert_eq!((name.as_str(), cell.value), ("fast 1e-5", 1e-5));
         assert_eq!(
             table,
@@ -187,9 +206,6 @@ mod tests {
         let message = refused("grid = { setting = 'a', value = [1] }");
         assert!(message.contains("grid.value: unknown field"), "{message}");
         let message = refused("grid = { setting = 'a', values = 'x' }");
-        assert!(
-            message.contains("a list of numbers, or { from"),
-            "{message}"
-        );
+        assert!(message.contains("a list of numbers such as"), "{message}");
     }
 }

@@ -33,10 +33,12 @@ struct Figures {
     losses: Vec<(u64, f64)>,
 }
 
-/// Reads `[published]`, in the order of the experiment's methods; `None` if there is none.
+/// Reads `[published]`, in the order of the experiment's methods; `None` if there is none. Results
+/// of a family of a grid are left out, and `None` is returned if no others are there.
 pub(crate) fn published(
     experiment: &Layers,
     methods: &[&str],
+    families: &[&str],
 ) -> Result<Option<Published>, TrainError> {
     let Some(config) = experiment.read::<PublishedConfig>("published")? else {
         return Ok(None);
@@ -44,12 +46,15 @@ pub(crate) fn published(
     if let Some(name) = config
         .methods
         .keys()
-        .find(|name| !methods.contains(&name.as_str()))
+        .find(|name| ![methods, families].concat().contains(&name.as_str()))
     {
         let message = format!("published.methods: the experiment has no method `{name}`");
         return Err(experiment.blame(&format!("published.methods.{name}"), &message));
     }
     let mut of_methods = config.methods;
+    let is_of_families = of_methods
+        .keys()
+        .any(|name| families.contains(&name.as_str()));
     let ordered = (methods.iter()).filter_map(|method| of_methods.remove_entry(*method));
     let figure = |(method, figures): (String, Figures)| PublishedFigure {
         method,
@@ -57,8 +62,12 @@ pub(crate) fn published(
         test_accuracy: figures.test_accuracy,
         losses: figures.losses,
     };
+    let figures: Vec<_> = ordered.map(figure).collect();
+    if figures.is_empty() && is_of_families {
+        return Ok(None);
+    }
     Ok(Some(Published {
         source: config.source,
-        figures: ordered.map(figure).collect(),
+        figures,
     }))
 }

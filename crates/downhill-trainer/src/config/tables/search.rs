@@ -24,7 +24,7 @@ pub struct SearchConfig {
     #[serde(default = "ten")]
     pub best: usize,
     /// Range of each setting by its path, in which `*` stands for the method's optimizer. The
-    /// logarithm of a setting is drawn uniformly.
+    /// logarithm of a setting is drawn uniformly, and rounded where it takes whole numbers.
     pub ranges: BTreeMap<String, SearchedRange>,
     /// Trials that others published.
     #[serde(default)]
@@ -138,15 +138,6 @@ impl SearchConfig {
             }
         }
         Ok(Some(search))
-    }
-
-    /// The ranges of the first round, in the order of the settings' paths.
-    pub(crate) fn first_ranges(&self) -> Vec<Range> {
-        let range = |range: &SearchedRange| Range {
-            from: range.from,
-            to: range.to,
-        };
-        self.ranges.values().map(range).collect()
     }
 }
 

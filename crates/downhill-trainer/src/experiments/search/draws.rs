@@ -1,9 +1,7 @@
 //! Random settings, and the ranges of the best of them.
 
 use downhill_data::{Purpose, Stream};
-use toml::{Table, Value};
 
-use crate::config::layers::nested;
 use crate::config::tables::search::Range;
 
 /// Returns the values of a trial, one for each range. Their relative positions in the ranges depend
@@ -36,13 +34,6 @@ pub(crate) fn narrowed(ranges: &[Range], best: &[&[f64]]) -> Vec<Range> {
         Range { from, to }
     };
     ranges.iter().enumerate().map(narrow).collect()
-}
-
-/// Returns settings as tables to lay over a method's; `*` in a path stands for its optimizer.
-pub(crate) fn as_settings(paths: &[&str], values: &[f64], optimizer: &str) -> Vec<Table> {
-    let table =
-        |(path, value): (&&str, &f64)| nested(&path.replace('*', optimizer), Value::Float(*value));
-    paths.iter().zip(values).map(table).collect()
 }
 
 #[cfg(test)]

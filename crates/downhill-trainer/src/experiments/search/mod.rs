@@ -13,6 +13,7 @@ use crate::done::Done;
 use crate::error::TrainError;
 use crate::experiments::output::Output;
 use crate::experiments::search::report::{record, report_search};
+pub(crate) use crate::experiments::search::rounds::check;
 use crate::experiments::search::rounds::rounds;
 use crate::experiments::trainings::Trainer;
 use crate::runs::experiment::ExperimentRecord;

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use downhill_data::ImagePair;
 use downhill_report::RunRecord;
+use toml::Table;
 
-use crate::config::tables::search::{Range, SearchConfig};
+use crate::config::layers::DEFAULT;
+use crate::config::tables::search::{Range, SearchConfig, SearchedRange};
+use crate::config::varied::Varied;
 use crate::error::TrainError;
 use crate::experiments::output::Output;
-use crate::experiments::search::draws::{as_settings, narrowed, ranked, trial};
+use crate::experiments::search::draws::{narrowed, ranked, trial};
 use crate::experiments::trainings::Trainer;
 use crate::plan::Plan;
 use crate::plan::method::MethodPlan;
@@ -62,14 +65,14 @@ pub(crate) fn rounds(
     out: &mut Output<'_>,
 ) -> Result<Option<Vec<Vec<Round>>>, TrainError> {
     let plan = trainer.plan;
+    let first = first_ranges(config, &searched(plan, config)?.1);
     let mut searches: Vec<Vec<Round>> = vec![Vec::new(); plan.seeds.len()];
     for round in 0..config.rounds {
         let mut drawn = Vec::with_capacity(plan.seeds.len());
         for (&seed, rounds) in plan.seeds.iter().zip(&searches) {
-            let ranges = rounds.last().map_or_else(
-                || config.first_ranges(),
-                |last| narrowed_to_best(last, config.best),
-            );
+            let ranges = rounds
+                .last()
+                .map_or_else(|| first.clone(), |last| narrowed_to_best(last, config.best));
             let trials = trials(plan, config, (seed, round), &ranges)?;
             drawn.push((ranges, trials));
         }
@@ -138,6 +141,65 @@ fn narrowed_to_best(round: &Round, best: usize) -> Vec<Range> {
     narrowed(&round.ranges, &best)
 }
 
+/// Refuses what no trial may be: resolves both ends of each range, and the first round's trials of
+/// each seed.
+pub(crate) fn check(
+    plan: &Plan,
+    config: &SearchConfig,
+    data: &ImagePair,
+) -> Result<(), TrainError> {
+    let (method, settings) = searched(plan, config)?;
+    let origin = origin(plan);
+    for ((path, range), setting) in config.ranges.iter().zip(&settings) {
+        let Some(Range { from, to }) = setting.bounds(range) else {
+            let SearchedRange { from, to, .. } = range;
+            return Err(TrainError::Config(format!(
+                "{origin}: {path} takes whole numbers, and none lies in {from} to {to}"
+            )));
+        };
+        for end in [from, to] {
+            let method = method.with(String::new(), &[setting.with(end)], &origin)?;
+            method.check_data(data)?;
+        }
+    }
+    let ranges = first_ranges(config, &settings);
+    for &seed in &plan.seeds {
+        for (_, method) in trials(plan, config, (seed, 0), &ranges)? {
+            method.check_data(data)?;
+        }
+    }
+    Ok(())
+}
+
+fn origin(plan: &Plan) -> String {
+    let origin = plan.tables.origin("search.ranges").unwrap_or(DEFAULT);
+    format!("search.ranges (from {origin})")
+}
+
+/// The method of a search, and the settings that vary.
+fn searched<'a>(
+    plan: &'a Plan,
+    config: &SearchConfig,
+) -> Result<(&'a MethodPlan, Vec<Varied>), TrainError> {
+    let method = plan.methods.first();
+    let method = method.ok_or_else(|| {
+        TrainError::Config("a search needs a method; choose one with --method".into())
+    })?;
+    let (optimizer, resolved) = (method.config.optimizer.name(), &method.layers().table);
+    let origin = origin(plan);
+    let setting = |path: &String| Varied::new(path, optimizer, resolved, &origin);
+    let settings = config.ranges.keys().map(setting);
+    Ok((method, settings.collect::<Result<_, TrainError>>()?))
+}
+
+/// The ranges of the first round, in the order of the settings' paths.
+fn first_ranges(config: &SearchConfig, settings: &[Varied]) -> Vec<Range> {
+    let ranges = config.ranges.values().zip(settings);
+    ranges
+        .filter_map(|(range, setting)| setting.bounds(range))
+        .collect()
+}
+
 /// Returns the trials of a round: their values, and the method with these settings.
 fn trials(
     plan: &Plan,
@@ -145,16 +207,20 @@ fn trials(
     (seed, round): (u64, usize),
     ranges: &[Range],
 ) -> Result<Vec<(Vec<f64>, MethodPlan)>, TrainError> {
-    let method = plan.methods.first();
-    let method = method.ok_or_else(|| {
-        TrainError::Config("a search needs a method; choose one with --method".into())
-    })?;
-    let paths: Vec<&str> = config.ranges.keys().map(String::as_str).collect();
+    let (method, settings) = searched(plan, config)?;
+    let origin = origin(plan);
     let trial = |at: usize| {
-        let values = trial(seed, round, at, ranges);
-        let settings = as_settings(&paths, &values, method.config.optimizer.name());
+        let drawn = trial(seed, round, at, ranges);
+        let values = drawn.into_iter().zip(&settings);
+        let values: Vec<f64> = values
+            .map(|(value, setting)| setting.rounded(value))
+            .collect();
+        let tables = settings.iter().zip(&values);
+        let tables: Vec<Table> = tables
+            .map(|(setting, &value)| setting.with(value))
+            .collect();
         let name = format!("round {}, trial {at}", round + 1);
-        let method = method.with(name, &settings, "search.ranges")?;
+        let method = method.with(name, &tables, &origin)?;
         Ok((values, method))
     };
     (0..config.trials).map(trial).collect()
