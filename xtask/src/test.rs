@@ -166,7 +166,8 @@ fn tests_without_burn(build: &[String]) -> Command {
     command
 }
 
-/// The test binaries in `tests` of the crates that need no Burn; but for the binary's, all other tests are in their libraries.
+/// The test binaries in `tests` of the crates that need no Burn. But for that of the trainer's
+/// binary, all other tests are in their libraries.
 const CRATE_TESTS: [&str; 5] = ["coverage", "findings", "kinds", "page", "scipy"];
 
 /// The test of the trainer's binary.

@@ -50,9 +50,16 @@ pub enum PngError {
 ///
 /// If the text is not SVG, or the picture is empty or larger than [`MAX_PIXELS`] either way.
 pub fn png(svg: &str, scale: f32) -> Result<Vec<u8>, PngError> {
+    let fits = |side: f32| (1.0..=MAX_PIXELS as f32).contains(&side.ceil());
+    // Spares reading a document that is too large.
+    if let Some((width, height)) = written_size(svg) {
+        let (width, height) = (width * scale, height * scale);
+        if !(fits(width) && fits(height)) {
+            return Err(PngError::WrongSize { width, height });
+        }
+    }
     let tree = tree(svg)?;
     let (width, height) = (tree.size().width() * scale, tree.size().height() * scale);
-    let fits = |side: f32| (1.0..=MAX_PIXELS as f32).contains(&side.ceil());
     let size = (width.ceil() as u32, height.ceil() as u32);
     let pixels = Pixmap::new(size.0, size.1).filter(|_| fits(width) && fits(height));
     let mut pixels = pixels.ok_or(PngError::WrongSize { width, height })?;
@@ -64,6 +71,17 @@ pub fn png(svg: &str, scale: f32) -> Result<Vec<u8>, PngError> {
     pixels
         .encode_png()
         .map_err(|error| PngError::NotEncoded(error.to_string()))
+}
+
+/// Width and height as a document begins with them, where they are plain numbers.
+fn written_size(svg: &str) -> Option<(f32, f32)> {
+    let tag = svg.get(svg.find("<svg")?..)?;
+    let tag = tag.split_once('>')?.0;
+    let number = |name: &str| {
+        let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
+        rest.split_once('"')?.0.parse().ok()
+    };
+    Some((number("width")?, number("height")?))
 }
 
 fn tree(svg: &str) -> Result<Tree, PngError> {
@@ -166,6 +184,15 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_size_of_a_picture_is_the_one_it_begins_with() {
+        for picture in every_picture() {
+            let tree = tree(&picture.svg).unwrap();
+            let size = (tree.size().width(), tree.size().height());
+            assert_eq!(written_size(&picture.svg), Some(size), "{}", picture.name);
         }
     }
 

@@ -197,6 +197,25 @@ mod tests {
     }
 
     #[test]
+    fn shares_among_the_lowest_are_sums_of_all_their_terms() {
+        for (n, k) in [(7, 4), (30, 15), (1_000, 500), (1_001, 501)] {
+            for i in [1, n / 3, n / 2, n / 2 + 1, n - 1] {
+                let share = i as f64 / n as f64;
+                let term = |k: usize| {
+                    let ln_choices = ln_binomial(n as u64, k as u64);
+                    (ln_choices + k as f64 * share.ln() + (n - k) as f64 * (1.0 - share).ln()).exp()
+                };
+                let expected: f64 = (k..=n).map(term).sum();
+                let found = among_lowest(n, k, i);
+                assert!(
+                    (found - expected).abs() < 1e-11,
+                    "{n} {i}: {found} {expected}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn the_middle_of_an_even_number_is_between_two() {
         assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));

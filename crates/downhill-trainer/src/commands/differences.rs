@@ -100,3 +100,56 @@ fn leaves(path: &str, value: &Value, found: &mut BTreeMap<String, String>) {
         value => drop(found.insert(path.to_owned(), value.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use downhill_report::record::{DataIdentity, Versions};
+
+    use super::*;
+
+    fn header(data: (&str, &str), config: Value) -> RunHeader {
+        RunHeader {
+            format: 1,
+            run: String::new(),
+            experiment: "some".into(),
+            method: "adam".into(),
+            seed: 0,
+            backend: "flex".into(),
+            config,
+            ensemble: false,
+            data: DataIdentity {
+                name: data.0.into(),
+                sha256: data.1.into(),
+                train_images: 10,
+                test_images: 10,
+            },
+            versions: Versions {
+                downhill: "1".into(),
+                burn: "1".into(),
+            },
+        }
+    }
+
+    #[test]
+    fn data_and_settings_are_named_where_they_differ() {
+        let config =
+            |updates: u64| serde_json::json!({"training": {"updates": updates, "batch": 1}});
+        let texts = |headers: &[RunHeader]| {
+            let all: Vec<&RunHeader> = headers.iter().collect();
+            apart(&all).iter().map(Apart::text).collect::<Vec<_>>()
+        };
+        let mnist = || header(("mnist", "0123456789"), config(5));
+        assert_eq!(texts(&[mnist(), mnist()]), ["", ""]);
+        let fashion = header(("/data/fashion", "9876543210"), config(5));
+        assert_eq!(texts(&[mnist(), fashion]), ["mnist", "/data/fashion"]);
+        // The same directory with other files.
+        let changed = header(("mnist", "9876543210"), config(7));
+        assert_eq!(
+            texts(&[mnist(), changed]),
+            [
+                "mnist 01234567, training.updates = 5",
+                "mnist 98765432, training.updates = 7"
+            ]
+        );
+    }
+}
