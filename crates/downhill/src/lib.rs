@@ -67,7 +67,11 @@
 //! - [`WeightDecay`] is a setting, off by default unless the library has a default. An L2 penalty
 //!   in the loss, as in the book, is the same with every library.
 //! - Epsilon may be 0 if the formula allows it. A coordinate whose gradients were all 0 then
-//!   becomes NaN. The same happens in `f16` with an epsilon below 6e-8, which rounds to 0.
+//!   becomes NaN.
+//! - Parameters of type `f16` and `bf16` are stepped in `f32`: gradients, norms and all memory are
+//!   `f32`, and only the new value is rounded. A step that is smaller than half the resolution of
+//!   the type is lost, unless a [`Descent`] keeps an `f32` copy
+//!   ([`DescentConfig::with_master_weights`]).
 //! - A state saved by Burn's `ModuleOptimizer` is loaded in the float type in which it was saved,
 //!   onto Burn's default device; the first step moves it to the device of the parameter. If several
 //!   backends are built in, the default device is that of the first in Burn's order, even if it
