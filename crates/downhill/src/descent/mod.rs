@@ -47,7 +47,7 @@ pub(crate) use gradients::global_norm;
 use group::GroupState;
 use order::Order;
 use settings::{ChangedSetting, unknown};
-pub(crate) use slots::{Slot, collect, is_trained, map_values};
+pub(crate) use slots::{Slot, collect, is_trained, map_values, type_of_a_slot};
 use slots::{add_pending, sum};
 use state::ModelState;
 pub(crate) use state::ParameterState;

@@ -21,6 +21,11 @@ pub(crate) struct Slot {
     pub(crate) gradient: Tensor<1>,
 }
 
+/// The type of a slot's tensors, for a parameter of this type.
+pub(crate) fn type_of_a_slot(dtype: DType) -> DType {
+    if is_narrow(dtype) { DType::F32 } else { dtype }
+}
+
 impl Slot {
     /// Whether it has no elements.
     pub(crate) fn is_empty(&self) -> bool {

@@ -8,7 +8,6 @@ use burn::tensor::{DType, Tensor};
 
 use super::vector::Vector;
 use crate::descent::{self, ParamVisitor, collect, map_values, visit_params};
-use crate::rule::is_narrow;
 
 pub(super) struct Objective<M, F> {
     /// `None` only while it is moved.
@@ -111,11 +110,10 @@ impl ParamVisitor for Trained<'_> {
     fn visit<const D: usize>(&mut self, path: &str, param: &Param<Tensor<D>>) {
         if descent::is_trained(param, || self.gradients.parts.contains_key(path)) {
             let value = param.base();
-            let dtype = match is_narrow(value.dtype()) {
-                true => DType::F32,
-                false => value.dtype(),
-            };
-            let kind = (value.shape().num_elements(), dtype);
+            let kind = (
+                value.shape().num_elements(),
+                descent::type_of_a_slot(value.dtype()),
+            );
             self.kinds.insert(path.to_string(), kind);
         }
     }

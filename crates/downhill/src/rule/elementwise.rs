@@ -51,6 +51,21 @@ pub(crate) trait Remembered<R>: Sized {
     fn scatter(self, put: impl FnMut(usize, R));
 }
 
+/// The fields of the memory that the rule needs with its settings.
+pub(super) fn fields<E: Elementwise>(
+    rule: &E,
+    scalars: &E::Scalars,
+) -> impl Iterator<Item = usize> + use<E> {
+    let mut needed = [false; MOST_FIELDS];
+    // A number tells it as well as a tensor.
+    let remembered = rule.start(scalars, &0.0, &0.0);
+    remembered.scatter(|field, _: f64| needed[field] = true);
+    (0..MOST_FIELDS).filter(move |field| needed[*field])
+}
+
+/// The largest number of fields of a rule.
+pub(super) const MOST_FIELDS: usize = 5;
+
 /// A struct of what a rule remembers of each element: fields that are always present, then those
 /// that only some settings need.
 macro_rules! memory {

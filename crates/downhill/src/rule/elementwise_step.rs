@@ -7,6 +7,7 @@ use burn::tensor::Tensor;
 
 #[cfg(feature = "_cubecl")]
 use super::cube;
+use super::elementwise::fields;
 #[cfg(feature = "flex")]
 use super::fused;
 use super::{Elementwise, Layout, Memory, Parameter, Reach, Remembered, Rule};
@@ -117,21 +118,6 @@ pub(super) fn step_tensors<E: Elementwise>(
     remembered.scatter(|field, tensor| memory.put(names[field], tensor));
     rule.weight_decay().after_step(learning_rate, x)
 }
-
-/// The fields of the memory that the rule needs with its settings.
-pub(super) fn fields<E: Elementwise>(
-    rule: &E,
-    scalars: &E::Scalars,
-) -> impl Iterator<Item = usize> + use<E> {
-    let mut needed = [false; MOST_FIELDS];
-    // A number tells it as well as a tensor.
-    let remembered = rule.start(scalars, &0.0, &0.0);
-    remembered.scatter(|field, _: f64| needed[field] = true);
-    (0..MOST_FIELDS).filter(move |field| needed[*field])
-}
-
-/// The largest number of fields of a rule.
-pub(super) const MOST_FIELDS: usize = 5;
 
 /// Whether the settings need a field that they did not need before.
 #[cfg(feature = "_cubecl")]

@@ -30,7 +30,7 @@ use lanes::Number;
 use pass::Pass;
 use slices::Slices;
 
-use super::elementwise_step::{self, MOST_FIELDS};
+use super::elementwise::{self, MOST_FIELDS};
 use super::{Elementwise, Memory, Remembered};
 
 /// Passes tensors of any rank to a step on flex, if both are on flex and without autodiff. Returns
@@ -89,7 +89,7 @@ fn step_by<E: Elementwise>(
         fields = Fields::default();
     }
     // Settings changed on the way may need what they did not need before.
-    for field in elementwise_step::fields(rule, &scalars) {
+    for field in elementwise::fields(rule, &scalars) {
         let zeros = || FlexTensor::zeros(Shape::new([elements]), x.dtype());
         fields[field].get_or_insert_with(zeros);
     }

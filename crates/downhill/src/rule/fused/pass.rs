@@ -3,7 +3,7 @@
 use super::instructions::{Instructions, Work};
 use super::lanes::{LANES, Lanes, Number};
 use super::slices::Slices;
-use crate::rule::elementwise_step::MOST_FIELDS;
+use crate::rule::elementwise::MOST_FIELDS;
 use crate::rule::{Elementwise, Remembered};
 
 /// Minimum number of elements per thread; with fewer, waking a thread costs more than it saves.

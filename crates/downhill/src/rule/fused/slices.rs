@@ -1,7 +1,7 @@
 //! The memory that a fused step goes over.
 
 use super::lanes::{LANES, Number};
-use crate::rule::elementwise_step::MOST_FIELDS;
+use crate::rule::elementwise::MOST_FIELDS;
 
 /// A parameter's elements, or some of them, with their gradient and their state. All slices have
 /// the same length, except that fields which the rule does not use with its settings are empty.
