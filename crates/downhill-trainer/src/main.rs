@@ -4,8 +4,8 @@ use std::io;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap::Parser;
 use downhill_trainer::cli::commands::{Command, CommandLine};
+use downhill_trainer::cli::environment::parse;
 use downhill_trainer::cli::print::print;
 use downhill_trainer::{Done, TrainArguments, TrainError, evaluate, list_runs, report, train};
 
@@ -18,7 +18,7 @@ static STOP: AtomicBool = AtomicBool::new(false);
 
 fn main() -> ExitCode {
     let out = &mut io::stdout();
-    let result = match CommandLine::parse().command {
+    let result = match parse::<CommandLine>().command {
         Command::Train(arguments) => run(&arguments),
         Command::Evaluate(arguments) => evaluate(&arguments, out).map(|()| Done::Finished),
         Command::Runs(arguments) => list_runs(&arguments, out).map(|()| Done::Finished),

@@ -96,6 +96,23 @@ impl ExperimentFile {
         Ok(file)
     }
 
+    /// An origin of a setting with the line in this file, such as `configs/x.toml:12, method y`;
+    /// `None` if the origin is not in this file.
+    pub(crate) fn placed(&self, path: &str, origin: &str) -> Option<String> {
+        let shown = self.path.display().to_string();
+        let rest = origin.strip_prefix(&shown)?;
+        let line = match rest.strip_prefix(", ") {
+            None if rest.is_empty() => line_of(&self.text, path),
+            None => None,
+            Some("grid") => line_of(&self.text, "grid.values"),
+            Some(method) => {
+                let name = method.strip_prefix("method ")?;
+                line_of(&self.text, &format!("methods.{name}.{path}"))
+            }
+        };
+        line.map(|line| format!("{shown}:{line}{rest}"))
+    }
+
     /// The file and line of a key, such as `configs/x.toml:12`.
     pub(crate) fn place(&self, path: &str) -> String {
         match line_of(&self.text, path) {
@@ -140,20 +157,19 @@ fn first_comment(text: &str) -> String {
         .join(" ")
 }
 
-/// The line of the key at a path, counted from 1.
+/// The line of the key at a path, counted from 1. Keys may hold dots.
 fn line_of(text: &str, path: &str) -> Option<usize> {
-    let root = DeTable::parse(text).ok()?;
-    let mut table = root.get_ref();
-    let mut keys = path.split('.').peekable();
-    while let Some(key) = keys.next() {
-        let (spanned, value) = table.iter().find(|(name, _)| name.get_ref() == key)?;
-        if keys.peek().is_none() {
-            let before = &text[..spanned.span().start];
-            return Some(before.matches('\n').count() + 1);
-        }
-        table = value.get_ref().as_table()?;
-    }
-    None
+    let start = start_of(DeTable::parse(text).ok()?.get_ref(), path)?;
+    Some(text[..start].matches('\n').count() + 1)
+}
+
+fn start_of(table: &DeTable<'_>, path: &str) -> Option<usize> {
+    table.iter().find_map(
+        |(key, value)| match path.strip_prefix(key.get_ref().as_ref())? {
+            "" => Some(key.span().start),
+            below => start_of(value.get_ref().as_table()?, below.strip_prefix('.')?),
+        },
+    )
 }
 
 #[cfg(test)]

@@ -45,6 +45,59 @@ pub(crate) fn did_you_mean<'a>(
         .map(|(_, other)| other)
 }
 
+/// Words of other libraries, each with the one that has its place here.
+const SYNONYMS: [(&str, &str); 12] = [
+    ("kaiming", "he"),
+    ("glorot", "xavier"),
+    ("normal", "std"),
+    ("gaussian", "std"),
+    ("logistic", "sigmoid"),
+    ("swish", "silu"),
+    ("shuffled", "shuffled-epochs"),
+    ("shuffle", "shuffled-epochs"),
+    ("replacement", "with-replacement"),
+    ("tensorflow", "keras"),
+    ("pytorch", "torch"),
+    ("jax", "optax"),
+];
+
+/// Returns the known word that a word stands for or differs from by at most two letters.
+pub(crate) fn alike<'a>(
+    word: &str,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    let synonym = SYNONYMS.iter().find(|(other, _)| *other == word);
+    let synonym = synonym.and_then(|(_, own)| known.clone().into_iter().find(|it| it == own));
+    let distance = |other: &&str| strsim::damerau_levenshtein(&word, other);
+    let nearest = known.into_iter().min_by_key(distance);
+    synonym.or_else(|| nearest.filter(|it| distance(it) <= 2 && it.len() > 2))
+}
+
+/// What to write in place of a key that other libraries have.
+fn advice(path: &str, key: &str) -> Option<String> {
+    let keys: Vec<&str> = path.split('.').collect();
+    match (keys.as_slice(), key) {
+        (_, "epochs" | "epoch" | "num_epochs") => Some(
+            "set `training.updates`, the number of batches: an epoch has as many updates as the \
+             training images have batches"
+                .to_owned(),
+        ),
+        (_, "lr" | "eta" | "step_size") => match keys.as_slice() {
+            [.., "optimizer", name] => Some(format!("set `optimizer.{name}.learning_rate`")),
+            _ => Some(
+                "set the `learning_rate` of the optimizer, such as \
+                       `optimizer.sgd.learning_rate`"
+                    .to_owned(),
+            ),
+        },
+        ([.., "optimizer", "sgd"], "momentum") => {
+            Some("it is an optimizer of its own, `optimizer.momentum`".to_owned())
+        }
+        _ => None,
+    }
+}
+
 /// The default settings of a training.
 pub(crate) static DEFAULT_CONFIG: LazyLock<Table> =
     LazyLock::new(|| as_table(&TrainingConfig::default()));
@@ -146,9 +199,12 @@ fn check(
                         join(path, new)
                     )));
                 }
-                let remedy = match did_you_mean(key, names()) {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => format!("known here: {}", names().collect::<Vec<_>>().join(", ")),
+                let remedy = match (advice(path, key), did_you_mean(key, names())) {
+                    (Some(advice), _) => advice,
+                    (None, Some(meant)) => format!("did you mean `{meant}`?"),
+                    (None, None) => {
+                        format!("known here: {}", names().collect::<Vec<_>>().join(", "))
+                    }
                 };
                 let place = place(&full);
                 return Err(TrainError::Config(format!(

@@ -9,3 +9,4 @@ pub mod schema;
 pub mod tables;
 pub mod training;
 pub(crate) mod varied;
+pub(crate) mod words;

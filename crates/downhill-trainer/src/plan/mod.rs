@@ -7,6 +7,8 @@ mod resolve;
 pub mod runs;
 pub mod text;
 
+use std::sync::Arc;
+
 use downhill_cli::backend::Backend;
 use downhill_cli::train::TrainArguments;
 use downhill_data::ImagePair;
@@ -69,7 +71,11 @@ impl Plan {
     pub fn resolve(file: &ExperimentFile, arguments: &TrainArguments) -> Result<Self, TrainError> {
         let overrides = Overrides::parse(&arguments.overrides)?;
         let written = file.path.display().to_string();
-        let (mut experiment, mut tables) = (Layers::default(), Layers::default());
+        let empty = Layers {
+            file: Some(Arc::new(file.clone())),
+            ..Layers::default()
+        };
+        let (mut experiment, mut tables) = (empty.clone(), empty.clone());
         experiment.lay(&file.table, &written);
         tables.lay(&experiment_tables(&file.table), &written);
         for (origin, table) in &overrides.tables {
@@ -77,7 +83,7 @@ impl Plan {
             tables.lay(&experiment_tables(table), origin);
         }
 
-        let mut base = Layers::default();
+        let mut base = empty;
         base.lay(&default_optimizer(), DEFAULT);
         base.lay(&without_experiment_keys(&file.table), &written);
         let kind = Kind::of(&experiment)?;
@@ -267,8 +273,11 @@ fn method_tables(
 fn unknown_method(name: &str, known: &[&str], origin: &str) -> TrainError {
     let remedy = match did_you_mean(name, known.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None if known.is_empty() => "it has no methods".to_owned(),
-        None => format!("its methods are {}", known.join(", ")),
+        None => match known {
+            [] => "it has no methods".to_owned(),
+            [only] => format!("its only method is `{only}`"),
+            all => format!("its methods are `{}`", all.join("`, `")),
+        },
     };
     TrainError::Config(format!(
         "{origin}: the experiment has no method `{name}`; {remedy}"
