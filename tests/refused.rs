@@ -320,3 +320,12 @@ fn a_method_called_none_is_not_taken_for_no_method() {
         "{message}"
     );
 }
+
+#[test]
+fn a_dry_run_of_a_gradient_check_refuses_the_backend_that_the_run_refuses() {
+    let mut bench = Bench::new(Backend::Wgpu, "seeds = 1\n[gradient-check]\nlimit = 1e-4\n");
+    let run = bench.failure();
+    assert!(run.0.contains("64-bit floats"), "{}", run.0);
+    bench.arguments.dry_run = true;
+    assert_eq!(bench.failure(), run);
+}

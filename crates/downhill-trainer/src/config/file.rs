@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use toml::Table;
-use toml::de::DeTable;
 
-use crate::config::keys::{check_experiment, did_you_mean};
+use crate::config::keys::check_experiment;
+use crate::config::lines::Lines;
+use crate::config::similar::did_you_mean;
 use crate::error::TrainError;
 
 /// A config file whose keys are all known.
@@ -19,7 +21,7 @@ pub struct ExperimentFile {
     /// The first paragraph of the comment at the top of the file.
     pub question: String,
     pub(crate) table: Table,
-    text: String,
+    pub(crate) lines: Arc<Lines>,
 }
 
 impl ExperimentFile {
@@ -90,35 +92,13 @@ impl ExperimentFile {
             path: path.to_path_buf(),
             question: first_comment(&text),
             table,
-            text,
+            lines: Arc::new(Lines {
+                path: path.display().to_string(),
+                text,
+            }),
         };
-        check_experiment(&file.table, &|path| file.place(path))?;
+        check_experiment(&file.table, &|path| file.lines.place(path))?;
         Ok(file)
-    }
-
-    /// An origin of a setting with the line in this file, such as `configs/x.toml:12, method y`;
-    /// `None` if the origin is not in this file.
-    pub(crate) fn placed(&self, path: &str, origin: &str) -> Option<String> {
-        let shown = self.path.display().to_string();
-        let rest = origin.strip_prefix(&shown)?;
-        let line = match rest.strip_prefix(", ") {
-            None if rest.is_empty() => line_of(&self.text, path),
-            None => None,
-            Some("grid") => line_of(&self.text, "grid.values"),
-            Some(method) => {
-                let name = method.strip_prefix("method ")?;
-                line_of(&self.text, &format!("methods.{name}.{path}"))
-            }
-        };
-        line.map(|line| format!("{shown}:{line}{rest}"))
-    }
-
-    /// The file and line of a key, such as `configs/x.toml:12`.
-    pub(crate) fn place(&self, path: &str) -> String {
-        match line_of(&self.text, path) {
-            Some(line) => format!("{}:{line}", self.path.display()),
-            None => self.path.display().to_string(),
-        }
     }
 }
 
@@ -155,21 +135,6 @@ fn first_comment(text: &str) -> String {
         .take_while(|line| !line.is_empty())
         .collect::<Vec<_>>()
         .join(" ")
-}
-
-/// The line of the key at a path, counted from 1. Keys may hold dots.
-fn line_of(text: &str, path: &str) -> Option<usize> {
-    let start = start_of(DeTable::parse(text).ok()?.get_ref(), path)?;
-    Some(text[..start].matches('\n').count() + 1)
-}
-
-fn start_of(table: &DeTable<'_>, path: &str) -> Option<usize> {
-    table.iter().find_map(
-        |(key, value)| match path.strip_prefix(key.get_ref().as_ref())? {
-            "" => Some(key.span().start),
-            below => start_of(value.get_ref().as_table()?, below.strip_prefix('.')?),
-        },
-    )
 }
 
 #[cfg(test)]

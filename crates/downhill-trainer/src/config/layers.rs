@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use crate::config::file::ExperimentFile;
+use crate::config::lines::Lines;
 use crate::config::words::typed;
 use crate::error::TrainError;
 
@@ -31,8 +31,8 @@ pub(crate) struct Layers {
     pub(crate) table: Table,
     /// The origins, by the path of a leaf such as `training.batch`.
     pub(crate) origins: BTreeMap<String, String>,
-    /// The config file, which knows the lines of its keys.
-    pub(crate) file: Option<Arc<ExperimentFile>>,
+    /// The lines of the config file.
+    pub(crate) lines: Arc<Lines>,
 }
 
 impl Layers {
@@ -44,7 +44,7 @@ impl Layers {
     /// Lays `bottom` under the settings: adds the values that are missing.
     pub(crate) fn lay_below(&mut self, bottom: &Table, origin: &str) {
         let top = std::mem::take(self);
-        self.file.clone_from(&top.file);
+        self.lines.clone_from(&top.lines);
         self.lay(bottom, origin);
         self.lay(&top.table, origin);
         self.origins.extend(top.origins);
@@ -81,10 +81,7 @@ impl Layers {
         // The elements of a list have the origin of the list.
         let leaf = path.split('[').next().unwrap_or(path);
         let (leaf, origin) = self.leaf_and_origin(leaf).unwrap_or((leaf, DEFAULT));
-        let placed = self
-            .file
-            .as_ref()
-            .and_then(|file| file.placed(leaf, origin));
+        let placed = self.lines.placed(leaf, origin);
         let origin = placed.as_deref().unwrap_or(origin);
         TrainError::Config(format!("{message} (from {origin})"))
     }

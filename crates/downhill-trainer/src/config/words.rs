@@ -3,8 +3,7 @@
 use serde::de::DeserializeOwned;
 use toml::Value;
 
-use crate::config::keys::{alike, did_you_mean};
-use crate::config::layers::join;
+use crate::config::similar::{alike, did_you_mean};
 
 /// Longest value that is shown in full, in characters.
 const SHOWN: usize = 200;
@@ -27,9 +26,10 @@ pub(crate) fn typed<T: DeserializeOwned>(root: &Value, key: &str) -> Result<T, (
         {
             place = above.0.to_owned();
         }
-        let path = match place.is_empty() {
-            true => key.to_owned(),
-            false => join(key, &place),
+        let path = match (key, place.as_str()) {
+            (key, "") => key.to_owned(),
+            ("", place) => place.to_owned(),
+            (key, place) => format!("{key}.{place}"),
         };
         let found = find(&mut whole, &place).map(|value| value.clone());
         let probe = |value: Value| {

@@ -7,8 +7,6 @@ mod resolve;
 pub mod runs;
 pub mod text;
 
-use std::sync::Arc;
-
 use downhill_cli::backend::Backend;
 use downhill_cli::train::TrainArguments;
 use downhill_data::ImagePair;
@@ -16,9 +14,10 @@ use downhill_report::{Grid, Published, TargetImages};
 use toml::{Table, Value};
 
 use crate::config::file::ExperimentFile;
-use crate::config::keys::{DEFAULT_SEEDS, MAX_SEEDS, did_you_mean};
+use crate::config::keys::{DEFAULT_SEEDS, MAX_SEEDS};
 use crate::config::layers::{DEFAULT, Layers, at};
 use crate::config::overrides::{Overrides, without_experiment_keys};
+use crate::config::similar::did_you_mean;
 use crate::config::tables::grid::GridConfig;
 use crate::config::tables::kind::{Kind, TABLES};
 use crate::config::tables::published::published;
@@ -72,7 +71,7 @@ impl Plan {
         let overrides = Overrides::parse(&arguments.overrides)?;
         let written = file.path.display().to_string();
         let empty = Layers {
-            file: Some(Arc::new(file.clone())),
+            lines: file.lines.clone(),
             ..Layers::default()
         };
         let (mut experiment, mut tables) = (empty.clone(), empty.clone());

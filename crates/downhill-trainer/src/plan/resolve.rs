@@ -29,7 +29,7 @@ pub(crate) fn resolve(layers: &Layers) -> Result<(TrainingConfig, Layers), Train
         layers.blame(&path, &message)
     })?;
     let mut full = Layers {
-        file: layers.file.clone(),
+        lines: layers.lines.clone(),
         ..Layers::default()
     };
     full.lay(&as_table(&config), DEFAULT);
