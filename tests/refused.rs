@@ -165,7 +165,7 @@ fn a_grid_that_cannot_be_is_refused() {
         assert!(message.contains("grid.setting"), "{message}");
     }
     let message = refused(&grid(CONFIG, "model.hidden", "[[5, 5], [10, 10]]"), &[]);
-    assert!(message.contains("grid.values: "), "{message}");
+    assert!(message.contains("grid.values must be a list"), "{message}");
 }
 
 #[test]
@@ -189,4 +189,143 @@ fn a_grid_leaves_out_what_is_published_for_its_methods() {
         "{text}"
     );
     assert_eq!(bench.records().len(), 4);
+}
+
+/// What a config says that is not refused elsewhere, with the line of the value.
+#[test]
+fn a_wrong_type_is_told_in_words() {
+    for (text, expected) in [
+        (
+            "training.batch=0.5",
+            "training.batch must be a whole number of at least 0, got 0.5",
+        ),
+        (
+            "training.batch=-1",
+            "training.batch must be a whole number of at least 0, got -1",
+        ),
+        (
+            "model.weight_decay=true",
+            "model.weight_decay must be a number, got true",
+        ),
+        (
+            "training.record_activations=1",
+            "training.record_activations must be true or false, got 1",
+        ),
+        (
+            "optimizer.sgd.weight_decay=0.1",
+            "optimizer.sgd.weight_decay must be \"none\" or { l2 = ... } or { decoupled = ... }",
+        ),
+        (
+            "optimizer=adam",
+            "optimizer must be a table such as { adam = ... }, got \"adam\"",
+        ),
+        (
+            "training.batch_order=shuffled",
+            "training.batch_order: unknown word `shuffled`; did you mean `shuffled-epochs`?",
+        ),
+        (
+            "model.initialization=kaiming",
+            "model.initialization: unknown word `kaiming`; did you mean `he`?",
+        ),
+        (
+            "model.activation=rleu",
+            "model.activation: unknown word `rleu`; did you mean `relu`?",
+        ),
+        ("published=1", "published must be a table, got 1"),
+        (
+            "data.train_images=0",
+            "must be a number of images of at least 1, or \"all\", got 0",
+        ),
+        ("training.epochs=3", "set `training.updates`"),
+        ("optimizer.sgd.lr=3", "set `optimizer.sgd.learning_rate`"),
+        (
+            "optimizer.sgd.momentum=0.9",
+            "an optimizer of its own, `optimizer.momentum`",
+        ),
+    ] {
+        let message = refused(CONFIG, &[text]);
+        assert!(message.contains(expected), "{message}");
+        assert!(message.contains(&format!("--set {text}")), "{message}");
+        for word in ["usize", "f64", "variant", "struct", "element"] {
+            assert!(!message.contains(word), "{message}");
+        }
+    }
+    let two = CONFIG.replace("[training]", "[optimizer.adam]\n\n[training]");
+    let message = refused(&two, &[]);
+    assert!(
+        message.contains("optimizer must have one key, got "),
+        "{message}"
+    );
+}
+
+#[test]
+fn an_error_names_the_line_of_its_value() {
+    for (from, to, line) in [
+        ("batch = 20", "batch = 0", 17),
+        ("batch = 20", "batch = 'x'", 17),
+        ("learning_rate = 0.1", "learning_rate = {}", 14),
+        ("weight_decay = 0.5", "weight_decay = -0.5", 24),
+    ] {
+        assert!(CONFIG.contains(from));
+        let message = refused(&CONFIG.replace(from, to), &[]);
+        assert!(message.contains(&format!("small.toml:{line}")), "{message}");
+    }
+    let quoted = CONFIG.replace(
+        "[methods.decay]",
+        "[methods.'de.cay-0.1']\nmodel.hiden = [1]",
+    );
+    let message = refused(&quoted, &[]);
+    assert!(message.contains("small.toml:24: unknown key"), "{message}");
+}
+
+#[test]
+fn a_method_with_dots_in_its_name_is_set_in_quotes() {
+    let config = CONFIG.replace("[methods.decay]", "[methods.'std-0.01']");
+    let (bench, _) = trained(&config, &["methods.'std-0.01'.training.updates=3"]);
+    let threes = bench
+        .records()
+        .iter()
+        .filter(|it| it.1.contains("\"updates\":3,"))
+        .count();
+    assert_eq!(threes, 2);
+}
+
+#[test]
+fn published_accuracies_lie_in_0_to_1() {
+    for value in ["nan", "inf", "-inf", "-1.0", "97.5"] {
+        let published = format!("[published]\nsource = 'x'\nmethods.none.test_accuracy = {value}");
+        let message = refused(&format!("{CONFIG}\n{published}\n"), &[]);
+        let expected = "published.methods.none.test_accuracy must lie in 0 to 1, got ";
+        assert!(message.starts_with(expected), "{message}");
+        let published = format!("[published]\nsource = 'x'\nmethods.none.losses = [[1, {value}]]");
+        if value != "97.5" {
+            let message = refused(&format!("{CONFIG}\n{published}\n"), &[]);
+            assert!(
+                message.contains("losses must be finite and at least 0"),
+                "{message}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_method_called_none_is_not_taken_for_no_method() {
+    let config = &CONFIG[..CONFIG.find("[methods.decay]").expect("a method")];
+    let mut bench = Bench::new(Backend::Flex, config);
+    bench.arguments.methods = vec!["dropot".into()];
+    let (message, code) = bench.failure();
+    assert_eq!(code, 2);
+    assert!(
+        message.ends_with("has no method `dropot`; its only method is `none`"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_dry_run_of_a_gradient_check_refuses_the_backend_that_the_run_refuses() {
+    let mut bench = Bench::new(Backend::Wgpu, "seeds = 1\n[gradient-check]\nlimit = 1e-4\n");
+    let run = bench.failure();
+    assert!(run.0.contains("64-bit floats"), "{}", run.0);
+    bench.arguments.dry_run = true;
+    assert_eq!(bench.failure(), run);
 }

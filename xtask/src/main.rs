@@ -54,7 +54,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let result = match downhill_cli::environment::parse::<Arguments>().command {
         Command::Train(arguments) => train::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),

@@ -6,6 +6,7 @@
 pub mod backend;
 pub mod bench;
 pub mod commands;
+pub mod environment;
 pub mod interpreters;
 pub mod print;
 pub mod repeat;

@@ -4,12 +4,17 @@ use std::io;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap::Parser;
 use downhill_trainer::cli::commands::{Command, CommandLine};
+<<<<<<< HEAD
 use downhill_trainer::cli::print::{print, print_error};
 use downhill_trainer::{
     Done, TrainArguments, TrainError, evaluate, is_training, list_runs, report, train,
 };
+=======
+use downhill_trainer::cli::environment::parse;
+use downhill_trainer::cli::print::print;
+use downhill_trainer::{Done, TrainArguments, TrainError, evaluate, list_runs, report, train};
+>>>>>>> origin/incoming-lab-config
 
 // Burn allocates and frees every tensor of every step, and glibc gives the larger ones back to the
 // kernel each time.
@@ -23,7 +28,7 @@ fn main() -> ExitCode {
     #[cfg(all(target_os = "linux", feature = "wgpu"))]
     name_desktop();
     let out = &mut io::stdout();
-    let result = match CommandLine::parse().command {
+    let result = match parse::<CommandLine>().command {
         Command::Train(arguments) => run(&arguments),
         Command::Evaluate(arguments) => evaluate(&arguments, out).map(|()| Done::Finished),
         Command::Runs(arguments) => list_runs(&arguments, out).map(|()| Done::Finished),

@@ -11,7 +11,7 @@ use crate::config::tables::kind::Kind;
 use crate::done::Done;
 use crate::error::TrainError;
 use crate::experiments::comparison::compare;
-use crate::experiments::gradient_check::check_gradients;
+use crate::experiments::gradient_check::{check_backend, check_gradients};
 use crate::experiments::output::Output;
 use crate::experiments::search::{check, search};
 use crate::experiments::trainings::Trainer;
@@ -47,6 +47,9 @@ fn run(
     let plan = Plan::resolve(&file, arguments)?;
     check_png(arguments.output.png)?;
     let store = Store::new(&arguments.runs_dir).with_png(arguments.output.png);
+    if let Kind::GradientCheck(_) = plan.kind {
+        check_backend(&plan)?;
+    }
     match &plan.kind {
         Kind::Training | Kind::Search(_) => {}
         Kind::Valley(_) | Kind::GradientCheck(_) if arguments.dry_run => {

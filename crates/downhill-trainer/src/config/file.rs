@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use toml::Table;
-use toml::de::DeTable;
 
-use crate::config::keys::{check_experiment, did_you_mean};
+use crate::config::keys::check_experiment;
+use crate::config::lines::Lines;
+use crate::config::similar::did_you_mean;
 use crate::error::TrainError;
 
 /// A config file whose keys are all known.
@@ -19,7 +21,7 @@ pub struct ExperimentFile {
     /// The first paragraph of the comment at the top of the file.
     pub question: String,
     pub(crate) table: Table,
-    text: String,
+    pub(crate) lines: Arc<Lines>,
 }
 
 impl ExperimentFile {
@@ -90,18 +92,13 @@ impl ExperimentFile {
             path: path.to_path_buf(),
             question: first_comment(&text),
             table,
-            text,
+            lines: Arc::new(Lines {
+                path: path.display().to_string(),
+                text,
+            }),
         };
-        check_experiment(&file.table, &|path| file.place(path))?;
+        check_experiment(&file.table, &|path| file.lines.place(path))?;
         Ok(file)
-    }
-
-    /// The file and line of a key, such as `configs/x.toml:12`.
-    pub(crate) fn place(&self, path: &str) -> String {
-        match line_of(&self.text, path) {
-            Some(line) => format!("{}:{line}", self.path.display()),
-            None => self.path.display().to_string(),
-        }
     }
 }
 
@@ -138,22 +135,6 @@ fn first_comment(text: &str) -> String {
         .take_while(|line| !line.is_empty())
         .collect::<Vec<_>>()
         .join(" ")
-}
-
-/// The line of the key at a path, counted from 1.
-fn line_of(text: &str, path: &str) -> Option<usize> {
-    let root = DeTable::parse(text).ok()?;
-    let mut table = root.get_ref();
-    let mut keys = path.split('.').peekable();
-    while let Some(key) = keys.next() {
-        let (spanned, value) = table.iter().find(|(name, _)| name.get_ref() == key)?;
-        if keys.peek().is_none() {
-            let before = &text[..spanned.span().start];
-            return Some(before.matches('\n').count() + 1);
-        }
-        table = value.get_ref().as_table()?;
-    }
-    None
 }
 
 #[cfg(test)]

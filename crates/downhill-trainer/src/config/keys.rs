@@ -6,11 +6,9 @@ use downhill::OptimizerConfig;
 use toml::{Table, Value};
 
 use crate::config::layers::join;
+use crate::config::similar::did_you_mean;
 use crate::config::training::TrainingConfig;
 use crate::error::TrainError;
-
-/// Similarity from which a word is suggested, from 0 to 1.
-const SIMILAR: f64 = 0.7;
 
 /// Number of seeds if the config does not set it.
 pub(crate) const DEFAULT_SEEDS: u64 = 8;
@@ -31,18 +29,28 @@ const EXPERIMENT_KEYS: [&str; 9] = [
     "search",
 ];
 
-/// Returns the known word that is most similar to `word`; `None` if none is similar.
-pub(crate) fn did_you_mean<'a>(
-    word: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    let score = |other: &str| strsim::jaro_winkler(&word.to_lowercase(), other);
-    known
-        .into_iter()
-        .map(|other| (score(other), other))
-        .filter(|(score, _)| *score >= SIMILAR)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, other)| other)
+/// What to write in place of a key that other libraries have.
+fn advice(path: &str, key: &str) -> Option<String> {
+    let keys: Vec<&str> = path.split('.').collect();
+    match (keys.as_slice(), key) {
+        (_, "epochs" | "epoch" | "num_epochs") => Some(
+            "set `training.updates`, the number of batches: an epoch has as many updates as the \
+             training images have batches"
+                .to_owned(),
+        ),
+        (_, "lr" | "eta" | "step_size") => match keys.as_slice() {
+            [.., "optimizer", name] => Some(format!("set `optimizer.{name}.learning_rate`")),
+            _ => Some(
+                "set the `learning_rate` of the optimizer, such as \
+                       `optimizer.sgd.learning_rate`"
+                    .to_owned(),
+            ),
+        },
+        ([.., "optimizer", "sgd"], "momentum") => {
+            Some("it is an optimizer of its own, `optimizer.momentum`".to_owned())
+        }
+        _ => None,
+    }
 }
 
 /// The default settings of a training.
@@ -146,9 +154,12 @@ fn check(
                         join(path, new)
                     )));
                 }
-                let remedy = match did_you_mean(key, names()) {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => format!("known here: {}", names().collect::<Vec<_>>().join(", ")),
+                let remedy = match (advice(path, key), did_you_mean(key, names())) {
+                    (Some(advice), _) => advice,
+                    (None, Some(meant)) => format!("did you mean `{meant}`?"),
+                    (None, None) => {
+                        format!("known here: {}", names().collect::<Vec<_>>().join(", "))
+                    }
                 };
                 let place = place(&full);
                 return Err(TrainError::Config(format!(

@@ -1,10 +1,13 @@
 //! Layers of settings: file, method, command line. Each overrides those below.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+use crate::config::lines::Lines;
+use crate::config::words::typed;
 use crate::error::TrainError;
 
 /// Whether the table at a path has exactly one key, which names its kind, so that another key
@@ -28,6 +31,8 @@ pub(crate) struct Layers {
     pub(crate) table: Table,
     /// The origins, by the path of a leaf such as `training.batch`.
     pub(crate) origins: BTreeMap<String, String>,
+    /// The lines of the config file.
+    pub(crate) lines: Arc<Lines>,
 }
 
 impl Layers {
@@ -39,16 +44,27 @@ impl Layers {
     /// Lays `bottom` under the settings: adds the values that are missing.
     pub(crate) fn lay_below(&mut self, bottom: &Table, origin: &str) {
         let top = std::mem::take(self);
+        self.lines.clone_from(&top.lines);
         self.lay(bottom, origin);
         self.lay(&top.table, origin);
         self.origins.extend(top.origins);
     }
 
-    /// The origin of the value at a path, or of the first value below or above it.
+    /// The origin of the value at a path, or of the first value below, or the nearest above it.
     pub(crate) fn origin(&self, path: &str) -> Option<&str> {
-        let within = |leaf: &str| is_at_or_below(leaf, path) || is_at_or_below(path, leaf);
-        let found = self.origins.iter().find(|(leaf, _)| within(leaf));
-        found.map(|(_, origin)| origin.as_str())
+        self.leaf_and_origin(path).map(|(_, origin)| origin)
+    }
+
+    fn leaf_and_origin(&self, path: &str) -> Option<(&str, &str)> {
+        let mut all = self.origins.iter();
+        let found = (self.origins.get_key_value(path))
+            .or_else(|| all.find(|(leaf, _)| is_at_or_below(leaf, path)))
+            .or_else(|| {
+                let above = self.origins.iter().rev();
+                let mut above = above.filter(|(leaf, _)| is_at_or_below(path, leaf));
+                above.next()
+            });
+        found.map(|(leaf, origin)| (leaf.as_str(), origin.as_str()))
     }
 
     /// Reads the value of a key such as `grid`; `None` if it is absent.
@@ -56,14 +72,7 @@ impl Layers {
         let Some(value) = self.table.get(key) else {
             return Ok(None);
         };
-        let value = serde_path_to_error::deserialize(value.clone()).map_err(|error| {
-            let path = match error.path().to_string() {
-                path if path == "." => key.to_owned(),
-                path => format!("{key}.{path}"),
-            };
-            let reason = error.inner().message().trim_end();
-            self.blame(&path, &format!("{path}: {reason}"))
-        })?;
+        let value = typed(value, key).map_err(|(path, message)| self.blame(&path, &message))?;
         Ok(Some(value))
     }
 
@@ -71,7 +80,9 @@ impl Layers {
     pub(crate) fn blame(&self, path: &str, message: &str) -> TrainError {
         // The elements of a list have the origin of the list.
         let leaf = path.split('[').next().unwrap_or(path);
-        let origin = self.origin(leaf).unwrap_or(DEFAULT);
+        let (leaf, origin) = self.leaf_and_origin(leaf).unwrap_or((leaf, DEFAULT));
+        let placed = self.lines.placed(leaf, origin);
+        let origin = placed.as_deref().unwrap_or(origin);
         TrainError::Config(format!("{message} (from {origin})"))
     }
 
@@ -149,7 +160,7 @@ fn lay(
                 under.insert(key.clone(), value.clone());
                 let mut new = Vec::new();
                 match value {
-                    Value::Table(table) => collect(table, &path, &mut new),
+                    Value::Table(table) if !table.is_empty() => collect(table, &path, &mut new),
                     leaf => new.push((path, leaf.clone())),
                 }
                 origins.extend(new.into_iter().map(|(leaf, _)| (leaf, origin.to_owned())));

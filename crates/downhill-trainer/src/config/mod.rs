@@ -3,9 +3,12 @@
 pub mod file;
 pub(crate) mod keys;
 pub(crate) mod layers;
+pub(crate) mod lines;
 pub(crate) mod overrides;
 #[cfg(feature = "schema")]
 pub mod schema;
+pub(crate) mod similar;
 pub mod tables;
 pub mod training;
 pub(crate) mod varied;
+pub(crate) mod words;

@@ -37,7 +37,20 @@ impl Overrides {
     }
 }
 
-/// Parses `a.b=value`. The value is TOML, or a word without quotes.
+/// Gives the only leaf of a table this value.
+fn set_leaf(table: &mut Table, value: &Value) -> bool {
+    match table.iter_mut().next() {
+        Some((_, Value::Table(inner))) => set_leaf(inner, value),
+        Some((_, leaf)) => {
+            *leaf = value.clone();
+            true
+        }
+        None => false,
+    }
+}
+
+/// Parses `a.b=value`, in which a key with dots is in quotes. The value is TOML, or a word without
+/// quotes.
 fn parse_override(text: &str) -> Result<Table, TrainError> {
     let wrong = || {
         TrainError::Config(format!(
@@ -65,7 +78,13 @@ fn parse_override(text: &str) -> Result<Table, TrainError> {
             )));
         }
     };
-    Ok(nested(path, value))
+    let mut keys = format!("{path} = true")
+        .parse::<Table>()
+        .unwrap_or_default();
+    Ok(match set_leaf(&mut keys, &value) {
+        true => keys,
+        false => nested(path, value),
+    })
 }
 
 /// The settings of a training, without the keys of the experiment.

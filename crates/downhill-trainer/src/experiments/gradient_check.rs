@@ -17,6 +17,16 @@ use crate::plan::runs::report_name_of;
 use crate::plan::text::config_toml;
 use crate::runs::store::Store;
 
+/// Refuses a backend that cannot check gradients.
+pub(crate) fn check_backend(plan: &Plan) -> Result<(), TrainError> {
+    if plan.backend == Backend::Wgpu {
+        let message =
+            "a gradient check needs 64-bit floats, which wgpu does not have; use --backend flex";
+        return Err(TrainError::Config(message.into()));
+    }
+    Ok(())
+}
+
 /// Compares backpropagation with numerical gradients and reports the differences.
 pub(crate) fn check_gradients(
     arguments: &TrainArguments,
@@ -25,11 +35,6 @@ pub(crate) fn check_gradients(
     store: &Store,
     out: &mut Output<'_>,
 ) -> Result<Done, TrainError> {
-    if plan.backend == Backend::Wgpu {
-        let message =
-            "a gradient check needs 64-bit floats, which wgpu does not have; use --backend flex";
-        return Err(TrainError::Config(message.into()));
-    }
     let device = device::open(plan.backend)?;
     let mut rows: Vec<GradientRow> = Vec::new();
     for &seed in &plan.seeds {

@@ -14,9 +14,10 @@ use downhill_report::{Grid, Published, TargetImages};
 use toml::{Table, Value};
 
 use crate::config::file::ExperimentFile;
-use crate::config::keys::{DEFAULT_SEEDS, MAX_SEEDS, did_you_mean};
+use crate::config::keys::{DEFAULT_SEEDS, MAX_SEEDS};
 use crate::config::layers::{DEFAULT, Layers, at};
 use crate::config::overrides::{Overrides, without_experiment_keys};
+use crate::config::similar::did_you_mean;
 use crate::config::tables::grid::GridConfig;
 use crate::config::tables::kind::{Kind, TABLES};
 use crate::config::tables::published::published;
@@ -69,7 +70,11 @@ impl Plan {
     pub fn resolve(file: &ExperimentFile, arguments: &TrainArguments) -> Result<Self, TrainError> {
         let overrides = Overrides::parse(&arguments.overrides)?;
         let written = file.path.display().to_string();
-        let (mut experiment, mut tables) = (Layers::default(), Layers::default());
+        let empty = Layers {
+            lines: file.lines.clone(),
+            ..Layers::default()
+        };
+        let (mut experiment, mut tables) = (empty.clone(), empty.clone());
         experiment.lay(&file.table, &written);
         tables.lay(&experiment_tables(&file.table), &written);
         for (origin, table) in &overrides.tables {
@@ -77,7 +82,7 @@ impl Plan {
             tables.lay(&experiment_tables(table), origin);
         }
 
-        let mut base = Layers::default();
+        let mut base = empty;
         base.lay(&default_optimizer(), DEFAULT);
         base.lay(&without_experiment_keys(&file.table), &written);
         let kind = Kind::of(&experiment)?;
@@ -273,8 +278,11 @@ fn method_tables(
 fn unknown_method(name: &str, known: &[&str], origin: &str) -> TrainError {
     let remedy = match did_you_mean(name, known.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None if known.is_empty() => "it has no methods".to_owned(),
-        None => format!("its methods are {}", known.join(", ")),
+        None => match known {
+            [] => "it has no methods".to_owned(),
+            [only] => format!("its only method is `{only}`"),
+            all => format!("its methods are `{}`", all.join("`, `")),
+        },
     };
     TrainError::Config(format!(
         "{origin}: the experiment has no method `{name}`; {remedy}"

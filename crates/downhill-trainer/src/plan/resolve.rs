@@ -5,6 +5,7 @@ use toml::{Table, Value};
 use crate::config::keys::{DEFAULT_CONFIG, as_table};
 use crate::config::layers::{DEFAULT, Layers, at, leaves, nested};
 use crate::config::training::TrainingConfig;
+use crate::config::words::typed;
 use crate::error::TrainError;
 
 /// The lowest layer: SGD without a preset has the book's settings.
@@ -15,18 +16,22 @@ pub(crate) fn default_optimizer() -> Table {
 /// Returns the settings, and the layers completed by the defaults.
 pub(crate) fn resolve(layers: &Layers) -> Result<(TrainingConfig, Layers), TrainError> {
     let value = Value::Table(layers.table.clone());
-    let config: TrainingConfig = serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error.path().to_string();
+    let config: TrainingConfig = typed(&value, "").map_err(|(path, words)| {
         let message = match (at(&DEFAULT_CONFIG, &path), at(&layers.table, &path)) {
-            (Some(Value::Table(default)), Some(found)) if !found.is_table() => {
+            (Some(Value::Table(default)), Some(found))
+                if !found.is_table() && path != "optimizer" =>
+            {
                 let default = Value::Table(default.clone());
                 format!("{path} must be a table such as {default}, got {found}")
             }
-            _ => format!("{path}: {}", error.inner().message().trim_end()),
+            _ => words,
         };
         layers.blame(&path, &message)
     })?;
-    let mut full = Layers::default();
+    let mut full = Layers {
+        lines: layers.lines.clone(),
+        ..Layers::default()
+    };
     full.lay(&as_table(&config), DEFAULT);
     let preset = preset(layers, config.optimizer.name());
     for (path, origin) in &mut full.origins {

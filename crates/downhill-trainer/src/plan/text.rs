@@ -199,6 +199,38 @@ mod tests {
     }
 
     #[test]
+    fn every_shipped_training_can_have_a_grid() {
+        let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+        let grid = [
+            "--set",
+            "grid.setting=training.updates",
+            "--set",
+            "grid.values=[10,20]",
+        ];
+        let mut with_grid = 0;
+        for entry in configs.read_dir().unwrap() {
+            let path = entry.unwrap().path();
+            let text = || std::fs::read_to_string(&path).unwrap();
+            let alone = plan(&path, text(), &[]);
+            if alone.kind != Kind::Training || alone.grid.is_some() {
+                continue;
+            }
+            let both = plan(&path, text(), &grid);
+            assert_eq!(both.methods.len(), 2 * alone.methods.len(), "{path:?}");
+            assert_eq!((both.baseline.as_ref(), &both.published), (None, &None));
+            let left_out = alone.baseline.iter().len()
+                + alone
+                    .published
+                    .map_or(0, |published| published.figures.len());
+            assert_eq!(both.left_out.len(), left_out, "{path:?}");
+            let resolved = config_toml(&both);
+            plan(&path, format!("# Which?\n\n{resolved}"), &[]);
+            with_grid += 1;
+        }
+        assert!(with_grid >= 10, "{with_grid}");
+    }
+
+    #[test]
     fn what_is_resolved_of_some_methods_names_no_others() {
         let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
         let path = configs.join("optimizers.toml");

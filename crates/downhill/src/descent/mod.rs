@@ -182,7 +182,8 @@ impl Descent {
     /// # Errors
     ///
     /// If a schedule moves a setting out of bounds, or the module does not fit the members of the
-    /// config or a state that was loaded. The error holds the module; neither it nor the descent has changed.
+    /// config or a state that was loaded. The error holds the module; neither it nor the descent
+    /// has changed.
     pub fn step<M: Module>(
         &mut self,
         module: M,

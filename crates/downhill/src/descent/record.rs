@@ -11,10 +11,11 @@ use super::Descent;
 use super::error::{DescentRecordError, FORMAT, Misfit};
 use super::order::Order;
 use super::settings::ChangedSetting;
+use super::slots::type_of_a_slot;
 use super::state::{ModelState, ParameterState};
 use super::visit::{ParamVisitor, visit_params};
 use crate::file::{self, FileError};
-use crate::rule::{Memory, is_narrow};
+use crate::rule::Memory;
 
 const PARTS: &str = "downhill-descent";
 const PATHS: &str = "paths";
@@ -299,8 +300,8 @@ impl Descent {
         names.join(", ")
     }
 
-    /// Refuses a state with other parts. Hyphens do not count: names of optimizers had none once. AdamW
-    /// is Adam under another name.
+    /// Refuses a state with other parts. Hyphens do not count: names of optimizers had none once.
+    /// AdamW is Adam under another name.
     pub(crate) fn check_parts(&self, saved: &str) -> Result<(), DescentRecordError> {
         let here = self.parts();
         let plain = |parts: &str| parts.replace('-', "").replace("adamw", "adam");
@@ -374,11 +375,7 @@ impl ParamVisitor for Checker<'_> {
             let saved = vec![saved];
             self.misfits.push(Misfit::Shape { path, saved, here });
         } else if let Some(saved) = state.dtype() {
-            let here = if is_narrow(dtype) {
-                burn::tensor::DType::F32
-            } else {
-                dtype
-            };
+            let here = type_of_a_slot(dtype);
             if saved != here {
                 self.misfits.push(Misfit::Type {
                     path,

@@ -204,7 +204,7 @@ mod tests {
         let message = refused("grid = { setting = 'a', values = { from = 0, to = 1, count = 3 } }");
         assert!(message.contains("greater than 0, got 0 and 1"), "{message}");
         let message = refused("grid = { setting = 'a', value = [1] }");
-        assert!(message.contains("grid.value: unknown field"), "{message}");
+        assert!(message.contains("unknown key `grid.value`"), "{message}");
         let message = refused("grid = { setting = 'a', values = 'x' }");
         assert!(message.contains("a list of numbers such as"), "{message}");
     }

@@ -51,6 +51,25 @@ pub(crate) fn published(
         let message = format!("published.methods: the experiment has no method `{name}`");
         return Err(experiment.blame(&format!("published.methods.{name}"), &message));
     }
+    for (name, figures) in &config.methods {
+        let accuracies = [
+            ("train_accuracy", figures.train_accuracy),
+            ("test_accuracy", figures.test_accuracy),
+        ];
+        for (key, accuracy) in accuracies {
+            if let Some(accuracy) = accuracy.filter(|it| !(0.0..=1.0).contains(it)) {
+                let path = format!("published.methods.{name}.{key}");
+                let message = format!("{path} must lie in 0 to 1, got {accuracy}");
+                return Err(experiment.blame(&path, &message));
+            }
+        }
+        let is_no_loss = |(_, loss): &&(u64, f64)| !(loss.is_finite() && *loss >= 0.0);
+        if let Some((_, loss)) = figures.losses.iter().find(is_no_loss) {
+            let path = format!("published.methods.{name}.losses");
+            let message = format!("{path} must be finite and at least 0, got {loss}");
+            return Err(experiment.blame(&path, &message));
+        }
+    }
     let mut of_methods = config.methods;
     let is_of_families = of_methods
         .keys()

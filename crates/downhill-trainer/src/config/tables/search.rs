@@ -136,6 +136,13 @@ impl SearchConfig {
                                setting of search.ranges";
                 return Err(experiment.blame("search.published.trials", message));
             }
+            if !(0.0..=1.0).contains(&trial.validation) {
+                let message = format!(
+                    "search.published.trials: validation must lie in 0 to 1, got {}",
+                    trial.validation
+                );
+                return Err(experiment.blame("search.published.trials", &message));
+            }
         }
         Ok(Some(search))
     }
