@@ -5,16 +5,11 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use downhill_trainer::cli::commands::{Command, CommandLine};
-<<<<<<< HEAD
+use downhill_trainer::cli::environment::parse;
 use downhill_trainer::cli::print::{print, print_error};
 use downhill_trainer::{
     Done, TrainArguments, TrainError, evaluate, is_training, list_runs, report, train,
 };
-=======
-use downhill_trainer::cli::environment::parse;
-use downhill_trainer::cli::print::print;
-use downhill_trainer::{Done, TrainArguments, TrainError, evaluate, list_runs, report, train};
->>>>>>> origin/incoming-lab-config
 
 // Burn allocates and frees every tensor of every step, and glibc gives the larger ones back to the
 // kernel each time.
