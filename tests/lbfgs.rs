@@ -428,6 +428,12 @@ fn what_is_not_finite_is_told_and_spoils_nothing() {
             for at in [1, 2] {
                 let mut optimizer = config(line_search).build().unwrap();
                 let (module, outcomes) = walk(&mut optimizer, start(), &[Some((at, fault))]);
+                if line_search == LineSearch::StrongWolfe && at == 2 {
+                    // The line search steps back from a single such point.
+                    assert_ne!(outcomes[0].stop, LbfgsStop::NotFinite, "{fault:?}");
+                    assert!(outcomes[0].loss < outcomes[0].initial_loss, "{fault:?}");
+                    continue;
+                }
                 assert_eq!(outcomes[0].stop, LbfgsStop::NotFinite, "{fault:?}");
                 assert_eq!((outcomes[0].evaluations, outcomes[0].iterations), (at, 0));
                 assert_eq!(bits(&module.values()), bits(&start().values()));
