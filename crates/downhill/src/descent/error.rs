@@ -201,8 +201,8 @@ pub enum DescentRecordError {
     Misfits(Vec<Misfit>),
     /// The state was saved by a later version of this crate.
     #[error(
-        "the state has format {0}, and this version of downhill reads up to {FORMAT}; use the version \
-         that saved it, or a later one"
+        "the state has format {0}, and this version of downhill reads up to {FORMAT}; use the \
+         version that saved it, or a later one"
     )]
     LaterFormat(u64),
     /// The state of a parameter is not complete.

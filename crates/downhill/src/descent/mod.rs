@@ -125,6 +125,15 @@ pub enum StepOutcome {
     Skipped(Vec<String>),
 }
 
+/// A call that may step.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Call {
+    /// With gradients of its own, which may be added to those of a later step.
+    Gradients,
+    /// With the gradients that were added up.
+    Rest,
+}
+
 impl Descent {
     fn new(config: DescentConfig) -> Result<Self, InvalidDescent> {
         error::at_least_one("accumulate.steps", config.accumulate.steps)?;
@@ -189,7 +198,7 @@ impl Descent {
         module: M,
         gradients: GradientsParams,
     ) -> Result<(M, StepOutcome), FailedStep<M>> {
-        self.step_with(module, gradients, None)
+        self.step_with(module, gradients, None, Call::Gradients)
     }
 
     /// Steps with the gradients that were added up since the last step, although fewer calls than
@@ -206,15 +215,7 @@ impl Descent {
         if self.accumulated == 0 {
             return Ok((module, StepOutcome::NoGradients));
         }
-        let steps = core::mem::replace(&mut self.config.accumulate.steps, self.accumulated);
-        // This call is none of those that are counted.
-        self.accumulated -= 1;
-        let stepped = self.step_with(module, GradientsParams::new(), None);
-        self.config.accumulate.steps = steps;
-        if self.accumulated > 0 || stepped.is_err() {
-            self.accumulated += 1;
-        }
-        stepped
+        self.step_with(module, GradientsParams::new(), None, Call::Rest)
     }
 
     /// Like [`step`](Self::step), at this learning rate, for example that of one of Burn's
@@ -252,7 +253,7 @@ impl Descent {
         module: M,
         gradients: GradientsParams,
     ) -> Result<(M, StepOutcome), FailedStep<M>> {
-        self.step_with(module, gradients, Some(learning_rate))
+        self.step_with(module, gradients, Some(learning_rate), Call::Gradients)
     }
 
     fn step_with<M: Module>(
@@ -260,6 +261,7 @@ impl Descent {
         module: M,
         mut gradients: GradientsParams,
         rate: Option<f64>,
+        call: Call,
     ) -> Result<(M, StepOutcome), FailedStep<M>> {
         if let Err(error) = self.check_groups(&module) {
             return Err(FailedStep::new(module, error));
@@ -274,7 +276,7 @@ impl Descent {
             let rates = self.rates(rate);
             return Ok(self.update(module, Gradients::AsGiven(gradients), &rates, &[]));
         }
-        if self.is_due() {
+        if self.is_due(call) {
             add_pending(&module, &mut gradients, |path| {
                 (self.state.get(path)).is_some_and(|state| state.gradient.is_some())
             });
@@ -297,7 +299,7 @@ impl Descent {
         if let Err(error) = self.follow_schedules(rate) {
             return Err(FailedStep::new(module, error));
         }
-        if !self.accumulate(&mut slots) {
+        if !self.accumulate(&mut slots, call) {
             return Ok((module, StepOutcome::Accumulated));
         }
         for stage in &self.config.gradients {
@@ -401,18 +403,18 @@ impl Descent {
 
     /// Whether the gradients of this call are the last before a step. A loaded state may have more
     /// calls than the config wants.
-    fn is_due(&self) -> bool {
-        self.accumulated + 1 >= self.config.accumulate.steps
+    fn is_due(&self, call: Call) -> bool {
+        call == Call::Rest || self.accumulated + 1 >= self.config.accumulate.steps
     }
 
     /// Adds the gradients to those of the calls before. Returns whether it is time to step; the
     /// slots then hold the mean or the sum.
-    fn accumulate(&mut self, slots: &mut [Slot]) -> bool {
-        let due = self.is_due();
+    fn accumulate(&mut self, slots: &mut [Slot], call: Call) -> bool {
+        let due = self.is_due(call);
         if due && self.accumulated == 0 {
             return true;
         }
-        self.accumulated += 1;
+        self.accumulated += u64::from(call == Call::Gradients);
         let share = match self.config.accumulate.form {
             AccumulateForm::Mean => 1.0 / self.accumulated as f64,
             AccumulateForm::Sum => 1.0,

@@ -117,8 +117,8 @@ impl Descent {
     /// Continues from a state that [`to_bytes`](Self::to_bytes) returned: the next step is bit for
     /// bit the one that would have followed. `device` is the device of the module.
     ///
-    /// A parameter that has no state in `bytes` begins anew. Settings that were changed on the way
-    /// are set again; other numbers are those of this config. Whether shapes and types fit the
+    /// A parameter without a state in `bytes` starts from an empty one. Settings that were changed
+    /// between steps are set again; other numbers are those of this config. Whether shapes and types fit the
     /// module is checked by the next step, which is refused if they do not.
     ///
     /// # Errors

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::{Index, IndexMut};
 
 use burn::optim::{StateSink, StateSource, join_index, join_path};
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor};
 
 use super::averages::{KEPT, TAKEN};
-use crate::rule::{Memory, Rule, take_tensor, widened};
+use crate::rule::{Memory, Rule, push_shape, take_shape, take_tensor, widened};
 
 /// The state of all parameters, by path and by place. A place stays the same.
 #[derive(Clone, Debug, Default)]
@@ -106,9 +106,7 @@ impl ParameterState {
     pub(crate) fn flatten(&self, path: &str, out: &mut StateSink) {
         out.push_scalar(path, "group", burn_pack::Scalar::from(self.group as u64));
         if let Some(shape) = &self.shape {
-            let axes: Vec<i64> = shape.iter().map(|axis| *axis as i64).collect();
-            let rank = axes.len();
-            out.push_tensor(path, "shape", TensorData::new(axes, [rank]));
+            push_shape(out, path, shape);
         }
         self.rule.flatten(&join_path(path, "rule"), out);
         if let Some(master) = &self.master {
@@ -129,13 +127,7 @@ impl ParameterState {
         source: &mut StateSource,
     ) -> Option<(usize, Option<Vec<usize>>)> {
         let group = usize::try_from(source.take_scalar(path, "group")?).ok()?;
-        let Some(shape) = source.take_tensor(path, "shape") else {
-            // Older states do not have it.
-            return Some((group, None));
-        };
-        let axes = shape.try_into_vec::<i64>().ok()?;
-        let axes = axes.into_iter().map(|axis| usize::try_from(axis).ok());
-        Some((group, Some(axes.collect::<Option<_>>()?)))
+        Some((group, take_shape(source, path)))
     }
 
     /// Reads the rest of the state; `None` if it is not complete.
@@ -168,8 +160,8 @@ impl ParameterState {
     /// Returns the length of an average that does not have this number of elements.
     pub(crate) fn foreign_length(&self, elements: usize) -> Option<usize> {
         let tensors = self.weights.iter().flat_map(|memory| memory.tensors());
-        let lengths = tensors.map(|(_, tensor)| tensor.dims()[0]);
-        lengths.into_iter().find(|length| *length != elements)
+        let mut lengths = tensors.map(|(_, tensor)| tensor.dims()[0]);
+        lengths.find(|length| *length != elements)
     }
 
     /// Returns the type of the parameter, as far as its tensors tell.

@@ -181,6 +181,23 @@ pub(crate) fn take_tensor(
     Some(Tensor::from_data(data, (device, dtype)))
 }
 
+/// Writes the shape of a parameter.
+pub(crate) fn push_shape(out: &mut StateSink, prefix: &str, shape: &[usize]) {
+    let axes: Vec<i64> = shape.iter().map(|axis| *axis as i64).collect();
+    let rank = axes.len();
+    out.push_tensor(prefix, SHAPE, TensorData::new(axes, [rank]));
+}
+
+/// Reads the shape of a parameter; `None` in older states.
+pub(crate) fn take_shape(source: &mut StateSource, prefix: &str) -> Option<Vec<usize>> {
+    let axes = source
+        .take_tensor(prefix, SHAPE)?
+        .try_into_vec::<i64>()
+        .ok()?;
+    let axes = axes.into_iter().map(|axis| usize::try_from(axis).ok());
+    axes.collect()
+}
+
 /// The state of a rule as Burn keeps and saves it.
 #[derive(Debug)]
 pub struct State<R> {
@@ -209,29 +226,21 @@ impl<R: Layout> RecordState for State<R> {
         out.push_scalar(prefix, FORMAT, burn_pack::Scalar::from(2_u64));
         out.push_scalar(prefix, &rule_key::<R>(), burn_pack::Scalar::from(true));
         if let Some(shape) = &self.memory.shape {
-            let axes: Vec<i64> = shape.iter().map(|axis| *axis as i64).collect();
-            let rank = axes.len();
-            out.push_tensor(prefix, SHAPE, TensorData::new(axes, [rank]));
+            push_shape(out, prefix, shape);
         }
         self.memory.flatten(prefix, out);
     }
 
-    /// Returns `None` if the state is that of another rule, or not complete; Burn then begins the
-    /// parameter anew.
+    /// Returns `None` if the state is that of another rule, or not complete. Burn then starts that
+    /// parameter without a state.
     fn state_unflatten(prefix: &str, source: &mut StateSource, device: &Device) -> Option<Self> {
         let is_named = source.take_scalar(prefix, FORMAT).is_some();
         if is_named && source.take_scalar(prefix, &rule_key::<R>()).is_none() {
             return None;
         }
-        let shape = source.take_tensor(prefix, SHAPE);
+        let shape = take_shape(source, prefix);
         let mut memory = Memory::unflatten(prefix, R::TENSORS, R::NUMBERS, source, device)?;
-        if let Some(shape) = shape {
-            let axes = shape.try_into_vec::<i64>().ok()?.into_iter();
-            memory.shape = Some(
-                axes.map(|axis| usize::try_from(axis).ok())
-                    .collect::<Option<_>>()?,
-            );
-        }
+        memory.shape = shape;
         // A parameter without elements has no tensors.
         let is_empty = memory
             .shape

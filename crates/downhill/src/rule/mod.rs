@@ -37,8 +37,8 @@ pub(crate) use elementwise::tests::assert_steps;
 pub(crate) use elementwise::{Elementwise, Remembered, memory};
 #[cfg(feature = "flex")]
 pub(crate) use fused::on_flex;
-pub(crate) use memory::take_tensor;
 pub use memory::{Memory, State};
+pub(crate) use memory::{push_shape, take_shape, take_tensor};
 pub(crate) use norm::{norm, root_mean_square, square_norm, trust_ratio};
 pub(crate) use precision::{in_type, is_narrow, widened};
 pub(crate) use real::Real;

@@ -1,0 +1,73 @@
+//! Steps and groups that have no effect.
+
+use super::*;
+use crate::{AdamConfig, ProdigyConfig};
+
+fn configs() -> Vec<DescentConfig> {
+    let adam = || DescentConfig::new(AdamConfig::torch());
+    vec![
+        adam(),
+        adam().with_max_global_norm(1.0),
+        adam().with_accumulation(4),
+        adam().with_non_finite(NonFinite::Skip),
+        adam().with_ema(0.9),
+        DescentConfig::new(ProdigyConfig::default()),
+    ]
+}
+
+#[test]
+fn a_step_without_gradients_says_so_and_advances_nothing() {
+    for config in configs() {
+        let mut descent = config.build().unwrap();
+        let model = one(&[1.0; 3], DType::F32);
+        let elsewhere = gradient(&one(&[1.0; 3], DType::F32), 1.0);
+        for gradients in [GradientsParams::new(), elsewhere] {
+            let (after, outcome) = descent.step(model.clone(), gradients).unwrap();
+            assert_eq!(outcome, StepOutcome::NoGradients, "{config:?}");
+            assert_eq!(descent.counts(), [0; 3]);
+            assert_eq!(values(&after), values(&model));
+        }
+        let mut fresh = config.build().unwrap();
+        let right = values(&stepped(&mut fresh, model.clone(), 1.0));
+        assert_eq!(values(&stepped(&mut descent, model, 1.0)), right);
+    }
+}
+
+#[test]
+fn frozen_parameters_alone_are_no_step() {
+    let config = DescentConfig::new(AdamConfig::torch()).with_frozen(Parameters::All);
+    let mut descent = config.build().unwrap();
+    let model = one(&[1.0], DType::F32);
+    let gradients = gradient(&model, 1.0);
+    let (_, outcome) = descent.step(model, gradients).unwrap();
+    assert_eq!((outcome, descent.steps()), (StepOutcome::NoGradients, 0));
+}
+
+#[test]
+fn a_group_that_selects_nothing_is_refused_with_the_nearest_path() {
+    let adam = || DescentConfig::new(AdamConfig::torch());
+    let misspelt = Parameters::Path("ww".into());
+    for config in [
+        adam().with_setting(misspelt.clone(), "weight_decay", 0.0),
+        adam().with_frozen(Parameters::Like("*.bias".into())),
+        adam().with_optimizer(
+            Parameters::Not(Box::new(misspelt.clone())),
+            SgdConfig::torch(),
+        ),
+        adam().with_frozen(Parameters::Any(vec![Parameters::All, misspelt])),
+    ] {
+        let mut descent = config.build().unwrap();
+        let model = one(&[1.0], DType::F32);
+        let gradients = gradient(&model, 1.0);
+        let failed = descent.step(model, gradients).unwrap_err();
+        let text = failed.error.to_string();
+        assert!(
+            text.contains("group 0") && text.contains("nearest is `w`"),
+            "{text}"
+        );
+        assert_eq!((values(&failed.module)[0], descent.steps()), (1.0, 0));
+    }
+    // A rank may be absent: the same config serves modules with and without biases.
+    let config = adam().with_setting(Parameters::Rank(4), "beta_1", 0.8);
+    stepped(&mut config.build().unwrap(), one(&[1.0], DType::F32), 1.0);
+}
