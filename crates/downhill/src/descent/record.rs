@@ -118,8 +118,8 @@ impl Descent {
     /// bit the one that would have followed. `device` is the device of the module.
     ///
     /// A parameter without a state in `bytes` starts from an empty one. Settings that were changed
-    /// between steps are set again; other numbers are those of this config. Whether shapes and types fit the
-    /// module is checked by the next step, which is refused if they do not.
+    /// between steps are set again; other numbers are those of this config. The next step compares
+    /// shapes and types with the module, and is refused if they differ.
     ///
     /// # Errors
     ///
