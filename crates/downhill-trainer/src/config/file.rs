@@ -1,6 +1,7 @@
 //! Config files.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +11,9 @@ use crate::config::keys::check_experiment;
 use crate::config::lines::Lines;
 use crate::config::similar::did_you_mean;
 use crate::error::TrainError;
+
+/// The largest size of a config file, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// A config file whose keys are all known.
 #[derive(Clone, Debug)]
@@ -66,7 +70,18 @@ impl ExperimentFile {
     }
 
     fn read(path: &Path) -> Result<Self, TrainError> {
-        let bytes = fs::read(path).map_err(TrainError::file("cannot read", path))?;
+        let failed = |error| TrainError::file("cannot read", path)(error);
+        let file = File::open(path).map_err(failed)?;
+        let mut bytes = Vec::new();
+        file.take(MAX_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(TrainError::Config(format!(
+                "{}: a config file must have at most {MAX_BYTES} bytes; check that it is one",
+                path.display()
+            )));
+        }
         let text = String::from_utf8(bytes).map_err(|error| {
             let offset = error.utf8_error().valid_up_to();
             let shown = path.display();
@@ -84,8 +99,15 @@ impl ExperimentFile {
     /// Text that is not TOML, and an unknown key.
     pub fn parse(path: &Path, text: String) -> Result<Self, TrainError> {
         let shown = path.display();
-        let table: Table = (text.parse())
-            .map_err(|error: toml::de::Error| TrainError::Config(format!("{shown}: {error}")))?;
+        let table: Table = (text.parse()).map_err(|error: toml::de::Error| {
+            let before = &text[..error.span().map_or(0, |span| span.start)];
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|it| *it != '\n').count() + 1;
+            let message = error.message().lines().collect::<Vec<_>>().join("; ");
+            TrainError::Config(format!(
+                "{shown}:{line}: invalid TOML at column {column}: {message}"
+            ))
+        })?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let file = Self {
             name: stem.into_owned(),
@@ -173,7 +195,7 @@ mod tests {
     fn bad_syntax_is_shown_with_its_place() {
         let message = parse("seeds = \n").unwrap_err().to_string();
         assert!(
-            message.starts_with("configs/some.toml: TOML parse error at line 1"),
+            message.starts_with("configs/some.toml:1: invalid TOML at column 9: "),
             "{message}"
         );
     }

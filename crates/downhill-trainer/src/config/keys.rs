@@ -32,25 +32,46 @@ const EXPERIMENT_KEYS: [&str; 9] = [
 /// What to write in place of a key that other libraries have.
 fn advice(path: &str, key: &str) -> Option<String> {
     let keys: Vec<&str> = path.split('.').collect();
-    match (keys.as_slice(), key) {
-        (_, "epochs" | "epoch" | "num_epochs") => Some(
+    let keys = match keys.as_slice() {
+        ["methods", _, below @ ..] => below,
+        [""] => &[],
+        all => all,
+    };
+    let rate = "set the `learning_rate` of the optimizer, such as `optimizer.sgd.learning_rate`";
+    let text = match (keys, key) {
+        (_, "epochs" | "epoch" | "num_epochs" | "max_epochs") => {
             "set `training.updates`, the number of batches: an epoch has as many updates as the \
              training images have batches"
-                .to_owned(),
-        ),
-        (_, "lr" | "eta" | "step_size") => match keys.as_slice() {
-            [.., "optimizer", name] => Some(format!("set `optimizer.{name}.learning_rate`")),
-            _ => Some(
-                "set the `learning_rate` of the optimizer, such as \
-                       `optimizer.sgd.learning_rate`"
-                    .to_owned(),
-            ),
-        },
-        ([.., "optimizer", "sgd"], "momentum") => {
-            Some("it is an optimizer of its own, `optimizer.momentum`".to_owned())
         }
-        _ => None,
-    }
+        (["optimizer", name], "lr" | "eta" | "step_size") => {
+            return Some(format!("set `optimizer.{name}.learning_rate`"));
+        }
+        ([] | ["training" | "optimizer"], "learning_rate" | "rate") => rate,
+        (_, "lr" | "eta" | "step_size") => rate,
+        (["optimizer", "sgd"], "momentum") => "it is an optimizer of its own, `optimizer.momentum`",
+        (["optimizer", "sgd" | "momentum"], "nesterov") => {
+            "it is an optimizer of its own, `optimizer.nesterov`"
+        }
+        (["optimizer", _], "betas") => "set `beta_1` and `beta_2`",
+        (["optimizer"], "name" | "type" | "kind") => {
+            "the name of the optimizer is the name of its table, such as [optimizer.adam]"
+        }
+        ([], "batch_size" | "batch") => "set `training.batch`",
+        ([], "updates" | "steps" | "iterations") => "set `training.updates`",
+        ([], "hidden" | "activation" | "dropout" | "batch_norm" | "initialization") => {
+            return Some(format!("set `model.{key}`"));
+        }
+        ([], "dataset") | (["data"], "name" | "dataset" | "path" | "dir" | "directory") => {
+            "the images are MNIST, or those of the option --data-dir"
+        }
+        (["data"], "shuffle") => "set `training.batch_order`",
+        (_, "patience" | "early_stopping") => {
+            "there is no early stopping; with `data.validation_images` the report has the test \
+             accuracy where the validation accuracy is best"
+        }
+        _ => return None,
+    };
+    Some(text.to_owned())
 }
 
 /// The default settings of a training.
@@ -146,7 +167,7 @@ fn check(
         let full = join(path, key);
         match (known.get(key), value) {
             (None, _) => {
-                let names = || known.keys().map(String::as_str);
+                let names: Vec<&str> = known.keys().map(String::as_str).collect();
                 if let Some(new) = renamed(path, key) {
                     let place = place(&full);
                     return Err(TrainError::Config(format!(
@@ -154,11 +175,11 @@ fn check(
                         join(path, new)
                     )));
                 }
-                let remedy = match (advice(path, key), did_you_mean(key, names())) {
+                let remedy = match (advice(path, key), did_you_mean(key, names.iter().copied())) {
                     (Some(advice), _) => advice,
                     (None, Some(meant)) => format!("did you mean `{meant}`?"),
                     (None, None) => {
-                        format!("known here: {}", names().collect::<Vec<_>>().join(", "))
+                        format!("known here: {}", names.join(", "))
                     }
                 };
                 let place = place(&full);

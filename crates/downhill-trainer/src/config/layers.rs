@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use crate::config::lines::Lines;
-use crate::config::words::typed;
+use crate::config::words::{shown, typed};
 use crate::error::TrainError;
 
 /// Whether the table at a path has exactly one key, which names its kind, so that another key
@@ -72,18 +72,35 @@ impl Layers {
         let Some(value) = self.table.get(key) else {
             return Ok(None);
         };
+        self.table_at(key, value)?;
         let value = typed(value, key).map_err(|(path, message)| self.blame(&path, &message))?;
         Ok(Some(value))
     }
 
+    /// Refuses a value that is not a table. (serde also reads a table from a list of its values.)
+    pub(crate) fn table_at(&self, path: &str, value: &Value) -> Result<(), TrainError> {
+        match value.is_table() {
+            true => Ok(()),
+            false => {
+                let message = format!("{path} must be a table, got {}", shown(value));
+                Err(self.blame(path, &message))
+            }
+        }
+    }
+
     /// Returns an error about the value at a path that names its origin.
     pub(crate) fn blame(&self, path: &str, message: &str) -> TrainError {
+        TrainError::Config(format!("{message} (from {})", self.place(path)))
+    }
+
+    /// The origin of the value at a path, with the line in the file.
+    pub(crate) fn place(&self, path: &str) -> String {
         // The elements of a list have the origin of the list.
-        let leaf = path.split('[').next().unwrap_or(path);
-        let (leaf, origin) = self.leaf_and_origin(leaf).unwrap_or((leaf, DEFAULT));
-        let placed = self.lines.placed(leaf, origin);
-        let origin = placed.as_deref().unwrap_or(origin);
-        TrainError::Config(format!("{message} (from {origin})"))
+        let path = path.split('[').next().unwrap_or(path);
+        let (leaf, origin) = self.leaf_and_origin(path).unwrap_or((path, DEFAULT));
+        let placed = self.lines.placed(path, origin);
+        let placed = placed.or_else(|| self.lines.placed(leaf, origin));
+        placed.unwrap_or_else(|| origin.to_owned())
     }
 
     /// The leaves with their values, in the order of the table.
@@ -103,7 +120,7 @@ fn collect(table: &Table, path: &str, leaves: &mut Vec<(String, Value)>) {
     for (key, value) in table {
         let path = join(path, key);
         match value {
-            Value::Table(inner) => collect(inner, &path, leaves),
+            Value::Table(inner) if !inner.is_empty() => collect(inner, &path, leaves),
             leaf => leaves.push((path, leaf.clone())),
         }
     }

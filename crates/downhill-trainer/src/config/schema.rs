@@ -83,10 +83,18 @@ pub fn schema() -> Value {
 
 fn seeds() -> Value {
     json!({
-        "description": "Each method is trained with the seeds 0 to this number minus 1.",
-        "type": "integer",
-        "minimum": 1,
-        "maximum": MAX_SEEDS,
+        "description": "Each method is trained with the seeds 0 to this number minus 1, or with \
+                        the seeds of this list.",
+        "oneOf": [
+            { "type": "integer", "minimum": 1, "maximum": MAX_SEEDS },
+            {
+                "type": "array",
+                "items": { "type": "integer", "minimum": 0 },
+                "minItems": 1,
+                "maxItems": MAX_SEEDS,
+                "uniqueItems": true,
+            },
+        ],
         "default": DEFAULT_SEEDS,
     })
 }

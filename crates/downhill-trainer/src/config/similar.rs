@@ -3,45 +3,109 @@
 /// Similarity from which a word is suggested, from 0 to 1.
 const SIMILAR: f64 = 0.7;
 
-/// Words of other libraries, each with the one that has its place here.
-const SYNONYMS: [(&str, &str); 12] = [
-    ("kaiming", "he"),
-    ("glorot", "xavier"),
-    ("normal", "std"),
-    ("gaussian", "std"),
-    ("logistic", "sigmoid"),
-    ("swish", "silu"),
-    ("shuffled", "shuffled-epochs"),
-    ("shuffle", "shuffled-epochs"),
-    ("replacement", "with-replacement"),
-    ("tensorflow", "keras"),
-    ("pytorch", "torch"),
-    ("jax", "optax"),
+/// Fewest letters of a part of a word that is looked for in others.
+const PART: usize = 3;
+
+/// Words of other libraries, each with those that have its place here.
+const SYNONYMS: [(&str, &[&str]); 39] = [
+    ("kaiming", &["he"]),
+    ("glorot", &["xavier"]),
+    ("normal", &["std"]),
+    ("gaussian", &["std"]),
+    ("logistic", &["sigmoid"]),
+    ("swish", &["silu"]),
+    ("shuffled", &["shuffled-epochs"]),
+    ("shuffle", &["shuffled-epochs", "batch_order"]),
+    ("replacement", &["with-replacement"]),
+    ("tensorflow", &["keras"]),
+    ("pytorch", &["torch"]),
+    ("jax", &["optax"]),
+    ("steps", &["updates"]),
+    ("max_steps", &["updates"]),
+    ("iterations", &["updates"]),
+    ("iters", &["updates"]),
+    ("num_steps", &["updates"]),
+    ("batch_size", &["batch"]),
+    ("train", &["training"]),
+    ("layers", &["hidden"]),
+    ("units", &["hidden"]),
+    ("widths", &["hidden"]),
+    ("nonlinearity", &["activation"]),
+    ("init", &["initialization"]),
+    ("l2", &["weight_decay"]),
+    ("l1", &["l1_decay"]),
+    ("p", &["probability"]),
+    ("rate", &["probability", "learning_rate"]),
+    ("filters", &["channels"]),
+    ("stddev", &["std"]),
+    ("std", &["pixel_deviation"]),
+    ("noise", &["corruption"]),
+    ("alpha", &["rho", "learning_rate"]),
+    ("b1", &["beta_1"]),
+    ("b2", &["beta_2"]),
+    ("eps", &["epsilon"]),
+    ("decay", &["weight_decay"]),
+    ("lambda", &["weight_decay"]),
+    ("split", &["validation_images"]),
 ];
 
-/// Returns the known word that is most similar to `word`; `None` if none is similar.
+/// Returns the known key that a word stands for or is most similar to; `None` if none is similar.
 pub(crate) fn did_you_mean<'a>(
     word: &str,
-    known: impl IntoIterator<Item = &'a str>,
+    known: impl IntoIterator<Item = &'a str> + Clone,
 ) -> Option<&'a str> {
     let score = |other: &str| strsim::jaro_winkler(&word.to_lowercase(), other);
-    known
-        .into_iter()
+    let is_part = |other: &&str| {
+        other
+            .split('_')
+            .any(|part| word.len() >= PART && part == word)
+    };
+    let similar = known.clone().into_iter();
+    let similar = similar
         .map(|other| (score(other), other))
         .filter(|(score, _)| *score >= SIMILAR)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, other)| other)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b));
+    alike(word, known.clone())
+        .or_else(|| known.into_iter().find(is_part))
+        .or(similar.map(|(_, other)| other))
 }
 
-/// Returns the known word that a word stands for or differs from by at most two letters.
+/// Returns the known word that a word stands for, differs from by at most two letters, begins with
+/// or begins.
 pub(crate) fn alike<'a>(
     word: &str,
     known: impl IntoIterator<Item = &'a str> + Clone,
 ) -> Option<&'a str> {
     let word = word.to_lowercase();
-    let synonym = SYNONYMS.iter().find(|(other, _)| *other == word);
-    let synonym = synonym.and_then(|(_, own)| known.clone().into_iter().find(|it| it == own));
+    let all = || known.clone().into_iter();
+    let stands_for = |word: &str| {
+        let (_, own) = SYNONYMS.iter().find(|(other, _)| *other == word)?;
+        own.iter().find_map(|own| all().find(|it| it == own))
+    };
     let distance = |other: &&str| strsim::damerau_levenshtein(&word, other);
-    let nearest = known.into_iter().min_by_key(distance);
-    synonym.or_else(|| nearest.filter(|it| distance(it) <= 2 && it.len() > 2))
+    let nearest = all().min_by_key(distance);
+    let nearest = nearest.filter(|it| distance(it) <= 2 && it.len() > 2);
+    let first = word.split(['_', '-']).next().unwrap_or(&word);
+    let begins = |it: &&str| {
+        (word.len() >= PART && it.starts_with(&word))
+            || (it.len() >= PART && word.starts_with(it))
+            || *it == first
+    };
+    stands_for(&word)
+        .or(nearest)
+        .or_else(|| stands_for(first))
+        .or_else(|| all().filter(begins).min_by_key(|it| it.len()))
+}
+
+/// Says that an experiment has no method of this name, and which it has.
+pub(crate) fn no_method(name: &str, known: &[&str]) -> String {
+    let remedy = match did_you_mean(name, known.iter().copied()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => match known {
+            [] => "it has no methods".to_owned(),
+            [only] => format!("its only method is `{only}`"),
+            all => format!("its methods are `{}`", all.join("`, `")),
+        },
+    };
+    format!("the experiment has no method `{name}`; {remedy}")
 }

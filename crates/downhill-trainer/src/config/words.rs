@@ -108,6 +108,17 @@ fn worded(
         return of_choice(path, found, &got, &words, probe);
     }
     match reason.split_once(", expected ") {
+        Some((_, "fewer elements in array")) => {
+            let mut list = found.and_then(Value::as_array).cloned().unwrap_or_default();
+            let is_long = |list: &Vec<Value>| {
+                let reason = probe(Value::Array(list.clone()));
+                reason.is_some_and(|reason| reason.contains("fewer elements"))
+            };
+            while is_long(&list) {
+                list.pop();
+            }
+            format!("{path} must be a list of {} values{got}", list.len())
+        }
         Some((_, expected)) => format!("{path} must be {}{got}", plain(expected)),
         None if reason.starts_with("a ") => format!("{path} must be {reason}{got}"),
         None => format!("{path}: {reason}"),
@@ -136,13 +147,24 @@ fn of_choice(
             format!("{path} must be a table such as {{ {word} = ... }}{got}")
         }
         Some(Value::String(word)) => match alike(word, words.iter().map(String::as_str)) {
-            Some(meant) => format!("{path}: unknown word `{word}`; did you mean `{meant}`?"),
+            Some(meant) => {
+                let meant = match is_plain(meant) {
+                    true => format!("`{meant}`"),
+                    false => form(&meant.to_owned()),
+                };
+                format!("{path}: unknown word `{word}`; did you mean {meant}?")
+            }
             None => format!("{path} must be {forms}{got}"),
         },
         Some(Value::Table(table)) if table.keys().any(|key| !words.contains(key)) => {
             let unknown = table.keys().find(|key| !words.contains(key));
             let key = unknown.map_or("", String::as_str);
-            format!("{path}: unknown key `{key}`; it must be {forms}")
+            match alike(key, words.iter().map(String::as_str)) {
+                Some(meant) => {
+                    format!("{path}: unknown key `{key}`; did you mean `{meant}`?")
+                }
+                None => format!("{path}: unknown key `{key}`; it must be {forms}"),
+            }
         }
         Some(Value::Table(table)) if table.len() != 1 => {
             let keys: Vec<&str> = table.keys().map(String::as_str).collect();
@@ -189,7 +211,8 @@ fn quoted(text: &str) -> Vec<String> {
         .collect()
 }
 
-fn shown(value: &Value) -> String {
+/// A value as in a config file, shortened.
+pub(crate) fn shown(value: &Value) -> String {
     let text = value.to_string();
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}...", &text[..end]),

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use downhill::{InvalidHyperparameter, OptimizerConfig};
 use downhill_data::ImagePair;
 use downhill_model::{BatchNormConvention, InvalidModel};
 
@@ -27,11 +28,24 @@ pub(crate) fn check(config: &TrainingConfig, layers: &Layers) -> Result<(), Trai
     model
         .check()
         .map_err(|error| invalid_model(layers, &error))?;
-    optimizer.init().map_err(|error| {
-        let table = format!("optimizer.{}", optimizer.name());
-        let path = format!("{table}.{}", error.name);
-        layers.blame(&path, &format!("{table}.{error}"))
-    })?;
+    let usable = |optimizer: &OptimizerConfig, table: String| {
+        optimizer.init().map_err(|error| {
+            let InvalidHyperparameter {
+                name,
+                requirement,
+                value,
+                ..
+            } = error;
+            let path = format!("{table}.{name}");
+            let message = format!("{path} must {requirement}, got {}", number(value));
+            layers.blame(&path, &message)
+        })
+    };
+    if let OptimizerConfig::Muon(muon) = optimizer {
+        let others = OptimizerConfig::Adam(muon.others.clone());
+        usable(&others, "optimizer.muon.others".to_owned())?;
+    }
+    usable(optimizer, format!("optimizer.{}", optimizer.name()))?;
     let require = |path: &str, is_met: bool, must: &str, value: &dyn Display| match is_met {
         true => Ok(()),
         false => Err(layers.blame(path, &format!("{path} must {must}, got {value}"))),
@@ -45,15 +59,12 @@ pub(crate) fn check(config: &TrainingConfig, layers: &Layers) -> Result<(), Trai
         require(path, (1..=MAX_UPDATES).contains(&value), &positive, &value)?;
     }
     let mean = data.pixel_mean;
-    require("data.pixel_mean", mean.is_finite(), "be finite", &mean)?;
+    let (is_met, must) = (mean.abs() <= 1000.0, "lie in -1000 to 1000");
+    require("data.pixel_mean", is_met, must, &number(mean))?;
     let deviation = data.pixel_deviation;
-    let is_positive = deviation.is_finite() && deviation >= f64::MIN_POSITIVE;
-    require(
-        "data.pixel_deviation",
-        is_positive,
-        "be finite and greater than 0",
-        &deviation,
-    )?;
+    let is_met = (0.001..=1000.0).contains(&deviation);
+    let must = "lie in 0.001 to 1000";
+    require("data.pixel_deviation", is_met, must, &number(deviation))?;
 
     let PretrainingConfig {
         updates,
@@ -138,6 +149,15 @@ pub(crate) fn check_data(
     let left = wanted.images_to_train_on(data.train.len());
     let used = "the number of training images used";
     at_most("training.batch", left, used, training.batch)
+}
+
+/// A number, without hundreds of digits.
+fn number(value: f64) -> String {
+    match value.abs() {
+        1e-6..1e15 => value.to_string(),
+        _ if value == 0.0 || !value.is_finite() => value.to_string(),
+        _ => format!("{value:e}"),
+    }
 }
 
 fn invalid_model(layers: &Layers, error: &InvalidModel) -> TrainError {

@@ -7,6 +7,8 @@ mod resolve;
 pub mod runs;
 pub mod text;
 
+use std::collections::HashSet;
+
 use downhill_cli::backend::Backend;
 use downhill_cli::train::TrainArguments;
 use downhill_data::ImagePair;
@@ -15,13 +17,14 @@ use toml::{Table, Value};
 
 use crate::config::file::ExperimentFile;
 use crate::config::keys::{DEFAULT_SEEDS, MAX_SEEDS};
-use crate::config::layers::{DEFAULT, Layers, at};
+use crate::config::layers::{DEFAULT, Layers, at, join};
 use crate::config::overrides::{Overrides, without_experiment_keys};
-use crate::config::similar::did_you_mean;
+use crate::config::similar::no_method;
 use crate::config::tables::grid::GridConfig;
 use crate::config::tables::kind::{Kind, TABLES};
 use crate::config::tables::published::published;
 use crate::config::tables::target::TargetConfig;
+use crate::config::words::shown;
 use crate::error::TrainError;
 use crate::plan::method::MethodPlan;
 use crate::plan::resolve::{changes, default_optimizer, resolve};
@@ -266,7 +269,7 @@ fn method_tables(
     if let Some(name) = names.iter().find(|name| name.chars().any(char::is_control)) {
         return Err(TrainError::Config(format!(
             "{}: the name of a method must not contain control characters, got {name:?}; rename it",
-            file.path.display()
+            file.lines.place(&join("methods", name))
         )));
     }
     let table = |value: Value| value.as_table().cloned().unwrap_or_default();
@@ -276,17 +279,7 @@ fn method_tables(
 }
 
 fn unknown_method(name: &str, known: &[&str], origin: &str) -> TrainError {
-    let remedy = match did_you_mean(name, known.iter().copied()) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => match known {
-            [] => "it has no methods".to_owned(),
-            [only] => format!("its only method is `{only}`"),
-            all => format!("its methods are `{}`", all.join("`, `")),
-        },
-    };
-    TrainError::Config(format!(
-        "{origin}: the experiment has no method `{name}`; {remedy}"
-    ))
+    TrainError::Config(format!("{origin}: {}", no_method(name, known)))
 }
 
 /// Keeps the methods that `--method` names; all of them without `--method`.
@@ -313,8 +306,11 @@ fn baseline(
         return Ok(None);
     };
     let Some(name) = value.as_str() else {
-        let message = "`baseline` must be the name of a method";
-        return Err(experiment.blame("baseline", message));
+        let message = format!(
+            "`baseline` must be the name of a method, got {}",
+            shown(value)
+        );
+        return Err(experiment.blame("baseline", &message));
     };
     if names.contains(&name) {
         return Ok(Some(name.to_owned()));
@@ -322,7 +318,7 @@ fn baseline(
     if families.contains(&name) {
         return Ok(None);
     }
-    let origin = experiment.origin("baseline").unwrap_or(DEFAULT);
+    let origin = experiment.place("baseline");
     Err(unknown_method(
         name,
         names,
@@ -350,14 +346,32 @@ fn seeds(experiment: &Layers, arguments: &TrainArguments) -> Result<Vec<u64>, Tr
     if let Some(seeds) = arguments.seeds {
         return Ok((0..seeds).collect());
     }
-    match experiment.table.get("seeds") {
-        None => Ok((0..DEFAULT_SEEDS).collect()),
-        Some(Value::Integer(seeds @ 1..=MAX_SEEDS)) => Ok((0..*seeds as u64).collect()),
-        Some(other) => {
-            let message = format!("seeds must be a number from 1 to {MAX_SEEDS}, got {other}");
-            Err(experiment.blame("seeds", &message))
+    let written = match experiment.table.get("seeds") {
+        None => return Ok((0..DEFAULT_SEEDS).collect()),
+        Some(Value::Integer(seeds @ 1..=MAX_SEEDS)) => return Ok((0..*seeds as u64).collect()),
+        Some(written) => written,
+    };
+    let refuse = |got: String| {
+        let message = format!(
+            "seeds must be a number of seeds from 1 to {MAX_SEEDS}, or a list of seeds such as \
+             [42, 1337], got {got}"
+        );
+        Err(experiment.blame("seeds", &message))
+    };
+    let list = written.as_array().filter(|list| !list.is_empty());
+    let Some(list) = list.filter(|list| list.len() as i64 <= MAX_SEEDS) else {
+        return refuse(shown(written));
+    };
+    let mut seeds = Vec::with_capacity(list.len());
+    let mut known = HashSet::new();
+    for value in list {
+        match value.as_integer().map(u64::try_from) {
+            Some(Ok(seed)) if known.insert(seed) => seeds.push(seed),
+            Some(Ok(seed)) => return refuse(format!("a seed twice: {seed}")),
+            _ => return refuse(shown(value)),
         }
     }
+    Ok(seeds)
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use toml::{Table, Value};
 
 use crate::config::keys::{DEFAULT_CONFIG, as_table};
-use crate::config::layers::{DEFAULT, Layers, at, leaves, nested};
+use crate::config::layers::{DEFAULT, Layers, at, join, leaves, nested};
 use crate::config::training::TrainingConfig;
-use crate::config::words::typed;
+use crate::config::words::{shown, typed};
 use crate::error::TrainError;
 
 /// The lowest layer: SGD without a preset has the book's settings.
@@ -15,6 +15,7 @@ pub(crate) fn default_optimizer() -> Table {
 
 /// Returns the settings, and the layers completed by the defaults.
 pub(crate) fn resolve(layers: &Layers) -> Result<(TrainingConfig, Layers), TrainError> {
+    refuse_lists(&DEFAULT_CONFIG, &layers.table, "", layers)?;
     let value = Value::Table(layers.table.clone());
     let config: TrainingConfig = typed(&value, "").map_err(|(path, words)| {
         let message = match (at(&DEFAULT_CONFIG, &path), at(&layers.table, &path)) {
@@ -22,7 +23,10 @@ pub(crate) fn resolve(layers: &Layers) -> Result<(TrainingConfig, Layers), Train
                 if !found.is_table() && path != "optimizer" =>
             {
                 let default = Value::Table(default.clone());
-                format!("{path} must be a table such as {default}, got {found}")
+                format!(
+                    "{path} must be a table such as {default}, got {}",
+                    shown(found)
+                )
             }
             _ => words,
         };
@@ -46,6 +50,43 @@ pub(crate) fn resolve(layers: &Layers) -> Result<(TrainingConfig, Layers), Train
         }
     }
     Ok((config, full))
+}
+
+/// Refuses lists where tables belong. (serde also reads a table from a list of its values.)
+fn refuse_lists(
+    known: &Table,
+    written: &Table,
+    path: &str,
+    layers: &Layers,
+) -> Result<(), TrainError> {
+    for (key, value) in written {
+        let path = join(path, key);
+        match (known.get(key), value) {
+            (Some(Value::Table(known)), Value::Table(inner)) if path != "optimizer" => {
+                refuse_lists(known, inner, &path, layers)?;
+            }
+            (Some(Value::Table(known)), Value::Array(_)) => {
+                let table = Value::Table(known.clone());
+                let message = match path.as_str() {
+                    "optimizer" => "optimizer must be a table such as { adam = {} }".to_owned(),
+                    _ => format!("{path} must be a table such as {table}"),
+                };
+                let message = format!("{message}, got {}", shown(value));
+                return Err(layers.blame(&path, &message));
+            }
+            (_, Value::Array(list)) if path == "model.convolutions" => {
+                for (at, convolution) in list.iter().enumerate() {
+                    layers.table_at(&format!("{path}[{at}]"), convolution)?;
+                }
+            }
+            _ => {}
+        }
+    }
+    let optimizer = at(&layers.table, "optimizer").filter(|_| path.is_empty());
+    for (name, settings) in optimizer.and_then(Value::as_table).into_iter().flatten() {
+        layers.table_at(&format!("optimizer.{name}"), settings)?;
+    }
+    Ok(())
 }
 
 /// The preset of the optimizer and its origin; `None` if none is written.

@@ -13,8 +13,10 @@ use crate::plan::Plan;
 pub fn config_toml(plan: &Plan) -> String {
     let mut text = match plan.seeds.as_slice() {
         _ if matches!(plan.kind, Kind::Valley(_)) => String::new(),
-        [seed] => format!("seeds = 1  # seed {seed}\n"),
-        seeds => format!("seeds = {}\n", seeds.len()),
+        seeds if seeds.iter().copied().eq(0..seeds.len() as u64) => {
+            format!("seeds = {}\n", seeds.len())
+        }
+        seeds => format!("seeds = {seeds:?}\n"),
     };
     if let Some(baseline) = &plan.baseline {
         let _ = writeln!(text, "baseline = {}", Value::from(baseline.as_str()));
@@ -196,6 +198,31 @@ mod tests {
             read += 1;
         }
         assert!(read >= 19, "{read}");
+    }
+
+    #[test]
+    fn seeds_are_a_number_or_a_list() {
+        for (text, words, expected, resolved) in [
+            ("seeds = 3", &[][..], &[0, 1, 2][..], "seeds = 3\n"),
+            (
+                "seeds = [42, 1337]",
+                &[],
+                &[42, 1337],
+                "seeds = [42, 1337]\n",
+            ),
+            ("seeds = [1]", &["--seeds", "2"], &[0, 1], "seeds = 2\n"),
+            ("seeds = 3", &["--seed", "7"], &[7], "seeds = [7]\n"),
+            (
+                "seeds = 3",
+                &["--set", "seeds=[5, 0]"],
+                &[5, 0],
+                "seeds = [5, 0]\n",
+            ),
+        ] {
+            let found = plan(Path::new("some.toml"), text.to_owned(), words);
+            assert_eq!(found.seeds, expected);
+            assert!(config_toml(&found).starts_with(resolved), "{resolved}");
+        }
     }
 
     #[test]

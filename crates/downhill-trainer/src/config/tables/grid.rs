@@ -6,7 +6,7 @@ use downhill_report::{Cell, Grid};
 use serde::Deserialize;
 use toml::Table;
 
-use crate::config::layers::{DEFAULT, Layers};
+use crate::config::layers::Layers;
 use crate::config::varied::Varied;
 use crate::error::TrainError;
 
@@ -99,8 +99,7 @@ impl GridConfig {
         (optimizer, resolved): (&str, &Table),
         experiment: &Layers,
     ) -> Result<Vec<(String, Cell, Table)>, TrainError> {
-        let origin = experiment.origin("grid.setting").unwrap_or(DEFAULT);
-        let origin = format!("grid.setting (from {origin})");
+        let origin = format!("grid.setting (from {})", experiment.place("grid.setting"));
         let varied = Varied::new(&self.setting, optimizer, resolved, &origin)?;
         let mut names = HashSet::new();
         let cell = |value: f64| {

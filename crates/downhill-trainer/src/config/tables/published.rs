@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use downhill_report::{Published, PublishedFigure};
 use serde::Deserialize;
+use toml::Value;
 
-use crate::config::layers::Layers;
+use crate::config::layers::{Layers, at};
+use crate::config::similar::no_method;
 use crate::error::TrainError;
 
 /// `[published]` of a config file.
@@ -43,13 +45,15 @@ pub(crate) fn published(
     let Some(config) = experiment.read::<PublishedConfig>("published")? else {
         return Ok(None);
     };
-    if let Some(name) = config
-        .methods
-        .keys()
-        .find(|name| ![methods, families].concat().contains(&name.as_str()))
-    {
-        let message = format!("published.methods: the experiment has no method `{name}`");
+    let known = [methods, families].concat();
+    if let Some(name) = (config.methods.keys()).find(|name| !known.contains(&name.as_str())) {
+        let message = format!("published.methods: {}", no_method(name, methods));
         return Err(experiment.blame(&format!("published.methods.{name}"), &message));
+    }
+    let written = at(&experiment.table, "published.methods");
+    for (name, figures) in written.and_then(Value::as_table).into_iter().flatten() {
+        let path = format!("published.methods.{name}");
+        experiment.table_at(&path, figures)?;
     }
     for (name, figures) in &config.methods {
         let accuracies = [

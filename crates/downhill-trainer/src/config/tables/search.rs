@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::config::layers::Layers;
+use crate::config::layers::{Layers, at};
 use crate::error::TrainError;
 
 /// `[search]` of a config file.
@@ -116,6 +116,10 @@ impl SearchConfig {
                 return Err(experiment.blame(&path, &message));
             }
         }
+        let written = at(&experiment.table, "search.ranges");
+        for (setting, range) in written.and_then(Value::as_table).into_iter().flatten() {
+            experiment.table_at(&format!("search.ranges.{setting}"), range)?;
+        }
         if search.ranges.is_empty() {
             let message = "search.ranges must hold at least one setting, such as \
                            \"optimizer.*.learning_rate\" = { from = 1e-6, to = 1e-2 }";
@@ -127,7 +131,7 @@ impl SearchConfig {
                     "search.ranges: {setting} must have 0 < from <= to, got from = {from} and \
                      to = {to}"
                 );
-                return Err(experiment.blame("search.ranges", &message));
+                return Err(experiment.blame(&format!("search.ranges.{setting}"), &message));
             }
         }
         for trial in (search.published.iter()).flat_map(|published| &published.trials) {

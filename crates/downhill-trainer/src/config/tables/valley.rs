@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::config::layers::Layers;
+use crate::config::words::shown;
 use crate::error::TrainError;
 
 /// `[valley]` of a config file: the function `a x^2 + b y^2`, the start and the number of updates.
@@ -27,11 +28,15 @@ impl ValleyConfig {
             return Ok(None);
         };
         let refuse = |key: &str, must: &str| {
-            let message = format!("valley.{key} must {must}");
+            let got = experiment.table["valley"]
+                .get(key)
+                .map(shown)
+                .unwrap_or_default();
+            let message = format!("valley.{key} must {must}, got {got}");
             Err(experiment.blame(&format!("valley.{key}"), &message))
         };
         if !(valley.coefficients.iter()).all(|&number| number.is_finite() && number > 0.0) {
-            return refuse("coefficients", "be two numbers greater than 0");
+            return refuse("coefficients", "be two finite numbers greater than 0");
         }
         if !valley.start.iter().all(|number| number.is_finite()) {
             return refuse("start", "be two finite numbers");

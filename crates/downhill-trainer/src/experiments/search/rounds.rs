@@ -6,7 +6,6 @@ use downhill_data::ImagePair;
 use downhill_report::RunRecord;
 use toml::Table;
 
-use crate::config::layers::DEFAULT;
 use crate::config::tables::search::{Range, SearchConfig, SearchedRange};
 use crate::config::varied::Varied;
 use crate::error::TrainError;
@@ -149,8 +148,8 @@ pub(crate) fn check(
     data: &ImagePair,
 ) -> Result<(), TrainError> {
     let (method, settings) = searched(plan, config)?;
-    let origin = origin(plan);
     for ((path, range), setting) in config.ranges.iter().zip(&settings) {
+        let origin = origin(plan, &format!("search.ranges.{path}"));
         let Some(Range { from, to }) = setting.bounds(range) else {
             let SearchedRange { from, to, .. } = range;
             return Err(TrainError::Config(format!(
@@ -171,9 +170,8 @@ pub(crate) fn check(
     Ok(())
 }
 
-fn origin(plan: &Plan) -> String {
-    let origin = plan.tables.origin("search.ranges").unwrap_or(DEFAULT);
-    format!("search.ranges (from {origin})")
+fn origin(plan: &Plan, path: &str) -> String {
+    format!("search.ranges (from {})", plan.tables.place(path))
 }
 
 /// The method of a search, and the settings that vary.
@@ -186,8 +184,10 @@ fn searched<'a>(
         TrainError::Config("a search needs a method; choose one with --method".into())
     })?;
     let (optimizer, resolved) = (method.config.optimizer.name(), &method.layers().table);
-    let origin = origin(plan);
-    let setting = |path: &String| Varied::new(path, optimizer, resolved, &origin);
+    let setting = |path: &String| {
+        let origin = origin(plan, &format!("search.ranges.{path}"));
+        Varied::new(path, optimizer, resolved, &origin)
+    };
     let settings = config.ranges.keys().map(setting);
     Ok((method, settings.collect::<Result<_, TrainError>>()?))
 }
@@ -208,7 +208,7 @@ fn trials(
     ranges: &[Range],
 ) -> Result<Vec<(Vec<f64>, MethodPlan)>, TrainError> {
     let (method, settings) = searched(plan, config)?;
-    let origin = origin(plan);
+    let origin = origin(plan, "search.ranges");
     let trial = |at: usize| {
         let drawn = trial(seed, round, at, ranges);
         let values = drawn.into_iter().zip(&settings);
