@@ -93,6 +93,7 @@ fn run(arguments: &TrainArguments) -> Result<Done, TrainError> {
         if STOP.swap(true, Ordering::Relaxed) || !is_training() {
             std::process::exit(130);
         }
+        complain("stopping; Ctrl-C again ends at once");
     });
     if let Err(error) = handler {
         complain(&format!(

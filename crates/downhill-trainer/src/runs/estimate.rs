@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use downhill_cli::backend::Backend;
@@ -13,7 +13,7 @@ use downhill_report::duration;
 use downhill_report::record::Evaluation;
 
 use crate::config::tables::kind::Kind;
-use crate::config::training::{LoopConfig, TrainingConfig};
+use crate::config::training::{Amount, LoopConfig, TrainingConfig};
 use crate::device;
 use crate::device::shared::{RunImages, SharedImages};
 use crate::error::TrainError;
@@ -25,10 +25,14 @@ use crate::runs::threads::thread_pool;
 use crate::training::Training;
 use crate::training::observer::Observer;
 
-/// Seconds of updates to measure, at least.
-const MIN_SECONDS: f64 = 0.25;
+/// Seconds to measure all networks, at most, unless two updates of a network take longer.
+const MAX_SECONDS: f64 = 1.5;
+/// Seconds of updates to measure for each network.
+const UPDATE_SECONDS: f64 = 0.25;
 /// Updates to measure, at most.
 const MAX_UPDATES: usize = 200;
+/// Images to measure an evaluation with, at most, besides those of a batch.
+const MAX_IMAGES: usize = 2000;
 
 /// Returns the text of `--dry-run` about time: the number of finished runs, the estimated time of
 /// the others, and its basis.
@@ -76,7 +80,9 @@ pub(crate) fn text(
         return Ok(text);
     }
     let workers = arguments.workers().min(missing.len()).max(1);
-    let mut meter = Meter::new(plan.backend, workers, data)?;
+    let unmeasured = missing.iter().filter(unknown);
+    let kinds = kinds(unmeasured.map(|run| &run.method.config));
+    let mut meter = Meter::new(plan.backend, workers, data, kinds)?;
     let mut seconds = 0.0;
     for run in &missing {
         seconds += match of_method(&finished, run) {
@@ -84,14 +90,17 @@ pub(crate) fn text(
             None => meter.seconds(&run.method.config)?,
         };
     }
+    let of_which = match meter.known.len() {
+        known if known < kinds => format!("{known} of {kinds} networks, taken for the others"),
+        _ => "each network".to_owned(),
+    };
+    let now = format!("measured now: an evaluation and some updates of {of_which}");
     let judged = match (measured, missing.len()) {
         (0, _) => "from finished runs with the same settings".to_owned(),
-        (all, of) if all == of => {
-            "measured now: an evaluation and some updates of each network".to_owned()
-        }
+        (all, of) if all == of => now,
         (some, _) => format!(
             "from finished runs with the same settings; for {some} runs of methods without any, \
-             measured now: an evaluation and some updates"
+             {now}"
         ),
     };
     let alike = match plan.ensemble {
@@ -121,7 +130,8 @@ fn text_of_search(
     // A round waits for the one before.
     let at_once = trials_of_round * plan.seeds.len();
     let workers = arguments.workers().min(at_once).max(1);
-    let seconds = Meter::new(plan.backend, workers, data)?.seconds(config)? * trials as f64;
+    let mut meter = Meter::new(plan.backend, workers, data, 1)?;
+    let seconds = meter.seconds(config)? * trials as f64;
     Ok(format!(
         "time: about {} for {trials} runs with {workers} at a time\n      (measured now: an \
          evaluation and some updates; includes runs that are finished already)\n",
@@ -162,18 +172,27 @@ struct Meter<'a> {
     /// The threads of each run.
     pools: Vec<rayon::ThreadPool>,
     data: &'a Arc<ImagePair>,
+    /// Until when to measure, and how many kinds of networks are left.
+    end: Instant,
+    left: usize,
     known: Vec<(TrainingConfig, Speed)>,
 }
 
-/// Seconds per update and per evaluation.
+/// Seconds per update and per evaluation of an image.
 #[derive(Clone, Copy)]
 struct Speed {
     update: f64,
-    evaluation: f64,
+    image: f64,
 }
 
 impl<'a> Meter<'a> {
-    fn new(backend: Backend, workers: usize, data: &'a Arc<ImagePair>) -> Result<Self, TrainError> {
+    /// `kinds` is the number of kinds of networks to measure.
+    fn new(
+        backend: Backend,
+        workers: usize,
+        data: &'a Arc<ImagePair>,
+        kinds: usize,
+    ) -> Result<Self, TrainError> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let pool = |_| thread_pool((cores / workers).max(1));
         Ok(Self {
@@ -183,6 +202,8 @@ impl<'a> Meter<'a> {
                 .map(pool)
                 .collect::<Result<_, _>>()?,
             data,
+            end: Instant::now() + Duration::from_secs_f64(MAX_SECONDS),
+            left: kinds,
             known: Vec::new(),
         })
     }
@@ -193,8 +214,11 @@ impl<'a> Meter<'a> {
         let training = &config.training;
         // An update of pre-training counts as one of the network.
         let before = training.pretraining.updates * config.model.hidden.len() as u64;
+        let data = &config.data;
+        let images =
+            data.train_images.of(self.data.train.len()) + data.test_images.of(self.data.test.len());
         Ok(speed.update * (training.updates + before) as f64
-            + speed.evaluation * evaluations(training) as f64)
+            + speed.image * images as f64 * evaluations(training) as f64)
     }
 
     fn speed(&mut self, config: &TrainingConfig) -> Result<Speed, TrainError> {
@@ -202,14 +226,35 @@ impl<'a> Meter<'a> {
         if let Some((_, speed)) = self.known.iter().find(|(known, _)| *known == kind) {
             return Ok(*speed);
         }
-        let speed = self.measure(config)?;
+        let left = self.end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let similar = |(known, _): &&(TrainingConfig, Speed)| known.model == kind.model;
+            let similar = self.known.iter().find(similar).or(self.known.last());
+            if let Some((_, speed)) = similar {
+                return Ok(*speed);
+            }
+        }
+        let share = left.as_secs_f64() / self.left.max(1) as f64;
+        let speed = self.measure(config, share.min(UPDATE_SECONDS))?;
+        self.left = self.left.saturating_sub(1);
         self.known.push((kind, speed));
         Ok(speed)
     }
 
-    fn measure(&self, config: &TrainingConfig) -> Result<Speed, TrainError> {
+    /// Measures updates for some seconds, and evaluations of some images.
+    fn measure(&self, config: &TrainingConfig, seconds: f64) -> Result<Speed, TrainError> {
         let mut config = config.clone();
         config.training.pretraining.updates = 0;
+        // The network is evaluated before and after the first update.
+        config.training.updates = u64::MAX;
+        config.training.evaluate_every = u64::MAX;
+        let some = MAX_IMAGES.max(config.training.batch);
+        let data = &mut config.data;
+        let trained = data.images_to_train_on(self.data.train.len()).min(some);
+        let tested = data.test_images.of(self.data.test.len()).min(MAX_IMAGES);
+        data.train_images = Amount::Images(trained);
+        data.validation_images = 0;
+        data.test_images = Amount::Images(tested);
         let config = &config;
         let data = Arc::clone(self.data);
         let images = SharedImages::new(data, [&config.data], self.backend, &self.device)?;
@@ -225,9 +270,9 @@ impl<'a> Meter<'a> {
                 image,
                 device: &self.device,
             };
-            let mut watch = Watch::default();
+            let mut watch = Watch::new(seconds);
             training.run(&mut watch)?;
-            Ok(watch.speed())
+            Ok(watch.speed(trained + tested))
         };
         let speeds = thread::scope(|scope| {
             let started: Vec<_> = (self.pools.iter().enumerate())
@@ -245,9 +290,20 @@ impl<'a> Meter<'a> {
         };
         Ok(Speed {
             update: mean(|speed| speed.update),
-            evaluation: mean(|speed| speed.evaluation),
+            image: mean(|speed| speed.image),
         })
     }
+}
+
+/// The number of kinds of networks.
+fn kinds<'a>(configs: impl Iterator<Item = &'a TrainingConfig>) -> usize {
+    let mut kinds: Vec<TrainingConfig> = Vec::new();
+    for kind in configs.map(kind) {
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds.len()
 }
 
 /// The settings without those that hardly change the speed.
@@ -270,14 +326,24 @@ fn evaluations(training: &LoopConfig) -> u64 {
 }
 
 /// Measures the first updates and evaluations.
-#[derive(Default)]
 struct Watch {
+    /// Seconds of updates to measure.
+    seconds: f64,
     last: Option<Instant>,
     updates: Vec<f64>,
     evaluations: Vec<f64>,
 }
 
 impl Watch {
+    fn new(seconds: f64) -> Self {
+        Self {
+            seconds,
+            last: None,
+            updates: Vec::new(),
+            evaluations: Vec::new(),
+        }
+    }
+
     /// Seconds since the last call; 0 at the first.
     fn lap(&mut self) -> f64 {
         let now = Instant::now();
@@ -286,14 +352,14 @@ impl Watch {
     }
 
     /// Leaves out the first update, which does one-time work, if there are others.
-    fn speed(&self) -> Speed {
+    fn speed(&self, images: usize) -> Speed {
         let updates = match self.updates.as_slice() {
             [_, others @ ..] if !others.is_empty() => others,
             all => all,
         };
         Speed {
             update: updates.iter().sum::<f64>() / updates.len().max(1) as f64,
-            evaluation: self.evaluations.last().copied().unwrap_or(0.0),
+            image: self.evaluations.last().copied().unwrap_or(0.0) / images as f64,
         }
     }
 }
@@ -313,7 +379,7 @@ impl Observer for Watch {
         self.updates.push(seconds);
         let sum: f64 = self.updates.iter().sum();
         // The first is followed by an evaluation.
-        self.updates.len() < 2 || (sum < MIN_SECONDS && self.updates.len() < MAX_UPDATES)
+        self.updates.len() < 2 || (sum < self.seconds && self.updates.len() < MAX_UPDATES)
     }
 }
 
@@ -333,6 +399,34 @@ mod tests {
                 let made = (1..=updates).filter(|update| training.evaluates_after(*update));
                 assert_eq!(evaluations(&training), 1 + made.count() as u64);
             }
+        }
+    }
+
+    #[test]
+    fn a_dry_run_measures_for_two_seconds() {
+        let configs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+        let data = Arc::new(downhill_data::load_mnist().unwrap());
+        let runs_dir = tempfile::tempdir().unwrap();
+        for (name, words) in [
+            ("lenet", vec![]),
+            ("zeiler", vec![]),
+            ("two-layer", vec!["training.evaluate_every=1".to_owned()]),
+        ] {
+            let arguments = TrainArguments {
+                overrides: words,
+                runs_dir: runs_dir.path().into(),
+                workers: Some(1),
+                ..TrainArguments::default()
+            };
+            let path = configs.join(name).with_extension("toml");
+            let text = std::fs::read_to_string(&path).unwrap();
+            let file = crate::config::file::ExperimentFile::parse(&path, text).unwrap();
+            let plan = Plan::resolve(&file, &arguments).unwrap();
+            let start = Instant::now();
+            let said = super::text(&plan, &arguments, &data).unwrap();
+            // On a machine with other work it takes longer.
+            assert!(start.elapsed().as_secs_f64() < 5.0, "{:?}", start.elapsed());
+            assert!(said.contains("measured now"), "{said}");
         }
     }
 

@@ -89,7 +89,10 @@ impl Training<'_> {
                 Pretrained::Stopped => return Ok(None),
             }
         }
-        observer.evaluated(&self.evaluate(&model, None, 0))?;
+        let Some(first) = self.evaluate(&model, None, 0, observer) else {
+            return Ok(None);
+        };
+        observer.evaluated(&first)?;
         if training.record_activations {
             observer.observe(&Line::Activations(self.activations(&model, 0)))?;
         }
@@ -127,7 +130,10 @@ impl Training<'_> {
                 let epoch = (update - 1) / updates_per_epoch;
                 // Some optimizers evaluate an averaged network.
                 let network = descent.averaged(model.clone());
-                let evaluation = self.evaluate(&network, Some(epoch), update);
+                let Some(evaluation) = self.evaluate(&network, Some(epoch), update, observer)
+                else {
+                    return Ok(None);
+                };
                 // The last update itself may have diverged.
                 if !evaluation.train.loss.is_finite() {
                     return Ok(Some(end(RunOutcome::Diverged { update }, update)));
@@ -150,15 +156,26 @@ impl Training<'_> {
         Batches::new(order, self.seed, training.batch, self.train.len())
     }
 
-    fn evaluate(&self, model: &Network, epoch: Option<u64>, updates: u64) -> Evaluation {
+    /// Returns `None` if the observer stopped the run.
+    fn evaluate(
+        &self,
+        model: &Network,
+        epoch: Option<u64>,
+        updates: u64,
+        observer: &mut dyn Observer,
+    ) -> Option<Evaluation> {
         let model = burn::module::Module::valid(model);
-        Evaluation {
+        let mut score = |images| score(&model, images, &mut || observer.goes_on());
+        Some(Evaluation {
             epoch,
             updates,
-            train: score(&model, self.train),
-            test: score(&model, self.test),
-            validation: self.validation.map(|images| score(&model, images)),
-        }
+            train: score(self.train)?,
+            test: score(self.test)?,
+            validation: match self.validation {
+                Some(images) => Some(score(images)?),
+                None => None,
+            },
+        })
     }
 
     /// Histograms of the hidden units for the first training images.

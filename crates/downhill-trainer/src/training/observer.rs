@@ -27,7 +27,8 @@ pub trait Observer {
     /// Called after each update. Returns `false` to stop the run.
     fn updated(&mut self) -> bool;
 
-    /// Called after each update of pre-training. Returns `false` to stop the run.
+    /// Called after each update of pre-training and during evaluations. Returns `false` to stop the
+    /// run.
     fn goes_on(&mut self) -> bool {
         true
     }

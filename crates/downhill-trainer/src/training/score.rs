@@ -9,22 +9,30 @@ use crate::device::set::DeviceSet;
 /// Number of images evaluated at a time.
 const PART: usize = 2_500;
 
-/// Returns mean loss and accuracy of a network without autodiff.
-pub(crate) fn score(model: &Network, set: &DeviceSet) -> Score {
+/// Returns mean loss and accuracy of a network without autodiff; `None` if it does not go on, which
+/// is asked for each part of the images.
+pub(crate) fn score(
+    model: &Network,
+    set: &DeviceSet,
+    goes_on: &mut dyn FnMut() -> bool,
+) -> Option<Score> {
     let images = set.len() as f64;
     #[cfg(feature = "flex")]
     if let Some(sparse) = set.sparse()
         && let Some(mlp) = model.as_mlp()
         && let Some((loss, hits)) = mlp.sparse_score(sparse, 0..set.len())
     {
-        return Score {
+        return Some(Score {
             loss: loss / images,
             accuracy: hits as f64 / images,
-        };
+        });
     }
     let mut losses = Vec::new();
     let mut hits = Vec::new();
     for start in (0..set.len()).step_by(PART) {
+        if !goes_on() {
+            return None;
+        }
         let (images, targets, labels) = set.part(start..set.len().min(start + PART));
         let logits = model.evaluate(images);
         let answers = logits.clone().argmax(1).squeeze_dim::<1>(1);
@@ -33,10 +41,10 @@ pub(crate) fn score(model: &Network, set: &DeviceSet) -> Score {
     }
     let losses = Tensor::cat(losses, 0).into_data().convert::<f64>();
     let hits = Tensor::cat(hits, 0).into_data().convert::<i64>();
-    Score {
+    Some(Score {
         loss: losses.iter::<f64>().sum::<f64>() / images,
         accuracy: hits.iter::<i64>().sum::<i64>() as f64 / images,
-    }
+    })
 }
 
 /// The largest number of values in a layer of an ensemble during evaluation: 64 MiB.

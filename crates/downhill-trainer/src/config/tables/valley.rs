@@ -36,7 +36,7 @@ impl ValleyConfig {
             Err(experiment.blame(&format!("valley.{key}"), &message))
         };
         if !(valley.coefficients.iter()).all(|&number| number.is_finite() && number > 0.0) {
-            return refuse("coefficients", "be two finite numbers greater than 0");
+            return refuse("coefficients", "be two numbers greater than 0");
         }
         if !valley.start.iter().all(|number| number.is_finite()) {
             return refuse("start", "be two finite numbers");

@@ -1,19 +1,23 @@
-//! Progress of training on stderr: bars and a curve on a terminal, else a line per finished run.
+//! Progress of training on stderr: bars and a curve on a terminal, else a line per finished run and
+//! one from time to time.
 
 mod bars;
 mod curve;
 
 use std::io::{self, IsTerminal};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use downhill_cli::print::print_error;
-use downhill_report::RunRecord;
 use downhill_report::record::{Evaluation, RunEnd, RunHeader, RunOutcome};
+use downhill_report::{RunRecord, duration};
 
 use crate::runs::progress::bars::{Bars, RunBar};
+
+/// Time between lines without a terminal.
+const EVERY: Duration = Duration::from_secs(20);
 
 /// Shows the progress of all runs of a command; shared by the workers.
 #[derive(Debug)]
@@ -28,8 +32,49 @@ pub(crate) struct Progress {
 #[derive(Debug)]
 enum Show {
     Nothing,
-    Lines,
+    Lines(Lines),
     Bars(Bars),
+}
+
+/// How far all runs are, in a line from time to time.
+#[derive(Debug)]
+struct Lines {
+    updates: u64,
+    done: AtomicU64,
+    start: Instant,
+    every: Duration,
+    /// When the last line was printed.
+    last: Mutex<Instant>,
+}
+
+impl Lines {
+    fn new(updates: u64, every: Duration) -> Self {
+        let start = Instant::now();
+        Self {
+            updates,
+            done: AtomicU64::new(0),
+            start,
+            every,
+            last: Mutex::new(start),
+        }
+    }
+
+    /// Counts updates. Returns a line if it is time for one.
+    fn updated(&self, updates: u64) -> Option<String> {
+        let done = self.done.fetch_add(updates, Ordering::Relaxed) + updates;
+        let mut last = self.last.try_lock().ok()?;
+        if last.elapsed() < self.every {
+            return None;
+        }
+        *last = Instant::now();
+        let seconds = self.start.elapsed().as_secs_f64();
+        let left = self.updates.saturating_sub(done) as f64 * seconds / done.max(1) as f64;
+        Some(format!(
+            "{done} of {} updates, about {} left",
+            self.updates,
+            duration(left)
+        ))
+    }
 }
 
 impl Progress {
@@ -37,7 +82,7 @@ impl Progress {
     pub(crate) fn new(runs: usize, updates: u64) -> Self {
         let show = match io::stderr().is_terminal() {
             true => Show::Bars(Bars::new(runs, updates)),
-            false => Show::Lines,
+            false => Show::Lines(Lines::new(updates, EVERY)),
         };
         Self::of(show, runs)
     }
@@ -69,7 +114,7 @@ impl Progress {
         let name = format!("{} seed {}", run.method, run.seed);
         let bar = match &self.show {
             Show::Bars(bars) => Some(bars.begin(&name, updates)),
-            Show::Nothing | Show::Lines => None,
+            Show::Nothing | Show::Lines(_) => None,
         };
         RunProgress {
             progress: self,
@@ -84,8 +129,10 @@ impl Progress {
 
     /// Counts a run of `updates` updates that need not be trained.
     pub(crate) fn skipped(&self, updates: u64) {
-        if let Show::Bars(bars) = &self.show {
-            bars.skip(updates);
+        match &self.show {
+            Show::Bars(bars) => bars.skip(updates),
+            Show::Lines(lines) => self.say(lines, updates),
+            Show::Nothing => {}
         }
         self.count();
     }
@@ -97,6 +144,13 @@ impl Progress {
         }
         let listener = self.listener.lock();
         *listener.unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn say(&self, lines: &Lines, updates: u64) {
+        if let Some(line) = lines.updated(updates) {
+            let ended = self.ended.load(Ordering::Relaxed);
+            print_error(&format!("{ended} of {} runs, {line}\n", self.runs));
+        }
     }
 
     /// Counts a run that has ended. Returns its number.
@@ -128,6 +182,9 @@ impl RunProgress<'_> {
         if let Some(bar) = &self.bar {
             bar.updated();
         }
+        if let Show::Lines(lines) = &self.progress.show {
+            self.progress.say(lines, 1);
+        }
     }
 
     pub(crate) fn evaluated(&mut self, evaluation: &Evaluation) {
@@ -147,7 +204,10 @@ impl RunProgress<'_> {
         let line = self.line(&end, ended);
         match &self.progress.show {
             Show::Nothing => {}
-            Show::Lines => print_error(&format!("{line}\n")),
+            Show::Lines(lines) => {
+                lines.done.fetch_add(self.left, Ordering::Relaxed);
+                print_error(&format!("{line}\n"));
+            }
             // The bar has shown the run; a divergence may have been too quick to see.
             Show::Bars(bars) if end.outcome.is_diverged() => bars.print(&line),
             Show::Bars(_) => {}
@@ -219,6 +279,16 @@ mod tests {
         assert_eq!(receiver.recv(), Ok(record));
         progress.finish();
         assert!(receiver.recv().is_err(), "nothing more is told");
+    }
+
+    #[test]
+    fn how_far_the_runs_are_is_told_from_time_to_time() {
+        let lines = Lines::new(100, Duration::ZERO);
+        let line = lines.updated(25).unwrap();
+        assert!(line.starts_with("25 of 100 updates, about "), "{line}");
+        assert!(line.ends_with(" left"), "{line}");
+        let lines = Lines::new(100, Duration::from_secs(3600));
+        assert_eq!(lines.updated(25), None);
     }
 
     #[test]
