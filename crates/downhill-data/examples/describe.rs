@@ -63,6 +63,11 @@ fn describe(set: &ImagePair, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{verdict}")?;
     writeln!(
         out,
+        "{} test images are training images, pixel by pixel",
+        set.test_images_in_training()
+    )?;
+    writeln!(
+        out,
         "sha256 of the four decompressed files, concatenated: {}",
         identity.sha256
     )?;

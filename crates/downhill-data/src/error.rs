@@ -74,6 +74,18 @@ pub enum DataError {
         decoded: u64,
     },
 
+    /// Bytes after gzip data that are no gzip data.
+    #[error(
+        "{file}: bytes that are not gzip follow the gzip data, which hold {decoded} bytes; copy or \
+         download the file again"
+    )]
+    GzipTrailing {
+        /// The file.
+        file: PathBuf,
+        /// The number of bytes decompressed before them.
+        decoded: u64,
+    },
+
     /// Gzip data that cannot be decompressed, or whose checksum is wrong.
     #[error(
         "{file}: invalid gzip data after {decoded} decompressed bytes: {source}; copy or download \
@@ -116,9 +128,8 @@ pub enum DataError {
 
     /// A file that is not an IDX file.
     #[error(
-        "{file}: byte 0: expected 0x00 0x00, found {:#04x} {:#04x}; this is not an IDX file, replace \
-         it",
-        found[0], found[1]
+        "{file}: byte 0: expected 0x00 0x00, found {:#04x} {:#04x}; {}",
+        found[0], found[1], not_idx(*found)
     )]
     Magic {
         /// The file.
@@ -207,8 +218,9 @@ pub enum DataError {
 
     /// Bytes after the last element of an IDX file.
     #[error(
-        "{file}: byte {expected}: expected the end of the file, found {} more bytes; copy or \
+        "{file}: byte {expected}: expected the end of the file, found {}{} more bytes; copy or \
          download the file again",
+        if found - expected == PROBE { "at least " } else { "" },
         found - expected
     )]
     Trailing {
@@ -216,8 +228,17 @@ pub enum DataError {
         file: PathBuf,
         /// The length that the header announces, in bytes.
         expected: u64,
-        /// The length of the file, in bytes.
+        /// The length of the file, in bytes; of a gzip file, as far as it was read.
         found: u64,
+    },
+
+    /// Two files of the same role with different contents.
+    #[error("{file} and {other} are different, and only one of them can be used; remove the other")]
+    Different {
+        /// The file that comes first.
+        file: PathBuf,
+        /// The other file.
+        other: PathBuf,
     },
 
     /// A label above 9 in a file.
@@ -318,4 +339,21 @@ pub enum DataError {
         /// The number of images in the set.
         available: usize,
     },
+}
+
+/// Bytes beyond the announced end of a gzip file that are looked at.
+pub(crate) const PROBE: u64 = 1 << 16;
+
+/// What a file is that does not begin like IDX, and what to do.
+fn not_idx(found: [u8; 2]) -> &'static str {
+    match &found {
+        [0x1f, 0x8b] => "this is gzip within gzip, decompress it once",
+        [0x01 | 0x03, 0x08] => {
+            "the header is little-endian, write its numbers with the high byte first"
+        }
+        b"PK" => "this is a zip archive, extract it",
+        b"<!" | b"<h" | b"<H" => "this is a web page, download the file itself",
+        b"ve" => "this may be a pointer of Git LFS, get the file with `git lfs pull`",
+        _ => "this is not an IDX file, replace it",
+    }
 }

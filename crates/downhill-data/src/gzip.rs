@@ -10,52 +10,102 @@ use std::path::Path;
 use flate2::bufread::GzDecoder;
 
 use crate::DataError;
+use crate::error::PROBE;
 
 /// Largest number of members. `bgzip` writes one per 64 kB; empty members cost time but yield
 /// nothing.
 const MAX_MEMBERS: usize = 4096;
-
-/// Capacity reserved before decompression, in bytes. The system provides pages only when they are
-/// written, so reserving is free, while growing would copy.
-const INITIAL_CAPACITY: u64 = 64 << 20;
 
 /// Whether the bytes begin like gzip.
 pub(crate) fn is_gzip(first_bytes: &[u8]) -> bool {
     first_bytes.starts_with(&[0x1f, 0x8b])
 }
 
-/// Decompresses `reader` to its end. Returns `None` if the result exceeds `limit` bytes.
+/// The header of the decompressed data, which announces their length.
+pub(crate) struct Header<'a> {
+    /// Length of the header, in bytes.
+    pub(crate) length: usize,
+    /// Reads the length of all data, or refuses them.
+    pub(crate) announced: &'a dyn Fn(&[u8]) -> Result<u64, DataError>,
+}
+
+/// Decompresses `reader` to its end. Returns `None` if the result exceeds `limit` bytes. Takes no
+/// more memory than the header announces, and looks at few bytes beyond.
 pub(crate) fn decompress(
     file: &Path,
     mut reader: impl BufRead,
     limit: u64,
+    header: Option<&Header<'_>>,
 ) -> Result<Option<Vec<u8>>, DataError> {
-    let room = limit.saturating_add(1);
-    let mut bytes = Vec::with_capacity(room.min(INITIAL_CAPACITY) as usize);
+    let mut bytes = Vec::new();
+    let mut header = header;
+    let mut announced = None;
+    let mut beyond = 0;
     for _ in 0..MAX_MEMBERS {
-        let before = bytes.len() as u64;
-        let member = GzDecoder::new(&mut reader);
-        let read = member.take(room - before).read_to_end(&mut bytes);
-        let decoded = bytes.len() as u64;
-        if let Err(error) = read {
-            return Err(fault(file, decoded, error));
+        let mut member = GzDecoder::new(&mut reader);
+        let mut read = |most: u64, bytes: &mut Vec<u8>| {
+            let read = Read::by_ref(&mut member).take(most).read_to_end(bytes);
+            read.map_err(|error| fault(file, bytes.len() as u64, error))
+        };
+        if let Some(Header {
+            length,
+            announced: of,
+        }) = header
+        {
+            read(length.saturating_sub(bytes.len()) as u64, &mut bytes)?;
+            if bytes.len() >= *length {
+                let length = of(&bytes)?;
+                if length > limit {
+                    return Ok(None);
+                }
+                bytes.reserve_exact((length as usize).saturating_sub(bytes.len()));
+                announced = Some(length);
+                header = None;
+            }
         }
-        if decoded > limit {
-            return Ok(None);
+        let room = announced.unwrap_or(limit.saturating_add(1));
+        read(room.saturating_sub(bytes.len() as u64), &mut bytes)?;
+        let decoded = bytes.len() as u64;
+        match announced {
+            Some(expected) => {
+                let mut more = Read::by_ref(&mut member).take(PROBE - beyond);
+                beyond += io::copy(&mut more, &mut io::sink())
+                    .map_err(|error| fault(file, decoded + beyond, error))?;
+                if beyond == PROBE {
+                    return Err(trailing(file, expected, beyond));
+                }
+            }
+            None if decoded > limit => return Ok(None),
+            None => {}
         }
         let rest = reader.fill_buf();
-        if rest
-            .map_err(|error| fault(file, decoded, error))?
-            .is_empty()
-        {
-            bytes.shrink_to_fit();
-            return Ok(Some(bytes));
+        let rest = rest.map_err(|error| fault(file, decoded, error))?;
+        if rest.is_empty() {
+            return match (announced, beyond) {
+                (Some(expected), 1..) => Err(trailing(file, expected, beyond)),
+                _ => Ok(Some(bytes)),
+            };
+        }
+        // One byte may be all that the reader has for now.
+        if rest[0] != 0x1f || rest.get(1).is_some_and(|second| *second != 0x8b) {
+            return Err(DataError::GzipTrailing {
+                file: file.into(),
+                decoded: decoded + beyond,
+            });
         }
     }
     Err(DataError::GzipMembers {
         file: file.into(),
         limit: MAX_MEMBERS,
     })
+}
+
+fn trailing(file: &Path, expected: u64, beyond: u64) -> DataError {
+    DataError::Trailing {
+        file: file.into(),
+        expected,
+        found: expected + beyond,
+    }
 }
 
 fn fault(file: &Path, decoded: u64, source: io::Error) -> DataError {
@@ -79,7 +129,7 @@ mod tests {
     use crate::small_set::compress;
 
     fn expand(bytes: &[u8]) -> Result<Option<Vec<u8>>, DataError> {
-        decompress(Path::new("f.gz"), bytes, 1 << 20)
+        decompress(Path::new("f.gz"), bytes, 1 << 20, None)
     }
 
     #[test]
@@ -141,25 +191,53 @@ mod tests {
     }
 
     #[test]
-    fn bytes_after_the_last_member_are_corrupt() {
+    fn bytes_after_the_last_member_are_told_from_a_file_that_ends_early() {
+        for more in [&[0; 16][..], &[7; 7], b"x", &[0x1f, 0x00]] {
+            let mut bytes = compress(b"downhill");
+            bytes.extend(more);
+            assert_eq!(
+                expand(&bytes).unwrap_err().to_string(),
+                "f.gz: bytes that are not gzip follow the gzip data, which hold 8 bytes; copy or \
+                 download the file again"
+            );
+        }
         let mut bytes = compress(b"downhill");
-        bytes.extend([0; 16]);
+        bytes.extend([0x1f, 0x8b, 8, 0]);
         let error = expand(&bytes).unwrap_err();
-        assert!(
-            matches!(error, DataError::GzipCorrupt { decoded: 8, .. }),
-            "{error:?}"
-        );
+        assert!(matches!(error, DataError::GzipTruncated { decoded: 8, .. }));
+    }
+
+    #[test]
+    fn no_more_memory_is_taken_than_the_header_announces() {
+        let whole = compress(&vec![0; 100_000_000]);
+        let announced = |header: &[u8]| {
+            assert_eq!(header.len(), 4);
+            Ok(1000)
+        };
+        let header = Header {
+            length: 4,
+            announced: &announced,
+        };
+        let read = |limit| decompress(Path::new("f.gz"), &whole[..], limit, Some(&header));
+        let start = Instant::now();
+        let error = read(1 << 30).unwrap_err();
+        assert!(start.elapsed() < Duration::from_millis(100));
         assert_eq!(
             error.to_string(),
-            "f.gz: invalid gzip data after 8 decompressed bytes: invalid gzip header; \
-             copy or download the file again"
+            "f.gz: byte 1000: expected the end of the file, found at least 65536 more bytes; copy \
+             or download the file again"
         );
+        assert_eq!(read(999).unwrap(), None);
+        let exact = [&compress(&[1; 3])[..], &compress(&[1; 997])].concat();
+        let read = decompress(Path::new("f.gz"), &exact[..], 1000, Some(&header));
+        let bytes = read.unwrap().unwrap();
+        assert_eq!((bytes.len(), bytes.capacity()), (1000, 1000));
     }
 
     #[test]
     fn the_limit_is_the_last_length_that_passes() {
         let bytes = compress(&[7; 1000]);
-        let read = |limit| decompress(Path::new("f.gz"), &bytes[..], limit).unwrap();
+        let read = |limit| decompress(Path::new("f.gz"), &bytes[..], limit, None).unwrap();
         assert_eq!(read(1000), Some(vec![7; 1000]));
         assert_eq!(read(999), None);
         assert_eq!(read(0), None);

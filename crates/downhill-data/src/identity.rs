@@ -27,20 +27,23 @@ impl Role {
     ];
 
     /// The file names tried for this role, in order: the original name and the variant with a dot
-    /// that some archives use, each raw and gzip.
-    pub fn file_names(self) -> [String; 4] {
-        let (stem, format) = match self {
-            Self::TrainImages => ("train-images", "idx3-ubyte"),
-            Self::TrainLabels => ("train-labels", "idx1-ubyte"),
-            Self::TestImages => ("t10k-images", "idx3-ubyte"),
-            Self::TestLabels => ("t10k-labels", "idx1-ubyte"),
+    /// that some archives use, each raw and gzip. Test files may also be named `test` for `t10k`.
+    pub fn file_names(self) -> Vec<String> {
+        let (stems, format): (&[&str], _) = match self {
+            Self::TrainImages => (&["train-images"], "idx3-ubyte"),
+            Self::TrainLabels => (&["train-labels"], "idx1-ubyte"),
+            Self::TestImages => (&["t10k-images", "test-images"], "idx3-ubyte"),
+            Self::TestLabels => (&["t10k-labels", "test-labels"], "idx1-ubyte"),
         };
-        [
-            format!("{stem}-{format}"),
-            format!("{stem}-{format}.gz"),
-            format!("{stem}.{format}"),
-            format!("{stem}.{format}.gz"),
-        ]
+        let names = |stem: &&str| {
+            [
+                format!("{stem}-{format}"),
+                format!("{stem}-{format}.gz"),
+                format!("{stem}.{format}"),
+                format!("{stem}.{format}.gz"),
+            ]
+        };
+        stems.iter().flat_map(names).collect()
     }
 
     /// The SHA-256 of the decompressed MNIST file, in hexadecimal.

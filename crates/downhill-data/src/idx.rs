@@ -35,14 +35,7 @@ pub fn read<'a>(file: &Path, bytes: &'a [u8], kind: Kind) -> Result<Idx<'a>, Dat
     let dimensions = read_header(file, bytes, kind)?;
     let header = header_length(kind) as u64;
     let found = bytes.len() as u64;
-    let expected = dimensions
-        .iter()
-        .try_fold(1_u64, |product, &size| product.checked_mul(size.into()))
-        .and_then(|elements| elements.checked_add(header))
-        .ok_or_else(|| DataError::DimensionsOverflow {
-            file: file.into(),
-            dimensions: dimensions.clone(),
-        })?;
+    let expected = length_of(file, &dimensions, kind)?;
     if found < expected {
         return Err(DataError::Short {
             file: file.into(),
@@ -73,6 +66,26 @@ pub fn read<'a>(file: &Path, bytes: &'a [u8], kind: Kind) -> Result<Idx<'a>, Dat
     Ok(Idx {
         dimensions,
         elements,
+    })
+}
+
+/// The length of a file, in bytes, by its header alone.
+///
+/// # Errors
+///
+/// If the header is not that of an IDX file of this `kind`.
+pub(crate) fn announced(file: &Path, bytes: &[u8], kind: Kind) -> Result<u64, DataError> {
+    length_of(file, &read_header(file, bytes, kind)?, kind)
+}
+
+fn length_of(file: &Path, dimensions: &[u32], kind: Kind) -> Result<u64, DataError> {
+    let elements = dimensions
+        .iter()
+        .try_fold(1_u64, |product, &size| product.checked_mul(size.into()));
+    let length = elements.and_then(|elements| elements.checked_add(header_length(kind) as u64));
+    length.ok_or_else(|| DataError::DimensionsOverflow {
+        file: file.into(),
+        dimensions: dimensions.to_vec(),
     })
 }
 

@@ -1,5 +1,6 @@
 //! A training and a test set, with the identity of their files.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::identity::sha256_hex;
@@ -7,9 +8,9 @@ use crate::idx::{self, Kind};
 use crate::source::{self, Budget};
 use crate::{DataError, FileIdentity, ImageSet, PairIdentity, Role};
 
-/// The largest total size of the four decompressed files that [`load_directory`] reads: 64 MiB.
-/// MNIST and sets of its size take 55 MB.
-pub const DEFAULT_LIMIT: u64 = 64 << 20;
+/// The largest total size of the four decompressed files that [`load_directory`] reads: 128 MiB.
+/// MNIST and sets of its size take 55 MB, those with as many test images as training images 94 MB.
+pub const DEFAULT_LIMIT: u64 = 128 << 20;
 
 /// Training and test images of one size.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,16 @@ pub struct ImagePair {
     pub test: ImageSet,
     /// Names and checksums of the files.
     pub identity: PairIdentity,
+}
+
+impl ImagePair {
+    /// The number of test images that are training images, pixel by pixel.
+    pub fn test_images_in_training(&self) -> usize {
+        let size = self.train.image_size();
+        let train: HashSet<&[u8]> = self.train.pixels().chunks_exact(size).collect();
+        let test = self.test.pixels().chunks_exact(size);
+        test.filter(|image| train.contains(image)).count()
+    }
 }
 
 /// Reads the image set in a directory, or returns the embedded MNIST if there is none.
@@ -40,9 +51,8 @@ pub fn load(directory: Option<&Path>) -> Result<ImagePair, DataError> {
 #[cfg(feature = "embedded")]
 pub fn load_mnist() -> Result<ImagePair, DataError> {
     read_set("mnist".into(), DEFAULT_LIMIT, |role, budget| {
-        let [_, name, ..] = role.file_names();
-        let name = PathBuf::from(name);
-        let bytes = source::read_gzip(&name, embedded(role), budget)?;
+        let name = PathBuf::from(&role.file_names()[1]);
+        let bytes = source::read_gzip(&name, embedded(role), kind(role), budget)?;
         Ok((name, bytes))
     })
 }
@@ -76,8 +86,16 @@ pub fn load_directory(directory: &Path) -> Result<ImagePair, DataError> {
 pub fn load_directory_within(directory: &Path, limit: u64) -> Result<ImagePair, DataError> {
     let name = directory.display().to_string();
     read_set(name, limit, |role, budget| {
-        let path = source::find(directory, role)?;
-        let bytes = source::read(&path, budget)?;
+        let mut found = source::find(directory, role)?.into_iter();
+        let path = found.next().expect("at least one file");
+        let bytes = source::read(&path, kind(role), budget)?;
+        // Which of several files is meant is not known, unless they are the same.
+        for other in found {
+            let same = source::read(&other, kind(role), &mut Budget::new(limit));
+            if !same.is_ok_and(|same| same == bytes) {
+                return Err(DataError::Different { file: path, other });
+            }
+        }
         Ok((path, bytes))
     })
 }
@@ -196,7 +214,7 @@ mod tests {
     fn load_gzip(files: &[Vec<u8>; 4]) -> Result<ImagePair, DataError> {
         read_set("small".into(), 4096, |role, budget| {
             let name = PathBuf::from(format!("{role:?}"));
-            let bytes = source::read_gzip(&name, &files[role as usize][..], budget)?;
+            let bytes = source::read_gzip(&name, &files[role as usize][..], kind(role), budget)?;
             Ok((name, bytes))
         })
     }
@@ -241,7 +259,7 @@ mod tests {
     fn the_embedded_gzip_files_are_those_of_the_provenance() {
         let provenance = include_str!("../mnist/PROVENANCE.md");
         for role in Role::ALL {
-            let [raw_name, name, ..] = role.file_names();
+            let [raw_name, name] = [0, 1].map(|at| role.file_names()[at].clone());
             let checksum = sha256_hex([embedded(role)]);
             let rows = provenance.lines();
             let mut rows = rows.filter(|row| row.starts_with(&format!("| {name} ")));
@@ -259,7 +277,7 @@ mod tests {
         let raw = tempfile::tempdir().unwrap();
         let gzip = tempfile::tempdir().unwrap();
         for (role, bytes) in Role::ALL.into_iter().zip(&files) {
-            let [raw_name, _, _, gzip_name] = role.file_names();
+            let [raw_name, gzip_name] = [0, 3].map(|at| role.file_names()[at].clone());
             fs::write(raw.path().join(raw_name), bytes).unwrap();
             fs::write(gzip.path().join(gzip_name), compress(bytes)).unwrap();
         }
@@ -274,6 +292,36 @@ mod tests {
         }
         assert_eq!(raw.train.labels(), [3, 0, 9]);
         assert_eq!(raw.train.image(1), [6, 7, 8, 9, 10, 11]);
+    }
+
+    #[test]
+    fn test_images_that_are_training_images_are_counted() {
+        let mut files = small_set::files();
+        files[2][16..].fill(255);
+        let count = |files: &[Vec<u8>; 4]| load_bytes(files).unwrap().test_images_in_training();
+        assert_eq!(count(&files), 0);
+        let first = files[0][16..][..6].to_vec();
+        files[2][22..].copy_from_slice(&first);
+        assert_eq!(count(&files), 1);
+        files[2][16..22].copy_from_slice(&first);
+        assert_eq!(count(&files), 2);
+    }
+
+    #[test]
+    fn as_many_test_images_as_training_images_are_read() {
+        let directory = tempfile::tempdir().unwrap();
+        for role in Role::ALL {
+            let bytes = match kind(role) {
+                Kind::Images => idx(&[60_000, 28, 28], &vec![7; 60_000 * 784]),
+                Kind::Labels => idx(&[60_000], &vec![3; 60_000]),
+            };
+            fs::write(directory.path().join(&role.file_names()[0]), bytes).unwrap();
+        }
+        let pair = load_directory(directory.path()).unwrap();
+        assert_eq!(
+            (pair.test.len(), pair.test_images_in_training()),
+            (60_000, 60_000)
+        );
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Finding and reading the files of a directory.
 
 use std::fs::{self, File, FileType};
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
-use crate::{DataError, Role, gzip};
+use crate::gzip::Header;
+use crate::kind::Kind;
+use crate::{DataError, Role, gzip, idx};
 
 /// A limit on the bytes to read, and the bytes left of it.
 pub(crate) struct Budget {
@@ -33,24 +35,39 @@ impl Budget {
     }
 }
 
-/// Returns the file of a role in a directory, under the first of its names that exists.
-pub(crate) fn find(directory: &Path, role: Role) -> Result<PathBuf, DataError> {
+/// Returns the files of a role in a directory, in the order of its names; at least one. Some
+/// archives put the file into a directory of its own name.
+pub(crate) fn find(directory: &Path, role: Role) -> Result<Vec<PathBuf>, DataError> {
     let found = metadata(directory)?;
     if !found.is_dir() {
         return Err(wrong_type(directory, "a directory", found.file_type()));
     }
     let names = role.file_names();
-    let paths = names.iter().map(|name| directory.join(name));
     // A broken link counts as existing, so that it gets its own error.
-    let mut present = paths.filter(|path| fs::symlink_metadata(path).is_ok());
-    present.next().ok_or_else(|| DataError::Missing {
-        directory: directory.into(),
-        names: names.to_vec(),
-    })
+    let exists = |path: &PathBuf| fs::symlink_metadata(path).is_ok();
+    let paths = names.iter().map(|name| directory.join(name));
+    let (directories, mut files): (Vec<_>, Vec<_>) =
+        paths.filter(exists).partition(|path| path.is_dir());
+    let within = directories
+        .iter()
+        .flat_map(|directory| names.iter().map(|name| directory.join(name)));
+    files.extend(within.filter(exists));
+    if files.is_empty() {
+        // Reading it gives the error.
+        files.extend(directories);
+    }
+    match files.is_empty() {
+        true => Err(DataError::Missing {
+            directory: directory.into(),
+            names,
+        }),
+        false => Ok(files),
+    }
 }
 
-/// Reads a file, decompressing it if it begins like gzip.
-pub(crate) fn read(path: &Path, budget: &mut Budget) -> Result<Vec<u8>, DataError> {
+/// Reads a file, decompressing it if it begins like gzip. A file that is longer than its header
+/// announces is not read.
+pub(crate) fn read(path: &Path, kind: Kind, budget: &mut Budget) -> Result<Vec<u8>, DataError> {
     // Opening a pipe would wait for a writer, so check the type first.
     let found = metadata(path)?;
     if !found.is_file() {
@@ -65,16 +82,25 @@ pub(crate) fn read(path: &Path, budget: &mut Budget) -> Result<Vec<u8>, DataErro
         source,
     };
     let mut file = File::open(path).map_err(unreadable)?;
-    let mut first_bytes = Vec::with_capacity(2);
+    let mut first_bytes = Vec::with_capacity(idx::header_length(kind));
     Read::by_ref(&mut file)
-        .take(2)
+        .take(idx::header_length(kind) as u64)
         .read_to_end(&mut first_bytes)
         .and_then(|_| file.rewind())
         .map_err(unreadable)?;
     let bytes = if gzip::is_gzip(&first_bytes) {
-        gzip::decompress(path, BufReader::with_capacity(1 << 16, file), budget.left)?
+        let reader = BufReader::with_capacity(1 << 16, file);
+        decompress(path, reader, kind, budget.left)?
     } else {
-        let mut bytes = Vec::new();
+        let expected = idx::announced(path, &first_bytes, kind)?;
+        if expected < found.len() {
+            return Err(DataError::Trailing {
+                file: path.into(),
+                expected,
+                found: found.len(),
+            });
+        }
+        let mut bytes = Vec::with_capacity(found.len() as usize);
         let mut limited = file.take(budget.left.saturating_add(1));
         limited.read_to_end(&mut bytes).map_err(unreadable)?;
         Some(bytes)
@@ -82,14 +108,29 @@ pub(crate) fn read(path: &Path, budget: &mut Budget) -> Result<Vec<u8>, DataErro
     budget.charge(path, bytes)
 }
 
+fn decompress(
+    file: &Path,
+    reader: impl BufRead,
+    kind: Kind,
+    limit: u64,
+) -> Result<Option<Vec<u8>>, DataError> {
+    let announced = |bytes: &[u8]| idx::announced(file, bytes, kind);
+    let header = Header {
+        length: idx::header_length(kind),
+        announced: &announced,
+    };
+    gzip::decompress(file, reader, limit, Some(&header))
+}
+
 /// Decompresses a gzip file in memory.
 #[cfg(any(test, feature = "embedded"))]
 pub(crate) fn read_gzip(
     name: &Path,
     bytes: &[u8],
+    kind: Kind,
     budget: &mut Budget,
 ) -> Result<Vec<u8>, DataError> {
-    let bytes = gzip::decompress(name, bytes, budget.left)?;
+    let bytes = decompress(name, bytes, kind, budget.left)?;
     budget.charge(name, bytes)
 }
 
@@ -240,7 +281,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             format!(
-                "{}: the four files exceed the limit of 67108864 bytes in total; check that this is \
+                "{}: the four files exceed the limit of 134217728 bytes in total; check that this is \
                  the right file",
                 path.display()
             )
@@ -251,10 +292,86 @@ mod tests {
     fn a_gzip_bomb_is_not_expanded() {
         let (directory, path) = without_train_images();
         // A tenth of 1 GB per member.
-        let member = compress(&vec![0; 100_000_000]);
-        fs::write(&path, member.repeat(10)).unwrap();
-        let error = fault(directory.path());
-        assert!(matches!(error, DataError::TooLarge { .. }), "{error:?}");
+        let zeros = compress(&vec![0; 100_000_000]).repeat(10);
+        let header = small_set::idx(&[3, 2, 3], &[]);
+        let sized = [compress(&header), zeros.clone()].concat();
+        let too_large = small_set::idx(&[1, 65_536, 65_536], &[]);
+        let too_large = [compress(&too_large), zeros.clone()].concat();
+        for (bytes, expected) in [
+            (zeros, "byte 2: expected element type"),
+            (sized, "found at least 65536 more bytes"),
+            (too_large, "exceed the limit"),
+        ] {
+            fs::write(&path, bytes).unwrap();
+            let start = Instant::now();
+            let error = fault(directory.path()).to_string();
+            assert!(error.contains(expected), "{error}");
+            assert!(start.elapsed() < Duration::from_millis(100));
+        }
+    }
+
+    #[test]
+    fn what_is_nearly_idx_is_named() {
+        let (directory, path) = without_train_images();
+        let [images, ..] = small_set::files();
+        let little: Vec<u8> = (images[..16].chunks(4))
+            .flat_map(|number| number.iter().rev().copied())
+            .collect();
+        for (bytes, expected) in [
+            (compress(&compress(&images)), "gzip within gzip"),
+            (little, "little-endian"),
+            (b"PK\x03\x04".to_vec(), "a zip archive"),
+            (b"<!DOCTYPE html>".to_vec(), "a web page"),
+            (b"version https://git-lfs".to_vec(), "Git LFS"),
+            (b"GIF8".to_vec(), "this is not an IDX file, replace it"),
+        ] {
+            fs::write(&path, bytes).unwrap();
+            let error = fault(directory.path()).to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_in_a_directory_of_its_name_is_found() {
+        for (name, within) in [("train-images.idx3-ubyte", false), (TRAIN_IMAGES, true)] {
+            let (directory, path) = without_train_images();
+            let [images, ..] = small_set::files();
+            fs::create_dir(&path).unwrap();
+            let file = match within {
+                true => path.join(name),
+                false => directory.path().join(name),
+            };
+            fs::write(file, images).unwrap();
+            assert_eq!(load_directory(directory.path()).unwrap().train.len(), 3);
+        }
+    }
+
+    #[test]
+    fn two_files_of_a_role_must_be_the_same() {
+        let (directory, path) = without_train_images();
+        let [mut images, ..] = small_set::files();
+        fs::write(&path, &images).unwrap();
+        let other = directory.path().join("train-images-idx3-ubyte.gz");
+        fs::write(&other, compress(&images)).unwrap();
+        assert!(load_directory(directory.path()).is_ok());
+        images[17] ^= 1;
+        fs::write(&other, compress(&images)).unwrap();
+        let error = fault(directory.path()).to_string();
+        assert!(
+            error.contains("are different, and only one of them"),
+            "{error}"
+        );
+        assert!(error.contains(&other.display().to_string()), "{error}");
+    }
+
+    #[test]
+    fn test_files_may_be_named_test() {
+        let directory = tempfile::tempdir().unwrap();
+        for (role, bytes) in Role::ALL.into_iter().zip(small_set::files()) {
+            let name = role.file_names()[0].replace("t10k", "test");
+            fs::write(directory.path().join(name), bytes).unwrap();
+        }
+        assert_eq!(load_directory(directory.path()).unwrap().test.len(), 2);
     }
 
     #[test]

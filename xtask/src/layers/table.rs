@@ -189,7 +189,7 @@ pub(super) const CRATES: &[Crate] = &[
             room("split", &["stream", "error"]),
             room("idx", &["error", "kind"]),
             room("image_set", &["error"]),
-            room("source", &["gzip", "identity", "error"]),
+            room("source", &["gzip", "idx", "identity", "error", "kind"]),
             room("stream", &[]),
             room("gzip", &["error"]),
             room("identity", &[]),
@@ -284,6 +284,7 @@ pub(super) const CRATES: &[Crate] = &[
         rooms: &[
             room("bench", &["backend"]),
             room("commands", &["train", "backend"]),
+            room("environment", &["commands", "print"]),
             room("interpreters", &[]),
             room("print", &[]),
             room("repeat", &["train"]),
