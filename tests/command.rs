@@ -383,7 +383,7 @@ mod on_flex {
         let page = bench.directory.path().join("page.html");
         let arguments = ReportArguments {
             directories: vec![bench.arguments.runs_dir.clone()],
-            out: page,
+            out: Some(page),
             png: false,
         };
         let list = RunsArguments {
@@ -403,7 +403,7 @@ mod on_flex {
                 assert!(error.to_string().contains(&name), "{error}");
             }
         }
-        assert!(arguments.out.is_file());
+        assert!(arguments.out.is_some_and(|page| page.is_file()));
         assert!(String::from_utf8_lossy(&listed).contains("2 finished runs"));
     }
 

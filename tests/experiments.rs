@@ -314,7 +314,7 @@ fn runs_are_reported_again_and_beside_others() {
     let page = bench.directory.path().join("pages/page.html");
     let mut arguments = ReportArguments {
         directories: vec![bench.arguments.runs_dir.clone()],
-        out: page.clone(),
+        out: Some(page.clone()),
         png: false,
     };
     let mut out = Vec::new();
@@ -345,7 +345,7 @@ fn reported(bench: &Bench) -> (String, Vec<(String, String)>) {
     let page = bench.directory.path().join("pages/page.html");
     let arguments = ReportArguments {
         directories: vec![bench.arguments.runs_dir.clone()],
-        out: page.clone(),
+        out: Some(page.clone()),
         png: false,
     };
     let mut out = Vec::new();
@@ -484,7 +484,7 @@ fn what_cannot_be_is_refused() {
         ),
         (
             "data.pixel_deviation=0",
-            "data.pixel_deviation must be finite and greater than 0",
+            "data.pixel_deviation must lie in 0.001 to 1000",
         ),
         (
             "training.pretraining.corruption=1",

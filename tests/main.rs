@@ -35,6 +35,8 @@ mod schedules;
 mod training;
 mod trajectories;
 mod valley;
+#[cfg(feature = "flex")]
+mod wrong_configs;
 
 /// A test of each case on each backend: `flex::CASE`, `ndarray::CASE`, `wgpu::CASE`.
 macro_rules! on_each_backend {

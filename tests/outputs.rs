@@ -151,7 +151,8 @@ fn a_kept_network_is_the_one_of_the_record() {
     let records = bench.records();
     assert_eq!(records.len(), 4);
     let arguments = |weights| EvaluateArguments {
-        weights,
+        file: Some(weights),
+        weights: None,
         config: None,
         method: None,
         overrides: Vec::new(),
@@ -167,6 +168,9 @@ fn a_kept_network_is_the_one_of_the_record() {
         assert_eq!(found["accuracy"], last.test.accuracy);
         assert_eq!(found["loss"], last.test.loss);
         assert_eq!(found["images"], 50);
+        assert_eq!(found["weights"]["method"], record.header.method.as_str());
+        assert_eq!(found["weights"]["seed"], record.header.seed);
+        assert_eq!(found["other_data"], false);
         // The same by the config file.
         arguments.config = Some(bench.arguments.config.clone());
         arguments.method = Some(record.header.method.clone());
@@ -202,7 +206,8 @@ fn members_of_an_ensemble_keep_their_own_networks() {
         assert_eq!(record.end.outcome, RunOutcome::Finished);
         let last = record.evaluations.last().expect("an evaluation");
         let found = evaluation(&EvaluateArguments {
-            weights: path.with_file_name("weights.safetensors"),
+            file: None,
+            weights: Some(path.with_file_name("weights.safetensors")),
             config: None,
             method: None,
             overrides: Vec::new(),
@@ -218,22 +223,23 @@ fn members_of_an_ensemble_keep_their_own_networks() {
 }
 
 #[test]
-fn weights_that_were_not_kept_are_asked_for_in_vain() {
+fn runs_without_saved_weights_are_trained_again_and_no_others() {
     let mut bench = bench();
     bench.arguments.seeds = Some(1);
     bench.train().expect("it trains");
     bench.arguments.seeds = None;
     bench.arguments.output.save_weights = true;
-    let error = bench.train().expect_err("they are gone");
-    assert_eq!(error.exit_code(), 2);
-    assert_eq!(
-        error.to_string(),
-        "--save-weights: 2 of 4 runs (none seed 0 and others) were trained without it; add --again \
-         to train all runs of this command again and save their networks"
+    let before = bench.records();
+    let (_, said) = bench.train().expect("it trains");
+    assert!(
+        said.contains("2 finished runs have no saved weights and are trained again"),
+        "{said}"
     );
-    bench.arguments.again = true;
-    bench.train().expect("it trains");
-    bench.arguments.again = false;
+    assert!(said.contains("4 of 4 runs trained in"), "{said}");
+    for (path, text) in before {
+        assert!(path.with_file_name("weights.safetensors").is_file());
+        assert_eq!(fs::read_to_string(&path).expect("a record"), text);
+    }
     let (_, said) = bench.train().expect("now they are there");
     assert!(
         said.contains("nothing to train: all 4 runs are finished"),

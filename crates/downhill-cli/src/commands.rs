@@ -1,6 +1,6 @@
 //! The command line of the binary `downhill`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[cfg(feature = "completions")]
 use clap::CommandFactory;
@@ -22,12 +22,23 @@ pub struct CommandLine {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Train the methods of an experiment and report the results
+    ///
+    /// Exit codes: 0 done, 2 usage or config, 3 data, 4 a run diverged or a gradient is wrong, 5
+    /// input/output, a damaged record or a backend that does not start, 130 interrupted.
     Train(TrainArguments),
     /// Evaluate saved weights on the test images
+    ///
+    /// Exit codes: 0 evaluated, 2 usage or config, 3 bad data or a file that does not hold the
+    /// network, 5 input/output or a backend that does not start.
     Evaluate(EvaluateArguments),
     /// List finished runs
+    ///
+    /// Exit codes: 0 listed, 2 usage, 5 input/output or, after the others are listed, a damaged
+    /// record.
     Runs(RunsArguments),
     /// Render a report from existing runs, or compare several experiments on one page
+    ///
+    /// Exit codes: 0 written, 2 usage or no runs, 5 input/output or a damaged record.
     Report(ReportArguments),
     /// Print the JSON schema of config files
     Schema,
@@ -42,8 +53,12 @@ pub struct EvaluateArguments {
     /// A safetensors file with the names and layout of the `state_dict` of a PyTorch
     /// `nn.Sequential`: for each hidden layer Linear, BatchNorm1d (if used), the activation and
     /// Dropout (if used), then a final Linear
-    #[arg(long, value_name = "FILE")]
-    pub weights: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "weights")]
+    pub file: Option<PathBuf>,
+
+    /// The same as FILE
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    pub weights: Option<PathBuf>,
 
     /// Config of the network: a file, or the name of an experiment in `configs/` [default: the
     /// config that `train --save-weights` stores in the file]
@@ -71,6 +86,14 @@ pub struct EvaluateArguments {
     pub json: bool,
 }
 
+impl EvaluateArguments {
+    /// The file of weights.
+    pub fn path(&self) -> &Path {
+        let path = self.file.as_deref().or(self.weights.as_deref());
+        path.unwrap_or(Path::new(""))
+    }
+}
+
 /// Arguments of `report`.
 #[derive(Args, Clone, Debug)]
 pub struct ReportArguments {
@@ -79,9 +102,10 @@ pub struct ReportArguments {
     #[arg(value_name = "DIR", required = true)]
     pub directories: Vec<PathBuf>,
 
-    /// Path of the page; its figures are written next to it
-    #[arg(long, value_name = "FILE", default_value = "runs/reports/report.html")]
-    pub out: PathBuf,
+    /// Path of the page; its figures are written next to it [default: `reports/report.html` in the
+    /// runs directory of the first DIR]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 
     /// Also write the figures as PNG, next to the SVG files. With `cargo xtask`, the first use
     /// compiles the fonts and the renderer
@@ -105,7 +129,7 @@ pub struct RunsArguments {
     #[arg(long)]
     pub each: bool,
 
-    /// Print a JSON object per run
+    /// Print JSON lines, an object per run
     #[arg(long, conflicts_with = "each")]
     pub json: bool,
 }

@@ -1,14 +1,87 @@
 //! Command lines whose options may stand in environment variables.
 
-use std::env;
+use std::ffi::OsString;
+use std::{env, process};
 
 use clap::builder::Resettable;
+use clap::error::ErrorKind;
 use clap::{Arg, Command, Parser};
+
+use crate::print::{print_error, shortened};
 
 /// Parses the command line of the process. An environment variable that is empty counts as unset.
 pub fn parse<T: Parser>() -> T {
-    let matches = without_empty(T::command()).get_matches();
-    T::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut T::command()).exit())
+    let words: Vec<OsString> = env::args_os().collect();
+    match parsed(&words) {
+        Ok(arguments) => arguments,
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) => {
+            let mut text = error.to_string();
+            if let Some(advice) = advice(&words).filter(|_| is_unknown(&error)) {
+                text.push_str(&format!("\n{advice}\n"));
+            }
+            print_error(&shortened(&text));
+            process::exit(error.exit_code());
+        }
+    }
+}
+
+fn is_unknown(error: &clap::Error) -> bool {
+    error.kind() == ErrorKind::UnknownArgument
+}
+
+fn parsed<T: Parser>(words: &[OsString]) -> Result<T, clap::Error> {
+    let parse = |words: &[OsString]| {
+        let matches = without_empty(T::command()).try_get_matches_from(words)?;
+        T::from_arg_matches(&matches).map_err(|error| error.format(&mut T::command()))
+    };
+    parse(words).or_else(|error| match with_joined_value(words) {
+        Some(joined) if is_unknown(&error) => parse(&joined).map_err(|_| error),
+        _ => Err(error),
+    })
+}
+
+/// The words with `--tensorboard DIR` written as `--tensorboard=DIR`, which an option with an
+/// optional value needs.
+fn with_joined_value(words: &[OsString]) -> Option<Vec<OsString>> {
+    let at = words.iter().position(|word| word == "--tensorboard")?;
+    let value = words.get(at + 1)?;
+    let mut joined = words.to_vec();
+    joined[at].push("=");
+    joined[at].push(value);
+    joined.remove(at + 1);
+    Some(joined)
+}
+
+/// What to write in place of an option that other programs have.
+fn advice(words: &[OsString]) -> Option<String> {
+    let advice = words.iter().find_map(|word| {
+        let word = word.to_str()?.split('=').next()?;
+        let advice = match word {
+            "--epochs" | "--epoch" => {
+                "set the number of batches, as in `--set training.updates=9360`: 20 epochs of \
+                 60,000 images in batches of 128"
+            }
+            "--steps" | "--updates" | "--iterations" => {
+                "set the number of updates, as in `--set training.updates=1000`"
+            }
+            "--lr" | "--learning-rate" => {
+                "set the rate of the optimizer, as in `--set optimizer.adam.learning_rate=1e-3`"
+            }
+            "--optimizer" => "set the optimizer, as in `--set optimizer.adam.preset=torch`",
+            "--batch-size" | "--batch" => "set the batch, as in `--set training.batch=128`",
+            "--list" => "a wrong name, as in `train list`, is answered with all experiments",
+            "--config" => "the config is an argument without an option: `train FILE`",
+            "--device" | "--gpu" | "--cuda" => "choose a backend, as in `--backend wgpu`",
+            "--output" | "--out" | "--output-dir" => {
+                "choose the directory of records and reports with `--runs-dir DIR`"
+            }
+            "--data" | "--dataset" => "choose the images with `--data-dir DIR`",
+            _ => return None,
+        };
+        Some(format!("{word}: {advice}"))
+    })?;
+    Some(advice)
 }
 
 /// The command with no option that is read from an empty variable.
@@ -33,6 +106,52 @@ mod tests {
 
     use super::*;
     use crate::commands::CommandLine;
+
+    fn words(text: &str) -> Vec<OsString> {
+        text.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn a_directory_of_event_files_may_follow_its_option() {
+        for (text, config) in [
+            ("downhill train lenet --tensorboard logs", "lenet"),
+            ("downhill train --tensorboard logs lenet", "lenet"),
+            ("downhill train --tensorboard=logs lenet", "lenet"),
+        ] {
+            let line: CommandLine = parsed(&words(text)).expect("it is parsed");
+            let crate::commands::Command::Train(train) = line.command else {
+                panic!("{text}");
+            };
+            assert_eq!(train.config, config, "{text}");
+            assert_eq!(
+                train.output.tensorboard,
+                Some(Some("logs".into())),
+                "{text}"
+            );
+        }
+        let wrong = words("downhill train lenet --tensorboard --epochs 3");
+        assert!(parsed::<CommandLine>(&wrong).is_err_and(|error| is_unknown(&error)));
+    }
+
+    #[test]
+    fn options_of_other_programs_are_answered() {
+        for (text, expected) in [
+            (
+                "downhill train --epochs=3",
+                "--epochs: set the number of batches",
+            ),
+            (
+                "downhill train seeds --lr 0.1",
+                "--set optimizer.adam.learning_rate",
+            ),
+            ("downhill train --list", "all experiments"),
+        ] {
+            assert!(parsed::<CommandLine>(&words(text)).is_err(), "{text}");
+            let advice = advice(&words(text)).expect("advice");
+            assert!(advice.contains(expected), "{advice}");
+        }
+        assert_eq!(advice(&words("downhill train --sett")), None);
+    }
 
     const VARIABLES: [&str; 3] = ["DOWNHILL_RUNS_DIR", "DOWNHILL_DATA_DIR", "DOWNHILL_BACKEND"];
 

@@ -111,8 +111,8 @@ impl TrainArguments {
 /// Output of `train` beyond records and report.
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 pub struct OutputArguments {
-    /// Print only JSON to stdout: an object per run when it finishes, then a summary with the
-    /// findings and the path of the report
+    /// Print only JSON lines to stdout, an object on each: one per run when it finishes, then a
+    /// summary with the findings and the path of the report
     #[arg(long, conflicts_with = "dry_run")]
     pub json: bool,
 
@@ -122,7 +122,7 @@ pub struct OutputArguments {
     pub tensorboard: Option<Option<PathBuf>>,
 
     /// Save each trained network next to its record as weights.safetensors, with the names and
-    /// layout of a PyTorch `nn.Sequential`
+    /// layout of a PyTorch `nn.Sequential`. Finished runs without saved weights are trained again
     #[arg(long)]
     pub save_weights: bool,
 

@@ -343,7 +343,8 @@ fn one_method_or_no_baseline_is_reported_without_differences() {
     assert_eq!(
         found[0],
         "Mean test accuracy is highest for “none” (76.0 %) and lowest for “weight-decay” \
-         (72.0 %); no baseline is named, so no difference is tested."
+         (72.0 %); no baseline is named, so no difference is tested (name one \
+         with the key `baseline`)."
     );
     assert!(
         found[2].starts_with("“weight-decay” ends at 89.8 % training"),
@@ -473,13 +474,14 @@ fn a_tie_is_no_ranking() {
     assert_eq!(
         findings(&experiment(None, methods.clone()))[0],
         "Mean test accuracy is highest for “none” and “dec” (71.00 %) and lowest for “low” (70.00 \
-         %); no baseline is named, so no difference is tested."
+         %); no baseline is named, so no difference is tested (name one \
+         with the key `baseline`)."
     );
     methods.truncate(2);
     assert_eq!(
         findings(&experiment(None, methods.clone()))[0],
         "Mean test accuracy is the same for “none” and “dec” (71.00 %); no baseline is named, so \
-         no difference is tested."
+         no difference is tested (name one with the key `baseline`)."
     );
     methods[1].runs.clear();
     let found = findings(&experiment(None, methods));
@@ -519,4 +521,35 @@ fn the_answer_has_at_most_three_sentences() {
             }
         }
     }
+}
+
+#[test]
+fn a_run_whose_loss_rose_is_remarked_on() {
+    let mut experiment = decay();
+    let found = |experiment: &Experiment| {
+        let mut found = findings(experiment);
+        found.retain(|text| text.contains("they did not train"));
+        found
+    };
+    for run in experiment.methods.iter_mut().flat_map(|it| &mut it.runs) {
+        let mut before = run.evaluations[0];
+        (before.epoch, before.updates, before.train.loss) = (None, 0, 2.3);
+        run.evaluations.insert(0, before);
+    }
+    assert_eq!(found(&experiment), [""; 0]);
+    for run in &mut experiment.methods[1].runs[..2] {
+        run.evaluations
+            .last_mut()
+            .expect("an evaluation")
+            .train
+            .loss = 5e30;
+    }
+    let runs = experiment.methods[1].runs.len();
+    assert_eq!(
+        found(&experiment),
+        [format!(
+            "Runs of “weight-decay” (2 of {runs} runs) finished with a higher training loss than \
+             at their first evaluation: they did not train."
+        )]
+    );
 }

@@ -15,6 +15,15 @@ pub enum Done {
 }
 
 impl Done {
+    /// All runs ended, and this many diverged, which may be expected.
+    pub(crate) fn with_diverged(runs: usize, may_diverge: bool) -> Self {
+        match runs {
+            0 => Self::Finished,
+            _ if may_diverge => Self::Finished,
+            runs => Self::Diverged { runs },
+        }
+    }
+
     /// The exit code: 0 finished, 4 diverged, 130 interrupted.
     pub fn exit_code(self) -> u8 {
         match self {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use downhill_trainer::cli::commands::{Command, CommandLine};
 use downhill_trainer::cli::environment::parse;
-use downhill_trainer::cli::print::{print, print_error};
+use downhill_trainer::cli::print::{print, print_error, shortened};
 use downhill_trainer::{
     Done, TrainArguments, TrainError, evaluate, is_training, list_runs, report, train,
 };
@@ -104,5 +104,5 @@ fn run(arguments: &TrainArguments) -> Result<Done, TrainError> {
 }
 
 fn complain(text: &str) {
-    print_error(&format!("{text}\n"));
+    print_error(&format!("{}\n", shortened(text)));
 }

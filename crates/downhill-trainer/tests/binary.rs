@@ -110,3 +110,150 @@ fn a_gpu_is_looked_for_without_complaints_of_a_missing_desktop() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!said.contains("XDG_RUNTIME_DIR"), "{said}");
 }
+
+#[test]
+fn escape_sequences_of_arguments_are_not_printed_raw() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for (command, code) in [
+        ("train small.toml --set \"$(printf '\\033[2J=1')\"", 2),
+        ("train small.toml --method \"$(printf 'a\\rb')\"", 2),
+        ("train \"$(printf 'a\\033[31m')\"", 2),
+        ("train --\"$(printf 'a\\033[31m')\"", 2),
+        (
+            "train small.toml --quiet --runs-dir \"$(printf 'a\\033[31m')\"",
+            0,
+        ),
+        ("report \"$(printf 'a\\033[31m')\"", 0),
+    ] {
+        let output = shell(directory.path(), &format!("downhill {command}"));
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert_eq!(output.status.code(), Some(code), "{command}: {said}");
+        assert!(!said.contains(['\u{1b}', '\r']), "{command}: {said}");
+    }
+}
+
+#[test]
+fn a_config_of_any_size_is_answered_in_few_words() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let long = "x".repeat(100_000);
+    for (text, expected) in [
+        ("[".repeat(100_000), "invalid TOML"),
+        (format!("{long} = 1"), "unknown key"),
+        (format!("model.activation = '{long}'"), "model.activation"),
+        (format!("model.{long} = '{long}'"), "unknown key"),
+        ("#".repeat(2_000_000), "at most 1048576 bytes"),
+    ] {
+        fs::write(directory.path().join("long.toml"), text).expect("a config");
+        let output = shell(directory.path(), "downhill train long.toml --dry-run");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{expected}");
+        assert!(said.contains(expected), "{said}");
+        assert!(said.len() < 5000, "{expected}: {}", said.len());
+    }
+}
+
+#[test]
+fn files_that_are_no_weights_are_refused_with_a_remedy() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for (bytes, expected) in [
+        (&b"PK\x03\x04 and so on"[..], "safetensors.torch.save_file"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "git lfs pull",
+        ),
+        (b"", "it is empty"),
+    ] {
+        fs::write(directory.path().join("weights"), bytes).expect("a file");
+        let output = shell(directory.path(), "downhill evaluate weights");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn weights_are_evaluated_with_the_name_of_their_run() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let command = "downhill train small.toml --quiet --save-weights > /dev/null && \
+                   downhill evaluate runs/trainings/*/weights.safetensors && \
+                   downhill evaluate --weights runs/trainings/*/weights.safetensors";
+    let output = shell(directory.path(), command);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    let whose = "weights of small, method sgd, seed 0\n";
+    assert_eq!(said.matches(whose).count(), 2, "{said}");
+    assert!(!said.contains("other images"), "{said}");
+}
+
+#[test]
+fn divergence_that_is_expected_is_no_failure() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for (expected, code) in [("false", 4), ("true", 0)] {
+        let command = format!(
+            "downhill train small.toml --quiet --set optimizer.sgd.learning_rate=1e300 \
+             --set training.updates=20 --set may_diverge={expected}"
+        );
+        let output = shell(directory.path(), &command);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains("diverged"), "{said}");
+    }
+}
+
+#[test]
+fn a_report_lies_in_its_runs_directory_and_a_copied_run_is_named() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let command = "downhill train small.toml --quiet --runs-dir here > /dev/null && \
+                   downhill report here && test -f here/reports/report.html && \
+                   downhill report here/trainings/* && test ! -e runs && \
+                   cp -r here/trainings/* here/trainings/a-copy && downhill report here";
+    let output = shell(directory.path(), command);
+    let said = String::from_utf8_lossy(&output.stdout);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said.matches("report: ").count(), 3, "{said}{error}");
+    assert_eq!(output.status.code(), Some(5), "{error}");
+    assert!(
+        error.contains("a-copy/record.jsonl: it is a copy"),
+        "{error}"
+    );
+    assert!(!said.contains("(2)"), "{said}");
+}
+
+#[test]
+fn a_search_goes_on_without_a_damaged_trial_and_names_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let search = "\n[search]\ntrials = 4\nrounds = 2\nbest = 2\n\
+                  ranges.'optimizer.*.learning_rate' = { from = 1e-3, to = 0.1 }\n";
+    let config = CONFIG.replace(
+        "test_images = 20",
+        "test_images = 20, validation_images = 10",
+    );
+    let config = config + search;
+    fs::write(directory.path().join("search.toml"), config).expect("a config");
+    let train = "downhill train search.toml --quiet";
+    let first = shell(directory.path(), train);
+    assert_eq!(first.status.code(), Some(0), "{first:?}");
+    let damage = "for i in runs/trainings/*/; do grep -q 'round 1, trial 2' $i/record.jsonl && \
+                  echo x >> $i/record.jsonl; done";
+    let output = shell(directory.path(), &format!("{damage}; {train}"));
+    let said = String::from_utf8_lossy(&output.stdout);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{said}{error}");
+    assert!(said.contains("report: "), "{said}");
+    assert_eq!(error.matches("record.jsonl").count(), 1, "{error}");
+}
+
+#[test]
+fn the_first_interrupt_says_what_the_second_does() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let command = format!(
+        "timeout -s INT 2 '{}' train small.toml --set training.updates=100000000 --quiet",
+        env!("CARGO_BIN_EXE_downhill")
+    );
+    let output = shell(directory.path(), &command);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("Ctrl-C again ends at once"), "{said}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("stopped: "), "{said}");
+}

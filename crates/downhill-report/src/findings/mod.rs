@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use crate::findings::effect::{Direction, Effect, effect, gap_verb, only_witness, verdicts};
 use crate::findings::grid::grid_findings;
+use crate::record::RunRecord;
 use crate::statistics::{Interval, PairedDifferences, Statistics};
 use crate::summary::{Comparison, MethodSummary, Summary};
 use crate::text::numbers::{Precision, count, counted, listed, p_value, quoted, range};
@@ -27,6 +28,7 @@ pub(crate) fn findings(summary: &Summary<'_>) -> Vec<String> {
     if let Some(families) = &summary.families {
         let mut found = grid_findings(summary, families);
         found.extend(target::sentence(summary));
+        found.extend(worse_than_before(summary));
         return found;
     }
     // Where a target is asked for, it is the question.
@@ -43,6 +45,7 @@ pub(crate) fn findings(summary: &Summary<'_>) -> Vec<String> {
     );
     let methods = summary.methods.iter();
     found.extend(methods.filter_map(|method| diverged(method, precision)));
+    found.extend(worse_than_before(summary));
     found.extend(memorised(summary));
     found.extend(different_updates(summary));
     found
@@ -90,7 +93,10 @@ fn ranking(summary: &Summary<'_>) -> Option<String> {
         )
     };
     (ranked.len() > 1).then(|| {
-        format!("Mean test accuracy {order}; no baseline is named, so no difference is tested.")
+        format!(
+            "Mean test accuracy {order}; no baseline is named, so no difference is tested \
+                 (name one with the key `baseline`)."
+        )
     })
 }
 
@@ -375,6 +381,40 @@ fn diverged(method: &MethodSummary, precision: Precision) -> Option<String> {
             quoted(&method.name),
             listed(&at),
             rest.unwrap_or_default()
+        )
+    })
+}
+
+/// Which methods have runs that end with a higher training loss than they began with.
+fn worse_than_before(summary: &Summary<'_>) -> Option<String> {
+    const SHOWN: usize = 6;
+    let is_worse = |run: &&RunRecord| {
+        let (first, last) = (run.evaluations.first(), run.evaluations.last());
+        let (Some(first), Some(last)) = (first, last) else {
+            return false;
+        };
+        !run.end.outcome.is_diverged()
+            && first.updates < last.updates
+            && last.train.loss > first.train.loss
+    };
+    let worse = summary.pairs().filter_map(|(method, about)| {
+        let number = method.runs.iter().filter(is_worse).count();
+        (number > 0).then(|| {
+            let of = counted(method.runs.len(), "run");
+            format!("{} ({} of {of})", quoted(&about.name), count(number))
+        })
+    });
+    let mut named: Vec<String> = worse.collect();
+    let more = named.len().saturating_sub(SHOWN);
+    named.truncate(SHOWN);
+    if more > 0 {
+        named.push(format!("{} more", count(more)));
+    }
+    (!named.is_empty()).then(|| {
+        format!(
+            "Runs of {} finished with a higher training loss than at their first evaluation: they \
+             did not train.",
+            listed(&named)
         )
     })
 }

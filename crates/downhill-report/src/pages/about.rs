@@ -24,7 +24,7 @@ pub struct About {
     pub data: Option<DataIdentity>,
     /// The resolved config, as TOML.
     pub config_toml: String,
-    /// The seconds that the work took; not shown if `None`.
+    /// The seconds that the work took; `None` if they are not known.
     pub seconds: Option<f64>,
     /// The seeds; empty if nothing is random.
     pub seeds: Vec<u64>,

@@ -115,6 +115,8 @@ impl Page<'_> {
                 @if !about.seeds.is_empty() { dt { "Seeds" } dd { (seed_ranges(about.seeds.iter().copied())) } }
                 @if let Some(seconds) = about.seconds {
                     dt { (if about.seeds.is_empty() { "Time" } else { "Training time, all runs together" }) } dd { (duration(seconds)) }
+                } @else if about.data.is_some() {
+                    dt { "Training time" } dd { "unknown: a run has no usable timing.json" }
                 }
             }
             (self.made_details)

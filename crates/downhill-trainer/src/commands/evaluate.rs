@@ -5,7 +5,7 @@ use std::path::Path;
 use std::{fmt, fs};
 
 use downhill_cli::commands::EvaluateArguments;
-use downhill_cli::print::print;
+use downhill_cli::print::{escaped, print};
 use downhill_cli::train::TrainArguments;
 use downhill_data::{ImagePair, split};
 use downhill_model::{Network, PixelScale};
@@ -27,12 +27,22 @@ use crate::weights;
 /// An invalid config or invalid data, a backend that does not start, a file that does not hold the
 /// network.
 pub fn evaluate(arguments: &EvaluateArguments, out: &mut dyn Write) -> Result<(), TrainError> {
-    let path = &arguments.weights;
+    let path = arguments.path();
     let bytes = fs::read(path).map_err(TrainError::file("cannot read", path))?;
     let data = downhill_data::load(arguments.data_dir.as_deref())?;
-    let config = match &arguments.config {
-        Some(config) => of_file(config, arguments, &data)?,
-        None => of_metadata(&bytes, path)?,
+    refuse_other_formats(&bytes, path)?;
+    let about = match weights::metadata(&bytes) {
+        Ok(about) => about,
+        Err(reason) => return Err(unusable(path, reason)),
+    };
+    let config = match (&arguments.config, &about) {
+        (Some(config), _) => of_file(config, arguments, &data)?,
+        (None, Some(about)) => serde_json::from_value(about.config.clone())
+            .map_err(|error| unusable(path, error.to_string()))?,
+        (None, None) => {
+            let reason = "it does not store the config of its network; give one with --config";
+            return Err(unusable(path, reason.to_owned()));
+        }
     };
 
     let device = device::open(arguments.backend)?;
@@ -53,6 +63,14 @@ pub fn evaluate(arguments: &EvaluateArguments, out: &mut dyn Write) -> Result<()
     let score = score(&network, &test, &mut || true).expect("it goes on");
     let evaluation = Evaluation {
         kind: "evaluation",
+        weights: about.as_ref().map(Weights::of),
+        data: data.identity.name.clone(),
+        other_data: (about.as_ref()).is_some_and(|about| {
+            about
+                .data_sha256
+                .as_ref()
+                .is_some_and(|it| *it != data.identity.sha256)
+        }),
         images,
         right: (score.accuracy * images as f64).round() as usize,
         accuracy: score.accuracy,
@@ -62,17 +80,43 @@ pub fn evaluate(arguments: &EvaluateArguments, out: &mut dyn Write) -> Result<()
         true => serde_json::to_string(&evaluation).expect("an object has string keys only"),
         false => evaluation.to_string(),
     };
-    print(out, &format!("{text}\n")).map_err(TrainError::output)
+    print(out, &format!("{}\n", escaped(&text))).map_err(TrainError::output)
 }
 
 /// The result, as text or as JSON.
 #[derive(Serialize)]
 struct Evaluation {
     kind: &'static str,
+    /// Whose weights they are, if the file says so.
+    weights: Option<Weights>,
+    data: String,
+    /// Whether the network was trained on other images.
+    other_data: bool,
     images: usize,
     right: usize,
     accuracy: f64,
     loss: f64,
+}
+
+/// The run whose weights they are.
+#[derive(Serialize)]
+struct Weights {
+    experiment: String,
+    method: String,
+    seed: u64,
+    /// The images that it was trained on.
+    data: Option<String>,
+}
+
+impl Weights {
+    fn of(about: &weights::Metadata) -> Self {
+        Self {
+            experiment: about.experiment.clone(),
+            method: about.method.clone(),
+            seed: about.seed,
+            data: about.data.clone(),
+        }
+    }
 }
 
 impl fmt::Display for Evaluation {
@@ -84,6 +128,25 @@ impl fmt::Display for Evaluation {
             loss,
             ..
         } = self;
+        if let Some(Weights {
+            experiment,
+            method,
+            seed,
+            data,
+        }) = &self.weights
+        {
+            writeln!(
+                formatter,
+                "weights of {experiment}, method {method}, seed {seed}"
+            )?;
+            if let (true, Some(data)) = (self.other_data, data) {
+                let here = &self.data;
+                writeln!(
+                    formatter,
+                    "trained on {data}, evaluated on other images: {here}"
+                )?;
+            }
+        }
         let percent = 100.0 * accuracy;
         write!(
             formatter,
@@ -127,14 +190,23 @@ fn of_file(
     }
 }
 
-/// The settings stored in a file that `train` has saved.
-fn of_metadata(bytes: &[u8], path: &Path) -> Result<TrainingConfig, TrainError> {
-    let about = weights::metadata(bytes).map_err(|reason| unusable(path, reason))?;
-    let Some(about) = about else {
-        let reason = "it does not store the config of its network; give one with --config";
-        return Err(unusable(path, reason.to_owned()));
+/// Refuses files that are known not to be safetensors, with the way to make them so.
+fn refuse_other_formats(bytes: &[u8], path: &Path) -> Result<(), TrainError> {
+    let reason = if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80\x02") {
+        "it is a file of torch.save; in Python, load its state_dict and write it with \
+         safetensors.torch.save_file(state_dict, \"weights.safetensors\")"
+    } else if bytes.starts_with(b"version https://git-lfs") {
+        "it is a pointer of Git LFS in place of the file; get the file with `git lfs pull`"
+    } else if bytes.starts_with(b"\x89HDF") {
+        "it is an HDF5 file, such as those of Keras; write its weights with safetensors"
+    } else if bytes.starts_with(b"\x93NUMPY") {
+        "it is a NumPy array; write its weights with safetensors.numpy.save_file"
+    } else if bytes.is_empty() {
+        "it is empty; save the weights again"
+    } else {
+        return Ok(());
     };
-    serde_json::from_value(about.config).map_err(|error| unusable(path, error.to_string()))
+    Err(unusable(path, reason.to_owned()))
 }
 
 fn unusable(path: &Path, reason: String) -> TrainError {

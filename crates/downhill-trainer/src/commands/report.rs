@@ -1,11 +1,12 @@
 //! The command `report`: a page from existing runs of one or of several experiments.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use downhill_cli::commands::ReportArguments;
-use downhill_cli::print::print;
+use downhill_cli::print::{escaped, print};
 use downhill_cli::repeat::quoted;
 use downhill_report::record::RunHeader;
 use downhill_report::{
@@ -57,29 +58,39 @@ pub fn report(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), Tr
             (report.html(), report.pictures(), text)
         }
         [first, others @ ..] => {
-            let table =
-                |report: &Report<'_>| format!("{}\n{}\n", report.experiment().name, report.text());
-            let text = reports.iter().map(table).collect();
+            let table = |report: &Report<'_>| {
+                let findings = list(report.findings());
+                format!(
+                    "{}\n{}\n{findings}\n",
+                    report.experiment().name,
+                    report.text()
+                )
+            };
+            let tables: String = reports.iter().map(table).collect();
             let comparison = ComparisonReport::of(first, others);
+            let text = tables + &list(comparison.findings());
             (comparison.html(), comparison.pictures(), text)
         }
     };
     let mut write = |path: &Path, page: &str, pictures: &[Picture], text: &str| {
         write_if_changed(path, page.as_bytes())?;
-        let say = |text: &str, out: &mut dyn Write| print(out, text).map_err(TrainError::output);
+        let say = |text: &str, out: &mut dyn Write| {
+            print(out, &escaped(text)).map_err(TrainError::output)
+        };
         say(&format!("{text}\nreport: {}\n", path.display()), out)?;
         for sentence in write_pictures(path, pictures, arguments.png)? {
             say(&format!("{sentence}\n"), out)?;
         }
         Ok::<(), TrainError>(())
     };
+    let page_path = (arguments.out.clone()).unwrap_or_else(|| default_page(&arguments.directories));
     if !reports.is_empty() {
-        write(&arguments.out, &page, &pictures, &text)?;
+        write(&page_path, &page, &pictures, &text)?;
     }
     for (at, search) in searches.iter().enumerate() {
         let path = match reports.len() + searches.len() {
-            1 => arguments.out.clone(),
-            _ => beside(&arguments.out, &format!("search-{}", at + 1)),
+            1 => page_path.clone(),
+            _ => beside(&page_path, &format!("search-{}", at + 1)),
         };
         let text = format!("{}\n{}", search.about.name, list(search.findings()));
         write(&path, &search.html(), &search.pictures(), &text)?;
@@ -90,6 +101,19 @@ pub fn report(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), Tr
 fn list(findings: Vec<String>) -> String {
     let lines = findings.into_iter();
     lines.map(|finding| format!("- {finding}\n")).collect()
+}
+
+/// The page of a report whose path is not given: in the runs directory of the first directory.
+fn default_page(directories: &[PathBuf]) -> PathBuf {
+    let first = directories.first().map_or(Path::new(""), PathBuf::as_path);
+    let above = |path: &Path| path.canonicalize().ok()?.parent().map(Path::to_path_buf);
+    let runs = match first {
+        runs if runs.join("trainings").is_dir() => Some(runs.to_path_buf()),
+        run if run.join("record.jsonl").is_file() => above(run).and_then(|it| above(&it)),
+        trainings => above(trainings),
+    };
+    let runs = runs.unwrap_or_else(|| first.to_path_buf());
+    runs.join("reports").join("report.html")
 }
 
 /// The path `NAME-END.html` beside `NAME.html`.
@@ -133,7 +157,12 @@ fn name_apart(experiments: &mut [Experiment]) {
 /// Reads the runs of a runs directory, or the run whose own directory it is. Damaged records are
 /// left out and named.
 fn runs_in(directory: &Path, damaged: &mut Vec<TrainError>) -> Result<Vec<RunRecord>, TrainError> {
+    let mut known = HashSet::new();
     let mut keep = |path: &PathBuf| match read(path) {
+        Ok(record) if !known.insert(record.header.run.clone()) => {
+            damaged.push(copy(path));
+            None
+        }
         Ok(record) => Some(record),
         Err(error) => {
             damaged.push(error);
@@ -155,8 +184,21 @@ fn runs_in(directory: &Path, damaged: &mut Vec<TrainError>) -> Result<Vec<RunRec
         .flatten()
         .map(|entry| entry.path().join("record.jsonl"));
     let mut records: Vec<PathBuf> = records.filter(|path| path.is_file()).collect();
-    records.sort();
+    // Those in a directory of their own name come before copies.
+    let is_hash = |path: &Path| {
+        let name = path.parent().and_then(Path::file_name);
+        name.is_some_and(|name| name.len() == 32)
+    };
+    records.sort_by_key(|path| (!is_hash(path), path.clone()));
     Ok(records.iter().filter_map(keep).collect())
+}
+
+fn copy(path: &Path) -> TrainError {
+    let error = std::io::Error::new(
+        std::io::ErrorKind::InvalidData,
+        "it is a copy of another run's record",
+    );
+    TrainError::file("cannot use", path)(error)
 }
 
 fn read(path: &Path) -> Result<RunRecord, TrainError> {

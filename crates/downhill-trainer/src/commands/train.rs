@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use downhill_cli::train::TrainArguments;
+use downhill_data::ImagePair;
 
 use crate::config::file::ExperimentFile;
 use crate::config::tables::kind::Kind;
@@ -15,8 +16,9 @@ use crate::experiments::gradient_check::{check_backend, check_gradients};
 use crate::experiments::output::Output;
 use crate::experiments::search::{check, search};
 use crate::experiments::trainings::Trainer;
-use crate::experiments::valley::descend;
+use crate::experiments::valley::{self, descend};
 use crate::plan::Plan;
+use crate::plan::method::MethodPlan;
 use crate::plan::text::dry_run;
 use crate::runs::estimate;
 use crate::runs::files::check_png;
@@ -53,6 +55,9 @@ fn run(
     match &plan.kind {
         Kind::Training | Kind::Search(_) => {}
         Kind::Valley(_) | Kind::GradientCheck(_) if arguments.dry_run => {
+            if let Kind::Valley(valley) = &plan.kind {
+                valley::check(&plan, valley)?;
+            }
             out.say(&dry_run(&plan));
             return Ok(Done::Finished);
         }
@@ -67,6 +72,9 @@ fn run(
     }
     let data = downhill_data::load(arguments.data_dir.as_deref())?;
     plan.check_data(&data)?;
+    for remark in remarks(&plan, &data) {
+        out.say(&format!("note: {remark}\n"));
+    }
     if let Kind::Search(config) = &plan.kind {
         check(&plan, config, &data)?;
     }
@@ -84,5 +92,114 @@ fn run(
     match &plan.kind {
         Kind::Search(config) => search(&trainer, config, data, out),
         _ => compare(&trainer, data, out),
+    }
+}
+
+/// Largest difference of the pixels' mean or deviation from those of the config that is not
+/// remarked on.
+const NEAR: f64 = 0.02;
+
+/// What is allowed, but may not be meant.
+fn remarks(plan: &Plan, data: &ImagePair) -> Vec<String> {
+    let mut remarks = Vec::new();
+    let settings = plan.methods.iter().map(|method| &method.config.data);
+    let scaled = settings
+        .map(|data| (data.pixel_mean, data.pixel_deviation))
+        .find(|scale| *scale != (0.0, 1.0));
+    if let Some((mean, deviation)) = scaled {
+        let (own_mean, own_deviation) = mean_and_deviation(data.train.pixels());
+        let is_off = |wanted: f64, own: f64| (wanted - own).abs() > NEAR;
+        if (mean != 0.0 && is_off(mean, own_mean))
+            || (deviation != 1.0 && is_off(deviation, own_deviation))
+        {
+            remarks.push(format!(
+                "data.pixel_mean = {mean} and data.pixel_deviation = {deviation}, but the pixels \
+                 of {} have the mean {own_mean:.4} and the deviation {own_deviation:.4}",
+                data.identity.name
+            ));
+        }
+    }
+    if !data.identity.is_canonical_mnist() {
+        match data.test_images_in_training() {
+            0 => {}
+            number => remarks.push(format!(
+                "{number} of {} test images of {} are training images",
+                data.test.len(),
+                data.identity.name
+            )),
+        }
+    }
+    let holds_out = |method: &MethodPlan| method.config.data.validation_images > 0;
+    if plan.grid.is_some() && !plan.methods.iter().any(holds_out) {
+        remarks.push(
+            "no images are held out, so the values of [grid] are compared on the test images; \
+             set data.validation_images to choose among them"
+                .to_owned(),
+        );
+    }
+    remarks
+}
+
+/// Mean and standard deviation of pixels, as numbers from 0 to 1.
+fn mean_and_deviation(pixels: &[u8]) -> (f64, f64) {
+    let mut counts = [0_u64; 256];
+    for &pixel in pixels {
+        counts[usize::from(pixel)] += 1;
+    }
+    let number = pixels.len() as f64;
+    let moment = |of: &dyn Fn(f64) -> f64| {
+        let sum: f64 = (0..)
+            .zip(counts)
+            .map(|(value, count)| of(f64::from(value) / 255.0) * count as f64)
+            .sum();
+        sum / number
+    };
+    let mean = moment(&|value| value);
+    (mean, moment(&|value| (value - mean).powi(2)).sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn pixels_of_other_images_test_images_seen_and_a_grid_on_test_images_are_remarked_on() {
+        let mnist = downhill_data::load_mnist().unwrap();
+        let of = |text: &str, data: &ImagePair| {
+            let file = ExperimentFile::parse(Path::new("some.toml"), text.to_owned()).unwrap();
+            remarks(
+                &Plan::resolve(&file, &TrainArguments::default()).unwrap(),
+                data,
+            )
+        };
+        assert_eq!(
+            of(
+                "data.pixel_mean = 0.1307\ndata.pixel_deviation = 0.3081",
+                &mnist
+            ),
+            [""; 0]
+        );
+        let found = of("data.pixel_mean = 0.286", &mnist);
+        assert!(
+            found[0].contains("have the mean 0.1307 and the deviation 0.3081"),
+            "{found:?}"
+        );
+        let mut seen = mnist.clone();
+        seen.test = mnist.train.select(&[3, 4, 5]).unwrap();
+        seen.identity.files[2].sha256 = String::new();
+        let found = of("", &seen);
+        assert!(
+            found[0].starts_with("3 of 3 test images of mnist are training"),
+            "{found:?}"
+        );
+        let grid = "grid = { setting = 'training.batch', values = [1, 2] }";
+        let found = of(grid, &mnist);
+        assert!(found[0].starts_with("no images are held out"), "{found:?}");
+        assert_eq!(
+            of(&format!("data.validation_images = 9\n{grid}"), &mnist),
+            [""; 0]
+        );
     }
 }

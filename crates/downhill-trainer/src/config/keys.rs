@@ -17,8 +17,9 @@ pub(crate) const DEFAULT_SEEDS: u64 = 8;
 pub(crate) const MAX_SEEDS: i64 = 100_000;
 
 /// Keys of an experiment that are not settings of a training.
-const EXPERIMENT_KEYS: [&str; 9] = [
+const EXPERIMENT_KEYS: [&str; 10] = [
     "seeds",
+    "may_diverge",
     "baseline",
     "methods",
     "grid",

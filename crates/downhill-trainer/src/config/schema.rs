@@ -67,6 +67,7 @@ pub fn schema() -> Value {
     object(&mut properties).extend(object(&mut tables["properties"]).clone());
     object(&mut properties).extend([
         ("seeds".to_owned(), seeds()),
+        ("may_diverge".to_owned(), may_diverge()),
         ("baseline".to_owned(), baseline()),
         ("methods".to_owned(), methods()),
     ]);
@@ -96,6 +97,15 @@ fn seeds() -> Value {
             },
         ],
         "default": DEFAULT_SEEDS,
+    })
+}
+
+fn may_diverge() -> Value {
+    json!({
+        "description": "Whether diverged runs are expected: they are reported as always, and the \
+                        exit code is 0.",
+        "type": "boolean",
+        "default": false,
     })
 }
 

@@ -65,7 +65,7 @@ pub(crate) fn did_you_mean<'a>(
         .map(|other| (score(other), other))
         .filter(|(score, _)| *score >= SIMILAR)
         .max_by(|(a, _), (b, _)| a.total_cmp(b));
-    alike(word, known.clone())
+    alike(word, &known)
         .or_else(|| known.into_iter().find(is_part))
         .or(similar.map(|(_, other)| other))
 }
@@ -74,7 +74,7 @@ pub(crate) fn did_you_mean<'a>(
 /// or begins.
 pub(crate) fn alike<'a>(
     word: &str,
-    known: impl IntoIterator<Item = &'a str> + Clone,
+    known: &(impl IntoIterator<Item = &'a str> + Clone),
 ) -> Option<&'a str> {
     let word = word.to_lowercase();
     let all = || known.clone().into_iter();

@@ -146,7 +146,7 @@ fn of_choice(
         Some(Value::String(word)) if words.contains(word) => {
             format!("{path} must be a table such as {{ {word} = ... }}{got}")
         }
-        Some(Value::String(word)) => match alike(word, words.iter().map(String::as_str)) {
+        Some(Value::String(word)) => match alike(word, &words.iter().map(String::as_str)) {
             Some(meant) => {
                 let meant = match is_plain(meant) {
                     true => format!("`{meant}`"),
@@ -159,7 +159,7 @@ fn of_choice(
         Some(Value::Table(table)) if table.keys().any(|key| !words.contains(key)) => {
             let unknown = table.keys().find(|key| !words.contains(key));
             let key = unknown.map_or("", String::as_str);
-            match alike(key, words.iter().map(String::as_str)) {
+            match alike(key, &words.iter().map(String::as_str)) {
                 Some(meant) => {
                     format!("{path}: unknown key `{key}`; did you mean `{meant}`?")
                 }

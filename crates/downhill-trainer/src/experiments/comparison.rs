@@ -61,8 +61,5 @@ fn report(
         out.say(&format!("{sentence}\n"));
     }
     let diverged = records.iter().filter(|run| run.end.outcome.is_diverged());
-    Ok(match diverged.count() {
-        0 => Done::Finished,
-        runs => Done::Diverged { runs },
-    })
+    Ok(Done::with_diverged(diverged.count(), plan.may_diverge))
 }

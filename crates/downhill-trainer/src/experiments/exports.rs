@@ -14,8 +14,8 @@ use crate::error::TrainError;
 use crate::experiments::output::Output;
 use crate::runs::files::write_whole;
 use crate::runs::progress::Progress;
-use crate::runs::records::Records;
 use crate::runs::store::Store;
+use crate::runs::threads::start;
 
 /// Name of each event file. TensorBoard recognizes the word in the middle and reads all such files
 /// of a directory as one run.
@@ -25,8 +25,8 @@ const EVENT_FILE: &str = "events.out.tfevents.0.downhill";
 pub(crate) fn with_listener<T>(
     progress: Progress,
     out: &mut Output<'_>,
-    train: impl FnOnce(&Progress) -> T,
-) -> T {
+    train: impl FnOnce(&Progress) -> Result<T, TrainError>,
+) -> Result<T, TrainError> {
     if !out.is_json() {
         return train(&progress);
     }
@@ -34,7 +34,9 @@ pub(crate) fn with_listener<T>(
     let progress = progress.with_listener(sender);
     thread::scope(|scope| {
         // Ends with the progress, even by a panic.
-        scope.spawn(move || receiver.iter().for_each(|run: RunRecord| out.run(&run)));
+        start(scope, move || {
+            receiver.iter().for_each(|run: RunRecord| out.run(&run));
+        })?;
         let end = FinishOnDrop(&progress);
         train(end.0)
     })
@@ -64,31 +66,6 @@ impl Stopped {
             finished,
         }
     }
-}
-
-/// Checks that the network of each finished run was saved. Diverged runs have none.
-///
-/// # Errors
-///
-/// Runs without a saved network.
-pub(crate) fn check_weights(records: &Records<'_, '_>, store: &Store) -> Result<(), TrainError> {
-    let without = records.finished().filter(|(run, record)| {
-        !record.end.outcome.is_diverged() && !store.weights(&run.header.run).is_file()
-    });
-    let mut without = without.map(|(run, _)| &run.header);
-    let Some(first) = without.next() else {
-        return Ok(());
-    };
-    let others = without.count();
-    Err(TrainError::Config(format!(
-        "--save-weights: {} of {} runs ({} seed {}{}) were trained without it; add --again to \
-         train all runs of this command again and save their networks",
-        others + 1,
-        records.len(),
-        first.method,
-        first.seed,
-        if others > 0 { " and others" } else { "" },
-    )))
 }
 
 /// Writes the runs next to the report, and event files with `--tensorboard`; prints their paths.

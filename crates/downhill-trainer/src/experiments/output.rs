@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use downhill_cli::print::print;
+use downhill_cli::print::{escaped, print};
 use downhill_report::{RunRecord, run_json};
 use serde::Serialize;
 
@@ -31,7 +31,7 @@ impl<'a> Output<'a> {
     /// Prints text unless with `--json`.
     pub(crate) fn say(&mut self, text: &str) {
         if !self.json {
-            self.print(text);
+            self.print(&escaped(text));
         }
     }
 

@@ -41,12 +41,17 @@ impl Trainer<'_> {
         let Self {
             arguments, store, ..
         } = *self;
-        let records = match arguments.again {
+        let mut records = match arguments.again {
             true => Records::none(all),
             false => store.runs(all),
         };
         if arguments.output.save_weights {
-            exports::check_weights(&records, store)?;
+            let without = records.miss_weights(store);
+            if without > 0 {
+                out.say(&format!(
+                    "{without} finished runs have no saved weights and are trained again\n"
+                ));
+            }
         }
         for (_, record) in records.finished() {
             out.run(record);

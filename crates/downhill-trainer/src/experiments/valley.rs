@@ -71,6 +71,19 @@ pub(crate) fn descend(
     Ok(Done::Finished)
 }
 
+/// Refuses what cannot descend: makes the first update of each method.
+pub(crate) fn check(plan: &Plan, valley: &ValleyConfig) -> Result<(), TrainError> {
+    let device = device::open(plan.backend)?;
+    let first = ValleyConfig {
+        updates: 1,
+        ..*valley
+    };
+    for method in &plan.methods {
+        path(&first, &method.config.optimizer, plan.backend, &device)?;
+    }
+    Ok(())
+}
+
 /// Returns the path of an optimizer: the start and the point after each update, up to the first
 /// that is not finite. Computes in `f64` if the backend has it.
 fn path(

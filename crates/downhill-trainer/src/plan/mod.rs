@@ -24,6 +24,7 @@ use crate::config::tables::grid::GridConfig;
 use crate::config::tables::kind::{Kind, TABLES};
 use crate::config::tables::published::published;
 use crate::config::tables::target::TargetConfig;
+use crate::config::training::TrainingConfig;
 use crate::config::words::shown;
 use crate::error::TrainError;
 use crate::plan::method::MethodPlan;
@@ -44,6 +45,8 @@ pub struct Plan {
     pub seeds: Vec<u64>,
     /// The largest number of runs that train as one ensemble of networks.
     pub ensemble: usize,
+    /// Whether diverged runs are expected, and no failure.
+    pub may_diverge: bool,
     /// The methods, in the order of the file.
     pub methods: Vec<MethodPlan>,
     /// What is done with the methods.
@@ -150,6 +153,7 @@ impl Plan {
             backend: arguments.backend,
             baseline,
             seeds: seeds(&experiment, arguments)?,
+            may_diverge: may_diverge(&experiment)?,
             ensemble: arguments.ensemble(),
             methods,
             kind,
@@ -246,6 +250,17 @@ fn refuse_other_optimizer(
     }
 }
 
+/// The name of the method of an experiment without methods: that of its optimizer.
+fn only_method(file: &ExperimentFile, overrides: &Overrides) -> String {
+    let tables = overrides.tables.iter().rev().map(|(_, table)| table);
+    let mut optimizers = tables.chain([&file.table]).filter_map(|table| {
+        let optimizer = table.get("optimizer")?.as_table()?;
+        optimizer.keys().next().cloned()
+    });
+    let optimizer = optimizers.next();
+    optimizer.unwrap_or_else(|| TrainingConfig::default().optimizer.name().to_owned())
+}
+
 /// The methods in the order of the file, each with its settings.
 fn method_tables(
     file: &ExperimentFile,
@@ -264,7 +279,7 @@ fn method_tables(
         }
     }
     if written.is_empty() {
-        return Ok(vec![(file.name.clone(), Table::new())]);
+        return Ok(vec![(only_method(file, overrides), Table::new())]);
     }
     if let Some(name) = names.iter().find(|name| name.chars().any(char::is_control)) {
         return Err(TrainError::Config(format!(
@@ -337,6 +352,17 @@ fn left_out(experiment: &Layers, families: &[&str]) -> Vec<String> {
     let baseline = baseline.map(|name| format!("baseline = \"{name}\""));
     let published = published.map(|name| format!("published.methods.{name}"));
     baseline.into_iter().chain(published).collect()
+}
+
+fn may_diverge(experiment: &Layers) -> Result<bool, TrainError> {
+    match experiment.table.get("may_diverge") {
+        None => Ok(false),
+        Some(Value::Boolean(value)) => Ok(*value),
+        Some(other) => {
+            let message = format!("may_diverge must be true or false, got {}", shown(other));
+            Err(experiment.blame("may_diverge", &message))
+        }
+    }
 }
 
 fn seeds(experiment: &Layers, arguments: &TrainArguments) -> Result<Vec<u64>, TrainError> {

@@ -18,6 +18,9 @@ pub fn config_toml(plan: &Plan) -> String {
         }
         seeds => format!("seeds = {seeds:?}\n"),
     };
+    if plan.may_diverge {
+        text.push_str("may_diverge = true\n");
+    }
     if let Some(baseline) = &plan.baseline {
         let _ = writeln!(text, "baseline = {}", Value::from(baseline.as_str()));
     }
@@ -191,6 +194,7 @@ mod tests {
             let name = &as_written.name;
             assert_eq!(methods(&again), methods(&as_written), "{name}");
             assert_eq!(again.seeds, as_written.seeds, "{name}");
+            assert_eq!(again.may_diverge, as_written.may_diverge, "{name}");
             assert_eq!(again.baseline, as_written.baseline, "{name}");
             assert_eq!(again.kind, as_written.kind, "{name}");
             assert_eq!(again.target, as_written.target, "{name}");

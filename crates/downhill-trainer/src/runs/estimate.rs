@@ -2,7 +2,7 @@
 //! a few updates and an evaluation.
 
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
@@ -21,7 +21,7 @@ use crate::plan::Plan;
 use crate::plan::runs::{RunPlan, runs};
 use crate::runs::records::Records;
 use crate::runs::store::Store;
-use crate::runs::threads::thread_pool;
+use crate::runs::threads::{start, thread_pool};
 use crate::training::Training;
 use crate::training::observer::Observer;
 
@@ -50,7 +50,10 @@ pub(crate) fn text(
     }
     let store = Store::new(&arguments.runs_dir);
     let all = runs(plan, data);
-    let records = store.runs(&all);
+    let mut records = store.runs(&all);
+    if arguments.output.save_weights {
+        records.miss_weights(&store);
+    }
     let missing = match arguments.again {
         true => Records::none(&all).missing(),
         false => records.missing(),
@@ -275,13 +278,14 @@ impl<'a> Meter<'a> {
             Ok(watch.speed(trained + tested))
         };
         let speeds = thread::scope(|scope| {
-            let started: Vec<_> = (self.pools.iter().enumerate())
+            let started: Vec<ScopedJoinHandle<'_, _>> = (self.pools.iter().enumerate())
                 .map(|(seed, pool)| {
                     let sets = sets.clone();
-                    scope.spawn(move || pool.install(|| measured((seed, sets))))
+                    let measured = &measured;
+                    start(scope, move || pool.install(|| measured((seed, sets))))
                 })
-                .collect();
-            let ended = started.into_iter().map(|thread| thread.join());
+                .collect::<Result<_, TrainError>>()?;
+            let ended = started.into_iter().map(ScopedJoinHandle::join);
             let speeds = ended.map(|speed| speed.expect("training does not panic"));
             speeds.collect::<Result<Vec<Speed>, TrainError>>()
         })?;

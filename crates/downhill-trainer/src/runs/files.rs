@@ -1,7 +1,7 @@
 //! Files that appear under their names only when they are complete.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use downhill_report::Picture;
@@ -113,7 +113,17 @@ fn has(path: &Path, bytes: &[u8]) -> bool {
 
 /// Writes a file under another name and renames it, so that nobody sees a part of it.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    let failed = |error| TrainError::file("cannot write", path)(error);
+    let failed = |error: io::Error| {
+        let error = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                let text = format!("{error}; the file needs {} bytes", bytes.len());
+                io::Error::new(error.kind(), text)
+            }
+            _ => error,
+        };
+        TrainError::file("cannot write", path)(error)
+    };
+    remove_stale(path);
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.partial", std::process::id()));
     let beside = PathBuf::from(beside);
@@ -126,6 +136,54 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     write()
         .inspect_err(|_| drop(fs::remove_file(&beside)))
         .map_err(failed)
+}
+
+/// Removes what processes that have ended left of this file.
+fn remove_stale(path: &Path) {
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+        return;
+    };
+    let name = format!("{}.", name.to_string_lossy());
+    let has_ended = |process: &str| {
+        let processes = Path::new("/proc");
+        process.parse::<u32>().is_ok()
+            && processes.join("self").exists()
+            && !processes.join(process).exists()
+    };
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let found = entry.file_name();
+        let found = found.to_string_lossy();
+        let process = (found.strip_prefix(&name)).and_then(|rest| rest.strip_suffix(".partial"));
+        if process.is_some_and(has_ended) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod stale {
+    use super::*;
+
+    #[test]
+    fn what_ended_processes_left_of_a_file_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let beside = |name: &str| directory.path().join(name);
+        let own = format!("a.json.{}.partial", std::process::id());
+        // No process has a number this large.
+        let names = ["a.json.4294967295.partial", "b.json.4294967295.partial"];
+        for name in names
+            .into_iter()
+            .chain(["a.json.x.partial", "a.json.1.partial", &own])
+        {
+            fs::write(beside(name), "old").unwrap();
+        }
+        remove_stale(&beside("a.json"));
+        let left: Vec<bool> = names.iter().map(|name| beside(name).exists()).collect();
+        assert_eq!(left, [false, true]);
+        for name in ["a.json.x.partial", "a.json.1.partial", &own] {
+            assert!(beside(name).exists(), "{name}");
+        }
+    }
 }
 
 #[cfg(all(test, feature = "png"))]

@@ -8,5 +8,5 @@ pub(crate) mod pool;
 pub(crate) mod progress;
 pub mod records;
 pub mod store;
-mod threads;
+pub(crate) mod threads;
 pub mod timings;

@@ -18,7 +18,7 @@ use crate::plan::runs::RunPlan;
 use crate::runs::groups::together;
 use crate::runs::progress::{Progress, RunProgress};
 use crate::runs::store::{RecordWriter, Store};
-use crate::runs::threads::thread_pool;
+use crate::runs::threads::{start, thread_pool};
 use crate::runs::timings::Timing;
 use crate::training::Training;
 use crate::training::ensemble::EnsembleTraining;
@@ -123,7 +123,10 @@ impl RunPool<'_> {
             .collect::<Result<_, _>>()?;
         thread::scope(|scope| {
             for pool in &pools {
-                scope.spawn(|| pool.install(work));
+                if let Err(error) = start(scope, || pool.install(work)) {
+                    failed.store(true, Ordering::Relaxed);
+                    lock(&failure).get_or_insert(error);
+                }
             }
         });
         self.progress.finish();
@@ -137,7 +140,7 @@ impl RunPool<'_> {
     fn train_one(&self, run: &RunPlan<'_>, failed: &AtomicBool) -> Result<bool, TrainError> {
         let start = Instant::now();
         let config = &run.method.config;
-        let Some(writer) = self.store.begin(&run.header.run, self.again)? else {
+        let Some(writer) = self.begin(run)? else {
             self.progress.skipped(config.training.updates);
             return Ok(true);
         };
@@ -172,7 +175,7 @@ impl RunPool<'_> {
         let mut finished = 0;
         for &run in runs {
             let config = &run.method.config;
-            let Some(writer) = self.store.begin(&run.header.run, self.again)? else {
+            let Some(writer) = self.begin(run)? else {
                 self.progress.skipped(config.training.updates);
                 finished += 1;
                 continue;
@@ -204,6 +207,13 @@ impl RunPool<'_> {
         training.run(&mut recorders)?;
         let left = recorders.recorders.iter().flatten().count();
         Ok(finished + members - left)
+    }
+
+    /// Begins the record of a run; `None` if it is finished.
+    fn begin(&self, run: &RunPlan<'_>) -> Result<Option<RecordWriter>, TrainError> {
+        let run = &run.header.run;
+        let lacks_weights = self.save_weights && !self.store.weights(run).is_file();
+        self.store.begin(run, self.again || lacks_weights)
     }
 
     fn image_size(&self) -> usize {

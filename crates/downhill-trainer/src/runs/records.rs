@@ -55,6 +55,22 @@ impl<'r, 'p> Records<'r, 'p> {
         Self { runs, states }
     }
 
+    /// Treats finished runs without saved weights as missing. Returns their number. Diverged runs
+    /// have no weights.
+    pub(crate) fn miss_weights(&mut self, store: &Store) -> usize {
+        let mut without = 0;
+        for (run, state) in self.runs.iter().zip(&mut self.states) {
+            if let State::Finished(record) = state
+                && !record.end.outcome.is_diverged()
+                && !store.weights(&run.header.run).is_file()
+            {
+                *state = State::Missing;
+                without += 1;
+            }
+        }
+        without
+    }
+
     /// Number of runs.
     pub fn len(&self) -> usize {
         self.runs.len()

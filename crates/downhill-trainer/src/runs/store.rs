@@ -17,7 +17,9 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
+use downhill_cli::print::print_error;
 use downhill_report::record::Line;
 use downhill_report::{Picture, RunRecord, encode, read_record};
 
@@ -105,7 +107,7 @@ impl Store {
 
     fn timing(&self, run: &str) -> Option<Timing> {
         let text = fs::read_to_string(self.directory(run).join("timing.json")).ok()?;
-        serde_json::from_str(&text).ok()
+        Timing::decoded(&text)
     }
 
     /// Begins the record of a run, overwriting that of an interrupted one. `None` if another
@@ -123,6 +125,17 @@ impl Store {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(TrainError::Locked(directory)),
+            // Some network file systems have no locks.
+            Err(TryLockError::Error(error)) if has_no_locks(&error) => {
+                static WARNED: Once = Once::new();
+                WARNED.call_once(|| {
+                    print_error(&format!(
+                        "warning: {} cannot be locked ({error}); let no other process use this \
+                         runs directory at the same time\n",
+                        path.display()
+                    ));
+                });
+            }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         // Only the holder of the lock may read and write.
@@ -213,7 +226,7 @@ impl RecordWriter {
     pub fn finish(self, timing: &Timing) -> Result<(), TrainError> {
         let failed = |error| TrainError::file("cannot write", &self.path)(error);
         self.file.sync_all().map_err(failed)?;
-        let text = serde_json::to_string(timing).map_err(|error| failed(error.into()))?;
+        let text = timing.encoded();
         write_whole(&self.path.with_file_name("timing.json"), text.as_bytes())?;
         let weights = self.path.with_file_name(WEIGHTS);
         let waiting = self.path.with_file_name(WEIGHTS_WAITING);
@@ -225,8 +238,21 @@ impl RecordWriter {
             }
         }
         fs::rename(&self.path, self.path.with_file_name("record.jsonl")).map_err(failed)?;
-        self.lock.unlock().map_err(failed)
+        match self.lock.unlock() {
+            Err(error) if !has_no_locks(&error) => Err(failed(error)),
+            _ => Ok(()),
+        }
     }
+}
+
+/// Whether a file system has no locks.
+fn has_no_locks(error: &std::io::Error) -> bool {
+    #[cfg(unix)]
+    let is_no_lock = (error.raw_os_error())
+        .is_some_and(|code| [libc::ENOLCK, libc::ENOSYS, libc::EOPNOTSUPP].contains(&code));
+    #[cfg(not(unix))]
+    let is_no_lock = false;
+    is_no_lock || error.kind() == ErrorKind::Unsupported
 }
 
 /// Deletes a file if it exists.

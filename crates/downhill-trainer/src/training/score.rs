@@ -85,3 +85,46 @@ pub(crate) fn scores(ensemble: &Ensemble, set: &DeviceSet) -> Vec<Score> {
         .map(score)
         .collect()
 }
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use downhill_cli::backend::Backend;
+    use downhill_data::ImageSet;
+    use downhill_model::{ConvolutionConfig, MlpConfig, PixelScale};
+
+    use super::*;
+    use burn::tensor::Device;
+
+    #[test]
+    fn the_evaluation_of_a_convolutional_network_stops_between_parts() {
+        let model = MlpConfig {
+            convolutions: vec![ConvolutionConfig {
+                channels: 1,
+                kernel: 1,
+                padding: 0,
+                pool: 1,
+            }],
+            ..MlpConfig::default()
+        };
+        let device = Device::flex();
+        let network = Network::new(&model, [2, 2], 10, &device, &mut || 0.1).unwrap();
+        let images = 2 * PART + 1;
+        let images = ImageSet::new(vec![1; 4 * images], vec![1; images], 2, 2).unwrap();
+        let scale = PixelScale {
+            mean: 0.0,
+            deviation: 1.0,
+        };
+        let set = DeviceSet::scaled(&images, scale, Backend::Flex, &device);
+        let mut asked = 0;
+        let mut ask = |until: usize| {
+            asked = 0;
+            let found = score(&network, &set, &mut || {
+                asked += 1;
+                asked < until
+            });
+            (found.is_some(), asked)
+        };
+        assert_eq!(ask(2), (false, 2));
+        assert_eq!(ask(4), (true, 3));
+    }
+}

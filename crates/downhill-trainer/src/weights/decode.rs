@@ -8,6 +8,9 @@ use safetensors::tensor::Dtype;
 
 use super::sequential::Sequential;
 
+/// What wrappers put before the names of all tensors: `torch.compile`, `DataParallel`, Lightning.
+const PREFIXES: [&str; 4] = ["_orig_mod.", "module.", "model.", "net."];
+
 /// Sets the parameters of a network made from `config` to those of a file.
 ///
 /// # Errors
@@ -15,13 +18,17 @@ use super::sequential::Sequential;
 /// A file that is not safetensors; a tensor that is missing, unknown, or of another shape or type.
 pub fn decode(bytes: &[u8], config: &MlpConfig, network: &mut Network) -> Result<(), String> {
     let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
-    let mut left: BTreeSet<String> = file.names().into_iter().map(ToString::to_string).collect();
+    let names = file.names();
+    let shared = |prefix: &&&str| names.iter().all(|name| name.starts_with(**prefix));
+    let prefix = PREFIXES.iter().find(shared).copied().unwrap_or_default();
+    let names = names.iter().map(|name| name[prefix.len()..].to_owned());
+    let mut left: BTreeSet<String> = names.collect();
     let mut sequence = Sequential::of(config, network);
     for name in &sequence.batch_counts {
         left.remove(name);
     }
     for (name, place) in &mut sequence.places {
-        let tensor = file.tensor(name).map_err(|_| {
+        let tensor = file.tensor(&format!("{prefix}{name}")).map_err(|_| {
             let others: Vec<_> = left.iter().map(String::as_str).collect();
             format!(
                 "it has no tensor {name}, which this network needs; it has {}",

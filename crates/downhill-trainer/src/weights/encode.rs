@@ -33,6 +33,8 @@ pub fn encode(
         method: run.method.clone(),
         seed: run.seed,
         backend: run.backend.clone(),
+        data: Some(run.data.name.clone()),
+        data_sha256: Some(run.data.sha256.clone()),
         inputs,
         outputs: last.map_or(0, |shape| shape[0]),
         config: run.config.clone(),

@@ -19,6 +19,12 @@ pub struct Metadata {
     pub seed: u64,
     /// Backend of the run.
     pub backend: String,
+    /// Name of the images that the network was trained on.
+    #[serde(default)]
+    pub data: Option<String>,
+    /// Their checksum.
+    #[serde(default)]
+    pub data_sha256: Option<String>,
     /// Number of inputs: the pixels of an image, in \[0, 1\].
     pub inputs: usize,
     /// Number of logits.

@@ -30,6 +30,8 @@
 //! | `N.running_mean`, `N.running_var` | `[units]` | running mean and variance |
 //! | `N.num_batches_tracked` | `[]`, `i64` | the number of updates; not read |
 //!
+//! If all names begin with `_orig_mod.`, `module.`, `model.` or `net.`, that is left out.
+//!
 //! All others are `f32`. Images are rows of pixels in \[0, 1\], 784 for MNIST.
 //!
 //! Classic dropout, as in the book, scales by `1 - p` in evaluation. PyTorch's `Dropout` does not,

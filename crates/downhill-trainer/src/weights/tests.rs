@@ -97,6 +97,37 @@ fn the_same_network_gives_the_same_file_and_comes_back() {
 }
 
 #[test]
+fn a_prefix_that_all_names_share_is_left_out() {
+    let config = config().model;
+    let device = Device::flex();
+    let file = file();
+    let read = SafeTensors::deserialize(&file).unwrap();
+    let with = |prefix: &str, but: &str| {
+        let tensors = read.tensors().into_iter().map(|(name, tensor)| {
+            let prefix = if name == but { "" } else { prefix };
+            (format!("{prefix}{name}"), tensor)
+        });
+        safetensors::serialize(tensors, None).unwrap()
+    };
+    let mut expected = network(&config, &device);
+    decode(&file, &config, &mut expected).unwrap();
+    let images = Tensor::<2>::from_floats([[1.0, 2.0], [-3.0, 4.0]], &device);
+    for prefix in ["_orig_mod.", "module.", "model."] {
+        let mut found = Network::new(&config, [1, 2], 4, &device, &mut || 9.0).unwrap();
+        decode(&with(prefix, ""), &config, &mut found).unwrap();
+        assert_eq!(
+            found.evaluate(images.clone()).into_data(),
+            expected.evaluate(images.clone()).into_data()
+        );
+        let refused = decode(&with(prefix, "4.bias"), &config, &mut found).unwrap_err();
+        assert!(
+            refused.starts_with("it has no tensor 0.weight"),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
 fn convolutions_come_back_under_their_names() {
     let mut config = config();
     config.model.batch_norm = BatchNormConvention::None;

@@ -27,8 +27,18 @@ pub(crate) fn search(
 ) -> Result<Done, TrainError> {
     let mut kept = ExperimentRecord::of(trainer.plan, trainer.arguments);
     kept.search = Some(record(trainer.plan, config));
-    match rounds(trainer, config, &Arc::new(data), &mut kept, out)? {
-        Some(found) => report_search(trainer, &kept, &found, out),
-        None => Ok(Done::Interrupted),
-    }
+    let mut damaged = Vec::new();
+    let found = rounds(
+        trainer,
+        config,
+        &Arc::new(data),
+        &mut kept,
+        &mut damaged,
+        out,
+    )?;
+    let done = match found {
+        Some(found) => report_search(trainer, &kept, &found, out)?,
+        None => Done::Interrupted,
+    };
+    TrainError::of_damaged(damaged).map(|()| done)
 }

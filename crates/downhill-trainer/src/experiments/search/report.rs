@@ -87,10 +87,7 @@ pub(crate) fn report_search(
     let diverged = trials()
         .filter(|trial| trial.validation().is_none())
         .count();
-    Ok(match diverged {
-        0 => Done::Finished,
-        runs => Done::Diverged { runs },
-    })
+    Ok(Done::with_diverged(diverged, plan.may_diverge))
 }
 
 fn round(round: &RoundRecord, known: &ByHash<'_>) -> Round {

@@ -1,5 +1,6 @@
 //! The rounds of a search.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use downhill_data::ImagePair;
@@ -55,12 +56,14 @@ impl Round {
 }
 
 /// Searches with each seed of the plan, round by round; `kept` gets each round before it is
-/// trained. Returns the rounds of each seed, or `None` if the user stopped the command.
+/// trained. Returns the rounds of each seed, or `None` if the user stopped the command. Damaged
+/// trials are left out and added to `damaged`; the next round is drawn without them.
 pub(crate) fn rounds(
     trainer: &Trainer<'_>,
     config: &SearchConfig,
     data: &Arc<ImagePair>,
     kept: &mut ExperimentRecord,
+    damaged: &mut Vec<TrainError>,
     out: &mut Output<'_>,
 ) -> Result<Option<Vec<Vec<Round>>>, TrainError> {
     let plan = trainer.plan;
@@ -88,13 +91,20 @@ pub(crate) fn rounds(
         let Some(complete) = trainer.train(&runs, Arc::clone(data), out)? else {
             return Ok(None);
         };
-        // The next round depends on all trials of this one.
-        TrainError::of_damaged(complete.damaged)?;
-        let mut records = complete.records.into_iter();
-        for (rounds, (ranges, trials)) in searches.iter_mut().zip(drawn) {
-            let trials = trials.into_iter().zip(&mut records);
-            let trials = trials.map(|((values, _), record)| Trial { values, record });
-            let trials = trials.collect();
+        damaged.extend(complete.damaged);
+        let mut records: HashMap<String, RunRecord> = (complete.records.into_iter())
+            .map(|record| (record.header.run.clone(), record))
+            .collect();
+        let mut names = runs.iter().map(|run| &run.header.run);
+        for (rounds, (ranges, trials)) in searches.iter_mut().zip(&drawn) {
+            let trials = trials.iter().zip(&mut names);
+            let trials = trials.filter_map(|((values, _), run)| {
+                Some(Trial {
+                    values: values.clone(),
+                    record: records.remove(run)?,
+                })
+            });
+            let (ranges, trials) = (ranges.clone(), trials.collect());
             rounds.push(Round { ranges, trials });
         }
     }

@@ -1,7 +1,5 @@
 //! Wrong config files, and what is said about them.
 
-#![cfg(feature = "flex")]
-
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
