@@ -16,14 +16,25 @@ pub fn parse<T: Parser>() -> T {
         Ok(arguments) => arguments,
         Err(error) if !error.use_stderr() => error.exit(),
         Err(error) => {
-            let mut text = error.to_string();
-            if let Some(advice) = advice(&words).filter(|_| is_unknown(&error)) {
-                text.push_str(&format!("\n{advice}\n"));
-            }
-            print_error(&shortened(&text));
+            print_error(&shortened(&answer(&error, &words)));
             process::exit(error.exit_code());
         }
     }
+}
+
+/// The text of an error, with advice in place of the tip to pass an option as a value.
+fn answer(error: &clap::Error, words: &[OsString]) -> String {
+    let text = error.to_string();
+    let Some(advice) = advice(words).filter(|_| is_unknown(error)) else {
+        return text;
+    };
+    let lines = text
+        .lines()
+        .map(|line| match line.trim_start().starts_with("tip: ") {
+            true => format!("  {advice}\n"),
+            false => format!("{line}\n"),
+        });
+    lines.collect()
 }
 
 fn is_unknown(error: &clap::Error) -> bool {
@@ -146,9 +157,10 @@ mod tests {
             ),
             ("downhill train --list", "all experiments"),
         ] {
-            assert!(parsed::<CommandLine>(&words(text)).is_err(), "{text}");
-            let advice = advice(&words(text)).expect("advice");
-            assert!(advice.contains(expected), "{advice}");
+            let error = parsed::<CommandLine>(&words(text)).expect_err(text);
+            let answer = answer(&error, &words(text));
+            assert!(answer.contains(expected), "{answer}");
+            assert!(!answer.contains("as a value"), "{answer}");
         }
         assert_eq!(advice(&words("downhill train --sett")), None);
     }

@@ -248,7 +248,7 @@ fn a_search_goes_on_without_a_damaged_trial_and_names_it() {
 fn the_first_interrupt_says_what_the_second_does() {
     let directory = tempfile::tempdir().expect("a directory");
     let command = format!(
-        "timeout -s INT 2 '{}' train small.toml --set training.updates=100000000 --quiet",
+        "timeout -s INT 4 '{}' train small.toml --set training.updates=100000000 --quiet",
         env!("CARGO_BIN_EXE_downhill")
     );
     let output = shell(directory.path(), &command);

@@ -63,9 +63,9 @@ impl ExperimentFile {
             None => String::new(),
         };
         Err(TrainError::Config(format!(
-            "no experiment `{config}`: {meant}{} holds {}",
+            "no experiment `{config}`: {meant}{} holds\n{}",
             directory.display(),
-            stems.join(", ")
+            questions(&directory, &stems)
         )))
     }
 
@@ -148,6 +148,17 @@ fn stems(directory: &Path) -> Vec<String> {
     stems
 }
 
+/// The experiments of a directory, a line each with its question.
+fn questions(directory: &Path, stems: &[String]) -> String {
+    let width = stems.iter().map(String::len).max().unwrap_or(0);
+    let line = |stem: &String| {
+        let text = fs::read_to_string(directory.join(stem).with_extension("toml"));
+        let question = first_comment(&text.unwrap_or_default());
+        format!("  {stem:width$}  {question}").trim_end().to_owned()
+    };
+    stems.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// The first paragraph of the comment at the top, on one line.
 fn first_comment(text: &str) -> String {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -188,6 +199,20 @@ mod tests {
         assert!(
             message.starts_with("configs/some.toml:4: unknown key"),
             "{message}"
+        );
+    }
+
+    #[test]
+    fn experiments_are_listed_with_their_questions() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
+        write("b.toml", "# Which is\n# best?\n#\n# More.\nseeds = 1\n");
+        write("long.toml", "seeds = 1\n");
+        write("other.txt", "");
+        let stems = stems(directory.path());
+        assert_eq!(
+            questions(directory.path(), &stems),
+            "  b     Which is best?\n  long"
         );
     }
 

@@ -7,7 +7,7 @@ const SIMILAR: f64 = 0.7;
 const PART: usize = 3;
 
 /// Words of other libraries, each with those that have its place here.
-const SYNONYMS: [(&str, &[&str]); 39] = [
+const SYNONYMS: [(&str, &[&str]); 40] = [
     ("kaiming", &["he"]),
     ("glorot", &["xavier"]),
     ("normal", &["std"]),
@@ -34,6 +34,7 @@ const SYNONYMS: [(&str, &[&str]); 39] = [
     ("init", &["initialization"]),
     ("l2", &["weight_decay"]),
     ("l1", &["l1_decay"]),
+    ("wd", &["weight_decay"]),
     ("p", &["probability"]),
     ("rate", &["probability", "learning_rate"]),
     ("filters", &["channels"]),
@@ -84,7 +85,9 @@ pub(crate) fn alike<'a>(
     };
     let distance = |other: &&str| strsim::damerau_levenshtein(&word, other);
     let nearest = all().min_by_key(distance);
-    let nearest = nearest.filter(|it| distance(it) <= 2 && it.len() > 2);
+    // Two of three letters would make any word another.
+    let most = if word.len() > 3 { 2 } else { 1 };
+    let nearest = nearest.filter(|it| distance(it) <= most && it.len() > 2);
     let first = word.split(['_', '-']).next().unwrap_or(&word);
     let begins = |it: &&str| {
         (word.len() >= PART && it.starts_with(&word))
@@ -108,4 +111,54 @@ pub(crate) fn no_method(name: &str, known: &[&str]) -> String {
         },
     };
     format!("the experiment has no method `{name}`; {remedy}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_meant_if_it_is_near_a_synonym_or_a_part() {
+        let keys = [
+            "learning_rate",
+            "weight_decay",
+            "beta_1",
+            "beta_2",
+            "dog",
+            "pixel_mean",
+        ];
+        let meant = |word: &str| did_you_mean(word, keys.iter().copied());
+        for (word, expected) in [
+            ("learnig_rate", Some("learning_rate")),
+            ("rate", Some("learning_rate")),
+            ("wd", Some("weight_decay")),
+            ("b2", Some("beta_2")),
+            ("mean", Some("pixel_mean")),
+            ("dg", Some("dog")),
+            ("foo", None),
+            ("zzz", None),
+        ] {
+            assert_eq!(meant(word), expected, "{word}");
+        }
+        let words = [
+            "he",
+            "xavier",
+            "std",
+            "relu",
+            "validation",
+            "validation_and_test",
+        ];
+        let meant = |word: &str| alike(word, &words.iter().copied());
+        for (word, expected) in [
+            ("kaiming_uniform", Some("he")),
+            ("HE_normal", Some("he")),
+            ("xavier-uniform", Some("xavier")),
+            ("gaussian", Some("std")),
+            ("val", Some("validation")),
+            ("rleu", Some("relu")),
+            ("swish", None),
+        ] {
+            assert_eq!(meant(word), expected, "{word}");
+        }
+    }
 }

@@ -45,9 +45,9 @@ pub struct DataConfig {
     /// Number of training images held out for validation, different for each seed. The network
     /// trains on the rest.
     pub validation_images: usize,
-    /// Subtracted from each pixel, which lies in \[0, 1\].
+    /// Subtracted from each pixel, which lies in \[0, 1\]; in \[-1000, 1000\].
     pub pixel_mean: f64,
-    /// Each pixel is divided by this after `pixel_mean` is subtracted.
+    /// Each pixel is divided by this after `pixel_mean` is subtracted; in \[0.001, 1000\].
     pub pixel_deviation: f64,
 }
 
