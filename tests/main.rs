@@ -16,6 +16,7 @@ mod ensemble_training;
 mod experiments;
 #[cfg(feature = "flex")]
 mod gradient_check;
+mod half_precision;
 mod lbfgs;
 #[cfg(feature = "flex")]
 mod learner;
@@ -65,6 +66,7 @@ on_each_backend! {
         a_loaded_optimizer_goes_on_bit_for_bit, frozen_and_unused_parameters_keep_their_bits,
         what_is_not_finite_is_skipped, global_clipping_is_that_of_pytorch;
     many_parameters: many_parameters_are_stepped_as_each_by_itself;
+    half_precision: parameters_of_16_bits_follow_f64;
     model: loss_and_gradients_are_those_of_the_formulas, evaluation_is_that_of_the_formulas,
         batch_norm_is_that_of_pytorch, batch_norm_of_the_book,
         a_copy_keeps_its_running_statistics, a_decay_tells_weights_from_the_rest;

@@ -118,6 +118,7 @@ mod tests {
             "LICENSE-APACHE",
             "LICENSE-MIT",
             "OPTIMIZERS.md",
+            "PRECISION.md",
             "README.md",
         ];
         assert_eq!(documents, expected);

@@ -71,7 +71,8 @@
 //! - Parameters of type `f16` and `bf16` are stepped in `f32`: gradients, norms and all memory are
 //!   `f32`, and only the new value is rounded. A step that is smaller than half the resolution of
 //!   the type is lost, unless a [`Descent`] keeps an `f32` copy
-//!   ([`DescentConfig::with_master_weights`]).
+//!   ([`DescentConfig::with_master_weights`]). `PRECISION.md` says for each optimizer how far it
+//!   departs from `f64`, with and without the copy.
 //! - A state saved by Burn's `ModuleOptimizer` is loaded in the float type in which it was saved,
 //!   onto Burn's default device; the first step moves it to the device of the parameter. If several
 //!   backends are built in, the default device is that of the first in Burn's order, even if it

@@ -332,7 +332,9 @@ impl DescentConfig {
     /// Sets whether parameters of type `f16` and `bf16` are stepped in an `f32` copy.
     ///
     /// The descent keeps the copy from the first step on. Afterwards it ignores changes that others
-    /// make to the values of these parameters.
+    /// make to the values of these parameters. Optimizers that estimate their rate from the distance
+    /// travelled ([`Prodigy`](crate::Prodigy), [`Dog`](crate::Dog), [`Dowg`](crate::Dowg)) need the
+    /// copy: without it their first steps, and so all others, are lost. `PRECISION.md` has a table.
     ///
     /// ```
     /// use burn::module::{Module, Param};
