@@ -8,7 +8,7 @@ use super::error::InvalidDescent;
 use super::renamed;
 use super::slots::{Slot, sum};
 use crate::hyperparameter::positive;
-use crate::rule::norm;
+use crate::rule::{SMALLEST_SQUARED, norm, unit_of};
 
 /// A change to the gradients of a step. Norms are Euclidean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -254,11 +254,11 @@ impl GradientStage {
             Self::Maximize => each(slots, |slot| slot.gradient.clone().neg()),
             Self::ClipValue(most) => each(slots, |slot| slot.gradient.clone().clamp(-most, *most)),
             Self::ClipNorm(most) => each(slots, |slot| {
-                let length = norm_of_any(slot.gradient.clone());
+                let length = norm(slot.gradient.clone());
                 bounded(slot.gradient.clone(), length, *most)
             }),
             Self::ClipRms(most) => each(slots, |slot| {
-                let length = norm_of_any(slot.gradient.clone());
+                let length = norm(slot.gradient.clone());
                 let root = libm::sqrt(slot.gradient.dims()[0] as f64);
                 bounded(slot.gradient.clone(), length.mul_scalar(1.0 / root), *most)
             }),
@@ -299,33 +299,14 @@ fn bounded(gradient: Tensor<1>, size: Tensor<1>, most: f64) -> Tensor<1> {
     gradient / size.mul_scalar(1.0 / most).clamp_min(1.0)
 }
 
-/// Returns the Euclidean norm, `[1]`, also if the squares overflow or underflow.
-fn norm_of_any(x: Tensor<1>) -> Tensor<1> {
-    let unit = unit_of(x.clone());
-    norm(x / unit.clone()) * unit
-}
-
-/// Returns the largest absolute value, `[1]`, if squares overflow or underflow, else 1.
-fn unit_of(x: Tensor<1>) -> Tensor<1> {
-    let largest = x.abs().max();
-    let too_small =
-        (largest.clone().lower_scalar(LEAST)).bool_and(largest.clone().greater_scalar(0.0));
-    let too_large = largest.clone().greater_scalar(1.0 / LEAST);
-    largest
-        .ones_like()
-        .mask_where(too_small.bool_or(too_large), largest)
-}
-
-/// Squares of numbers between this and its inverse are exact enough in `f32`.
-const LEAST: f64 = 1e-15;
-
 /// Returns the norm of all gradients together.
 pub(crate) fn global_norm(slots: &[Slot]) -> f64 {
     let filled = || slots.iter().filter(|slot| !slot.is_empty());
     let square = |x: Tensor<1>| (x.clone() * x).sum();
     let squares = filled().map(|slot| square(slot.gradient.clone()));
     let squares = sum(squares.collect());
-    if (LEAST * LEAST..1.0 / LEAST / LEAST).contains(&squares) {
+    const LEAST: f64 = SMALLEST_SQUARED * SMALLEST_SQUARED;
+    if (LEAST..1.0 / LEAST).contains(&squares) {
         return libm::sqrt(squares);
     }
     // The squares may have overflowed or underflowed.

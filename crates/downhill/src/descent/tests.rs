@@ -5,6 +5,7 @@ mod clones;
 mod half_precision;
 mod nothing_is_silent;
 mod numbers;
+mod public_reports;
 mod saved_states;
 mod settings_changed_on_the_way;
 mod settings_in_files;

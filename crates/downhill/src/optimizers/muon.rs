@@ -7,7 +7,7 @@ use super::adam::{Adam, AdamConfig};
 use super::rmsprop::MomentumKind;
 use crate::burn_optimizer::optimizer;
 use crate::hyperparameter::{InvalidHyperparameter, positive};
-use crate::rule::{Layout, Memory, Parameter, Rule, bias_correction};
+use crate::rule::{Layout, Memory, Parameter, Rule, bias_correction, norm};
 use crate::settings::{Setting, settings};
 use crate::weight_decay::WeightDecay;
 
@@ -137,7 +137,8 @@ settings! {
         pub momentum_kind: MomentumKind,
         /// Number of Newton-Schulz iterations; at least 1.
         pub ns_steps: u64 => count,
-        /// Keeps the norm of the matrix away from 0; non-negative.
+        /// Keeps the norm of the matrix away from 0; non-negative. If the norm is not much larger,
+        /// the steps are not orthogonal and become smaller with it, as in the libraries.
         pub epsilon: f64 => not_negative,
         /// How epsilon does this.
         pub epsilon_form: MuonEpsilon,
@@ -232,7 +233,7 @@ fn orthogonal(x: Tensor<2>, config: &MuonConfig) -> Tensor<2> {
     let [rows, columns] = x.dims();
     let stands = rows > columns;
     let x = if stands { x.transpose() } else { x };
-    let norm = (x.clone() * x.clone()).sum().sqrt();
+    let norm = norm(x.clone().reshape([rows * columns]));
     let norm = match config.epsilon_form {
         MuonEpsilon::Added => norm.add_scalar(config.epsilon),
         MuonEpsilon::Floor => norm.clamp_min(config.epsilon),

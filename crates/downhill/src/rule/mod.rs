@@ -39,7 +39,9 @@ pub(crate) use elementwise::{Elementwise, Remembered, memory};
 pub(crate) use fused::on_flex;
 pub use memory::{Memory, State};
 pub(crate) use memory::{push_shape, take_shape, take_tensor};
-pub(crate) use norm::{norm, root_mean_square, square_norm, trust_ratio};
+pub(crate) use norm::{
+    SMALLEST_SQUARED, norm, root_mean_square, square_norm, trust_ratio, unit_of,
+};
 pub(crate) use precision::{in_type, is_narrow, widened};
 pub(crate) use real::Real;
 
