@@ -17,6 +17,14 @@ use crate::rule::real::Real;
 /// proximal:    x <- x / (1 + learning_rate * lambda), after the step
 /// ```
 ///
+/// A decay that is not `l2` or `proximal` is added to the step before either meets the parameter, as
+/// in optax: by itself, a decay of less than half the resolution of the type would be lost, in `f32`
+/// one of less than 3e-8 of the parameter. PyTorch and Keras lose it. Also here it is lost if all
+/// steps are equal in size ([`Lion`](crate::Lion), [`SignSgd`](crate::SignSgd)) or smaller than the
+/// resolution, and in [`Asgd`](crate::Asgd), [`Cocob`](crate::Cocob), [`Ftrl`](crate::Ftrl),
+/// [`Madgrad`](crate::Madgrad) and [`ScheduleFree`](crate::ScheduleFree), which decay before the
+/// step.
+///
 /// `l2` is the weight decay of Burn, and of PyTorch's SGD, Adam and most others. `decoupled` is
 /// that of AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101), of every optimizer of Keras, and
 /// of optax if `add_decayed_weights` comes before the scaling by the rate. `independent` is that of
@@ -70,14 +78,40 @@ impl WeightDecay {
     /// Returns the parameter and the gradient that the step itself starts from.
     #[inline(always)]
     pub(crate) fn before_step<R: Real>(self, learning_rate: f64, x: R, g: R) -> (R, R) {
+        let g = self.into_gradient(&x, g);
+        match self.share(learning_rate) {
+            0.0 => (x, g),
+            share => (x.scale(1.0 - share), g),
+        }
+    }
+
+    /// Returns the gradient with a decay that is part of it.
+    #[inline(always)]
+    pub(crate) fn into_gradient<R: Real>(self, x: &R, g: R) -> R {
         match self {
-            Self::L2(lambda) if lambda != 0.0 => {
-                let g = g + x.clone().scale(lambda);
-                (x, g)
-            }
-            Self::Decoupled(lambda) if lambda != 0.0 => (x.scale(1.0 - learning_rate * lambda), g),
-            Self::Independent(lambda) if lambda != 0.0 => (x.scale(1.0 - lambda), g),
-            _ => (x, g),
+            Self::L2(lambda) if lambda != 0.0 => g + x.clone().scale(lambda),
+            _ => g,
+        }
+    }
+
+    /// Returns the part of the parameter that is taken off besides the step, or 0.
+    #[inline(always)]
+    pub(crate) fn share(self, learning_rate: f64) -> f64 {
+        match self {
+            Self::Decoupled(lambda) => learning_rate * lambda,
+            Self::Independent(lambda) => lambda,
+            Self::None | Self::L2(_) | Self::Proximal(_) => 0.0,
+        }
+    }
+
+    /// Returns the parameter after this step and the decay, from the parameter before both.
+    ///
+    /// The decay is added to the step before either meets the parameter. By itself, a decay smaller
+    /// than half the resolution of the type would be lost.
+    pub(crate) fn around_step<R: Real>(self, learning_rate: f64, x: R, step: R) -> R {
+        match self.share(learning_rate) {
+            0.0 => self.after_step(learning_rate, x - step),
+            share => x.clone() - (step + x.scale(share)),
         }
     }
 

@@ -280,17 +280,15 @@ impl Rule for Adafactor {
         let mut step = u.mul_scalar(rate);
         if config.multiply_by_parameter_scale {
             let sizing = match config.sized_by {
-                AdafactorSize::Decayed => x.clone(),
-                AdafactorSize::Whole => whole,
+                AdafactorSize::Decayed => x,
+                AdafactorSize::Whole => whole.clone(),
             };
             step = step * root_mean_square(sizing).clamp_min(config.min_scale);
         }
         if config.momentum > 0.0 {
             step = mean(&mut memory, "mean_step", config.momentum, step);
         }
-        (
-            config.weight_decay.after_step(learning_rate, x - step),
-            memory,
-        )
+        let x = (config.weight_decay).around_step(learning_rate, whole, step);
+        (x, memory)
     }
 }

@@ -61,6 +61,7 @@ impl Elementwise for Asgd {
     /// The rate, and the decay rate of the average.
     type Scalars = (f64, f64);
     const PROPORTIONAL: bool = false;
+    const SUBTRACTS: bool = false;
 
     fn scalars(&self, learning_rate: f64, memory: &mut Memory) -> (f64, f64) {
         let AsgdConfig {

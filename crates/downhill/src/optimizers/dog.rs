@@ -125,8 +125,8 @@ impl Rule for Dog {
         let &[square_way, square_gradient, square_length] = sums else {
             unreachable!("three sums are measured");
         };
-        let (x, g) =
-            (config.weight_decay).before_step(learning_rate, parameter.value, parameter.gradient);
+        let x = parameter.value;
+        let g = config.weight_decay.into_gradient(&x, parameter.gradient);
         let first = match config.initial_step {
             InitialStep::Distance(distance) => distance,
             InitialStep::Heuristic(part) => part * (1.0 + libm::sqrt(square_length)),
@@ -141,7 +141,8 @@ impl Rule for Dog {
             InitialStep::Rate(rate) if memory.time == 1 => rate,
             _ => distance / libm::sqrt(gradients + config.epsilon),
         };
-        let x = x - g.mul_scalar(learning_rate * rate);
-        (config.weight_decay.after_step(learning_rate, x), memory)
+        let step = g.mul_scalar(learning_rate * rate);
+        let x = (config.weight_decay).around_step(learning_rate, x, step);
+        (x, memory)
     }
 }

@@ -73,13 +73,13 @@ impl Rule for Dowg {
 
     fn measure(
         &self,
-        learning_rate: f64,
+        _learning_rate: f64,
         parameter: &Parameter<'_>,
         memory: &mut Memory,
     ) -> Vec<Tensor<1>> {
         let (x, g) = (parameter.value.clone(), parameter.gradient.clone());
         let way = square_norm(x.clone() - beginning(memory, &x));
-        let (_, g) = self.config.weight_decay.before_step(learning_rate, x, g);
+        let g = self.config.weight_decay.into_gradient(&x, g);
         vec![way, square_norm(g)]
     }
 
@@ -94,8 +94,8 @@ impl Rule for Dowg {
         let &[square_way, square_gradient] = sums else {
             unreachable!("two sums are measured");
         };
-        let (x, g) =
-            (config.weight_decay).before_step(learning_rate, parameter.value, parameter.gradient);
+        let x = parameter.value;
+        let g = config.weight_decay.into_gradient(&x, parameter.gradient);
         let distance = memory.number("square_distance");
         let distance = f64::max(
             distance.unwrap_or(config.initial_square_distance),
@@ -106,7 +106,8 @@ impl Rule for Dowg {
         memory.put_number("square_distance", distance);
         memory.put_number("square_gradients", gradients);
         let rate = distance / (libm::sqrt(gradients) + config.epsilon);
-        let x = x - g.mul_scalar(learning_rate * rate);
-        (config.weight_decay.after_step(learning_rate, x), memory)
+        let step = g.mul_scalar(learning_rate * rate);
+        let x = (config.weight_decay).around_step(learning_rate, x, step);
+        (x, memory)
     }
 }

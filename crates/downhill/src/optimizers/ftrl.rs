@@ -85,6 +85,7 @@ impl Elementwise for Ftrl {
     /// The learning rate.
     type Scalars = f64;
     const PROPORTIONAL: bool = false;
+    const SUBTRACTS: bool = false;
 
     fn scalars(&self, learning_rate: f64, _memory: &mut Memory) -> f64 {
         learning_rate

@@ -98,6 +98,7 @@ impl Rule for Lamb {
         _sums: &[f64],
     ) -> (Tensor<1>, Memory) {
         let config = &self.config;
+        let whole = parameter.value.clone();
         let (x, g) =
             (config.weight_decay).before_step(learning_rate, parameter.value, parameter.gradient);
         let m = memory.mix("first_moment", config.beta_1, g.clone());
@@ -108,8 +109,9 @@ impl Rule for Lamb {
         let divisor = square.add_scalar(config.epsilon_root).sqrt();
         let d = m.mul_scalar(1.0 / first) / divisor.add_scalar(config.epsilon)
             + x.clone().mul_scalar(config.inner_decay);
-        let ratio = trust_ratio(x.clone(), d.clone(), 1.0, 0.0);
-        let x = x - d * ratio.mul_scalar(learning_rate);
-        (config.weight_decay.after_step(learning_rate, x), memory)
+        let ratio = trust_ratio(x, d.clone(), 1.0, 0.0);
+        let step = d * ratio.mul_scalar(learning_rate);
+        let x = (config.weight_decay).around_step(learning_rate, whole, step);
+        (x, memory)
     }
 }

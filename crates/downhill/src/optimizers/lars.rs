@@ -75,23 +75,17 @@ impl Rule for Lars {
         _sums: &[f64],
     ) -> (Tensor<1>, Memory) {
         let config = &self.config;
+        let whole = parameter.value.clone();
         let (x, d) =
             (config.weight_decay).before_step(learning_rate, parameter.value, parameter.gradient);
-        let ratio = trust_ratio(
-            x.clone(),
-            d.clone(),
-            config.trust_coefficient,
-            config.epsilon,
-        );
+        let ratio = trust_ratio(x, d.clone(), config.trust_coefficient, config.epsilon);
         let now = d * ratio.mul_scalar(learning_rate);
         let v = memory.accumulate("velocity", config.momentum, now.clone());
         let step = match config.momentum_kind {
             MomentumKind::HeavyBall => v,
             MomentumKind::Nesterov => v.mul_scalar(config.momentum) + now,
         };
-        (
-            config.weight_decay.after_step(learning_rate, x - step),
-            memory,
-        )
+        let x = (config.weight_decay).around_step(learning_rate, whole, step);
+        (x, memory)
     }
 }

@@ -64,6 +64,7 @@ impl Elementwise for Madgrad {
     /// The weight of this step's gradient.
     type Scalars = f64;
     const PROPORTIONAL: bool = false;
+    const SUBTRACTS: bool = false;
 
     fn scalars(&self, learning_rate: f64, memory: &mut Memory) -> f64 {
         (learning_rate + self.config.epsilon) * libm::sqrt(memory.time as f64)

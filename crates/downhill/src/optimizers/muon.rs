@@ -276,8 +276,8 @@ impl Rule for Muon {
             };
             return Rule::step(&others, rate, parameter, memory, &[]);
         };
-        let (x, g) =
-            (config.weight_decay).before_step(learning_rate, parameter.value, parameter.gradient);
+        let x = parameter.value;
+        let g = config.weight_decay.into_gradient(&x, parameter.gradient);
         let share = match config.momentum_form {
             MuonMomentum::Mean | MuonMomentum::CorrectedMean => 1.0 - config.momentum,
             MuonMomentum::Sum => 1.0,
@@ -297,8 +297,9 @@ impl Rule for Muon {
         };
         let step = orthogonal(d.reshape([rows, columns]), config);
         let rate = learning_rate * config.scale_of([rows, columns]);
-        let x = x - step.reshape([rows * columns]).mul_scalar(rate);
-        (config.weight_decay.after_step(learning_rate, x), memory)
+        let step = step.reshape([rows * columns]).mul_scalar(rate);
+        let x = (config.weight_decay).around_step(learning_rate, x, step);
+        (x, memory)
     }
 
     fn weight_decay_of(&self, shape: &[usize], learning_rate: f64) -> (WeightDecay, f64) {

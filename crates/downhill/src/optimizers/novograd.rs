@@ -77,6 +77,7 @@ impl Rule for NovoGrad {
         _sums: &[f64],
     ) -> (Tensor<1>, Memory) {
         let config = &self.config;
+        let whole = parameter.value.clone();
         let (x, g) =
             (config.weight_decay).before_step(learning_rate, parameter.value, parameter.gradient);
         let norm = square_norm(g.clone());
@@ -86,9 +87,10 @@ impl Rule for NovoGrad {
         };
         let v = memory.accumulate("second_moment", config.beta_2, norm.mul_scalar(share));
         let root = v.add_scalar(config.epsilon_root).sqrt();
-        let d = g / root.add_scalar(config.epsilon) + x.clone().mul_scalar(config.inner_decay);
+        let d = g / root.add_scalar(config.epsilon) + x.mul_scalar(config.inner_decay);
         let m = memory.accumulate("mean", config.beta_1, d);
-        let x = x - m.mul_scalar(learning_rate);
-        (config.weight_decay.after_step(learning_rate, x), memory)
+        let step = m.mul_scalar(learning_rate);
+        let x = (config.weight_decay).around_step(learning_rate, whole, step);
+        (x, memory)
     }
 }

@@ -151,6 +151,7 @@ impl Elementwise for ScheduleFree {
     type Scalars = Scalars;
     const PROPORTIONAL: bool = false;
     const NUMBERS: &'static [&'static str] = &["largest_rate", "sum_of_weights", COMPOSED_WITH];
+    const SUBTRACTS: bool = false;
 
     fn scalars(&self, learning_rate: f64, memory: &mut Memory) -> Scalars {
         let config = &self.config;

@@ -87,8 +87,8 @@ impl Rule for Sm3 {
         _sums: &[f64],
     ) -> (Tensor<1>, Memory) {
         let config = &self.config;
-        let (x, g) =
-            (config.weight_decay).before_step(learning_rate, parameter.value, parameter.gradient);
+        let x = parameter.value;
+        let g = config.weight_decay.into_gradient(&x, parameter.gradient);
         let elements = g.dims();
         // A single number is a vector of one.
         let shape = if parameter.shape.is_empty() {
@@ -126,7 +126,8 @@ impl Rule for Sm3 {
             memory.put(AXES[axis], largest.reshape([shape[axis]]));
         }
         let mean = memory.mix("mean", config.momentum, d);
-        let x = x - mean.mul_scalar(learning_rate);
-        (config.weight_decay.after_step(learning_rate, x), memory)
+        let step = mean.mul_scalar(learning_rate);
+        let x = (config.weight_decay).around_step(learning_rate, x, step);
+        (x, memory)
     }
 }

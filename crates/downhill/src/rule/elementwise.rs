@@ -12,6 +12,8 @@ pub(crate) trait Elementwise: Decays + Clone + Send + Sync + 'static {
     const NUMBERS: &'static [&'static str] = &[];
     /// Whether the step is proportional to the learning rate.
     const PROPORTIONAL: bool = true;
+    /// Whether `update` only subtracts from the value a step that does not depend on it.
+    const SUBTRACTS: bool = true;
 
     /// The scalars of a step. `memory` holds the number of this step, from 1, and the numbers
     /// remembered.
@@ -31,6 +33,30 @@ pub(crate) trait Elementwise: Decays + Clone + Send + Sync + 'static {
         g: R,
         memory: Self::Remembers<R>,
     ) -> (R, Self::Remembers<R>);
+}
+
+/// Returns the new value and the new state after a step with weight decay.
+///
+/// The decay is added to the step before either meets the value, as in
+/// [`WeightDecay::around_step`](crate::WeightDecay::around_step).
+#[inline(always)]
+pub(super) fn step<E: Elementwise, R: Real>(
+    rule: &E,
+    scalars: &E::Scalars,
+    learning_rate: f64,
+    x: R,
+    g: R,
+    past: E::Remembers<R>,
+) -> (R, E::Remembers<R>) {
+    let decay = rule.weight_decay();
+    let share = decay.share(learning_rate);
+    if E::SUBTRACTS && share != 0.0 {
+        let (step, next) = rule.update(scalars, x.zero(), g, past);
+        return (x.clone() + (step - x.scale(share)), next);
+    }
+    let (x, g) = decay.before_step(learning_rate, x, g);
+    let (x, next) = rule.update(scalars, x, g, past);
+    (decay.after_step(learning_rate, x), next)
 }
 
 /// The numbers that a rule remembers; made by [`memory!`].
@@ -132,13 +158,12 @@ pub(crate) mod tests {
             memory.time += 1;
             let scalars = rule.scalars(0.1, &mut memory);
             let past = remembered.unwrap_or_else(|| rule.start(&scalars, &x, &gradient));
-            let (at, g) = rule.weight_decay().before_step(0.1, x, gradient);
-            let (stepped, next) = rule.update(&scalars, at, g, past);
+            let (stepped, next) = step(rule, &scalars, 0.1, x, gradient, past);
             assert!(
                 (stepped - expected).abs() < 1e-9,
                 "{stepped} instead of {expected}"
             );
-            x = rule.weight_decay().after_step(0.1, stepped);
+            x = stepped;
             remembered = Some(next);
         }
     }

@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 
 #[cfg(feature = "_cubecl")]
 use super::cube;
-use super::elementwise::fields;
+use super::elementwise::{self, fields};
 #[cfg(feature = "flex")]
 use super::fused;
 use super::{Elementwise, Layout, Memory, Parameter, Reach, Remembered, Rule};
@@ -113,10 +113,9 @@ pub(super) fn step_tensors<E: Elementwise>(
         }
     };
     let remembered = remembered.unwrap_or_else(|| rule.start(&scalars, &x, &g));
-    let (x, g) = rule.weight_decay().before_step(learning_rate, x, g);
-    let (x, remembered) = rule.update(&scalars, x, g, remembered);
+    let (x, remembered) = elementwise::step(rule, &scalars, learning_rate, x, g, remembered);
     remembered.scatter(|field, tensor| memory.put(names[field], tensor));
-    rule.weight_decay().after_step(learning_rate, x)
+    x
 }
 
 /// Whether the settings need a field that they did not need before.

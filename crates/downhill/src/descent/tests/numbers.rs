@@ -195,3 +195,33 @@ fn a_momentum_of_nadam_may_rise_at_speed_zero() {
     };
     assert_eq!(of(0.0), of(1e-300));
 }
+
+/// A step takes 1e-8 of the parameter off, less than half the resolution of `f32`: optax's AdamW at
+/// rate 1e-4. Decayed apart from the step, as in PyTorch and Keras, the parameter stays.
+#[test]
+fn a_decay_below_the_resolution_of_the_type_is_not_lost() {
+    for name in [
+        "momentum", "rmsprop", "adamw", "nadam", "yogi", "novograd", "lars", "lamb", "sm3",
+    ] {
+        let moved = |lambda: f64, dtype: DType| {
+            let decay = format!(r#""weight_decay": {{ "decoupled": {lambda} }}"#);
+            let written = format!(r#"{{ "{name}": {{ "learning_rate": 1e-4, {decay} }} }}"#);
+            let optimizer: OptimizerConfig = serde_json::from_str(&written).unwrap();
+            let mut descent = DescentConfig::new(optimizer).build().unwrap();
+            let start: Vec<f64> = (0..50)
+                .map(|index| 0.6 + 0.007 * f64::from(index))
+                .collect();
+            let mut model = one(&start, dtype);
+            for step in 0..10_000 {
+                let noise = f64::from((7919 * step) % 1009) / 504.0 - 1.0;
+                model = stepped(&mut descent, model, noise);
+            }
+            values(&model).iter().sum::<f64>()
+        };
+        let decayed = |dtype| moved(1e-4, dtype) - moved(0.0, dtype);
+        let (found, right) = (decayed(DType::F32), decayed(DType::F64));
+        // The rounding of ten thousand steps adds up to some percent of it.
+        let near = (found - right).abs() < 0.2 * right.abs();
+        assert!(near, "{name}: {found}, right {right}");
+    }
+}

@@ -254,7 +254,10 @@ fn trust_ratios_of_large_parameters_are_not_infinite() {
 fn a_milestone_at_zero_is_refused() {
     let joined = Joined::new(Step::new(3)).then_at(0, Cosine::new(5));
     let config = DescentConfig::new(SgdConfig::torch()).with_schedule("learning_rate", joined);
-    let error = config.build().err().expect("it is refused").to_string();
+    let Err(error) = config.build() else {
+        panic!("it is not refused");
+    };
+    let error = error.to_string();
     assert!(
         error.contains("milestones must be at least 1, got 0"),
         "{error}"

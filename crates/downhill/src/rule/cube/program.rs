@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
+use crate::rule::elementwise;
 use crate::rule::{Elementwise, Memory, Real, Remembered};
 
 /// The place of an earlier result in a program.
@@ -106,10 +107,8 @@ pub(crate) fn record<E: Elementwise>(
         }),
     };
     let past = past.unwrap_or_else(|| rule.start(&scalars, &x, &g));
-    let decay = rule.weight_decay();
-    let (x, g) = decay.before_step(learning_rate, x, g);
-    let (x, next) = rule.update(&scalars, x, g, past);
-    let value = decay.after_step(learning_rate, x).node;
+    let (x, next) = elementwise::step(rule, &scalars, learning_rate, x, g, past);
+    let value = x.node;
     let mut remembered = Vec::new();
     next.scatter(|field, symbol: Symbol| remembered.push((field, symbol.node)));
     remembered.sort_unstable();

@@ -3,7 +3,7 @@
 use super::instructions::{Instructions, Work};
 use super::lanes::{LANES, Lanes, Number};
 use super::slices::Slices;
-use crate::rule::elementwise::MOST_FIELDS;
+use crate::rule::elementwise::{self, MOST_FIELDS};
 use crate::rule::{Elementwise, Remembered};
 
 /// Minimum number of elements per thread; with fewer, waking a thread costs more than it saves.
@@ -59,7 +59,6 @@ impl<E: Elementwise, T: Number> Work for Blocks<'_, E, T> {
         let rule = self.pass.rule.clone();
         let (scalars, rate, starts) =
             (self.pass.scalars, self.pass.learning_rate, self.pass.starts);
-        let decay = rule.weight_decay();
         let (x, _) = self.slices.x.as_chunks_mut::<LANES>();
         let (g, _) = self.slices.g.as_chunks::<LANES>();
         let mut fields = self.slices.fields.map(|field| field.as_chunks_mut().0);
@@ -80,9 +79,9 @@ impl<E: Elementwise, T: Number> Work for Blocks<'_, E, T> {
                 })
                 .expect("all that is always remembered is there"),
             };
-            let (at, gradient) = decay.before_step(rate, at, gradient);
-            let (at, remembered) = rule.update(&scalars, at, gradient, remembered);
-            *x = decay.after_step(rate, at).0;
+            let (at, remembered) =
+                elementwise::step(&rule, &scalars, rate, at, gradient, remembered);
+            *x = at.0;
             remembered.scatter(|field, lanes| fields[field][index] = lanes.0);
         }
     }
