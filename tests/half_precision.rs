@@ -188,8 +188,8 @@ not.
 - **Without**, each step rounds the parameter, so that after `t` steps it is at most `t / 2` ulps
   away. A step smaller than half an ulp is lost. If all are, **the parameter stands still**. Half an
   ulp is 1/4096 to 1/2048 of the parameter in `f16`, and 1/512 to 1/256 in `bf16`: Adam at its rate
-  of 1e-3 does not move parameters of 0.5 and more in `bf16`. Use master weights, or keep the parameters
-  in `f32` and convert them for the forward pass.
+  of 1e-3 does not move parameters of 0.5 and more in `bf16`. Use master weights, or keep the
+  parameters in `f32` and convert them for the forward pass.
 - DoG, DoWG and Prodigy estimate their rate from the distance travelled. Without master weights the
   first steps are lost and the estimate does not grow: DoG and Prodigy **do not start**, DoWG starts
   late. Use master weights. With them, DoG and Prodigy depart like parameters of type `f32`: by up

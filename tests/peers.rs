@@ -364,14 +364,7 @@ fn keras(case: &Case) -> Result<Value, NotCovered> {
             .choice("amsgrad", "amsgrad", json!("raw"))
             .optimizer("adamw"),
         "Adamax" => given.optimizer("adamax"),
-        "Nadam" => {
-            if case.config.get("gradient_accumulation_steps").is_some() {
-                return Err(NotCovered(
-                    "Keras counts calls, and not steps, in Nadam's momentum product",
-                ));
-            }
-            given.optimizer("nadam")
-        }
+        "Nadam" => given.optimizer("nadam"),
         "Lion" => given.optimizer("lion"),
         "Ftrl" => (given.rename(&[
             ("learning_rate_power", "learning_rate_power"),

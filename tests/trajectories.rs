@@ -74,6 +74,13 @@ impl Variant {
         let all = self.case.expected_params_after_each_step.iter().flatten();
         all.fold(0.0, |largest: f64, value| largest.max(value.abs()))
     }
+
+    /// The largest distance of a parameter from its start.
+    fn travelled(&self) -> f64 {
+        let steps = self.case.expected_params_after_each_step.iter();
+        let distances = steps.map(|parameters| distance(parameters, &self.reference.init));
+        distances.fold(0.0, f64::max)
+    }
 }
 
 /// The largest distance over all steps.
@@ -113,20 +120,24 @@ fn every_variant_follows_its_reference_in_f64_on_ndarray() {
     in_f64(Backend::Ndarray);
 }
 
-/// In `f32` to 2e-6 of the largest parameter; to 1e-5 where the rate is estimated and grows a
-/// thousandfold on the way, and what was rounded with it.
+/// In `f32` over twenty steps, to 2e-6 of the largest parameter and 3e-4 of the distance travelled.
+/// Less where the rate is estimated and grows a thousandfold on the way, and what was rounded with
+/// it: DoG and Prodigy travel 1e-5, a hundred times the resolution of the parameters.
 pub(crate) fn every_variant_follows_its_reference_in_f32(backend: Backend) {
     let place = Place::new(&open(backend), DType::F32);
     let mut departed = Vec::new();
     for variant in variants() {
         let departure = variant.departure(&variant.walk(&variant.config, &place));
-        let bound = match variant.config.optimizer.name() {
-            "prodigy" | "d-adapt-adam" => 1e-5,
-            _ => 2e-6,
+        let (of_largest, of_travelled) = match variant.config.optimizer.name() {
+            "dog" => (2e-6, 0.1),
+            "prodigy" => (1e-5, 0.1),
+            "d-adapt-adam" => (1e-5, 0.02),
+            _ => (2e-6, 3e-4),
         };
-        if departure >= bound * variant.largest() {
-            let largest = variant.largest();
-            departed.push(format!("{}: {departure:e} of {largest}", variant.title));
+        let (largest, travelled) = (variant.largest(), variant.travelled());
+        if departure >= f64::min(of_largest * largest, of_travelled * travelled) {
+            let title = &variant.title;
+            departed.push(format!("{title}: {departure:e} of {largest}, {travelled}"));
         }
     }
     assert!(departed.is_empty(), "{}", departed.join("\n"));
@@ -178,7 +189,7 @@ fn every_case_is_followed_or_named() {
         .filter(|title| title.starts_with("seed"))
         .collect();
     assert_eq!(seed_left.len(), 1, "{seed_left:?}");
-    assert_eq!((followed, left_out.len()), (375, 22));
+    assert_eq!((followed, left_out.len()), (376, 21));
 }
 
 /// A mistake of a fork, and a rate that is ignored.

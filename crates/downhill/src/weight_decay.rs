@@ -17,11 +17,11 @@ use crate::rule::real::Real;
 /// proximal:    x <- x / (1 + learning_rate * lambda), after the step
 /// ```
 ///
-/// A decay that is not `l2` or `proximal` is added to the step before either meets the parameter, as
-/// in optax: by itself, a decay of less than half the resolution of the type would be lost, in `f32`
-/// one of less than 3e-8 of the parameter. PyTorch and Keras lose it. Also here it is lost if all
-/// steps are equal in size ([`Lion`](crate::Lion), [`SignSgd`](crate::SignSgd)) or smaller than the
-/// resolution, and in [`Asgd`](crate::Asgd), [`Cocob`](crate::Cocob), [`Ftrl`](crate::Ftrl),
+/// A decay that is not `l2` or `proximal` is added to the step before either meets the parameter,
+/// as in optax: by itself, a decay of less than half the resolution of the type would be lost, in
+/// `f32` one of less than 3e-8 of the parameter. PyTorch and Keras lose it. Also here it is lost if
+/// all steps are equal in size ([`Lion`](crate::Lion), [`SignSgd`](crate::SignSgd)) or smaller than
+/// the resolution, and in [`Asgd`](crate::Asgd), [`Cocob`](crate::Cocob), [`Ftrl`](crate::Ftrl),
 /// [`Madgrad`](crate::Madgrad) and [`ScheduleFree`](crate::ScheduleFree), which decay before the
 /// step.
 ///

@@ -49,6 +49,9 @@ impl From<Lookahead> for WeightStage {
 /// zero:            a_0 = 0
 /// zero-corrected:  a_0 = 0, and the average is a_t / (1 - decay^t) (optax)
 /// ```
+///
+/// It takes in one value per step. Keras's `use_ema` takes in one per call, also of calls that only
+/// accumulate gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "WrittenEma")]

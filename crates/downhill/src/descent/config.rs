@@ -163,6 +163,10 @@ pub enum StepMask {
 }
 
 /// Number of calls per step, and how their gradients are combined.
+///
+/// They are added up in the type of the gradient, at least `f32`. optax's `MultiSteps` adds them up
+/// in `f32` even if they are `f64`, unless `accumulator_dtype` is set. Averages of the weights take
+/// in one value per step, see [`Ema`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "WrittenAccumulate")]
@@ -332,9 +336,10 @@ impl DescentConfig {
     /// Sets whether parameters of type `f16` and `bf16` are stepped in an `f32` copy.
     ///
     /// The descent keeps the copy from the first step on. Afterwards it ignores changes that others
-    /// make to the values of these parameters. Optimizers that estimate their rate from the distance
-    /// travelled ([`Prodigy`](crate::Prodigy), [`Dog`](crate::Dog), [`Dowg`](crate::Dowg)) need the
-    /// copy: without it their first steps, and so all others, are lost. `PRECISION.md` has a table.
+    /// make to the values of these parameters. Optimizers that estimate their rate from the
+    /// distance travelled ([`Prodigy`](crate::Prodigy), [`Dog`](crate::Dog), [`Dowg`](crate::Dowg))
+    /// need the copy: without it their first steps, and so all others, are lost. `PRECISION.md` has
+    /// a table.
     ///
     /// ```
     /// use burn::module::{Module, Param};

@@ -18,7 +18,8 @@ use crate::weight_decay::WeightDecay;
 ///
 /// Elementwise: any rank and shape. State: five tensors per parameter. Source: Orabona and Tommasi
 /// 2017 (arXiv:1705.07795), algorithm 2, in the form of optax. The learning rate should be 1.
-/// Weight decay, if any, should be `l2`, which is not scaled by the learning rate.
+/// Weight decay, if any, should be `l2`: it is part of the gradient and, like it, scaled by the
+/// learning rate, as in optax.
 #[derive(Clone, Debug)]
 pub struct Cocob {
     config: CocobConfig,

@@ -29,8 +29,8 @@ use crate::weight_decay::WeightDecay;
 /// plain `ModuleOptimizer` (the paper's L-DoG). Any rank and shape. State: one tensor per parameter
 /// and two numbers. Source: Ivgi, Hinder and Carmon 2023 (arXiv:2302.12022), as in optax.
 ///
-/// Parameters of type `f16` and `bf16` need
-/// [master weights](crate::DescentConfig::with_master_weights): otherwise they stay where they are.
+/// Parameters of type `f16` and `bf16` need [master
+/// weights](crate::DescentConfig::with_master_weights): otherwise they stay where they are.
 #[derive(Clone, Debug)]
 pub struct Dog {
     config: DogConfig,

@@ -23,8 +23,8 @@ use crate::weight_decay::WeightDecay;
 /// plain `ModuleOptimizer`. Any rank and shape. State: one tensor per parameter and two numbers.
 /// Source: Khaled, Mishchenko and Jin 2023 (arXiv:2305.16284), as in optax.
 ///
-/// Parameters of type `f16` and `bf16` need
-/// [master weights](crate::DescentConfig::with_master_weights): otherwise they start late, or never.
+/// Parameters of type `f16` and `bf16` need [master
+/// weights](crate::DescentConfig::with_master_weights): otherwise they start late, or never.
 #[derive(Clone, Debug)]
 pub struct Dowg {
     config: DowgConfig,

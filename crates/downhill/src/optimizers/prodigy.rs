@@ -28,8 +28,8 @@ use crate::settings::{Setting, settings};
 /// over each alone in a plain `ModuleOptimizer`. Any rank and shape. State: four tensors per
 /// parameter and two numbers. Source: Mishchenko and Defazio 2023 (arXiv:2306.06101), as in optax.
 ///
-/// Parameters of type `f16` and `bf16` need
-/// [master weights](crate::DescentConfig::with_master_weights): otherwise they stay where they are.
+/// Parameters of type `f16` and `bf16` need [master
+/// weights](crate::DescentConfig::with_master_weights): otherwise they stay where they are.
 #[derive(Clone, Debug)]
 pub struct Prodigy {
     config: ProdigyConfig,

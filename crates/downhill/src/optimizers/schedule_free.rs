@@ -26,11 +26,13 @@ use crate::weight_decay::WeightDecay;
 /// y_t = beta_1 * x_t + (1 - beta_1) * z_t
 /// ```
 ///
-/// Elementwise: any rank and shape. State: one tensor per parameter, two with `adamw`, and two
+/// Elementwise: any rank and shape. State: one tensor per parameter, two with `adamw`, and three
 /// numbers. Source: Defazio et al. 2024 (arXiv:2405.15682). Evaluate the network at `x`, see
 /// [`Descent::averaged`](crate::Descent::averaged). In Keras all weights `w_t` are equal and
 /// the weight decay is decoupled, acting on `y`; in optax `w_t` grows with the square of the rate
-/// and the decay is inner. Use a schedule for a warm-up.
+/// and the decay is inner. Use a schedule for a warm-up. It also scales a decoupled decay; Keras's
+/// `warmup_steps` leaves the decay at the full rate, as does [`WeightDecay::Independent`] with the
+/// product of rate and lambda.
 #[derive(Clone, Debug)]
 pub struct ScheduleFree {
     config: ScheduleFreeConfig,
