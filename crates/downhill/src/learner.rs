@@ -27,17 +27,18 @@
 //! averages and step counts.
 //!
 //! Use [`Handle::averaged`] for the averages of the weights: the `Learner` validates and saves the
-//! weights that are trained. On several devices, use `MultiDeviceOptim::OptimMainDevice`.
+//! weights that are trained. For `MultiDeviceOptim::OptimSharded`, override `optimize_multi` by
+//! [`optimize_multi`] as well; `MultiDeviceOptim::OptimMainDevice` calls `optimize`.
 //!
 //! In a loop of your own, see [`module_optimizer`].
 
 use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::module::Module;
-use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsParams, ModuleOptimizer, MultiGradientsParams};
 
 use crate::module_optimizer;
 pub use crate::module_optimizer::Handle;
-use crate::{Descent, FailedStep, StepError};
+use crate::{Descent, FailedStep, StepError, StepOutcome};
 
 /// Wraps a descent into the `ModuleOptimizer` that a `Learner` takes, and returns a handle to the
 /// descent.
@@ -53,25 +54,53 @@ pub fn optimizer(descent: Descent) -> (ModuleOptimizer, Handle) {
 /// Steps a module by an [`optimizer`] of this module, or by any other `ModuleOptimizer`; for
 /// `TrainStep::optimize`.
 ///
-/// `TrainStep::optimize` cannot fail: a refused step leaves the module unchanged, and
-/// [`Handle::last_outcome`] says why.
+/// `TrainStep::optimize` cannot fail: if a setting is out of bounds at this step, the module stays
+/// unchanged, and [`Handle::last_outcome`] says why.
 ///
 /// # Panics
 ///
-/// If a checkpoint was loaded that does not fit the descent or the module, see
-/// [`DescentRecordError`](crate::DescentRecordError).
+/// If no trained parameter has a gradient, if the groups of the descent or a checkpoint that was
+/// loaded do not fit the module, or if two places of the module have the same parameter, see
+/// [`StepError`].
 pub fn optimize<M: Module>(
     module: M,
     optimizer: &mut ModuleOptimizer,
     rate: ModuleLearningRate,
     gradients: GradientsParams,
 ) -> M {
-    match module_optimizer::step(optimizer, rate, module, gradients) {
+    taken(module_optimizer::step(optimizer, rate, module, gradients))
+}
+
+/// Like [`optimize`], with gradients from several devices; for `TrainStep::optimize_multi`, which
+/// `MultiDeviceOptim::OptimSharded` calls.
+///
+/// # Panics
+///
+/// As [`optimize`].
+pub fn optimize_multi<M: Module>(
+    module: M,
+    optimizer: &mut ModuleOptimizer,
+    rate: ModuleLearningRate,
+    gradients: MultiGradientsParams,
+) -> M {
+    taken(module_optimizer::step_multi(
+        optimizer, rate, module, gradients,
+    ))
+}
+
+/// Returns the module after a step, whether it was made or not.
+fn taken<M>(step: Result<(M, StepOutcome), FailedStep<M>>) -> M {
+    match step {
+        Ok((_, StepOutcome::NoGradients)) => panic!("{NO_GRADIENTS}"),
         Ok((module, _)) => module,
         Err(FailedStep {
-            error: StepError::Record(error),
-            ..
-        }) => panic!("{error}"),
-        Err(failed) => failed.module,
+            module,
+            error: StepError::OutOfBounds { .. },
+        }) => module,
+        Err(failed) => panic!("{}", failed.error),
     }
 }
+
+const NO_GRADIENTS: &str = "no trained parameter of the module has a gradient: take the gradients \
+    of the module that is trained, by `TrainOutput::new(self, loss.backward(), output)`, and not \
+    those of `module.valid()` or of another module";

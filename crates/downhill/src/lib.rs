@@ -119,10 +119,10 @@ mod settings;
 mod weight_decay;
 
 pub use descent::{
-    Accumulate, AccumulateForm, AdaptiveClip, Descent, DescentConfig, DescentRecordError, Ema,
-    EmaStart, FailedStep, GlobalNorm, GlobalNormForm, GradientStage, Group, InvalidDescent,
-    Lookahead, Misfit, NonFinite, Parameters, StepError, StepMask, StepOutcome, Swa, Units,
-    WeightStage,
+    Accumulate, AccumulateForm, AdaptiveClip, Descent, DescentConfig, DescentRecordError,
+    Description, Ema, EmaStart, FailedStep, GlobalNorm, GlobalNormForm, GradientStage, Group,
+    InvalidDescent, Lookahead, Misfit, NonFinite, ParameterDescription, Parameters, StepError,
+    StepMask, StepOutcome, Swa, Units, WeightStage,
 };
 pub use epsilon::EpsilonPlace;
 pub use file::FileError;
@@ -130,7 +130,7 @@ pub use hyperparameter::InvalidHyperparameter;
 pub use lbfgs::{Lbfgs, LbfgsConfig, LbfgsOutcome, LbfgsRecordError, LbfgsStop, LineSearch};
 pub use optimizers::*;
 pub use preset::{Preset, UnknownPreset};
-pub use sam::SamConfig;
+pub use sam::{SamConfig, SamError};
 pub use schedule::{Plateau, PlateauConfig, Schedule};
 pub use weight_decay::WeightDecay;
 

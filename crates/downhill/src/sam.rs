@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::InvalidHyperparameter;
-use crate::descent::{Slot, collect, global_norm, map_values};
+use crate::descent::{Slot, are_tied, collect, global_norm, map_values, tied};
 use crate::hyperparameter::{not_negative, positive};
 
 /// Sharpness-aware minimization: a step with the gradient from where the loss nearby is largest.
@@ -43,7 +43,7 @@ use crate::hyperparameter::{not_negative, positive};
 /// let gradients = gradients(&ascended);
 /// model = optimizer.step(0.1, model, gradients);
 /// # assert!(model.weight.val().into_data().iter::<f32>().all(|weight| weight < 1.0));
-/// # Ok::<(), downhill::InvalidHyperparameter>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// A clone has the same parameter ids, so the gradients of one can be used for the other.
@@ -70,6 +70,24 @@ impl Default for SamConfig {
     }
 }
 
+/// Why a module cannot be moved.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SamError {
+    /// A setting is out of bounds.
+    #[error(transparent)]
+    Hyperparameter(#[from] InvalidHyperparameter),
+    /// Two places of the module have the same parameter, see
+    /// [`StepError::TiedParameters`](crate::StepError::TiedParameters).
+    #[error("{}", are_tied(.first, .second))]
+    TiedParameters {
+        /// The path of the first place.
+        first: String,
+        /// The path of the second place.
+        second: String,
+    },
+}
+
 impl SamConfig {
     /// Sets the distance to move.
     pub fn with_radius(mut self, radius: f64) -> Self {
@@ -93,14 +111,17 @@ impl SamConfig {
     ///
     /// # Errors
     ///
-    /// Names the field that is out of bounds.
+    /// If a setting is out of bounds, or two places of the module have the same parameter.
     pub fn ascend<M: Module>(
         &self,
         module: M,
         mut gradients: GradientsParams,
-    ) -> Result<M, InvalidHyperparameter> {
+    ) -> Result<M, SamError> {
         positive("radius", self.radius)?;
         not_negative("epsilon", self.epsilon)?;
+        if let Some([first, second]) = tied(&module, &gradients, |_| true) {
+            return Err(SamError::TiedParameters { first, second });
+        }
         let mut slots = collect(&module, &mut gradients);
         if self.adaptive {
             for slot in &mut slots {

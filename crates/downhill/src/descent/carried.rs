@@ -1,5 +1,6 @@
 //! What a `ModuleOptimizer` saves and loads of a descent.
 
+use super::settings::ChangedSetting;
 use super::state::ParameterState;
 use super::{Descent, Slot};
 
@@ -34,6 +35,18 @@ impl Descent {
         match self.config.weights.is_empty() {
             true => self.form(group),
             false => format!("{} averages={}", self.form(group), self.weight_names()),
+        }
+    }
+
+    /// The settings that were changed between steps, as text.
+    pub(crate) fn changed_settings(&self) -> Vec<String> {
+        self.changed.iter().map(ChangedSetting::to_line).collect()
+    }
+
+    /// Makes a change of [`changed_settings`](Self::changed_settings).
+    pub(crate) fn change_setting_again(&mut self, line: &str) {
+        if let Some(changed) = ChangedSetting::from_line(line) {
+            self.change_again(&changed);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::check::are_tied;
 use crate::{InvalidHyperparameter, UnknownPreset};
 
 /// A [`DescentConfig`](super::DescentConfig) that cannot be used.
@@ -98,6 +99,15 @@ pub enum StepError {
         selection: String,
         /// The most similar path of the module, if it has a parameter.
         nearest: Option<String>,
+    },
+    /// Two places of the module have the same parameter. Burn (0.22) trains a parameter in each
+    /// place by itself, so the two would become different.
+    #[error("{}", are_tied(.first, .second))]
+    TiedParameters {
+        /// The path of the first place.
+        first: String,
+        /// The path of the second place.
+        second: String,
     },
     /// The state that was loaded does not fit the descent or the module.
     #[error(transparent)]
@@ -236,6 +246,17 @@ pub enum Misfit {
         /// The optimizer and its settings that are not numbers.
         saved: String,
         /// The same of the descent that loads the state.
+        here: String,
+    },
+    /// A `ModuleOptimizer` without a descent saved the state, and it is not that of Burn's own
+    /// optimizer of the same rule.
+    #[error(
+        "the state of `{path}` was not saved by a descent, and is not that of Burn's own `{here}`"
+    )]
+    FromBurn {
+        /// The parameter.
+        path: String,
+        /// The optimizer that steps it here, and its settings that are not numbers.
         here: String,
     },
     /// The averages are others.

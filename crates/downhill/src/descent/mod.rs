@@ -11,7 +11,10 @@
 
 mod averages;
 mod carried;
+mod check;
 mod config;
+mod description;
+mod devices;
 mod error;
 mod gradients;
 mod group;
@@ -39,10 +42,13 @@ use burn::tensor::Tensor;
 
 pub use averages::{Ema, EmaStart, Lookahead, Swa, WeightStage};
 pub use config::{Accumulate, AccumulateForm, DescentConfig, Group, NonFinite, StepMask};
+pub use description::{Description, ParameterDescription};
 pub use error::{DescentRecordError, FailedStep, InvalidDescent, Misfit, StepError};
 pub use gradients::{AdaptiveClip, GlobalNorm, GlobalNormForm, GradientStage, Units};
 pub use select::Parameters;
 
+pub(crate) use check::{are_tied, tied};
+pub(crate) use devices::gather;
 pub(crate) use gradients::global_norm;
 use group::GroupState;
 use order::Order;
@@ -105,8 +111,8 @@ pub struct Descent {
     changed: Vec<ChangedSetting>,
     /// Whether the state was loaded, and has not been compared with a module.
     is_unchecked: bool,
-    /// Whether the groups have been compared with a module.
-    has_checked_groups: bool,
+    /// Whether a module has been compared with the config.
+    has_checked_module: bool,
 }
 
 /// What a call of [`Descent::step`] did.
@@ -176,7 +182,7 @@ impl Descent {
             order: Order::default(),
             changed: Vec::new(),
             is_unchecked: false,
-            has_checked_groups: false,
+            has_checked_module: false,
         })
     }
 
@@ -263,7 +269,7 @@ impl Descent {
         rate: Option<f64>,
         call: Call,
     ) -> Result<(M, StepOutcome), FailedStep<M>> {
-        if let Err(error) = self.check_groups(&module) {
+        if let Err(error) = self.check_module(&module, &gradients) {
             return Err(FailedStep::new(module, error));
         }
         if let Err(error) = self.check_loaded(&module) {
@@ -359,29 +365,6 @@ impl Descent {
         ParameterState::unflatten(prefix, (group, shape), rule, stages, source, &device)
     }
 
-    /// Refuses a path or a pattern of a group that no parameter of the module has.
-    fn check_groups<M: Module>(&mut self, module: &M) -> Result<(), StepError> {
-        if self.has_checked_groups {
-            return Ok(());
-        }
-        if !self.config.groups.is_empty() {
-            let paths = select::all_paths(module);
-            for (group, settings) in self.config.groups.iter().enumerate() {
-                if let Some(selection) = settings.parameters.unmatched(&paths) {
-                    let nearest = select::nearest(selection, &paths);
-                    let selection = selection.to_string();
-                    return Err(StepError::EmptySelection {
-                        group,
-                        selection,
-                        nearest,
-                    });
-                }
-            }
-        }
-        self.has_checked_groups = true;
-        Ok(())
-    }
-
     fn group_of(&self, slot: &Slot) -> usize {
         self.config.group_of(&slot.path, slot.shape.len())
     }
@@ -448,6 +431,7 @@ impl Descent {
         if state.shape.is_none() {
             state.shape = Some(slot.shape.clone());
         }
+        state.move_to(&slot.value.device());
         state
     }
 

@@ -1,5 +1,6 @@
 //! Saving and loading a descent.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::module::{Module, Param};
@@ -9,6 +10,7 @@ use burn_pack::{Reader, Scalar, Writer};
 
 use super::Descent;
 use super::error::{DescentRecordError, FORMAT, Misfit};
+use super::group::GroupState;
 use super::order::Order;
 use super::settings::ChangedSetting;
 use super::slots::type_of_a_slot;
@@ -121,6 +123,11 @@ impl Descent {
     /// between steps are set again; other numbers are those of this config. The next step compares
     /// shapes and types with the module, and is refused if they differ.
     ///
+    /// A state that Burn's `ModuleOptimizer` saved of Burn's own optimizers is loaded where the
+    /// rule here is the same: SGD, momentum, AdaGrad, RMSprop, Adam, AdamW, Adan, Lion, LAMB,
+    /// Adafactor and Muon. The number of steps is then the largest that Burn counted, which is 1 if
+    /// it did not count.
+    ///
     /// # Errors
     ///
     /// If the bytes are damaged, or parts of the state do not fit this config; the error names all
@@ -194,16 +201,18 @@ impl Descent {
         let reader = Reader::from_bytes(bytes)?;
         let metadata = reader.metadata().clone();
         let unreadable = |what: &str| DescentRecordError::Unreadable(what.to_string());
-        let saved = metadata.get(PARTS);
-        let saved = saved.ok_or_else(|| unreadable("it was saved by something else"))?;
-        let paths = metadata
-            .get(PATHS)
-            .ok_or_else(|| unreadable("it names no paths"))?;
         let mut source = StateSource::new(reader.scalars().clone());
         for tensor in reader.into_tensors()? {
             let (name, dtype, shape, _, bytes) = tensor.into_parts()?;
             source.insert_tensor(name, TensorData::from_bytes(bytes, shape, dtype));
         }
+        let Some(saved) = metadata.get(PARTS) else {
+            let loaded = self.loaded_from_burn(&metadata, &mut source, device);
+            return loaded.ok_or_else(|| unreadable("it was saved by something else"));
+        };
+        let paths = metadata
+            .get(PATHS)
+            .ok_or_else(|| unreadable("it names no paths"))?;
         let format = source.take_scalar(COUNTS, "format");
         let format = format.map_or(Ok(1), u64::try_from);
         match format.map_err(|_| unreadable("its format is no number"))? {
@@ -216,14 +225,11 @@ impl Descent {
             let count = scalar.and_then(|scalar| u64::try_from(scalar).ok());
             count.ok_or_else(|| unreadable(&format!("it has no count of {name}")))
         };
-        let mut loaded = self.clone();
+        let mut loaded = self.fresh();
         loaded.steps = count("steps")?;
         loaded.accumulated = count("accumulated")?;
         loaded.skipped = count("skipped")?;
         let number = count(PATHS)? as usize;
-        loaded.state = ModelState::default();
-        loaded.order = Order::default();
-        loaded.is_unchecked = true;
         let mut misfits = Vec::new();
         let (saved, here) = (metadata.get(WEIGHTS), self.weight_names());
         let has_weights = saved.is_none_or(|saved| *saved == here);
@@ -274,6 +280,70 @@ impl Descent {
             }
         }
         Ok((loaded, misfits))
+    }
+
+    /// Returns this descent with the states of a `ModuleOptimizer` as far as they are those of
+    /// Burn's own optimizers of the same rules, and the rest. `paths` has the path of each
+    /// parameter's id. `None` if there are no ids.
+    fn loaded_from_burn(
+        &self,
+        paths: &BTreeMap<String, String>,
+        source: &mut StateSource,
+        device: &Device,
+    ) -> Option<(Self, Vec<Misfit>)> {
+        if paths.is_empty() || paths.keys().any(|id| id.parse::<u64>().is_err()) {
+            return None;
+        }
+        let mut loaded = self.fresh();
+        let mut misfits = Vec::new();
+        for (id, path) in paths {
+            let rank = source.take_scalar(id, "__rank");
+            let rank = rank.and_then(|rank| usize::try_from(rank).ok())?;
+            match loaded.state_from_burn(path, rank, id, source, device) {
+                Ok(state) => {
+                    loaded.steps = loaded.steps.max(state.rule.time);
+                    loaded.state.insert(path, state);
+                }
+                Err(misfit) => misfits.push(misfit),
+            }
+        }
+        Some((loaded, misfits))
+    }
+
+    /// Reads the state of one of Burn's own optimizers under a prefix, for the parameter at a path.
+    pub(crate) fn state_from_burn(
+        &self,
+        path: &str,
+        rank: usize,
+        prefix: &str,
+        source: &mut StateSource,
+        device: &Device,
+    ) -> Result<ParameterState, Misfit> {
+        let group = self.config.group_of(path, rank);
+        let GroupState { rule, base, .. } = &self.groups[group];
+        let memory = rule.read_burns(prefix, source, device);
+        let memory = memory.filter(|memory| rule.takes_from_burn(memory));
+        let mut memory = memory.ok_or_else(|| Misfit::FromBurn {
+            path: path.to_string(),
+            here: base.form(),
+        })?;
+        let mut state = ParameterState::new(group, self.config.weights.len());
+        state.shape = memory.shape.take();
+        state.rule = memory.widened();
+        Ok(state)
+    }
+
+    /// Returns this descent without a state.
+    fn fresh(&self) -> Self {
+        Self {
+            steps: 0,
+            accumulated: 0,
+            skipped: 0,
+            state: ModelState::default(),
+            order: Order::default(),
+            is_unchecked: true,
+            ..self.clone()
+        }
     }
 
     /// Refuses a loaded state whose shapes or types are not those of the module.
@@ -327,6 +397,7 @@ impl Misfit {
             Self::Optimizer { path, .. }
             | Self::Shape { path, .. }
             | Self::Type { path, .. }
+            | Self::FromBurn { path, .. }
             | Self::Path { path } => Some(path),
             Self::Weights { .. } => None,
         }

@@ -221,6 +221,11 @@ impl Descent {
         self.at_next_step(LEARNING_RATE, group.rate)
     }
 
+    /// Returns a setting of the next step, for a group counted from 1, or 0 for none.
+    pub(super) fn scheduled_in(&self, group: usize, setting: &str) -> Option<f64> {
+        self.scheduled(&self.groups[group], setting)
+    }
+
     fn scheduled(&self, group: &GroupState, setting: &str) -> Option<f64> {
         let base = match setting {
             LEARNING_RATE => group.rate,

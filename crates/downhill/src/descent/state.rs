@@ -157,11 +157,44 @@ impl ParameterState {
         })
     }
 
+    /// Moves it to the device of its parameter, if it is on another.
+    pub(crate) fn move_to(&mut self, device: &Device) {
+        if !self.is_elsewhere(device) {
+            return;
+        }
+        let tensor = |tensor: Tensor<1>| tensor.to_device(device);
+        self.rule = core::mem::take(&mut self.rule).moved_to(device);
+        self.master = self.master.take().map(tensor);
+        self.gradient = self.gradient.take().map(tensor);
+        let weights = core::mem::take(&mut self.weights);
+        self.weights = weights
+            .into_iter()
+            .map(|memory| memory.moved_to(device))
+            .collect();
+    }
+
+    /// Whether it has a tensor on another device.
+    fn is_elsewhere(&self, device: &Device) -> bool {
+        self.tensors().any(|tensor| tensor.device() != *device)
+    }
+
     /// Returns the length of an average that does not have this number of elements.
     pub(crate) fn foreign_length(&self, elements: usize) -> Option<usize> {
         let tensors = self.weights.iter().flat_map(|memory| memory.tensors());
         let mut lengths = tensors.map(|(_, tensor)| tensor.dims()[0]);
         lengths.find(|length| *length != elements)
+    }
+
+    /// Returns the size of all its tensors.
+    pub(crate) fn bytes(&self) -> usize {
+        let size = |tensor: &Tensor<1>| tensor.dims()[0] * tensor.dtype().size();
+        self.tensors().map(size).sum()
+    }
+
+    fn tensors(&self) -> impl Iterator<Item = &Tensor<1>> {
+        let memories = core::iter::once(&self.rule).chain(&self.weights);
+        let tensors = memories.flat_map(|memory| memory.tensors().map(|(_, tensor)| tensor));
+        tensors.chain(&self.master).chain(&self.gradient)
     }
 
     /// Returns the type of the parameter, as far as its tensors tell.

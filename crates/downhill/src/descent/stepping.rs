@@ -82,7 +82,7 @@ impl ParamMapper for Stepper<'_> {
             return param;
         };
         self.has_stepped = true;
-        let place = self.walk.place_of_last(path, group, &param.shape());
+        let place = self.walk.place_of_last(path, group, &param);
         // The raw value: a reparameterization is mapped by itself. It is taken out of the module,
         // so that nobody else holds it and it can be changed in place.
         let (id, old, mapper) = param.consume();

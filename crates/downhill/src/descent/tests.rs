@@ -2,6 +2,7 @@
 
 mod bare_states;
 mod clones;
+mod from_burn;
 mod half_precision;
 mod nothing_is_silent;
 mod numbers;

@@ -87,7 +87,7 @@ impl ParamVisitor for Gatherer<'_> {
         if self.walk.descent.groups[group].frozen {
             return self.left.put(param.id, gradient);
         }
-        let place = self.walk.place_of_last(path, group, &param.shape());
+        let place = self.walk.place_of_last(path, group, param);
         let value = param.base().inner();
         let found = Found {
             id: param.id,

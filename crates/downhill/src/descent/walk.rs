@@ -2,7 +2,7 @@
 
 #[cfg(feature = "flex")]
 use burn::backend::flex::FlexTensor;
-use burn::module::ParamId;
+use burn::module::{Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Tensor};
 
@@ -32,8 +32,14 @@ impl<'a> Walk<'a> {
         known.group
     }
 
-    /// Returns the place of the state of the last parameter, which is at this path.
-    pub(super) fn place_of_last(&mut self, path: &str, group: usize, shape: &[usize]) -> usize {
+    /// Returns the place of the state of the last parameter, which is at this path. The state is on
+    /// its device.
+    pub(super) fn place_of_last<const D: usize>(
+        &mut self,
+        path: &str,
+        group: usize,
+        param: &Param<Tensor<D>>,
+    ) -> usize {
         let Descent {
             order,
             state,
@@ -44,10 +50,12 @@ impl<'a> Walk<'a> {
         let new = || ParameterState::new(group, stages);
         let place = order.place_of(self.met - 1, || state.place_of(path, new));
         // A state loaded before the first step has no group yet.
-        state[place].group = group;
-        if state[place].shape.is_none() {
-            state[place].shape = Some(shape.to_vec());
+        let state = &mut state[place];
+        state.group = group;
+        if state.shape.is_none() {
+            state.shape = Some(param.shape().to_vec());
         }
+        state.move_to(&param.device());
         place
     }
 }

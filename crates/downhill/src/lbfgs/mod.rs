@@ -125,6 +125,9 @@ pub enum LbfgsStop {
     /// from before the iteration that led there, and the iteration is forgotten. Changes made by
     /// the evaluation itself, such as running statistics of batch normalization, remain.
     NotFinite,
+    /// Nothing was done, because two places of the module have the same parameter, see
+    /// [`StepError::TiedParameters`](crate::StepError::TiedParameters).
+    TiedParameters,
 }
 
 /// The state of an [`Lbfgs`].
@@ -175,7 +178,9 @@ impl Lbfgs {
         }
         let initial_loss = here.loss;
         let mut iterations = 0;
-        let stop = if !here.is_finite() {
+        let stop = if objective.has_tied_parameters() {
+            LbfgsStop::TiedParameters
+        } else if !here.is_finite() {
             LbfgsStop::NotFinite
         } else if here.gradient.max_abs() <= self.config.tolerance_gradient {
             LbfgsStop::SmallGradient

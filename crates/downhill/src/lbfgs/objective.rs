@@ -7,7 +7,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{DType, Tensor};
 
 use super::vector::Vector;
-use crate::descent::{self, ParamVisitor, collect, map_values, visit_params};
+use crate::descent::{self, ParamVisitor, collect, map_values, tied, visit_params};
 
 pub(super) struct Objective<M, F> {
     /// `None` only while it is moved.
@@ -43,6 +43,12 @@ impl<M: Module, F: FnMut(&M) -> (f64, GradientsParams)> Objective<M, F> {
 
     pub(super) fn module(&self) -> &M {
         self.module.as_ref().expect(IN_PLACE)
+    }
+
+    /// Whether two places of the module have the same trained parameter. Off the tape, where
+    /// gradients come from elsewhere, this is not known.
+    pub(super) fn has_tied_parameters(&self) -> bool {
+        tied(self.module(), &GradientsParams::new(), |_| true).is_some()
     }
 
     pub(super) fn into_module(self) -> M {

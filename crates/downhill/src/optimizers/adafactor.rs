@@ -213,7 +213,17 @@ fn mean<const D: usize>(
     memory.mix(name, kept, new.reshape(elements)).reshape(shape)
 }
 
-optimizer!(Adafactor);
+optimizer!(Adafactor, burn {
+    time: "time",
+    tensors: ["second_moment" => "second_moment", "column_second_moment" => "columns"],
+    where: |rule| {
+        let config = &rule.config;
+        config.epsilon_place == AdafactorEpsilon::Squares
+            && config.factored_axes == FactoredAxes::Last
+            && config.min_dim_size_to_factor <= 1.0
+            && config.momentum == 0.0
+    },
+});
 
 impl Layout for Adafactor {
     const TENSORS: &'static [&'static str] = &["rows", "columns", "second_moment", "mean_step"];
@@ -234,12 +244,19 @@ impl Rule for Adafactor {
             (config.weight_decay).before_step(learning_rate, parameter.value, parameter.gradient);
         let floor = config.epsilon_place == AdafactorEpsilon::Floor;
 
+        let factors = config.factors(parameter.shape);
+        if factors.is_some()
+            && let Some(rows) = memory.take("second_moment")
+        {
+            // As Burn's own Adafactor calls them.
+            memory.put("rows", rows);
+        }
         let kept = 1.0 - libm::pow(t, -config.decay_power);
         let mut square = g.clone() * g.clone();
         if !floor {
             square = square.add_scalar(config.epsilon);
         }
-        let mut u = match config.factors(parameter.shape) {
+        let mut u = match factors {
             Some(shape) => {
                 let square = square.reshape(shape);
                 let rows = square.clone().mean_dim(3);

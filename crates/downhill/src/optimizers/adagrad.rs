@@ -108,7 +108,11 @@ impl AdaGradConfig {
 }
 
 memory!(Squares { accumulator });
-optimizer!(AdaGrad);
+optimizer!(AdaGrad, burn {
+    time: "lr_decay.time",
+    tensors: ["lr_decay.sum" => "accumulator"],
+    where: |_| true,
+});
 
 impl Elementwise for AdaGrad {
     type Remembers<R: Real> = Squares<R>;

@@ -156,7 +156,15 @@ impl AdamConfig {
 }
 
 memory!(Moments { first_moment, second_moment; largest });
-optimizer!(Adam);
+optimizer!(Adam, burn {
+    time: "momentum.time",
+    tensors: [
+        "momentum.moment_1" => "first_moment",
+        "momentum.moment_2" => "second_moment",
+        "momentum.max_moment_2" => "largest",
+    ],
+    where: |rule| rule.config.amsgrad != Amsgrad::Corrected,
+});
 
 /// What all elements share at a step.
 #[derive(Clone, Copy)]

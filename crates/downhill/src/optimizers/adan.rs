@@ -103,7 +103,16 @@ memory!(Averages {
     mean_square,
     past_gradient
 });
-optimizer!(Adan);
+optimizer!(Adan, burn {
+    time: "momentum.time",
+    tensors: [
+        "momentum.exp_avg" => "mean",
+        "momentum.exp_avg_diff" => "mean_difference",
+        "momentum.exp_avg_sq" => "mean_square",
+        "-momentum.neg_pre_grad" => "past_gradient",
+    ],
+    where: |_| true,
+});
 
 #[derive(Clone, Copy)]
 pub(crate) struct Scalars {

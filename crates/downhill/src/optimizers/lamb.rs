@@ -83,10 +83,15 @@ impl LambConfig {
     }
 }
 
-optimizer!(Lamb);
+optimizer!(Lamb, burn {
+    time: "time",
+    tensors: ["moment_1" => "first_moment", "moment_2" => "second_moment"],
+    where: |_| true,
+});
 
 impl Layout for Lamb {
     const TENSORS: &'static [&'static str] = &["first_moment", "second_moment"];
+    const ALWAYS: usize = 2;
 }
 
 impl Rule for Lamb {

@@ -70,7 +70,10 @@ impl LionConfig {
 }
 
 memory!(Mean { mean });
-optimizer!(Lion);
+optimizer!(Lion, burn {
+    tensors: ["momentum" => "mean"],
+    where: |_| true,
+});
 
 impl Elementwise for Lion {
     type Remembers<R: Real> = Mean<R>;

@@ -121,7 +121,10 @@ impl MomentumConfig {
 }
 
 memory!(Velocity { velocity });
-optimizer!(Momentum);
+optimizer!(Momentum, burn {
+    tensors: ["momentum.velocity" => "velocity"],
+    where: |rule| rule.config.form == MomentumForm::Buffer,
+});
 
 impl Elementwise for Momentum {
     type Remembers<R: Real> = Velocity<R>;

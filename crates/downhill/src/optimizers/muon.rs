@@ -253,7 +253,10 @@ impl Muon {
     }
 }
 
-optimizer!(Muon);
+optimizer!(Muon, burn {
+    tensors: ["momentum.velocity" => "momentum"],
+    where: |rule| rule.config.momentum_form == MuonMomentum::Sum,
+});
 
 impl Layout for Muon {
     const TENSORS: &'static [&'static str] =

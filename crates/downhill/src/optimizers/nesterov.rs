@@ -86,7 +86,10 @@ impl NesterovConfig {
 }
 
 memory!(Velocity { velocity });
-optimizer!(Nesterov);
+optimizer!(Nesterov, burn {
+    tensors: ["momentum.velocity" => "velocity"],
+    where: |rule| rule.config.form == MomentumForm::Buffer,
+});
 
 impl Elementwise for Nesterov {
     type Remembers<R: Real> = Velocity<R>;

@@ -150,7 +150,18 @@ impl RmsPropConfig {
 }
 
 memory!(Averages { mean_square; mean, momentum });
-optimizer!(RmsProp);
+optimizer!(RmsProp, burn {
+    tensors: [
+        "square_avg.square_avg" => "mean_square",
+        "centered.grad_avg" => "mean",
+        "centered.avg" => "",
+        "momentum.buf" => "momentum",
+    ],
+    where: |rule| {
+        let RmsPropConfig { momentum, momentum_form, bias_correction, .. } = rule.config;
+        !bias_correction && (momentum == 0.0 || momentum_form == MomentumForm::Buffer)
+    },
+});
 
 #[derive(Clone, Copy)]
 pub(crate) struct Scalars {

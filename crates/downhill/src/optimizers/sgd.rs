@@ -82,7 +82,10 @@ impl SgdConfig {
 }
 
 memory!(Nothing {});
-optimizer!(Sgd);
+optimizer!(Sgd, burn {
+    tensors: [],
+    where: |_| true,
+});
 
 impl Elementwise for Sgd {
     type Remembers<R: Real> = Nothing<R>;

@@ -1,9 +1,9 @@
 //! Rules that treat each number alike.
 
-use super::{Decays, Memory, Real};
+use super::{BurnState, Decays, Memory, Real};
 
 /// A rule for a single element of a parameter.
-pub(crate) trait Elementwise: Decays + Clone + Send + Sync + 'static {
+pub(crate) trait Elementwise: BurnState + Decays + Clone + Send + Sync + 'static {
     /// What is remembered of each element.
     type Remembers<R: Real>: Remembered<R>;
     /// What all elements share at a step, computed in `f64`.

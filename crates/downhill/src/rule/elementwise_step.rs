@@ -26,6 +26,14 @@ impl<E: Elementwise> Rule for E {
         }
     }
 
+    fn needs(&self, tensor: &str) -> bool {
+        let first = &mut Memory::default();
+        first.time = 1;
+        let scalars = self.scalars(1.0, first);
+        let names = <E as Layout>::TENSORS;
+        fields(self, &scalars).any(|field| names.get(field) == Some(&tensor))
+    }
+
     fn step(
         &self,
         learning_rate: f64,

@@ -7,7 +7,7 @@ use core::marker::PhantomData;
 use burn::optim::{RecordState, StateSink, StateSource};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
-use crate::rule::{Layout, widened};
+use crate::rule::{BurnState, Layout, read_burns, widened};
 
 /// Named tensors, flattened to rank 1, and named numbers.
 #[derive(Clone, Debug, Default)]
@@ -15,12 +15,28 @@ pub struct Memory {
     /// Steps taken.
     pub time: u64,
     /// The shape of the parameter, if it was stepped by itself.
-    pub(super) shape: Option<Vec<usize>>,
+    pub(crate) shape: Option<Vec<usize>>,
+    /// Whether one of Burn's own optimizers left it, and the rule has not looked at it yet.
+    is_from_burn: bool,
     tensors: Vec<(&'static str, Tensor<1>)>,
     numbers: Vec<(&'static str, f64)>,
 }
 
 impl Memory {
+    /// An empty memory that one of Burn's own optimizers left after these steps.
+    pub(super) fn from_burn(time: u64) -> Self {
+        Self {
+            time,
+            is_from_burn: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether one of Burn's own optimizers left it, asked for the first time.
+    pub(crate) fn is_from_burn(&mut self) -> bool {
+        core::mem::take(&mut self.is_from_burn)
+    }
+
     /// Removes and returns the tensor of this name.
     pub fn take(&mut self, name: &str) -> Option<Tensor<1>> {
         let found = self.tensors.iter().position(|(known, _)| *known == name)?;
@@ -221,7 +237,7 @@ impl<R> From<Memory> for State<R> {
     }
 }
 
-impl<R: Layout> RecordState for State<R> {
+impl<R: Layout + BurnState> RecordState for State<R> {
     fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
         out.push_scalar(prefix, FORMAT, burn_pack::Scalar::from(2_u64));
         out.push_scalar(prefix, &rule_key::<R>(), burn_pack::Scalar::from(true));
@@ -232,11 +248,14 @@ impl<R: Layout> RecordState for State<R> {
     }
 
     /// Returns `None` if the state is that of another rule, or not complete. Burn then starts that
-    /// parameter without a state.
+    /// parameter without a state. The state of Burn's own optimizer of the same rule is read, too.
     fn state_unflatten(prefix: &str, source: &mut StateSource, device: &Device) -> Option<Self> {
         let is_named = source.take_scalar(prefix, FORMAT).is_some();
         if is_named && source.take_scalar(prefix, &rule_key::<R>()).is_none() {
             return None;
+        }
+        if !is_named && let Some(memory) = read_burns::<R>(prefix, source, device) {
+            return Some(memory.into());
         }
         let shape = take_shape(source, prefix);
         let mut memory = Memory::unflatten(prefix, R::TENSORS, R::NUMBERS, source, device)?;

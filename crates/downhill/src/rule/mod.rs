@@ -8,6 +8,7 @@
 //!     -> burn::optim::Optimizer   what Burn takes          (optimizer! in ../burn_optimizer.rs)
 //! ```
 
+pub(crate) mod burn_state;
 #[cfg(feature = "_cubecl")]
 mod cube;
 mod elementwise;
@@ -23,10 +24,12 @@ use alloc::vec::Vec;
 
 #[cfg(feature = "flex")]
 use burn::backend::flex::FlexTensor;
-use burn::tensor::{DType, Tensor};
+use burn::optim::StateSource;
+use burn::tensor::{DType, Device, Tensor};
 
 use crate::weight_decay::WeightDecay;
 
+pub(crate) use burn_state::{BurnLayout, BurnState};
 #[cfg(feature = "_cubecl")]
 pub(crate) use cube::{
     Done as CubeDone, Recorded, Step as CubeStep, can_step as can_step_on_cube,
@@ -70,9 +73,30 @@ pub(crate) trait Layout: Send + Sync + 'static {
 pub(crate) trait Names: Send + Sync + 'static {
     fn tensors(&self) -> &'static [&'static str];
     fn numbers(&self) -> &'static [&'static str];
+
+    /// Reads the state of Burn's own optimizer under a prefix. `None` if it is that of another
+    /// rule, or not complete.
+    fn read_burns(&self, prefix: &str, source: &mut StateSource, device: &Device)
+    -> Option<Memory>;
+
+    /// Whether these settings give that state the meaning that it has in Burn.
+    fn has_burns_meaning(&self) -> bool;
 }
 
-impl<L: Layout> Names for L {
+impl<L: Layout + BurnState> Names for L {
+    fn read_burns(
+        &self,
+        prefix: &str,
+        source: &mut StateSource,
+        device: &Device,
+    ) -> Option<Memory> {
+        read_burns::<L>(prefix, source, device)
+    }
+
+    fn has_burns_meaning(&self) -> bool {
+        BurnState::has_burns_meaning(self)
+    }
+
     fn tensors(&self) -> &'static [&'static str] {
         L::TENSORS
     }
@@ -80,6 +104,16 @@ impl<L: Layout> Names for L {
     fn numbers(&self) -> &'static [&'static str] {
         L::NUMBERS
     }
+}
+
+/// Reads the state of Burn's own optimizer of this rule.
+fn read_burns<L: Layout + BurnState>(
+    prefix: &str,
+    source: &mut StateSource,
+    device: &Device,
+) -> Option<Memory> {
+    let layout = L::LAYOUT?;
+    layout.read(&L::TENSORS[..L::ALWAYS], prefix, source, device)
 }
 
 /// The weight decay of the config; implemented by `optimizer!`.
@@ -113,6 +147,16 @@ pub(crate) trait Rule: Names + Decays {
     /// The numbers of the memory that all parameters of a group have in common.
     fn shared_numbers(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// Whether the memory has this tensor with these settings.
+    fn needs(&self, _tensor: &str) -> bool {
+        true
+    }
+
+    /// Whether a memory that Burn's own optimizer left means here what it means there.
+    fn takes_from_burn(&self, memory: &Memory) -> bool {
+        self.has_burns_meaning() && memory.tensors().all(|(name, _)| self.needs(name))
     }
 
     /// Returns what must be summed over all parameters before any of them is stepped, `[1]` each.
@@ -187,6 +231,9 @@ pub(crate) fn step_alone<R: Rule, const D: usize>(
     }
     let mut memory = memory.unwrap_or_default();
     memory = memory.if_it_fits(&x.shape(), dtype);
+    if memory.is_from_burn() && !rule.takes_from_burn(&memory) {
+        memory = Memory::default();
+    }
     if memory.shape.is_none() {
         memory.shape = Some(x.shape().to_vec());
     }

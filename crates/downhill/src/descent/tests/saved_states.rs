@@ -242,3 +242,57 @@ fn a_learner_refuses_a_memory_of_another_meaning() {
         "{text}"
     );
 }
+
+#[test]
+fn averages_counts_and_settings_are_there_right_after_a_learner_loads() {
+    let swa = crate::Swa::default();
+    let adam = || DescentConfig::new(AdamConfig::torch());
+    for config in [
+        adam().with_ema(0.5),
+        adam().with_weights(swa),
+        DescentConfig::new(ScheduleFreeConfig::optax()),
+        DescentConfig::new(crate::AsgdConfig::torch().with_t0(1.0)),
+    ] {
+        let device = Device::flex().autodiff();
+        let mut model = One {
+            w: Param::from_tensor(Tensor::<1>::ones([2], &device)),
+        };
+        let rate = || ModuleLearningRate::from(0.1);
+        let (mut before, handle) = learner::optimizer(config.build().unwrap());
+        handle.set("weight_decay", 0.25).unwrap_or(());
+        for number in [1.0, -0.5, 2.0, 0.25] {
+            let gradients = gradient(
+                &One {
+                    w: model.w.clone().valid(),
+                },
+                number,
+            );
+            model = learner::optimize(model, &mut before, rate(), gradients);
+        }
+        let (fresh, loaded) = learner::optimizer(config.build().unwrap());
+        // As the `Learner` loads it.
+        let mut after = fresh.clone().load_record(before.to_record());
+        drop(fresh);
+        let right = values(&handle.averaged(model.clone()));
+        assert_ne!(right, values(&model), "{config:?}");
+        assert_eq!(values(&loaded.averaged(model.clone())), right, "{config:?}");
+        assert_eq!(values(&loaded.averaged(model.valid())), right, "{config:?}");
+        assert_eq!((loaded.steps(), handle.steps()), (4, 4));
+        // The next step is that which would have come, changed settings included.
+        let gradients = || {
+            gradient(
+                &One {
+                    w: model.w.clone().valid(),
+                },
+                0.75,
+            )
+        };
+        let right = learner::optimize(model.clone(), &mut before, rate(), gradients());
+        let found = learner::optimize(model.clone(), &mut after, rate(), gradients());
+        assert_eq!(values(&found), values(&right), "{config:?}");
+        assert_eq!(
+            values(&loaded.averaged(found)),
+            values(&handle.averaged(right))
+        );
+    }
+}

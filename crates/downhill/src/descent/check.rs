@@ -1,0 +1,104 @@
+//! What a module must be like for a descent to step it.
+
+use burn::module::{Module, Param, ParamId};
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+
+use super::slots::is_trained;
+use super::visit::{ParamVisitor, visit_params};
+use super::{Descent, DescentConfig, StepError, select};
+
+impl Descent {
+    /// Refuses a module with one parameter in two places, or without a path or a pattern that a
+    /// group selects.
+    pub(super) fn check_module<M: Module>(
+        &mut self,
+        module: &M,
+        gradients: &GradientsParams,
+    ) -> Result<(), StepError> {
+        if self.has_checked_module {
+            return Ok(());
+        }
+        check(&self.config, module, gradients)?;
+        self.has_checked_module = true;
+        Ok(())
+    }
+}
+
+pub(super) fn check<M: Module>(
+    config: &DescentConfig,
+    module: &M,
+    gradients: &GradientsParams,
+) -> Result<(), StepError> {
+    let is_stepped = |place: &Place| {
+        let group = config.group_of(&place.path, place.rank);
+        group == 0 || !config.groups[group - 1].frozen
+    };
+    if let Some([first, second]) = tied(module, gradients, is_stepped) {
+        return Err(StepError::TiedParameters { first, second });
+    }
+    if config.groups.is_empty() {
+        return Ok(());
+    }
+    let paths = select::all_paths(module);
+    for (group, settings) in config.groups.iter().enumerate() {
+        if let Some(selection) = settings.parameters.unmatched(&paths) {
+            let nearest = select::nearest(selection, &paths);
+            let selection = selection.to_string();
+            return Err(StepError::EmptySelection {
+                group,
+                selection,
+                nearest,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Returns the paths of two places of a module that have the same trained parameter, if there are
+/// any.
+pub(crate) fn tied<M: Module>(
+    module: &M,
+    gradients: &GradientsParams,
+    counts: impl Fn(&Place) -> bool,
+) -> Option<[String; 2]> {
+    let places = Vec::new();
+    let mut finder = Places { gradients, places };
+    visit_params(module, &mut finder);
+    let mut places = finder.places;
+    places.retain(|place| counts(place));
+    places.sort_by_key(|place| place.id.val());
+    let pair = places.windows(2).find(|pair| pair[0].id == pair[1].id)?;
+    Some([pair[0].path.clone(), pair[1].path.clone()])
+}
+
+/// Says that two places have the same parameter, and the remedy.
+pub(crate) fn are_tied(first: &str, second: &str) -> String {
+    format!(
+        "`{first}` and `{second}` are the same parameter in two places, which would become \
+         different: keep it in one place and use its value in the other, or give a copy that is \
+         trained by itself another id"
+    )
+}
+
+/// A place in a module, with a trained parameter.
+pub(crate) struct Place {
+    path: String,
+    id: ParamId,
+    rank: usize,
+}
+
+struct Places<'a> {
+    gradients: &'a GradientsParams,
+    places: Vec<Place>,
+}
+
+impl ParamVisitor for Places<'_> {
+    fn visit<const D: usize>(&mut self, path: &str, param: &Param<Tensor<D>>) {
+        let id = param.id;
+        if is_trained(param, || self.gradients.get::<D>(id).is_some()) {
+            let (path, rank) = (path.to_string(), D);
+            self.places.push(Place { path, id, rank });
+        }
+    }
+}
