@@ -167,11 +167,14 @@ fn tests_without_burn(build: &[String]) -> Command {
 }
 
 /// The test binaries in `tests` of the crates that need no Burn. But for that of the trainer's
-/// binary, all other tests are in their libraries.
+/// binary and the programs, all other tests of crates are in their libraries.
 const CRATE_TESTS: [&str; 5] = ["coverage", "findings", "kinds", "page", "scipy"];
 
 /// The test of the trainer's binary.
 const BINARY_TEST: &str = "binary";
+
+/// The programs of users of Burn, which choose their devices themselves.
+const PROGRAMS_TEST: &str = "programs";
 
 /// The tests in the libraries of the crates, in their examples and in the trainer's binary.
 fn crate_tests(build: &[String]) -> Command {
@@ -182,6 +185,8 @@ fn crate_tests(build: &[String]) -> Command {
         "downhill",
         "--test",
         BINARY_TEST,
+        "--test",
+        PROGRAMS_TEST,
         "--examples",
     ]);
     command

@@ -96,11 +96,10 @@ impl Training {
         })
     }
 
-    /// The last epoch from which the training can go on. Not the final one: the averages of the
-    /// weights come out of a checkpoint with the first step that follows it.
+    /// The last epoch from which the training can go on.
     fn last_complete(&self) -> Option<usize> {
         let directory = self.directory.join("checkpoint");
-        (1..self.epochs).rev().find(|&epoch| {
+        (1..=self.epochs).rev().find(|&epoch| {
             loads::<ModuleRecord>(&directory, "model", epoch)
                 && loads::<OptimizerRecord>(&directory, "optim", epoch)
                 && loads::<LrSchedulerRecord>(&directory, "scheduler", epoch)
@@ -462,8 +461,8 @@ mod tests {
             println!("goes on after {:?}", small(&scratch.0).last_complete());
         }
         assert_eq!(finished(program(&scratch.0)), expected);
-        // And once more, though there is nothing left to do: the last epoch is made again.
-        assert_eq!(small(&scratch.0).last_complete(), Some(5));
+        // And once more, though there is nothing left to do: all comes from the last checkpoint.
+        assert_eq!(small(&scratch.0).last_complete(), Some(6));
         assert_eq!(finished(program(&scratch.0)), expected);
     }
 

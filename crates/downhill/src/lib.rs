@@ -100,6 +100,7 @@ extern crate alloc;
 
 #[doc = include_str!("coming_from_burn.md")]
 pub mod coming_from_burn {}
+mod batch_statistics;
 mod burn_optimizer;
 mod config;
 mod descent;
@@ -118,6 +119,7 @@ mod setters;
 mod settings;
 mod weight_decay;
 
+pub use batch_statistics::BatchStatistics;
 pub use descent::{
     Accumulate, AccumulateForm, AdaptiveClip, Descent, DescentConfig, DescentRecordError,
     Description, Ema, EmaStart, FailedStep, GlobalNorm, GlobalNormForm, GradientStage, Group,

@@ -46,6 +46,9 @@ use crate::hyperparameter::{not_negative, positive};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
+/// Batch normalization takes both passes into its running statistics;
+/// [`BatchStatistics`](crate::BatchStatistics) keeps those of the first alone.
+///
 /// A clone has the same parameter ids, so the gradients of one can be used for the other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

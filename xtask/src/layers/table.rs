@@ -49,7 +49,8 @@ pub(super) const CRATES: &[Crate] = &[
             room("burn_optimizer", &["settings", "rule", "weight_decay"]),
             room("config", &["settings", "preset", "hyperparameter", "rule"]),
             room("epsilon", &["rule"]),
-            room("module_optimizer", &["descent"]),
+            room("batch_statistics", &["descent"]),
+            room("module_optimizer", &["descent", "rule"]),
             room(
                 "descent",
                 &[

@@ -22,6 +22,7 @@ use crate::plan::method::MethodPlan;
 use crate::plan::text::dry_run;
 use crate::runs::estimate;
 use crate::runs::files::check_png;
+use crate::runs::parameters;
 use crate::runs::store::Store;
 
 /// Runs an experiment and prints the results to `out`. Setting `stop` ends it early.
@@ -80,6 +81,8 @@ fn run(
     }
     if arguments.dry_run {
         out.say(&dry_run(&plan));
+        let image = [data.train.rows(), data.train.columns()];
+        out.say(&parameters::text(&plan, image)?);
         out.say(&estimate::text(&plan, arguments, &Arc::new(data))?);
         return Ok(Done::Finished);
     }

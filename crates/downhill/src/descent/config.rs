@@ -140,7 +140,8 @@ pub enum NonFinite {
     #[default]
     Spread,
     /// The call changes nothing and returns [`StepOutcome::Skipped`](crate::StepOutcome::Skipped)
-    /// with the paths of the parameters.
+    /// with the paths of the parameters. Running statistics of batch normalization have taken the
+    /// batch in already; [`BatchStatistics`](crate::BatchStatistics) restores them.
     Skip,
 }
 

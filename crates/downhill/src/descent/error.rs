@@ -37,6 +37,14 @@ pub enum InvalidDescent {
         /// The number of groups.
         groups: usize,
     },
+    /// A call names an average that the config does not have.
+    #[error("there is no average `{name}`: the config has `{averages}`")]
+    UnknownAverage {
+        /// The name.
+        name: String,
+        /// The averages of the config, in order.
+        averages: String,
+    },
     /// A part of the step would mix the networks of an ensemble.
     #[error("{part} mixes the networks of an ensemble; remove it, or train them separately")]
     MixedMembers {

@@ -57,7 +57,7 @@ pub(crate) use slots::{Slot, collect, is_trained, map_values, type_of_a_slot};
 use slots::{add_pending, sum};
 use state::ModelState;
 pub(crate) use state::ParameterState;
-pub(crate) use visit::{ParamVisitor, visit_params};
+pub(crate) use visit::{ParamMapper, ParamVisitor, map_params, visit_params};
 use walk::Gradients;
 
 use crate::OptimizerConfig;
@@ -332,6 +332,10 @@ impl Descent {
     /// Returns the module to evaluate: with the last of the averages in the config, or with the
     /// mean of a schedule-free optimizer or of averaged gradient descent. Parameters without an
     /// average stay unchanged.
+    ///
+    /// Running statistics of batch normalization are those of the trained weights;
+    /// [`BatchStatistics::recompute`](crate::BatchStatistics::recompute) returns those of the
+    /// averages.
     pub fn averaged<M: Module>(&self, module: M) -> M {
         map_values(module, |path, value| {
             let Some(state) = self.state.get(path) else {
@@ -348,6 +352,43 @@ impl Descent {
                 _ => value,
             }
         })
+    }
+
+    /// Returns the module with one of several averages: that of the last stage with this name,
+    /// `ema`, `swa` or `lookahead`. Parameters without it stay unchanged.
+    ///
+    /// ```
+    /// use burn::nn::LinearConfig;
+    /// use burn::tensor::Device;
+    /// use downhill::{DescentConfig, Lookahead, SgdConfig};
+    ///
+    /// let config = DescentConfig::new(SgdConfig::torch()).with_ema(0.9);
+    /// let descent = config.with_weights(Lookahead::default()).build()?;
+    /// let model = LinearConfig::new(3, 1).init(&Device::flex());
+    /// // `averaged` returns the slow weights of lookahead, which comes last.
+    /// assert!(descent.averaged_by("ema", model.clone()).is_ok());
+    /// let error = descent.averaged_by("swa", model).unwrap_err();
+    /// assert_eq!(error.to_string(), "there is no average `swa`: the config has `ema, lookahead`");
+    /// # Ok::<(), downhill::InvalidDescent>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the config has no such stage.
+    pub fn averaged_by<M: Module>(&self, name: &str, module: M) -> Result<M, InvalidDescent> {
+        let stages = &self.config.weights;
+        let Some(last) = stages.iter().rposition(|stage| stage.name() == name) else {
+            return Err(InvalidDescent::UnknownAverage {
+                name: name.to_string(),
+                averages: self.weight_names(),
+            });
+        };
+        Ok(map_values(module, |path, value| {
+            let memory = self.state.get(path).map(|state| &state.weights[last]);
+            memory
+                .and_then(|memory| stages[last].read(memory))
+                .unwrap_or(value)
+        }))
     }
 
     /// Reads the state written under a prefix; `None` if it is not complete.

@@ -43,7 +43,9 @@ use vector::Vector;
 ///
 /// Products are over all parameters together. A [`step`](Self::step) makes several such iterations,
 /// each with at least one loss and gradient. The loss must be the same function in all of them: a
-/// full batch, or one batch per call, and no new dropout masks.
+/// full batch, or one batch per call, and no new dropout masks. Batch normalization takes each
+/// evaluation into its running statistics; [`BatchStatistics`](crate::BatchStatistics) restores or
+/// recomputes them.
 ///
 /// Scheme and defaults are those of PyTorch 2.15 (`torch/optim/lbfgs.py`). The tests compare in
 /// `f64` for up to 48 iterations, on Rosenbrock's function, a quadratic one with condition number

@@ -225,3 +225,20 @@ fn a_decay_below_the_resolution_of_the_type_is_not_lost() {
         assert!(near, "{name}: {found}, right {right}");
     }
 }
+
+#[test]
+fn each_average_is_read_by_its_name() {
+    let config = DescentConfig::new(SgdConfig::torch().with_learning_rate(1.0));
+    let slow = Lookahead::new(2, 0.5);
+    let config = config.with_ema(0.5).with_weights(slow);
+    let mut descent = config.build().unwrap();
+    let mut model = one(&[0.0], DType::F64);
+    for _ in 0..2 {
+        model = stepped(&mut descent, model, -1.0);
+    }
+    // x = 1, then 2, which lookahead makes 1; the EMA has seen 1 and 2.
+    let by = |name| values(&descent.averaged_by(name, model.clone()).unwrap())[0];
+    assert_eq!((by("lookahead"), by("ema")), (1.0, 1.5));
+    assert_eq!(values(&descent.averaged(model.clone())), [1.0]);
+    assert!(descent.averaged_by("swa", model).is_err());
+}
