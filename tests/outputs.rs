@@ -291,6 +291,22 @@ fn a_dry_run_says_how_long_it_will_take_and_by_what() {
 }
 
 #[test]
+fn a_dry_run_lists_the_parameters_of_each_optimizer() {
+    let mut bench = bench();
+    bench.arguments.dry_run = true;
+    bench.arguments.overrides = vec![
+        "model.hidden=[5]".into(),
+        "methods.decay.optimizer.adamw.weight_decay.decoupled=0.1".into(),
+    ];
+    let (_, plan) = bench.train().expect("a plan");
+    let adamw = "hidden.0.linear.weight  [784, 5]  f32   -      adamw      0.001  decoupled 0.1  \
+                 31.4 kB";
+    let tables = plan.split("\nparameters of ").count() - 1;
+    assert!(plan.contains(adamw), "{plan}");
+    assert_eq!(tables, 2, "{plan}");
+}
+
+#[test]
 fn finished_runs_are_listed_from_their_records() {
     let mut bench = bench();
     let mut arguments = RunsArguments {
