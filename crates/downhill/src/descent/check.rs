@@ -72,15 +72,6 @@ pub(crate) fn tied<M: Module>(
     Some([pair[0].path.clone(), pair[1].path.clone()])
 }
 
-/// Says that two places have the same parameter, and the remedy.
-pub(crate) fn are_tied(first: &str, second: &str) -> String {
-    format!(
-        "`{first}` and `{second}` are the same parameter in two places, which would become \
-         different: keep it in one place and use its value in the other, or give a copy that is \
-         trained by itself another id"
-    )
-}
-
 /// A place in a module, with a trained parameter.
 pub(crate) struct Place {
     path: String,

@@ -2,7 +2,6 @@
 
 use core::fmt;
 
-use super::check::are_tied;
 use crate::{InvalidHyperparameter, UnknownPreset};
 
 /// A [`DescentConfig`](super::DescentConfig) that cannot be used.
@@ -120,6 +119,15 @@ pub enum StepError {
     /// The state that was loaded does not fit the descent or the module.
     #[error(transparent)]
     Record(#[from] DescentRecordError),
+}
+
+/// Says that two places have the same parameter, and the remedy.
+pub(crate) fn are_tied(first: &str, second: &str) -> String {
+    format!(
+        "`{first}` and `{second}` are the same parameter in two places, which would become \
+         different: keep it in one place and use its value in the other, or give a copy that is \
+         trained by itself another id"
+    )
 }
 
 fn did_you_mean(nearest: &Option<String>) -> String {

@@ -43,11 +43,12 @@ use burn::tensor::Tensor;
 pub use averages::{Ema, EmaStart, Lookahead, Swa, WeightStage};
 pub use config::{Accumulate, AccumulateForm, DescentConfig, Group, NonFinite, StepMask};
 pub use description::{Description, ParameterDescription};
+pub(crate) use error::are_tied;
 pub use error::{DescentRecordError, FailedStep, InvalidDescent, Misfit, StepError};
 pub use gradients::{AdaptiveClip, GlobalNorm, GlobalNormForm, GradientStage, Units};
 pub use select::Parameters;
 
-pub(crate) use check::{are_tied, tied};
+pub(crate) use check::tied;
 pub(crate) use devices::gather;
 pub(crate) use gradients::global_norm;
 use group::GroupState;

@@ -8,6 +8,7 @@
 //!     -> burn::optim::Optimizer   what Burn takes          (optimizer! in ../burn_optimizer.rs)
 //! ```
 
+mod burn_layout;
 pub(crate) mod burn_state;
 #[cfg(feature = "_cubecl")]
 mod cube;
@@ -29,7 +30,7 @@ use burn::tensor::{DType, Device, Tensor};
 
 use crate::weight_decay::WeightDecay;
 
-pub(crate) use burn_state::{BurnLayout, BurnState};
+pub(crate) use burn_layout::{BurnLayout, BurnState};
 #[cfg(feature = "_cubecl")]
 pub(crate) use cube::{
     Done as CubeDone, Recorded, Step as CubeStep, can_step as can_step_on_cube,
