@@ -351,7 +351,7 @@ impl Descent {
         if !self.is_unchecked {
             return Ok(());
         }
-        let misfits = misfits_of(&self.state, module, false);
+        let misfits = misfits_of(&self.state, module, true);
         if !misfits.is_empty() {
             return Err(DescentRecordError::Misfits(misfits));
         }
