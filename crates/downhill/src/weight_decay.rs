@@ -78,10 +78,14 @@ impl WeightDecay {
     /// Returns the parameter and the gradient that the step itself starts from.
     #[inline(always)]
     pub(crate) fn before_step<R: Real>(self, learning_rate: f64, x: R, g: R) -> (R, R) {
-        let g = self.into_gradient(&x, g);
-        match self.share(learning_rate) {
-            0.0 => (x, g),
-            share => (x.scale(1.0 - share), g),
+        match self {
+            Self::L2(_) => {
+                let g = self.into_gradient(&x, g);
+                (x, g)
+            }
+            Self::Decoupled(lambda) if lambda != 0.0 => (x.scale(1.0 - learning_rate * lambda), g),
+            Self::Independent(lambda) if lambda != 0.0 => (x.scale(1.0 - lambda), g),
+            _ => (x, g),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Rules that treat each number alike.
 
 use super::{BurnState, Decays, Memory, Real};
+use crate::weight_decay::WeightDecay;
 
 /// A rule for a single element of a parameter.
 pub(crate) trait Elementwise: BurnState + Decays + Clone + Send + Sync + 'static {
@@ -35,12 +36,34 @@ pub(crate) trait Elementwise: BurnState + Decays + Clone + Send + Sync + 'static
     ) -> (R, Self::Remembers<R>);
 }
 
+/// Whether the weight decay of a step is added to it before either meets the value, as in
+/// [`WeightDecay::around_step`].
+pub(super) fn adds_decay<E: Elementwise>(rule: &E, learning_rate: f64) -> bool {
+    E::SUBTRACTS && rule.weight_decay().share(learning_rate) != 0.0
+}
+
 /// Returns the new value and the new state after a step with weight decay.
-///
-/// The decay is added to the step before either meets the value, as in
-/// [`WeightDecay::around_step`](crate::WeightDecay::around_step).
 #[inline(always)]
-pub(super) fn step<E: Elementwise, R: Real>(
+pub(super) fn step<E: Elementwise, R: Real, const ADDS_DECAY: bool>(
+    rule: &E,
+    scalars: &E::Scalars,
+    (decay, learning_rate): (WeightDecay, f64),
+    x: R,
+    g: R,
+    past: E::Remembers<R>,
+) -> (R, E::Remembers<R>) {
+    if ADDS_DECAY {
+        let (step, next) = rule.update(scalars, x.zero(), g, past);
+        let decayed = x.clone().scale(decay.share(learning_rate));
+        return (x + (step - decayed), next);
+    }
+    let (x, g) = decay.before_step(learning_rate, x, g);
+    let (x, next) = rule.update(scalars, x, g, past);
+    (decay.after_step(learning_rate, x), next)
+}
+
+/// The same, where a branch costs nothing.
+pub(super) fn step_either_way<E: Elementwise, R: Real>(
     rule: &E,
     scalars: &E::Scalars,
     learning_rate: f64,
@@ -48,15 +71,11 @@ pub(super) fn step<E: Elementwise, R: Real>(
     g: R,
     past: E::Remembers<R>,
 ) -> (R, E::Remembers<R>) {
-    let decay = rule.weight_decay();
-    let share = decay.share(learning_rate);
-    if E::SUBTRACTS && share != 0.0 {
-        let (step, next) = rule.update(scalars, x.zero(), g, past);
-        return (x.clone() + (step - x.scale(share)), next);
+    let decay = (rule.weight_decay(), learning_rate);
+    match adds_decay(rule, learning_rate) {
+        true => step::<E, R, true>(rule, scalars, decay, x, g, past),
+        false => step::<E, R, false>(rule, scalars, decay, x, g, past),
     }
-    let (x, g) = decay.before_step(learning_rate, x, g);
-    let (x, next) = rule.update(scalars, x, g, past);
-    (decay.after_step(learning_rate, x), next)
 }
 
 /// The numbers that a rule remembers; made by [`memory!`].
@@ -158,7 +177,7 @@ pub(crate) mod tests {
             memory.time += 1;
             let scalars = rule.scalars(0.1, &mut memory);
             let past = remembered.unwrap_or_else(|| rule.start(&scalars, &x, &gradient));
-            let (stepped, next) = step(rule, &scalars, 0.1, x, gradient, past);
+            let (stepped, next) = step_either_way(rule, &scalars, 0.1, x, gradient, past);
             assert!(
                 (stepped - expected).abs() < 1e-9,
                 "{stepped} instead of {expected}"

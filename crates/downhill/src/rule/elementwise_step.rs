@@ -121,7 +121,8 @@ pub(super) fn step_tensors<E: Elementwise>(
         }
     };
     let remembered = remembered.unwrap_or_else(|| rule.start(&scalars, &x, &g));
-    let (x, remembered) = elementwise::step(rule, &scalars, learning_rate, x, g, remembered);
+    let (x, remembered) =
+        elementwise::step_either_way(rule, &scalars, learning_rate, x, g, remembered);
     remembered.scatter(|field, tensor| memory.put(names[field], tensor));
     x
 }

@@ -212,7 +212,7 @@ fn a_decay_below_the_resolution_of_the_type_is_not_lost() {
                 .map(|index| 0.6 + 0.007 * f64::from(index))
                 .collect();
             let mut model = one(&start, dtype);
-            for step in 0..10_000 {
+            for step in 0..3_000 {
                 let noise = f64::from((7919 * step) % 1009) / 504.0 - 1.0;
                 model = stepped(&mut descent, model, noise);
             }
@@ -220,7 +220,7 @@ fn a_decay_below_the_resolution_of_the_type_is_not_lost() {
         };
         let decayed = |dtype| moved(1e-4, dtype) - moved(0.0, dtype);
         let (found, right) = (decayed(DType::F32), decayed(DType::F64));
-        // The rounding of ten thousand steps adds up to some percent of it.
+        // The rounding of three thousand steps adds up to some percent of it.
         let near = (found - right).abs() < 0.2 * right.abs();
         assert!(near, "{name}: {found}, right {right}");
     }

@@ -107,7 +107,7 @@ pub(crate) fn record<E: Elementwise>(
         }),
     };
     let past = past.unwrap_or_else(|| rule.start(&scalars, &x, &g));
-    let (x, next) = elementwise::step(rule, &scalars, learning_rate, x, g, past);
+    let (x, next) = elementwise::step_either_way(rule, &scalars, learning_rate, x, g, past);
     let value = x.node;
     let mut remembered = Vec::new();
     next.scatter(|field, symbol: Symbol| remembered.push((field, symbol.node)));

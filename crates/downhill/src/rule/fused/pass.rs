@@ -34,7 +34,13 @@ impl<E: Elementwise> Pass<'_, E> {
     fn over_blocks<T: Number>(&self, slices: Slices<'_, T>, threads: usize) {
         if threads <= 1 {
             let pass = self;
-            return self.instructions.run(Blocks { pass, slices });
+            // One of two loops, so that none looks at the decay block by block.
+            return match elementwise::adds_decay(self.rule, self.learning_rate) {
+                true => self.instructions.run(Blocks::<E, T, true> { pass, slices }),
+                false => self
+                    .instructions
+                    .run(Blocks::<E, T, false> { pass, slices }),
+            };
         }
         let first = slices.len() / LANES * (threads / 2) / threads * LANES;
         let (first, second) = slices.split_at(first);
@@ -46,19 +52,19 @@ impl<E: Elementwise> Pass<'_, E> {
 }
 
 /// A pass over elements that fill blocks.
-struct Blocks<'a, E: Elementwise, T> {
+struct Blocks<'a, E: Elementwise, T, const ADDS_DECAY: bool> {
     pass: &'a Pass<'a, E>,
     slices: Slices<'a, T>,
 }
 
-impl<E: Elementwise, T: Number> Work for Blocks<'_, E, T> {
+impl<E: Elementwise, T: Number, const ADDS_DECAY: bool> Work for Blocks<'_, E, T, ADDS_DECAY> {
     #[inline(always)]
     fn run(self) {
         // Copies of its own, which the compiler can keep in registers: it knows that nothing is
         // written over them.
         let rule = self.pass.rule.clone();
-        let (scalars, rate, starts) =
-            (self.pass.scalars, self.pass.learning_rate, self.pass.starts);
+        let (scalars, starts) = (self.pass.scalars, self.pass.starts);
+        let decay = (rule.weight_decay(), self.pass.learning_rate);
         let (x, _) = self.slices.x.as_chunks_mut::<LANES>();
         let (g, _) = self.slices.g.as_chunks::<LANES>();
         let mut fields = self.slices.fields.map(|field| field.as_chunks_mut().0);
@@ -79,8 +85,9 @@ impl<E: Elementwise, T: Number> Work for Blocks<'_, E, T> {
                 })
                 .expect("all that is always remembered is there"),
             };
-            let (at, remembered) =
-                elementwise::step(&rule, &scalars, rate, at, gradient, remembered);
+            let (at, remembered) = elementwise::step::<E, Lanes<T>, ADDS_DECAY>(
+                &rule, &scalars, decay, at, gradient, remembered,
+            );
             *x = at.0;
             remembered.scatter(|field, lanes| fields[field][index] = lanes.0);
         }
