@@ -8,7 +8,9 @@ use std::fs;
 #[cfg(feature = "flex")]
 use std::path::Path;
 
-use burn::tensor::{DType, Device, TensorData};
+#[cfg(feature = "flex")]
+use burn::tensor::Device;
+use burn::tensor::{DType, TensorData};
 use downhill::{DescentConfig, OptimizerConfig};
 use downhill_trainer::Backend;
 
