@@ -139,7 +139,7 @@ impl ParameterState {
         source: &mut StateSource,
         device: &Device,
     ) -> Option<Self> {
-        let (tensors, numbers) = (rule.tensors(), rule.numbers());
+        let (tensors, numbers, always) = (rule.tensors(), rule.numbers(), rule.always());
         let weights = join_path(path, "weights");
         let rule = join_path(path, "rule");
         let weights = (0..stages).map(|index| {
@@ -147,10 +147,17 @@ impl ParameterState {
             Memory::unflatten(&stage, &[KEPT], &[TAKEN], source, device)
         });
         let weights = weights.collect::<Option<Vec<_>>>()?;
+        let memory = Memory::unflatten(&rule, tensors, numbers, source, device)?;
+        // Before the first step, and of a parameter without elements, there are no tensors.
+        let has_none = memory.time == 0 || (shape.as_ref()).is_some_and(|shape| shape.contains(&0));
+        let is_there = |name: &&str| memory.tensor(name).is_some();
+        if !has_none && !tensors[..always].iter().all(is_there) {
+            return None;
+        }
         Some(Self {
             group,
             shape,
-            rule: Memory::unflatten(&rule, tensors, numbers, source, device)?,
+            rule: memory,
             master: take_tensor(source, path, "master", device),
             gradient: take_tensor(source, path, "gradient", device).map(widened),
             weights,

@@ -4,6 +4,7 @@ mod bare_states;
 mod clones;
 mod from_burn;
 mod half_precision;
+mod loading;
 mod nothing_is_silent;
 mod numbers;
 mod public_reports;

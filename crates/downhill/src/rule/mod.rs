@@ -73,6 +73,8 @@ pub(crate) trait Layout: Send + Sync + 'static {
 /// The same names, of a rule whose type is not known.
 pub(crate) trait Names: Send + Sync + 'static {
     fn tensors(&self) -> &'static [&'static str];
+    /// How many of these are always there after a step.
+    fn always(&self) -> usize;
     fn numbers(&self) -> &'static [&'static str];
 
     /// Reads the state of Burn's own optimizer under a prefix. `None` if it is that of another
@@ -100,6 +102,10 @@ impl<L: Layout + BurnState> Names for L {
 
     fn tensors(&self) -> &'static [&'static str] {
         L::TENSORS
+    }
+
+    fn always(&self) -> usize {
+        L::ALWAYS
     }
 
     fn numbers(&self) -> &'static [&'static str] {
