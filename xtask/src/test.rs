@@ -262,7 +262,7 @@ mod tests {
         );
         assert_eq!(
             line(&crate_tests(&features)),
-            format!("{build} --lib --bin downhill --test binary --examples")
+            format!("{build} --lib --bin downhill --test binary --test programs --examples")
         );
         assert_eq!(
             line(&documentation_tests(&features)),
