@@ -515,7 +515,7 @@ mod on_flex {
         let error = sgd.load_bytes(adam.to_bytes().expect("saved"), &device);
         let message = error.expect_err("it is another").to_string();
         assert!(
-            message.starts_with("the saved state does not fit:\n  `")
+            message.starts_with("the state does not fit:\n  `")
                 && message.contains("was stepped by `adam ")
                 && message.ends_with("here is stepped by `sgd`"),
             "{message}"

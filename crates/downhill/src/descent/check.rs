@@ -1,27 +1,72 @@
 //! What a module must be like for a descent to step it.
 
-use burn::module::{Module, Param, ParamId};
+use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Shape, Tensor};
 
 use super::slots::is_trained;
 use super::visit::{ParamVisitor, visit_params};
 use super::{Descent, DescentConfig, StepError, select};
 
 impl Descent {
-    /// Refuses a module with one parameter in two places, or without a path or a pattern that a
-    /// group selects.
+    /// Refuses a module with one parameter in two places, without a path or a pattern that a group
+    /// selects, or with other shapes and types than those of the state. A module with the shapes and
+    /// types of the last one is not looked at again.
     pub(super) fn check_module<M: Module>(
         &mut self,
         module: &M,
         gradients: &GradientsParams,
     ) -> Result<(), StepError> {
-        if self.has_checked_module {
+        let mut shapes = Shapes {
+            known: self.checked.as_deref().unwrap_or_default(),
+            met: 0,
+            others: None,
+        };
+        module.visit(&mut shapes);
+        let is_known = self.checked.is_some() && !shapes.are_others();
+        if is_known && !self.is_unchecked {
             return Ok(());
         }
+        let shapes = shapes.into_all();
         check(&self.config, module, gradients)?;
-        self.has_checked_module = true;
+        self.check_state(module)?;
+        self.checked = Some(shapes);
         Ok(())
+    }
+}
+
+/// The shapes and types of all float parameters of a module, compared with those that are known.
+struct Shapes<'a> {
+    known: &'a [(Shape, DType)],
+    /// Number of parameters that have a known shape.
+    met: usize,
+    /// All shapes, from the first that is another.
+    others: Option<Vec<(Shape, DType)>>,
+}
+
+impl Shapes<'_> {
+    fn are_others(&self) -> bool {
+        self.others.is_some() || self.met < self.known.len()
+    }
+
+    fn into_all(self) -> Vec<(Shape, DType)> {
+        self.others
+            .unwrap_or_else(|| self.known[..self.met].to_vec())
+    }
+}
+
+impl ModuleVisitor for Shapes<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let shape = (param.shape(), param.dtype());
+        match &mut self.others {
+            Some(others) => others.push(shape),
+            None if self.known.get(self.met) == Some(&shape) => self.met += 1,
+            None => {
+                let mut others = self.known[..self.met].to_vec();
+                others.push(shape);
+                self.others = Some(others);
+            }
+        }
     }
 }
 

@@ -116,7 +116,7 @@ pub enum StepError {
         /// The path of the second place.
         second: String,
     },
-    /// The state that was loaded does not fit the descent or the module.
+    /// The state, of this descent or one that was loaded, does not fit the descent or the module.
     #[error(transparent)]
     Record(#[from] DescentRecordError),
 }
@@ -223,7 +223,7 @@ pub enum DescentRecordError {
         here: String,
     },
     /// Parts of the state do not fit the descent or the module.
-    #[error("the saved state does not fit:{}", lines(.0))]
+    #[error("the state does not fit:{}", lines(.0))]
     Misfits(Vec<Misfit>),
     /// The state was saved by a later version of this crate.
     #[error(

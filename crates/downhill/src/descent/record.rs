@@ -346,12 +346,10 @@ impl Descent {
         }
     }
 
-    /// Refuses a loaded state whose shapes or types are not those of the module.
-    pub(super) fn check_loaded<M: Module>(&mut self, module: &M) -> Result<(), DescentRecordError> {
-        if !self.is_unchecked {
-            return Ok(());
-        }
-        let misfits = misfits_of(&self.state, module, true);
+    /// Refuses a state whose shapes or types are not those of the module, and one that was loaded if
+    /// the module does not have all its paths.
+    pub(super) fn check_state<M: Module>(&mut self, module: &M) -> Result<(), DescentRecordError> {
+        let misfits = misfits_of(&self.state, module, self.is_unchecked);
         if !misfits.is_empty() {
             return Err(DescentRecordError::Misfits(misfits));
         }

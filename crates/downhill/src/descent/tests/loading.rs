@@ -41,18 +41,20 @@ fn next(descent: &mut Descent, model: &Both) -> Result<Vec<f64>, StepError> {
 
 /// After three steps of this optimizer.
 fn saved(optimizer: &OptimizerConfig) -> (Descent, Both) {
-    let mut descent = DescentConfig::new(optimizer.clone()).build().unwrap();
+    let mut descent = DescentConfig::new(optimizer.clone())
+        .build()
+        .expect("within bounds");
     let mut model = both(3, DType::F32);
     for _ in 0..3 {
         let gradients = gradients((&model.matrix, &model.vector));
-        model = descent.step(model, gradients).unwrap().0;
+        model = descent.step(model, gradients).expect("it fits").0;
     }
     (descent, model)
 }
 
 fn load(from: &Descent, config: &DescentConfig) -> Result<Descent, DescentRecordError> {
-    let mut descent = config.build().unwrap();
-    descent.load_bytes(from.to_bytes().unwrap(), &Device::flex())?;
+    let mut descent = config.build().expect("within bounds");
+    descent.load_bytes(from.to_bytes().expect("it can be saved"), &Device::flex())?;
     Ok(descent)
 }
 
@@ -211,5 +213,27 @@ fn other_formats_are_refused_or_read() {
                 "{optimizer:?}"
             );
         }
+    }
+}
+
+/// Without saving and loading.
+#[test]
+fn another_module_is_refused_and_changes_nothing() {
+    for optimizer in OptimizerConfig::all() {
+        let (mut descent, model) = saved(&optimizer);
+        let right = next(&mut descent.clone(), &model).unwrap();
+        let misfits = misfits(next(&mut descent, &both(2, DType::F32)).unwrap_err());
+        assert!(matches!(misfits[..], [Misfit::Shape { .. }]), "{misfits:?}");
+        if descent.state_of("matrix").bytes() > 0 {
+            let misfits = self::misfits(next(&mut descent, &both(3, DType::F64)).unwrap_err());
+            assert!(matches!(misfits[0], Misfit::Type { .. }), "{misfits:?}");
+        }
+        // A part of the module may be missing for a while.
+        let part = One {
+            w: Param::from_tensor(Tensor::ones([2], &Device::flex())),
+        };
+        let gradients = super::gradient(&part, 1.0);
+        assert!(descent.clone().step(part, gradients).is_ok());
+        assert_eq!(next(&mut descent, &model).unwrap(), right, "{optimizer:?}");
     }
 }
