@@ -10,7 +10,7 @@ use super::{Descent, DescentConfig, StepError, select};
 
 impl Descent {
     /// Refuses a module with one parameter in two places, without a path or a pattern that a group
-    /// selects, or with other shapes and types than those of the state. A module with the shapes and
+    /// selects, or with other shapes and types than the state has. A module with the shapes and
     /// types of the last one is not looked at again.
     pub(super) fn check_module<M: Module>(
         &mut self,

@@ -346,8 +346,8 @@ impl Descent {
         }
     }
 
-    /// Refuses a state whose shapes or types are not those of the module, and one that was loaded if
-    /// the module does not have all its paths.
+    /// Refuses a state whose shapes or types are not those of the module, and one that was loaded
+    /// if the module does not have all its paths.
     pub(super) fn check_state<M: Module>(&mut self, module: &M) -> Result<(), DescentRecordError> {
         let misfits = misfits_of(&self.state, module, self.is_unchecked);
         if !misfits.is_empty() {
