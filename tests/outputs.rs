@@ -45,7 +45,7 @@ fn runs_are_beside_the_report_as_csv_and_json_lines() {
         let last = record.evaluations.last().expect("an evaluation");
         assert_eq!(run["final"]["test"]["accuracy"], last.test.accuracy);
         assert_eq!(run["final"]["train"]["loss"], last.train.loss);
-        assert_eq!(run["config"], record.header.config);
+        assert_eq!(run["config"], *record.header.config);
         let row = format!("{},{},,,finished", last.test.loss, last.test.accuracy);
         assert!(csv.contains(&row), "{row}: {csv}");
     }

@@ -46,7 +46,7 @@ pub fn run(
             method: method.into(),
             seed,
             backend: "flex".into(),
-            config: serde_json::json!({"learning_rate": 0.01}),
+            config: serde_json::json!({"learning_rate": 0.01}).into(),
             ensemble: false,
             data: data(),
             versions: versions(),

@@ -6,8 +6,11 @@
 //! gives the same bytes if its backend is deterministic.
 
 pub(crate) mod lines;
+mod resolved_config;
 
 use serde::{Deserialize, Deserializer, Serialize};
+
+pub use resolved_config::ResolvedConfig;
 
 /// The version of the record's format; a reader refuses any other.
 pub const RECORD_FORMAT: u32 = 1;
@@ -83,7 +86,7 @@ pub struct RunHeader {
     /// `flex`, `ndarray` or `wgpu`.
     pub backend: String,
     /// The resolved config of this method.
-    pub config: serde_json::Value,
+    pub config: ResolvedConfig,
     /// Whether the run could train with others as one ensemble of networks. Its numbers then equal
     /// those that it has alone up to rounding, which may depend on the size of the ensemble.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -115,7 +115,7 @@ mod tests {
             method: "adam".into(),
             seed: 0,
             backend: "flex".into(),
-            config,
+            config: config.into(),
             ensemble: false,
             data: DataIdentity {
                 name: data.0.into(),

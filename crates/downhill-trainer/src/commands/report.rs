@@ -1,6 +1,6 @@
 //! The command `report`: a page from existing runs of one or of several experiments.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use downhill_cli::commands::ReportArguments;
 use downhill_cli::print::{escaped, print};
 use downhill_cli::repeat::quoted;
-use downhill_report::record::RunHeader;
+use downhill_report::record::{ResolvedConfig, RunHeader};
 use downhill_report::{
     ComparisonReport, Experiment, Method, Picture, Report, RunRecord, read_record,
 };
@@ -158,12 +158,20 @@ fn name_apart(experiments: &mut [Experiment]) {
 /// left out and named.
 fn runs_in(directory: &Path, damaged: &mut Vec<TrainError>) -> Result<Vec<RunRecord>, TrainError> {
     let mut known = HashSet::new();
+    let mut configs: HashMap<String, ResolvedConfig> = HashMap::new();
     let mut keep = |path: &PathBuf| match read(path) {
         Ok(record) if !known.insert(record.header.run.clone()) => {
             damaged.push(copy(path));
             None
         }
-        Ok(record) => Some(record),
+        Ok(mut record) => {
+            let header = &mut record.header;
+            let last = configs.entry(header.method.clone());
+            let last = last.or_insert_with(|| header.config.clone());
+            header.config.share(last);
+            last.clone_from(&header.config);
+            Some(record)
+        }
         Err(error) => {
             damaged.push(error);
             None

@@ -1,7 +1,7 @@
 //! The runs of a plan and their identity.
 
 use downhill_report::RunRecord;
-use downhill_report::record::{DataIdentity, RECORD_FORMAT, RunHeader, Versions};
+use downhill_report::record::{DataIdentity, RECORD_FORMAT, ResolvedConfig, RunHeader, Versions};
 use sha2::{Digest, Sha256};
 
 use crate::plan::Plan;
@@ -24,11 +24,16 @@ pub struct RunPlan<'a> {
     pub header: RunHeader,
 }
 
-/// Returns the runs of a plan: all methods with the first seed, then with the next.
+/// Returns the runs of a plan: all methods with the first seed, then with the next. The runs of a
+/// method share its config.
 pub fn runs<'a>(plan: &'a Plan, data: &downhill_data::ImagePair) -> Vec<RunPlan<'a>> {
-    let run = |(seed, method): (u64, &'a MethodPlan)| run(plan, method, seed, data);
-    let pairs =
-        (plan.seeds.iter()).flat_map(|&seed| plan.methods.iter().map(move |method| (seed, method)));
+    let configs: Vec<ResolvedConfig> = plan.methods.iter().map(resolved).collect();
+    let methods = || plan.methods.iter().zip(&configs);
+    let run = |(seed, (method, config)): (u64, (&'a MethodPlan, &ResolvedConfig))| RunPlan {
+        method,
+        header: header(plan, method, config.clone(), seed, data),
+    };
+    let pairs = (plan.seeds.iter()).flat_map(|&seed| methods().map(move |method| (seed, method)));
     pairs.map(run).collect()
 }
 
@@ -41,13 +46,19 @@ pub(crate) fn run<'a>(
 ) -> RunPlan<'a> {
     RunPlan {
         method,
-        header: header(plan, method, seed, data),
+        header: header(plan, method, resolved(method), seed, data),
     }
+}
+
+fn resolved(method: &MethodPlan) -> ResolvedConfig {
+    let config = serde_json::to_value(&method.config).expect("a config is plain data");
+    config.into()
 }
 
 fn header(
     plan: &Plan,
     method: &MethodPlan,
+    config: ResolvedConfig,
     seed: u64,
     data: &downhill_data::ImagePair,
 ) -> RunHeader {
@@ -59,7 +70,7 @@ fn header(
         method: method.name.clone(),
         seed,
         backend: plan.backend.name().to_owned(),
-        config: serde_json::to_value(&method.config).expect("a config is plain data"),
+        config,
         data: DataIdentity {
             name: data.identity.name.clone(),
             sha256: data.identity.sha256.clone(),

@@ -40,7 +40,10 @@ impl Store {
     pub fn runs<'r, 'p>(&self, runs: &'r [RunPlan<'p>]) -> Records<'r, 'p> {
         let state = |run: &RunPlan<'_>| match self.finished(&run.header.run) {
             Ok(None) => State::Missing,
-            Ok(Some(record)) => State::Finished(Box::new(record)),
+            Ok(Some(mut record)) => {
+                record.header.config.share(&run.header.config);
+                State::Finished(Box::new(record))
+            }
             Err(error) => State::Damaged(error),
         };
         let states = runs.iter().map(state).collect();

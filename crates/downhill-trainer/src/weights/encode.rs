@@ -37,7 +37,7 @@ pub fn encode(
         data_sha256: Some(run.data.sha256.clone()),
         inputs,
         outputs: last.map_or(0, |shape| shape[0]),
-        config: run.config.clone(),
+        config: (*run.config).clone(),
     };
     let about = serde_json::to_string(&about).expect("metadata have string keys only");
     let count = Array {

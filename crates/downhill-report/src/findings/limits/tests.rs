@@ -19,7 +19,7 @@ fn convolutions_are_part_of_the_architecture() {
     };
     let mut set = |method: usize, config: &Value| {
         for run in &mut experiment.methods[method].runs {
-            run.header.config = config.clone();
+            run.header.config = config.clone().into();
         }
         text_of(&experiment)
     };
@@ -42,7 +42,7 @@ fn images_held_out_by_the_seed_are_told() {
         .iter_mut()
         .flat_map(|method| &mut method.runs)
     {
-        run.header.config = json!({ "data": data });
+        run.header.config = json!({ "data": data }).into();
     }
     let text = text_of(&experiment);
     assert!(
@@ -141,7 +141,7 @@ fn every_config(experiment: &mut Experiment, config: &Value) {
 
 fn set_config(experiment: &mut Experiment, method: usize, config: &Value) {
     for run in &mut experiment.methods[method].runs {
-        run.header.config.clone_from(config);
+        run.header.config = config.clone().into();
     }
 }
 
