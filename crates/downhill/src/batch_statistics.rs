@@ -71,7 +71,7 @@ impl BatchStatistics {
     /// let mean: f32 = model.running_mean.value_sync().into_scalar();
     /// assert!((mean - 4.0).abs() < 1e-5);
     /// let variance: f32 = model.running_var.value_sync().into_scalar();
-    /// assert!((variance - 5.0).abs() < 1e-5, "the variances are 2 and 8");
+    /// assert!((variance - 2.5).abs() < 1e-5, "Burn's variances are 1 and 4");
     /// ```
     pub fn recompute<M: Module, B: Clone>(
         module: M,

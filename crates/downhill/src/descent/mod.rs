@@ -361,7 +361,7 @@ impl Descent {
     /// use downhill::{DescentConfig, Lookahead, SgdConfig};
     ///
     /// let config = DescentConfig::new(SgdConfig::torch()).with_ema(0.9);
-    /// let descent = config.with_weights(Lookahead::default()).build()?;
+    /// let descent = config.with_weights(Lookahead::new(5, 0.5)).build()?;
     /// let model = LinearConfig::new(3, 1).init(&Device::flex());
     /// // `averaged` returns the slow weights of lookahead, which comes last.
     /// assert!(descent.averaged_by("ema", model.clone()).is_ok());

@@ -75,8 +75,9 @@ struct Shared {
     last: Option<Result<StepOutcome, StepError>>,
     /// Why the state loaded last cannot be used.
     refused: Option<DescentRecordError>,
-    /// The states loaded before the first step.
-    loaded: Vec<Weak<Loaded>>,
+    /// The states loaded before the first step. A `Learner` that has nothing left to do drops the
+    /// optimizer that loaded them.
+    loaded: Vec<Arc<Loaded>>,
 }
 
 #[derive(Debug)]
@@ -124,7 +125,7 @@ impl Handle {
     /// since.
     pub fn averaged<M: Module>(&self, module: M) -> M {
         let shared = self.lock();
-        let loaded = shared.loaded();
+        let loaded = &shared.loaded;
         if loaded.is_empty() {
             return shared.descent.averaged(module);
         }
@@ -191,14 +192,8 @@ impl Handle {
 }
 
 impl Shared {
-    /// Returns the states that were loaded before the first step, and are still to be taken over.
-    fn loaded(&self) -> Vec<Arc<Loaded>> {
-        self.loaded.iter().filter_map(Weak::upgrade).collect()
-    }
-
     fn counts(&self) -> [u64; 3] {
-        let loaded = self.loaded();
-        let loaded = loaded.iter().filter_map(|loaded| loaded.counts());
+        let loaded = self.loaded.iter().filter_map(|loaded| loaded.counts());
         loaded.max().unwrap_or_else(|| self.descent.counts())
     }
 }

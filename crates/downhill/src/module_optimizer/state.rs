@@ -185,6 +185,11 @@ impl Loaded {
         self.of.as_ref().is_some_and(|saved| saved.path == path)
     }
 
+    /// Whether both are of one parameter.
+    pub(super) fn is_of_the_same(&self, other: &Self) -> bool {
+        (other.of.as_ref()).is_some_and(|saved| self.is_of(&saved.path))
+    }
+
     /// Returns the counts of the descent that saved it.
     pub(super) fn counts(&self) -> Option<[u64; 3]> {
         self.of.as_ref()?;

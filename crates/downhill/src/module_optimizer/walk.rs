@@ -248,7 +248,9 @@ impl DynOptimizer for DescentOptimizer {
         let loaded = Arc::new(Loaded::unflatten(prefix, source)?);
         // A clone of an optimizer that is in use has a descent of its own.
         if self.handle.users() == 0 {
-            self.handle.lock().loaded.push(Arc::downgrade(&loaded));
+            let known = &mut self.handle.lock().loaded;
+            known.retain(|other| !other.is_of_the_same(&loaded));
+            known.push(Arc::clone(&loaded));
         }
         Some(DynState::create(OptimizerState::Loaded(loaded), rank))
     }
