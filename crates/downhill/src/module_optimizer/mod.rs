@@ -38,7 +38,8 @@
 //! `ModuleOptimizer`, so do not call `with_group` on it.
 //!
 //! The `ModuleOptimizer` saves and loads the whole state of the descent, including averages and
-//! step counts. The descent receives a loaded state at the first step after loading.
+//! step counts. The descent receives a loaded state at the first step after loading; until then the
+//! [`Handle`] reads averages and counts from the loaded state itself.
 //!
 //! [`learner`](crate::learner) does the same for `burn-train`'s `Learner`.
 

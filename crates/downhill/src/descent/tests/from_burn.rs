@@ -267,7 +267,7 @@ fn a_state_of_another_rule_or_meaning_is_refused_with_the_paths() {
             "{text}"
         );
 
-        // Burn begins anew, as between two of its own.
+        // A bare optimizer ignores the state; so do Burn's own.
         let mut bare = config.init().unwrap().load_record(burns.to_record());
         let mut fresh = config.init().unwrap();
         let bare = bare.step(RATE, model.clone(), gradients(&model, 1.0));
