@@ -249,10 +249,11 @@ pub(super) fn adopt<'a>(
         }
         changed = &saved.changed;
         let state = descent.read_state(MEMORY, &mut source, slot);
-        if let (Some(its), Some(state)) = (loaded.counts(), state) {
-            counts = counts.max(Some(its));
-            states_here.push((path, state));
-        }
+        let (Some(its), Some(state)) = (loaded.counts(), state) else {
+            return Err(DescentRecordError::Incomplete { path });
+        };
+        counts = counts.max(Some(its));
+        states_here.push((path, state));
     }
     if !misfits.is_empty() {
         return Err(DescentRecordError::Misfits(misfits));
