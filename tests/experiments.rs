@@ -40,7 +40,7 @@ fn every_config_resolves() {
         names.push(file.name);
     }
     names.sort();
-    assert_eq!(names.len(), 19, "{names:?}");
+    assert_eq!(names.len(), 21, "{names:?}");
 }
 
 const GRID: &str = "\

@@ -29,6 +29,8 @@ mod optimizer_table;
 mod outputs;
 mod peers;
 mod plain_network;
+#[cfg(feature = "flex")]
+mod recipe;
 mod reference;
 #[cfg(feature = "flex")]
 mod refused;

@@ -216,8 +216,8 @@ fn a_wrong_type_is_told_in_words() {
             "optimizer.sgd.weight_decay must be \"none\" or { l2 = ... } or { decoupled = ... }",
         ),
         (
-            "optimizer=adam",
-            "optimizer must be a table such as { adam = ... }, got \"adam\"",
+            "optimizer=adamm",
+            "optimizer: unknown word `adamm`; did you mean { adam = ... }?",
         ),
         (
             "training.batch_order=shuffled",

@@ -89,6 +89,24 @@ impl BatchNorm {
         update_running_on_host(&mut self.running_variance, variance, correction);
     }
 
+    /// Sets the running statistics, mean and variance, `[units]` each, to 0.
+    pub(crate) fn clear(&mut self) {
+        for running in [&mut self.running_mean, &mut self.running_variance] {
+            *running = running.clone().map(|kept| kept.zeros_like());
+        }
+    }
+
+    /// The mean and the variance of the only batch since they were 0, `[units]` each.
+    pub(crate) fn of_one_batch(&self) -> [Tensor<1>; 2] {
+        let share = 1.0 / (1.0 - DECAY);
+        [&self.running_mean, &self.running_variance].map(|it| it.val().mul_scalar(share))
+    }
+
+    pub(crate) fn set(&mut self, [mean, variance]: [Tensor<1>; 2]) {
+        self.running_mean = self.running_mean.clone().map(|_| mean);
+        self.running_variance = self.running_variance.clone().map(|_| variance);
+    }
+
     /// Normalizes `x`, `[batch, units]`, by the running statistics.
     pub fn evaluate(&self, x: Tensor<2>) -> Tensor<2> {
         let mean = self.running_mean.val().unsqueeze();

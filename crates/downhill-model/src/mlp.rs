@@ -158,6 +158,49 @@ impl Mlp {
         x
     }
 
+    /// Returns the network with running statistics that belong to its weights: the means of those
+    /// of these batches, `[batch, inputs]` each, in training. Weights that are averages need it,
+    /// because the running statistics are those of the trained weights. Without a batch nothing
+    /// changes. To be called with a network without autodiff; `keep_mask` is that of
+    /// [`forward`](Self::forward).
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward).
+    #[must_use]
+    pub fn with_statistics_of(
+        mut self,
+        batches: impl IntoIterator<Item = Tensor<2>>,
+        keep_mask: &mut KeepMask<'_>,
+    ) -> Self {
+        let mut number = 0.0;
+        let mut sums: Vec<[Tensor<1>; 2]> = Vec::new();
+        for batch in batches {
+            self.norms().for_each(BatchNorm::clear);
+            let _ = self.forward(batch, keep_mask);
+            let seen = self.norms().map(|norm| norm.of_one_batch());
+            sums = match number {
+                0.0 => seen.collect(),
+                _ => (seen.zip(sums))
+                    .map(|([mean, variance], [means, variances])| {
+                        [means + mean, variances + variance]
+                    })
+                    .collect(),
+            };
+            number += 1.0;
+        }
+        for (norm, sum) in self.norms().zip(sums) {
+            norm.set(sum.map(|sum| sum.mul_scalar(1.0 / number)));
+        }
+        self
+    }
+
+    fn norms(&mut self) -> impl Iterator<Item = &mut BatchNorm> {
+        self.hidden
+            .iter_mut()
+            .filter_map(|layer| layer.norm.as_mut())
+    }
+
     /// Scales down the incoming weights of each hidden unit to a norm of at most `max_norm`, unless
     /// that is 0. To be called after each update.
     #[must_use]

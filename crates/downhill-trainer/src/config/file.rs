@@ -9,6 +9,7 @@ use toml::Table;
 
 use crate::config::keys::check_experiment;
 use crate::config::lines::Lines;
+use crate::config::recipe::spell_out;
 use crate::config::similar::did_you_mean;
 use crate::error::TrainError;
 
@@ -109,7 +110,7 @@ impl ExperimentFile {
             ))
         })?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let file = Self {
+        let mut file = Self {
             name: stem.into_owned(),
             path: path.to_path_buf(),
             question: first_comment(&text),
@@ -120,6 +121,7 @@ impl ExperimentFile {
             }),
         };
         check_experiment(&file.table, &|path| file.lines.place(path))?;
+        spell_out(&mut file.table);
         Ok(file)
     }
 }

@@ -6,6 +6,7 @@ use downhill::OptimizerConfig;
 use toml::{Table, Value};
 
 use crate::config::layers::join;
+use crate::config::recipe::RECIPE;
 use crate::config::similar::did_you_mean;
 use crate::config::training::TrainingConfig;
 use crate::error::TrainError;
@@ -57,6 +58,16 @@ fn advice(path: &str, key: &str) -> Option<String> {
         (["optimizer"], "name" | "type" | "kind") => {
             "the name of the optimizer is the name of its table, such as [optimizer.adam]"
         }
+        (
+            [],
+            "clip" | "clipping" | "grad_clip" | "clip_norm" | "max_grad_norm" | "clip-global-norm",
+        ) => "set `gradients = [{ clip-global-norm = 1.0 }]`",
+        ([], "ema" | "swa" | "lookahead" | "averages") => {
+            "set `weights`, such as `weights = [{ ema = 0.999 }]`"
+        }
+        ([], "warmup" | "warm_up" | "warm-up" | "warmup_steps") => {
+            "set `schedules.learning_rate.warm-up`"
+        }
         ([], "batch_size" | "batch") => "set `training.batch`",
         ([], "updates" | "steps" | "iterations") => "set `training.updates`",
         ([], "hidden" | "activation" | "dropout" | "batch_norm" | "initialization") => {
@@ -79,7 +90,8 @@ fn advice(path: &str, key: &str) -> Option<String> {
 pub(crate) static DEFAULT_CONFIG: LazyLock<Table> =
     LazyLock::new(|| as_table(&TrainingConfig::default()));
 
-/// Every key of a training: the defaults, with all optimizers side by side.
+/// Every key of a training: the defaults, with all optimizers side by side, and those of a recipe,
+/// which are left to the config type.
 pub(crate) static TRAINING_KEYS: LazyLock<Table> = LazyLock::new(|| {
     let mut keys = DEFAULT_CONFIG.clone();
     let mut all: Table = OptimizerConfig::all().iter().flat_map(as_table).collect();
@@ -87,6 +99,7 @@ pub(crate) static TRAINING_KEYS: LazyLock<Table> = LazyLock::new(|| {
         open_kinds(settings);
     }
     keys.insert("optimizer".into(), Value::Table(all));
+    keys.extend(RECIPE.map(|key| (key.to_owned(), Value::Boolean(true))));
     keys
 });
 

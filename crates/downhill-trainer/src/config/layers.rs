@@ -1,8 +1,10 @@
 //! Layers of settings: file, method, command line. Each overrides those below.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
+use downhill_data::DataError;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
@@ -12,12 +14,13 @@ use crate::error::TrainError;
 
 /// Whether the table at a path has exactly one key, which names its kind, so that another key
 /// replaces the table. That holds for all tables within an optimizer's settings except Muon's
-/// `others`.
+/// `others`, and for schedules, also within another.
 fn is_one_of(path: &str) -> bool {
     match path.split('.').collect::<Vec<_>>().as_slice() {
         ["optimizer"] | ["model", "initialization"] => true,
         ["optimizer", _, setting] => *setting != "others",
         ["optimizer", _, "others", _] => true,
+        ["schedules", below @ ..] => below.len() % 2 == 1,
         _ => false,
     }
 }
@@ -25,14 +28,49 @@ fn is_one_of(path: &str) -> bool {
 /// The origin of a value that is not written anywhere.
 pub(crate) const DEFAULT: &str = "default";
 
+/// What was written for numbers, such as `"10 %" = 100`, by the path of the leaf.
+pub(crate) type Notes = BTreeMap<String, Vec<String>>;
+
+/// The number of training images that there are, read when it is first asked for.
+#[derive(Debug, Default)]
+pub(crate) struct TrainingImages {
+    directory: Option<PathBuf>,
+    number: OnceLock<usize>,
+}
+
+impl TrainingImages {
+    /// Those of a directory, or of MNIST.
+    pub(crate) fn of(directory: Option<&Path>) -> Self {
+        Self {
+            directory: directory.map(Path::to_path_buf),
+            number: OnceLock::new(),
+        }
+    }
+
+    /// # Errors
+    ///
+    /// Images that cannot be read.
+    pub(crate) fn number(&self) -> Result<usize, DataError> {
+        if let Some(number) = self.number.get() {
+            return Ok(*number);
+        }
+        let number = downhill_data::load(self.directory.as_deref())?.train.len();
+        Ok(*self.number.get_or_init(|| number))
+    }
+}
+
 /// Settings, and the origin of each value.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Layers {
     pub(crate) table: Table,
     /// The origins, by the path of a leaf such as `training.batch`.
     pub(crate) origins: BTreeMap<String, String>,
+    /// What was written for lengths of the recipe.
+    pub(crate) notes: Notes,
     /// The lines of the config file.
     pub(crate) lines: Arc<Lines>,
+    /// The images that lengths in epochs refer to.
+    pub(crate) images: Arc<TrainingImages>,
 }
 
 impl Layers {
@@ -45,20 +83,23 @@ impl Layers {
     pub(crate) fn lay_below(&mut self, bottom: &Table, origin: &str) {
         let top = std::mem::take(self);
         self.lines.clone_from(&top.lines);
+        self.images.clone_from(&top.images);
         self.lay(bottom, origin);
         self.lay(&top.table, origin);
         self.origins.extend(top.origins);
     }
 
-    /// The origin of the value at a path, or of the first value below, or the nearest above it.
+    /// The origin of the value at a path, or of the first value below, if possible one that is
+    /// written, or of the nearest above it.
     pub(crate) fn origin(&self, path: &str) -> Option<&str> {
         self.leaf_and_origin(path).map(|(_, origin)| origin)
     }
 
     fn leaf_and_origin(&self, path: &str) -> Option<(&str, &str)> {
-        let mut all = self.origins.iter();
+        let below = || (self.origins.iter()).filter(|(leaf, _)| is_at_or_below(leaf, path));
         let found = (self.origins.get_key_value(path))
-            .or_else(|| all.find(|(leaf, _)| is_at_or_below(leaf, path)))
+            .or_else(|| below().find(|(_, origin)| *origin != DEFAULT))
+            .or_else(|| below().next())
             .or_else(|| {
                 let above = self.origins.iter().rev();
                 let mut above = above.filter(|(leaf, _)| is_at_or_below(path, leaf));
@@ -96,8 +137,8 @@ impl Layers {
     /// The origin of the value at a path, with the line in the file.
     pub(crate) fn place(&self, path: &str) -> String {
         // The elements of a list have the origin of the list.
-        let path = path.split('[').next().unwrap_or(path);
-        let (leaf, origin) = self.leaf_and_origin(path).unwrap_or((path, DEFAULT));
+        let whole = path.split('[').next().unwrap_or(path);
+        let (leaf, origin) = self.leaf_and_origin(whole).unwrap_or((whole, DEFAULT));
         let placed = self.lines.placed(path, origin);
         let placed = placed.or_else(|| self.lines.placed(leaf, origin));
         placed.unwrap_or_else(|| origin.to_owned())

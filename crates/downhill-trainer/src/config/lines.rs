@@ -1,6 +1,6 @@
 //! The lines of the keys of a config file.
 
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 /// The text of a config file, for errors that name a line.
 #[derive(Clone, Debug, Default)]
@@ -38,17 +38,29 @@ impl Lines {
     }
 }
 
-/// The line of the key at a path, counted from 1. Keys may hold dots.
+/// The line of the key at a path, or of the value above it that is not a table. Lines are counted
+/// from 1. Keys may hold dots.
 fn line_of(text: &str, path: &str) -> Option<usize> {
     let start = start_of(DeTable::parse(text).ok()?.get_ref(), path)?;
     Some(text[..start].matches('\n').count() + 1)
 }
 
 fn start_of(table: &DeTable<'_>, path: &str) -> Option<usize> {
-    table.iter().find_map(
-        |(key, value)| match path.strip_prefix(key.get_ref().as_ref())? {
-            "" => Some(key.span().start),
-            below => start_of(value.get_ref().as_table()?, below.strip_prefix('.')?),
-        },
-    )
+    table.iter().find_map(|(key, value)| {
+        let below = path.strip_prefix(key.get_ref().as_ref())?;
+        let start = key.span().start;
+        match (below, value.get_ref()) {
+            ("", _) => Some(start),
+            (below, DeValue::Table(inner)) => start_of(inner, below.strip_prefix('.')?),
+            (below, DeValue::Array(list)) if below.starts_with('[') => {
+                let (index, below) = below[1..].split_once(']')?;
+                let element = list.get(index.parse::<usize>().ok()?)?;
+                let inner = element.get_ref().as_table();
+                let within = inner.zip(below.strip_prefix('.'));
+                let within = within.and_then(|(inner, below)| start_of(inner, below));
+                Some(within.unwrap_or(element.span().start))
+            }
+            (below, _) => below.starts_with('.').then_some(start),
+        }
+    })
 }

@@ -5,6 +5,7 @@ pub(crate) mod keys;
 pub(crate) mod layers;
 pub(crate) mod lines;
 pub(crate) mod overrides;
+pub(crate) mod recipe;
 #[cfg(feature = "schema")]
 pub mod schema;
 pub(crate) mod similar;

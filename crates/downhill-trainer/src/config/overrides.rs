@@ -2,8 +2,9 @@
 
 use toml::{Table, Value};
 
-use crate::config::keys::{DEFAULT_CONFIG, check_experiment};
+use crate::config::keys::{TRAINING_KEYS, check_experiment};
 use crate::config::layers::nested;
+use crate::config::recipe::spell_out;
 use crate::error::TrainError;
 
 /// The settings of `--set`.
@@ -16,8 +17,9 @@ impl Overrides {
     pub(crate) fn parse(texts: &[String]) -> Result<Self, TrainError> {
         let parse = |text: &String| {
             let origin = format!("--set {text}");
-            let table = parse_override(text)?;
+            let mut table = parse_override(text)?;
             check_experiment(&table, &|_| origin.clone())?;
+            spell_out(&mut table);
             Ok((origin, table))
         };
         let tables = texts.iter().map(parse).collect::<Result<_, TrainError>>()?;
@@ -91,7 +93,7 @@ fn parse_override(text: &str) -> Result<Table, TrainError> {
 pub(crate) fn without_experiment_keys(table: &Table) -> Table {
     let shared = table
         .iter()
-        .filter(|(key, _)| DEFAULT_CONFIG.contains_key(key.as_str()));
+        .filter(|(key, _)| TRAINING_KEYS.contains_key(key.as_str()));
     shared
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect()

@@ -11,6 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
 use crate::config::keys::{DEFAULT_SEEDS, MAX_SEEDS};
+use crate::config::recipe::{SCHEDULE_LENGTHS, WEIGHT_LENGTHS};
 use crate::config::tables::gradient_check::GradientCheckConfig;
 use crate::config::tables::grid::GridConfig;
 use crate::config::tables::published::PublishedConfig;
@@ -59,6 +60,18 @@ pub fn schema() -> Value {
     );
     optimizers(&mut definitions["OptimizerConfig"]);
 
+    relative_lengths(
+        &training["properties"]["schedules"],
+        &mut definitions,
+        &SCHEDULE_LENGTHS,
+    );
+    relative_lengths(
+        &training["properties"]["weights"],
+        &mut definitions,
+        &WEIGHT_LENGTHS,
+    );
+    short_forms(training, &mut definitions);
+
     let mut tables = schemars::schema_for!(Tables).to_value();
     without_null(&mut tables);
     let more = object(&mut tables["$defs"]).clone();
@@ -80,6 +93,107 @@ pub fn schema() -> Value {
         "additionalProperties": false,
         "$defs": definitions,
     })
+}
+
+/// Lets the lengths below a schema be words, such as "10 %".
+fn relative_lengths(root: &Value, definitions: &mut Value, lengths: &[&str]) {
+    let words = json!({
+        "description": "A part of the run, such as \"3 epochs\" or \"10 %\".",
+        "type": "string",
+        "pattern": "^(rest|[0-9.]+ *(%|epochs?))$",
+    });
+    let mut names = Vec::new();
+    let mut waiting = vec![root.clone()];
+    while let Some(schema) = waiting.pop() {
+        for name in references(&schema) {
+            if !names.contains(&name) {
+                waiting.push(definitions[&name].clone());
+                names.push(name);
+            }
+        }
+    }
+    for name in names {
+        let properties = definitions[&name].get_mut("properties");
+        let properties = properties.and_then(Value::as_object_mut);
+        for (key, length) in properties.into_iter().flatten() {
+            match length.get_mut("items") {
+                _ if !lengths.contains(&key.as_str()) => {}
+                Some(items) => or(items, words.clone()),
+                None => or(length, words.clone()),
+            }
+        }
+    }
+}
+
+/// The definitions that a schema refers to.
+fn references(schema: &Value) -> Vec<String> {
+    match schema {
+        Value::Array(items) => items.iter().flat_map(references).collect(),
+        Value::Object(keys) => {
+            let own = keys.get("$ref").and_then(Value::as_str);
+            let own = own.and_then(|path| path.strip_prefix("#/$defs/"));
+            let below = keys.values().flat_map(references);
+            own.map(str::to_owned).into_iter().chain(below).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Adds the forms of settings that are written out when a config is read.
+fn short_forms(training: &mut Map<String, Value>, definitions: &mut Value) {
+    let number = json!({ "type": "number" });
+    let names: Vec<&str> = OptimizerConfig::all()
+        .iter()
+        .map(OptimizerConfig::name)
+        .collect();
+    let names = json!({ "description": "The name of an optimizer.", "enum": names });
+    let optimizers = object(&mut definitions["OptimizerConfig"]["properties"]);
+    for settings in optimizers.values_mut() {
+        for (key, form) in [
+            ("weight_decay", &number),
+            ("amsgrad", &json!({ "type": "boolean" })),
+        ] {
+            if let Some(setting) = settings["properties"].get_mut(key) {
+                or(setting, form.clone());
+            }
+        }
+    }
+    or(&mut training["properties"]["optimizer"], names.clone());
+    or(
+        &mut training["properties"]["accumulate"],
+        json!({ "type": "integer", "minimum": 1 }),
+    );
+    or(&mut definitions["Group"]["properties"]["optimizer"], names);
+    for (stages, short) in [
+        (
+            "GradientStage",
+            ["clip-global-norm", "clip-adaptive"].as_slice(),
+        ),
+        ("WeightStage", &["ema"]),
+    ] {
+        let kinds = definitions[stages]["oneOf"].as_array_mut();
+        for kind in kinds.into_iter().flatten() {
+            for key in short {
+                let stage = kind.get_mut("properties").and_then(|all| all.get_mut(key));
+                if let Some(stage) = stage {
+                    or(stage, number.clone());
+                }
+            }
+        }
+    }
+}
+
+/// Allows another form.
+fn or(schema: &mut Value, form: Value) {
+    let mut own = schema.take();
+    let mut both = json!({});
+    for key in ["description", "default"] {
+        if let Some(value) = own.as_object_mut().and_then(|own| own.remove(key)) {
+            both[key] = value;
+        }
+    }
+    both["anyOf"] = json!([own, form]);
+    *schema = both;
 }
 
 fn seeds() -> Value {
@@ -209,8 +323,9 @@ mod tests {
     use super::*;
     use crate::config::keys::{ALL_KEYS, TRAINING_KEYS};
 
-    /// The schema that a reference stands for.
+    /// The schema that a reference stands for, in the form that is written out.
     fn resolved<'a>(whole: &'a Value, schema: &'a Value) -> &'a Value {
+        let schema = schema.get("anyOf").map_or(schema, |forms| &forms[0]);
         match schema["$ref"].as_str() {
             Some(path) => whole.pointer(&path[1..]).expect("what is referred to"),
             None => schema,
@@ -268,5 +383,34 @@ mod tests {
             100
         );
         assert!(!schema.to_string().contains("null"));
+    }
+
+    #[test]
+    fn a_recipe_may_be_written_in_short() {
+        let schema = schema();
+        let forms = |schema: &Value| schema["anyOf"].as_array().map_or(0, Vec::len);
+        for key in ["optimizer", "accumulate"] {
+            assert_eq!(forms(&schema["properties"][key]), 2, "{key}");
+            assert_eq!(
+                forms(&schema["$defs"]["Method"]["properties"][key]),
+                2,
+                "{key}"
+            );
+        }
+        let lengths = |name: &str, key: &str| {
+            let length = &schema["$defs"][name]["properties"][key];
+            assert_eq!(length["anyOf"][0]["type"], "integer", "{name}.{key}");
+            assert_eq!(length["anyOf"][1]["type"], "string", "{name}.{key}");
+        };
+        for (name, key) in [("Cosine", "steps"), ("WarmUp", "steps"), ("Step", "period")] {
+            lengths(name, key);
+        }
+        lengths("Swa", "from");
+        let milestones = &schema["$defs"]["MultiStep"]["properties"]["milestones"];
+        assert_eq!(forms(&milestones["items"]), 2);
+        let text = schema["$defs"]["WeightStage"].to_string();
+        assert!(text.contains(r#"{"type":"number"}"#), "{text}");
+        let adamw = &schema["$defs"]["OptimizerConfig"]["properties"]["adamw"];
+        assert_eq!(forms(&adamw["properties"]["weight_decay"]), 2);
     }
 }

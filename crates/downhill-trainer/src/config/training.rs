@@ -1,8 +1,13 @@
 //! The settings of a training.
 
-use downhill::{OptimizerConfig, SgdConfig};
+use std::collections::BTreeMap;
+
+use downhill::{
+    Accumulate, DescentConfig, GradientStage, Group, NonFinite, OptimizerConfig, Schedule,
+    SgdConfig, StepMask, WeightStage,
+};
 use downhill_data::BatchOrder;
-use downhill_model::MlpConfig;
+use downhill_model::{BatchNormConvention, MlpConfig};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// All settings of a training except its seed and backend.
@@ -16,8 +21,62 @@ pub struct TrainingConfig {
     pub model: MlpConfig,
     /// The optimizer and its settings.
     pub optimizer: OptimizerConfig,
+    /// Parameters with settings of their own. A parameter in several groups belongs to the last.
+    #[serde(skip_serializing_if = "is_default")]
+    pub groups: Vec<Group>,
+    /// Schedules by setting: `learning_rate` or another number of the optimizers. A schedule starts
+    /// from the value in the optimizer's settings, and counts its steps.
+    #[serde(skip_serializing_if = "is_default")]
+    pub schedules: BTreeMap<String, Schedule>,
+    /// Number of updates per step of the optimizer, and how their gradients are combined.
+    #[serde(skip_serializing_if = "is_default")]
+    pub accumulate: Accumulate,
+    /// Treatment of gradients that are infinite or not numbers.
+    #[serde(skip_serializing_if = "is_default")]
+    pub non_finite: NonFinite,
+    /// Changes to the gradients, in this order, after accumulation.
+    #[serde(skip_serializing_if = "is_default")]
+    pub gradients: Vec<GradientStage>,
+    /// Elements that a step changes.
+    #[serde(skip_serializing_if = "is_default")]
+    pub mask: StepMask,
+    /// Averages and slow weights, updated in this order after the step.
+    #[serde(skip_serializing_if = "is_default")]
+    pub weights: Vec<WeightStage>,
     /// The training loop.
     pub training: LoopConfig,
+}
+
+/// Whether a value is the default: it is then not written, so that the names of runs without a
+/// recipe stay as they are.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl TrainingConfig {
+    /// The optimizer with its recipe: what happens before and after its steps.
+    pub fn descent(&self) -> DescentConfig {
+        let mut descent = DescentConfig::new(self.optimizer.clone());
+        descent.groups.clone_from(&self.groups);
+        descent.schedules.clone_from(&self.schedules);
+        descent.accumulate = self.accumulate;
+        descent.non_finite = self.non_finite;
+        descent.gradients.clone_from(&self.gradients);
+        descent.mask = self.mask;
+        descent.weights.clone_from(&self.weights);
+        descent
+    }
+
+    /// Whether evaluations need batch statistics of their own: those of averaged weights in a
+    /// network with batch normalization.
+    pub(crate) fn has_own_statistics(&self) -> bool {
+        let averages = matches!(
+            self.optimizer,
+            OptimizerConfig::ScheduleFree(_) | OptimizerConfig::Asgd(_)
+        );
+        let normalized = self.model.batch_norm != BatchNormConvention::None;
+        normalized && (averages || !self.weights.is_empty())
+    }
 }
 
 impl Default for TrainingConfig {
@@ -26,6 +85,13 @@ impl Default for TrainingConfig {
             data: DataConfig::default(),
             model: MlpConfig::default(),
             optimizer: OptimizerConfig::Sgd(SgdConfig::book()),
+            groups: Vec::new(),
+            schedules: BTreeMap::new(),
+            accumulate: Accumulate::default(),
+            non_finite: NonFinite::default(),
+            gradients: Vec::new(),
+            mask: StepMask::default(),
+            weights: Vec::new(),
             training: LoopConfig::default(),
         }
     }

@@ -2,11 +2,13 @@
 
 use std::fmt::Display;
 
-use downhill::{InvalidHyperparameter, OptimizerConfig};
+use downhill::{DescentConfig, InvalidDescent, InvalidHyperparameter, OptimizerConfig};
 use downhill_data::ImagePair;
 use downhill_model::{BatchNormConvention, InvalidModel};
 
+use crate::config::keys::as_table;
 use crate::config::layers::Layers;
+use crate::config::similar::did_you_mean;
 use crate::config::training::{PretrainingConfig, TrainingConfig};
 use crate::device::set::CLASSES;
 use crate::error::TrainError;
@@ -24,6 +26,7 @@ pub(crate) fn check(config: &TrainingConfig, layers: &Layers) -> Result<(), Trai
         model,
         optimizer,
         training,
+        ..
     } = config;
     model
         .check()
@@ -46,6 +49,7 @@ pub(crate) fn check(config: &TrainingConfig, layers: &Layers) -> Result<(), Trai
         usable(&others, "optimizer.muon.others".to_owned())?;
     }
     usable(optimizer, format!("optimizer.{}", optimizer.name()))?;
+    check_recipe(config, layers)?;
     let require = |path: &str, is_met: bool, must: &str, value: &dyn Display| match is_met {
         true => Ok(()),
         false => Err(layers.blame(path, &format!("{path} must {must}, got {value}"))),
@@ -101,6 +105,81 @@ pub(crate) fn check(config: &TrainingConfig, layers: &Layers) -> Result<(), Trai
         return Err(layers.blame("training.batch", message));
     }
     Ok(())
+}
+
+/// Checks each part of the recipe by itself, so that an error names its place.
+fn check_recipe(config: &TrainingConfig, layers: &Layers) -> Result<(), TrainError> {
+    let bare = || DescentConfig::new(config.optimizer.clone());
+    let usable = |path: &str, descent: &DescentConfig| {
+        descent.build().map(drop).map_err(|error| {
+            // A bound has the end of the path of its setting.
+            let InvalidDescent::Hyperparameter(bound) = &error else {
+                return layers.blame(path, &refused(path, &error, &config.optimizer));
+            };
+            let end = format!(".{}", bound.name);
+            let is_it = |leaf: &&String| leaf.starts_with(path) && leaf.ends_with(&end);
+            let leaf = layers.origins.keys().find(is_it);
+            let path = leaf.map_or_else(|| format!("{path}{end}"), String::clone);
+            let value = number(bound.value);
+            let message = format!("{path} must {}, got {value}", bound.requirement);
+            layers.blame(&path, &message)
+        })
+    };
+    for (at, group) in config.groups.iter().enumerate() {
+        usable(&format!("groups[{at}]"), &bare().with_group(group.clone()))?;
+    }
+    for (setting, schedule) in &config.schedules {
+        let mut descent = bare().with_schedule(setting, schedule.clone());
+        // It may be a setting of a group alone.
+        descent.groups.clone_from(&config.groups);
+        usable(&format!("schedules.{setting}"), &descent)?;
+    }
+    for (at, stage) in config.gradients.iter().enumerate() {
+        usable(
+            &format!("gradients[{at}]"),
+            &bare().with_gradients(stage.clone()),
+        )?;
+    }
+    for (at, stage) in config.weights.iter().enumerate() {
+        usable(
+            &format!("weights[{at}]"),
+            &bare().with_weights(stage.clone()),
+        )?;
+    }
+    usable("accumulate", &config.descent())
+}
+
+/// The message about a part of the recipe that is refused, other than by a bound.
+fn refused(path: &str, error: &InvalidDescent, optimizer: &OptimizerConfig) -> String {
+    match error {
+        InvalidDescent::ZeroCount { name } => {
+            let (list, key) = (path.contains('['), name.rsplit('.').next().unwrap_or(name));
+            let name = if list {
+                format!("{path}.{name}")
+            } else {
+                format!("{path}.{key}")
+            };
+            format!("{name} must be at least 1, got 0")
+        }
+        InvalidDescent::UnknownSetting { setting, .. } => {
+            let all = as_table(optimizer);
+            let own = all.get(optimizer.name()).and_then(toml::Value::as_table);
+            let own: Vec<&str> = own
+                .into_iter()
+                .flat_map(|own| own.keys())
+                .map(String::as_str)
+                .collect();
+            let numbers: Vec<&str> = (own.into_iter())
+                .filter(|key| optimizer.clone().set(key, 1.0))
+                .collect();
+            let remedy = match did_you_mean(setting, numbers.iter().copied()) {
+                Some(meant) if meant != setting => format!("did you mean `{meant}`?"),
+                _ => format!("it has {}", numbers.join(", ")),
+            };
+            format!("{path}: {error}; {remedy}")
+        }
+        _ => format!("{path}: {error}"),
+    }
 }
 
 /// Checks that the data have what the settings ask for.

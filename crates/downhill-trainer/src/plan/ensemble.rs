@@ -1,7 +1,5 @@
 //! Which runs may train as one ensemble.
 
-use downhill::DescentConfig;
-
 use crate::config::training::{RecordLosses, Subset, TrainingConfig};
 
 /// Whether a run may train in an ensemble of up to `members` runs. Its record is then marked so
@@ -23,16 +21,24 @@ pub(crate) fn common_settings(config: &TrainingConfig) -> Option<TrainingConfig>
         || training.pretraining.updates > 0
         || model.dropout.input_probability > 0.0
         || model.l1_decay > 0.0
-        || model.max_norm > 0.0;
+        || model.max_norm > 0.0
+        || config.has_own_statistics()
+        // An ensemble's parameters have paths of their own.
+        || !config.groups.is_empty();
     if own_images || recorded || unsupported {
         return None;
     }
     let members = |factors: [f64; 2]| {
-        let descent = DescentConfig::new(config.optimizer.clone()).with_members(factors.to_vec());
-        descent.build().is_ok()
+        config
+            .descent()
+            .with_members(factors.to_vec())
+            .build()
+            .is_ok()
     };
     let mut common = config.clone();
-    if members([1.0, 0.5]) {
+    // The rates of a schedule need not be in proportion to that of the optimizer.
+    let in_proportion = config.schedules.is_empty();
+    if in_proportion && members([1.0, 0.5]) {
         common.optimizer.set("learning_rate", 1.0);
     } else if !members([1.0, 1.0]) {
         return None;

@@ -23,6 +23,8 @@ pub struct MethodPlan {
     /// Place in the experiment's grid.
     pub cell: Option<Cell>,
     pub(crate) layers: Layers,
+    /// The settings as written, from which those with others laid over are resolved.
+    written: Layers,
 }
 
 impl MethodPlan {
@@ -31,10 +33,12 @@ impl MethodPlan {
         cell: Option<Cell>,
         layers: &Layers,
     ) -> Result<Self, TrainError> {
+        let written = layers.clone();
         let (config, layers) = resolve(layers)?;
         check(&config, &layers)?;
         Ok(Self {
             name,
+            written,
             config,
             changes: Vec::new(),
             cell,
@@ -49,7 +53,7 @@ impl MethodPlan {
         more: &[Table],
         origin: &str,
     ) -> Result<Self, TrainError> {
-        let mut layers = self.layers.clone();
+        let mut layers = self.written.clone();
         for table in more {
             check_experiment(table, &|_| origin.to_owned())?;
             layers.lay(table, origin);

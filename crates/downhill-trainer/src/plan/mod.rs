@@ -5,9 +5,11 @@ pub mod ensemble;
 pub mod method;
 mod resolve;
 pub mod runs;
+mod schedules;
 pub mod text;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use downhill_cli::backend::Backend;
 use downhill_cli::train::TrainArguments;
@@ -17,8 +19,9 @@ use toml::{Table, Value};
 
 use crate::config::file::ExperimentFile;
 use crate::config::keys::{DEFAULT_SEEDS, MAX_SEEDS};
-use crate::config::layers::{DEFAULT, Layers, at, join};
+use crate::config::layers::{DEFAULT, Layers, TrainingImages, at, join};
 use crate::config::overrides::{Overrides, without_experiment_keys};
+use crate::config::recipe::RECIPE;
 use crate::config::similar::no_method;
 use crate::config::tables::grid::GridConfig;
 use crate::config::tables::kind::{Kind, TABLES};
@@ -78,6 +81,7 @@ impl Plan {
         let written = file.path.display().to_string();
         let empty = Layers {
             lines: file.lines.clone(),
+            images: Arc::new(TrainingImages::of(arguments.data_dir.as_deref())),
             ..Layers::default()
         };
         let (mut experiment, mut tables) = (empty.clone(), empty.clone());
@@ -145,6 +149,9 @@ impl Plan {
         choose(&mut methods, &arguments.methods)?;
         let target = TargetConfig::of(&experiment)?;
         refuse_without_validation(&methods, &kind, target)?;
+        if let Kind::Valley(_) = kind {
+            methods.iter().try_for_each(refuse_recipe)?;
+        }
         let chosen = |name: &String| methods.iter().any(|method| method.name == *name);
         let baseline = baseline.filter(chosen);
         Ok(Self {
@@ -225,6 +232,22 @@ fn refuse_without_validation(
         Some(method) => {
             let message = format!("{path} must be at least 1 {reason}, got 0");
             Err(method.layers.blame(path, &message))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Refuses a recipe where only the optimizer counts.
+fn refuse_recipe(method: &MethodPlan) -> Result<(), TrainError> {
+    match RECIPE
+        .iter()
+        .find(|key| method.layers.table.contains_key(**key))
+    {
+        Some(key) => {
+            let message = format!(
+                "{key} has no effect with [valley], which descends by the optimizer alone; remove it"
+            );
+            Err(method.layers.blame(key, &message))
         }
         None => Ok(()),
     }

@@ -3,8 +3,9 @@
 use toml::{Table, Value};
 
 use crate::config::keys::{DEFAULT_CONFIG, as_table};
-use crate::config::layers::{DEFAULT, Layers, at, join, leaves, nested};
-use crate::config::training::TrainingConfig;
+use crate::config::layers::{DEFAULT, Layers, TrainingImages, at, join, leaves, nested};
+use crate::config::recipe::{RECIPE, RunLength, choose_kinds, with_lengths};
+use crate::config::training::{Amount, TrainingConfig};
 use crate::config::words::{shown, typed};
 use crate::error::TrainError;
 
@@ -15,9 +16,69 @@ pub(crate) fn default_optimizer() -> Table {
 
 /// Returns the settings, and the layers completed by the defaults.
 pub(crate) fn resolve(layers: &Layers) -> Result<(TrainingConfig, Layers), TrainError> {
-    refuse_lists(&DEFAULT_CONFIG, &layers.table, "", layers)?;
-    let value = Value::Table(layers.table.clone());
-    let config: TrainingConfig = typed(&value, "").map_err(|(path, words)| {
+    let written = layers;
+    let mut layers = layers.clone();
+    choose_kinds(&mut layers);
+    refuse_lists(&DEFAULT_CONFIG, &layers.table, "", &layers)?;
+    let mut table = layers.table.clone();
+    table.retain(|key, _| !RECIPE.contains(&key));
+    let mut config = read(table, &layers)?;
+    let of_epoch = || updates_of_epoch(&config, &layers.images);
+    let run = RunLength {
+        updates: config.training.updates,
+        of_epoch: &of_epoch,
+    };
+    let (table, notes) = with_lengths(&layers, &run)?;
+    layers.table = table;
+    if RECIPE.iter().any(|key| layers.table.contains_key(*key)) {
+        config = read(layers.table.clone(), &layers)?;
+        refuse_lists_in_recipe(&config, &layers)?;
+    }
+    let layers = &layers;
+    let mut full = Layers {
+        lines: layers.lines.clone(),
+        images: layers.images.clone(),
+        notes,
+        ..Layers::default()
+    };
+    full.lay(&as_table(&config), DEFAULT);
+    let preset = preset(layers, config.optimizer.name());
+    for (path, origin) in &mut full.origins {
+        if let Some(found) = origin_of(written, path) {
+            origin.clone_from(found);
+        } else if let Some(preset) = &preset
+            && path.starts_with("optimizer.")
+            // Muon's other optimizer has a preset of its own.
+            && !path.contains(".others.")
+        {
+            origin.clone_from(preset);
+        }
+    }
+    Ok((config, full))
+}
+
+/// The origin of a value that is written: as it is, or in a short form.
+fn origin_of<'a>(written: &'a Layers, path: &str) -> Option<&'a String> {
+    let is_short = |above: &str| at(&written.table, above).is_some_and(|it| !it.is_table());
+    written.origins.get(path).or_else(|| {
+        let (above, _) = path.rsplit_once('.')?;
+        written.origins.get(above).filter(|_| is_short(above))
+    })
+}
+
+/// The updates of an epoch: its complete batches.
+fn updates_of_epoch(config: &TrainingConfig, images: &TrainingImages) -> Result<u64, TrainError> {
+    let available = match config.data.train_images {
+        Amount::Images(images) => images,
+        Amount::All => images.number()?,
+    };
+    let images = config.data.images_to_train_on(available);
+    // Settings that do not fit are refused with the data.
+    Ok((images / config.training.batch.max(1)).max(1) as u64)
+}
+
+fn read(table: Table, layers: &Layers) -> Result<TrainingConfig, TrainError> {
+    typed(&Value::Table(table), "").map_err(|(path, words)| {
         let message = match (at(&DEFAULT_CONFIG, &path), at(&layers.table, &path)) {
             (Some(Value::Table(default)), Some(found))
                 if !found.is_table() && path != "optimizer" =>
@@ -31,25 +92,41 @@ pub(crate) fn resolve(layers: &Layers) -> Result<(TrainingConfig, Layers), Train
             _ => words,
         };
         layers.blame(&path, &message)
-    })?;
-    let mut full = Layers {
-        lines: layers.lines.clone(),
-        ..Layers::default()
-    };
-    full.lay(&as_table(&config), DEFAULT);
-    let preset = preset(layers, config.optimizer.name());
-    for (path, origin) in &mut full.origins {
-        if let Some(written) = layers.origins.get(path) {
-            origin.clone_from(written);
-        } else if let Some(preset) = &preset
-            && path.starts_with("optimizer.")
-            // Muon's other optimizer has a preset of its own.
-            && !path.contains(".others.")
-        {
-            origin.clone_from(preset);
+    })
+}
+
+/// Refuses lists where tables belong in the recipe.
+fn refuse_lists_in_recipe(config: &TrainingConfig, layers: &Layers) -> Result<(), TrainError> {
+    let read = as_table(&config.descent());
+    for key in RECIPE {
+        let pair = layers.table.get(key).zip(read.get(key));
+        if let Some((path, list, table)) = pair.and_then(|pair| list_for_table(pair, key)) {
+            let message = format!(
+                "{path} must be a table such as {table}, got {}",
+                shown(list)
+            );
+            return Err(layers.blame(&path, &message));
         }
     }
-    Ok((config, full))
+    Ok(())
+}
+
+/// The first list that was read as a table: its path, and both.
+fn list_for_table<'a>(
+    (written, read): (&'a Value, &'a Value),
+    path: &str,
+) -> Option<(String, &'a Value, &'a Value)> {
+    match (written, read) {
+        (Value::Array(_), Value::Table(_)) => Some((path.to_owned(), written, read)),
+        (Value::Table(written), Value::Table(read)) => written
+            .iter()
+            .find_map(|(key, value)| list_for_table((value, read.get(key)?), &join(path, key))),
+        (Value::Array(written), Value::Array(read)) => {
+            let mut pairs = written.iter().zip(read).enumerate();
+            pairs.find_map(|(at, pair)| list_for_table(pair, &format!("{path}[{at}]")))
+        }
+        _ => None,
+    }
 }
 
 /// Refuses lists where tables belong. (serde also reads a table from a list of its values.)

@@ -4,6 +4,7 @@ use downhill_report::RunRecord;
 use downhill_report::record::{DataIdentity, RECORD_FORMAT, ResolvedConfig, RunHeader, Versions};
 use sha2::{Digest, Sha256};
 
+use crate::config::training::TrainingConfig;
 use crate::plan::Plan;
 use crate::plan::ensemble::may_share;
 use crate::plan::method::MethodPlan;
@@ -83,20 +84,24 @@ fn header(
             burn: BURN_VERSION.to_owned(),
         },
     };
-    header.run = hash(&header);
+    header.run = hash(&header, &method.config);
     header
 }
 
 /// Returns 32 hexadecimal digits that identify the header, which holds everything that decides the
 /// record. Data are identified by their bytes, not their name.
-fn hash(header: &RunHeader) -> String {
+fn hash(header: &RunHeader, config: &TrainingConfig) -> String {
     let mut decisive = header.clone();
     decisive.data.name = String::new();
     let text = serde_json::to_string(&decisive).expect("a header is plain data");
-    let digest = Sha256::new()
-        .chain_update(SEMANTICS.to_le_bytes())
-        .chain_update(text)
-        .finalize();
+    let mut hasher = Sha256::new();
+    hasher.update(SEMANTICS.to_le_bytes());
+    hasher.update(text);
+    if config.has_own_statistics() {
+        // Once these were evaluated with the statistics of the trained weights.
+        hasher.update("own statistics");
+    }
+    let digest = hasher.finalize();
     downhill_data::hex(&digest[..16])
 }
 

@@ -6,7 +6,8 @@ use toml::Value;
 
 use crate::config::layers::{DEFAULT, Layers};
 use crate::config::tables::kind::Kind;
-use crate::plan::Plan;
+use crate::plan::ensemble::may_share;
+use crate::plan::{Plan, schedules};
 
 /// Returns the plan as a config file: the settings that methods share, those that each changes,
 /// then the other tables. Each value of a grid is a method of its own.
@@ -79,36 +80,36 @@ pub fn dry_run(plan: &Plan) -> String {
             _ => "",
         };
         let _ = write!(text, "\nmethod {}{baseline}\n", method.name);
-        let rows: Vec<(String, &str)> = method
-            .layers()
-            .leaves()
-            .into_iter()
-            .map(|(path, value)| (format!("{path} = {value}"), path))
-            .filter(|(setting, _)| method.changes.contains(setting))
-            .map(|(setting, path)| (setting, method.origin(&path).unwrap_or(DEFAULT)))
-            .collect();
+        let mut leaves = method.layers().leaves();
+        leaves.retain(|(path, value)| method.changes.contains(&format!("{path} = {value}")));
+        let rows = with_origins(method.layers(), leaves);
         write_rows(&mut text, "  ", &rows);
         if rows.is_empty() {
             text.push_str("  no changes\n");
         }
     }
+    text.push_str(&schedules::text(plan));
     let tables = with_origins(&plan.tables, plan.tables.leaves());
     if !tables.is_empty() {
         text.push('\n');
         write_rows(&mut text, "", &tables);
     }
-    let (backend, ensembles) = (plan.backend.name(), ensembles(plan.ensemble));
+    let (backend, ensembles) = (plan.backend.name(), ensembles(plan));
     let _ = writeln!(text, "\n{}, on {backend}{ensembles}", amount(plan));
     text
 }
 
 /// Settings as TOML, each with its origin.
-fn with_origins(layers: &Layers, leaves: Vec<(String, Value)>) -> Vec<(String, &str)> {
+fn with_origins(layers: &Layers, leaves: Vec<(String, Value)>) -> Vec<(String, String)> {
     let rows = leaves.into_iter().map(|(path, value)| {
         // The exact path first: it may also be the prefix of another.
         let origin = layers.origins.get(&path).map(String::as_str);
         let origin = origin.or_else(|| layers.origin(&path));
-        (format!("{path} = {value}"), origin.unwrap_or(DEFAULT))
+        let mut origin = origin.unwrap_or(DEFAULT).to_owned();
+        if let Some(notes) = layers.notes.get(&path) {
+            let _ = write!(origin, " ({})", notes.join(", "));
+        }
+        (format!("{path} = {value}"), origin)
     });
     rows.collect()
 }
@@ -138,14 +139,24 @@ fn amount(plan: &Plan) -> String {
     }
 }
 
-fn ensembles(members: usize) -> String {
-    match members {
-        1 => String::new(),
-        _ => format!(", up to {members} similar runs as one ensemble"),
+fn ensembles(plan: &Plan) -> String {
+    let members = plan.ensemble;
+    if members == 1 {
+        return String::new();
+    }
+    let alone = plan.methods.iter();
+    let alone = alone.filter(|method| !may_share(&method.config, members));
+    let alone: Vec<&str> = alone.map(|method| method.name.as_str()).collect();
+    match alone.is_empty() {
+        true => format!(", up to {members} similar runs as one ensemble"),
+        false => format!(
+            ", up to {members} similar runs as one ensemble; one by one: {}",
+            alone.join(", ")
+        ),
     }
 }
 
-fn write_rows(text: &mut String, indent: &str, rows: &[(String, &str)]) {
+fn write_rows(text: &mut String, indent: &str, rows: &[(String, String)]) {
     let width = rows.iter().map(|(setting, _)| setting.len()).max();
     let width = width.unwrap_or(0);
     for (setting, origin) in rows {
@@ -201,7 +212,7 @@ mod tests {
             assert_eq!(again.published, as_written.published, "{name}");
             read += 1;
         }
-        assert!(read >= 19, "{read}");
+        assert!(read >= 21, "{read}");
     }
 
     #[test]

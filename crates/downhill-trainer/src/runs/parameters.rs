@@ -5,7 +5,6 @@ use std::fmt::Write;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
-use downhill::DescentConfig;
 use downhill_model::Network;
 
 use crate::config::training::TrainingConfig;
@@ -74,9 +73,7 @@ fn table(
     let invalid = |error: &dyn std::fmt::Display| TrainError::Config(error.to_string());
     let model = Network::new(&config.model, image, CLASSES, &device, &mut || 0.0)
         .map_err(|error| invalid(&format!("model.{error}")))?;
-    let mut descent = DescentConfig::new(config.optimizer.clone())
-        .build()
-        .map_err(|error| invalid(&error))?;
+    let mut descent = config.descent().build().map_err(|error| invalid(&error))?;
     let mut zeros = Zeros(GradientsParams::new());
     model.visit(&mut zeros);
     let (model, _) = descent.step(model, zeros.0)?;

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
-use downhill::{Descent, DescentConfig};
+use downhill::Descent;
 use downhill_data::{Batches, Purpose, Stream};
 use downhill_model::{Ensemble, Mlp};
 use downhill_report::record::{Evaluation, RunEnd, RunOutcome};
@@ -155,12 +155,13 @@ impl EnsembleTraining<'_> {
             .map(|(config, _)| config.optimizer.learning_rate())
             .collect();
         let largest = rates.iter().copied().fold(f64::MIN, f64::max);
-        let optimizers = self.runs.iter().map(|(config, _)| &config.optimizer);
-        let fastest = optimizers.max_by(|a, b| a.learning_rate().total_cmp(&b.learning_rate()));
-        let fastest = fastest.expect("an ensemble has a run").clone();
+        let configs = self.runs.iter().map(|(config, _)| config);
+        let rate = |config: &TrainingConfig| config.optimizer.learning_rate();
+        let fastest = configs.max_by(|a, b| rate(a).total_cmp(&rate(b)));
+        let fastest = fastest.expect("an ensemble has a run");
         // Optimizers without a learning rate report 0.
         let part = |rate: f64| if rate == largest { 1.0 } else { rate / largest };
-        DescentConfig::new(fastest)
+        (fastest.descent())
             .with_members(rates.into_iter().map(part).collect())
             .build()
             .map_err(|error| TrainError::Config(error.to_string()))

@@ -9,7 +9,6 @@ pub(crate) mod score;
 pub mod step;
 
 use burn::tensor::Device;
-use downhill::DescentConfig;
 use downhill_data::{Batches, DataError, Purpose, Stream};
 use downhill_model::Network;
 use downhill_report::record::{Activations, Evaluation, Line, RunEnd, RunOutcome};
@@ -25,6 +24,9 @@ use crate::training::score::score;
 
 /// Images for which the hidden units are recorded.
 const ACTIVATION_IMAGES: usize = 1000;
+
+/// Images from which the batch statistics of averaged weights are taken, unless a batch has more.
+const STATISTICS_IMAGES: usize = 5000;
 
 /// The parts of a run.
 #[derive(Clone, Debug)]
@@ -53,10 +55,7 @@ impl Training<'_> {
     /// Settings that do not fit each other, and errors of the observer.
     pub fn run(&self, observer: &mut dyn Observer) -> Result<Option<RunEnd>, TrainError> {
         let TrainingConfig {
-            model,
-            optimizer,
-            training,
-            ..
+            model, training, ..
         } = self.config;
         let mut batches = self.batches()?;
         let updates_per_epoch = batches.updates_per_epoch();
@@ -69,9 +68,8 @@ impl Training<'_> {
             &mut || weights.normal(),
         )
         .map_err(|error| TrainError::Config(format!("model.{error}")))?;
-        let mut descent = DescentConfig::new(optimizer.clone())
-            .build()
-            .map_err(|error| TrainError::Config(error.to_string()))?;
+        let descent = self.config.descent().build();
+        let mut descent = descent.map_err(|error| TrainError::Config(error.to_string()))?;
 
         if let Some(mlp) = model.as_mlp_mut() {
             match pretrain(
@@ -128,8 +126,9 @@ impl Training<'_> {
             }
             if due {
                 let epoch = (update - 1) / updates_per_epoch;
-                // Some optimizers evaluate an averaged network.
+                // Some optimizers and recipes evaluate averaged weights.
                 let network = descent.averaged(model.clone());
+                let network = self.with_own_statistics(network, update);
                 let Some(evaluation) = self.evaluate(&network, Some(epoch), update, observer)
                 else {
                     return Ok(None);
@@ -176,6 +175,21 @@ impl Training<'_> {
                 None => None,
             },
         })
+    }
+
+    /// Returns a network of averaged weights with batch statistics that belong to them: those of
+    /// the first training images.
+    fn with_own_statistics(&self, network: Network, update: u64) -> Network {
+        let mlp = match burn::module::Module::valid(&network) {
+            Network::Mlp(mlp) if self.config.has_own_statistics() => mlp,
+            _ => return network,
+        };
+        let batch = self.config.training.batch;
+        let batches = (STATISTICS_IMAGES.min(self.train.len()) / batch).max(1);
+        let images = (0..batches).map(|at| self.train.part(at * batch..(at + 1) * batch).0);
+        let mut masks = Stream::new(self.seed, Purpose::DropoutMask, update);
+        let mut keep_mask = |length, probability| masks.keep_mask(length, probability);
+        Network::Mlp(mlp.with_statistics_of(images, &mut keep_mask))
     }
 
     /// Histograms of the hidden units for the first training images.

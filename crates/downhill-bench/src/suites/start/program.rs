@@ -46,6 +46,7 @@ impl Program {
                 updates: 1,
                 ..LoopConfig::default()
             },
+            ..TrainingConfig::default()
         };
         let directory = TemporaryDirectory::new()?;
         let text = toml::to_string(&config)?;

@@ -1,0 +1,295 @@
+//! Recipes as written: short forms, and lengths relative to the run.
+
+use downhill::{OptimizerConfig, Preset};
+use toml::{Table, Value};
+
+use crate::config::keys::as_table;
+use crate::config::layers::{Layers, Notes, at, join};
+use crate::config::words::shown;
+use crate::error::TrainError;
+
+/// The keys of a recipe: what happens before and after the steps of the optimizer.
+pub(crate) const RECIPE: [&str; 7] = [
+    "groups",
+    "schedules",
+    "accumulate",
+    "non_finite",
+    "gradients",
+    "mask",
+    "weights",
+];
+
+/// Lengths of schedules.
+pub(crate) const SCHEDULE_LENGTHS: [&str; 7] = [
+    "steps",
+    "period",
+    "first_period",
+    "steps_up",
+    "steps_down",
+    "warm_up_steps",
+    "milestones",
+];
+
+/// Lengths of averages and slow weights.
+pub(crate) const WEIGHT_LENGTHS: [&str; 4] = ["from", "every", "period", "overwrite_every"];
+
+/// The length that may be what is left of the run.
+const OPEN_LENGTH: &str = "steps";
+
+/// Writes the short forms of a table of settings, and of those of its methods, in full.
+pub(crate) fn spell_out(settings: &mut Table) {
+    name_optimizer(settings);
+    if let Some(steps) = settings.get_mut("accumulate")
+        && steps.is_integer()
+    {
+        *steps = table("steps", steps.clone());
+    }
+    for (list, kind, setting) in [
+        ("gradients", "clip-global-norm", "max_norm"),
+        ("gradients", "clip-adaptive", "factor"),
+        ("weights", "ema", "decay"),
+    ] {
+        for stage in tables(settings.get_mut(list)) {
+            if let Some(number) = stage.get_mut(kind)
+                && is_number(number)
+            {
+                *number = table(setting, number.clone());
+            }
+        }
+    }
+    tables(settings.get_mut("groups")).for_each(name_optimizer);
+    let methods = settings.get_mut("methods").and_then(Value::as_table_mut);
+    for (_, method) in methods.into_iter().flatten() {
+        if let Some(method) = method.as_table_mut() {
+            spell_out(method);
+        }
+    }
+}
+
+/// Makes a table of the name of an optimizer.
+fn name_optimizer(settings: &mut Table) {
+    if let Some(optimizer) = settings.get_mut("optimizer")
+        && let Some(name) = optimizer.as_str().map(str::to_owned)
+        && OptimizerConfig::all().iter().any(|it| it.name() == name)
+    {
+        *optimizer = table(&name, Value::Table(Table::new()));
+    }
+}
+
+/// Gives settings of the optimizer that are only a number, or only true, the kind that the preset
+/// has.
+pub(crate) fn choose_kinds(layers: &mut Layers) {
+    let optimizer = layers.table.get_mut("optimizer");
+    let Some(optimizer) = optimizer.and_then(Value::as_table_mut) else {
+        return;
+    };
+    for (name, settings) in optimizer {
+        let Some(settings) = settings.as_table_mut() else {
+            continue;
+        };
+        let written = settings.get("preset").and_then(Value::as_str);
+        let preset = Preset::ALL.iter().find(|it| Some(it.name()) == written);
+        let config = match preset {
+            Some(preset) => OptimizerConfig::preset(name, *preset).and_then(Result::ok),
+            None => OptimizerConfig::all()
+                .into_iter()
+                .find(|it| it.name() == name),
+        };
+        let own = config.map(|config| as_table(&config)).unwrap_or_default();
+        let own = |setting: &str| own.get(name.as_str())?.get(setting).cloned();
+        if let Some(decay) = settings.get("weight_decay")
+            && is_number(decay)
+            && let Some(kind) = own("weight_decay").and_then(|own| decay_of(&own, preset.copied()))
+        {
+            let decay = table(&kind, decay.clone());
+            settings.insert("weight_decay".into(), decay);
+        }
+        if let Some(Value::Boolean(amsgrad)) = settings.get("amsgrad")
+            && own("amsgrad").is_some()
+        {
+            let kind = match (amsgrad, preset) {
+                (false, _) => "none",
+                (true, Some(Preset::Optax)) => "corrected",
+                (true, _) => "raw",
+            };
+            settings.insert("amsgrad".into(), kind.into());
+        }
+    }
+}
+
+/// The kind of weight decay that a preset has, or that its library has if it is 0 by default.
+fn decay_of(own: &Value, preset: Option<Preset>) -> Option<String> {
+    match (own, preset) {
+        (Value::Table(own), _) => own.keys().next().cloned(),
+        (_, Some(Preset::Torch)) => Some("l2".to_owned()),
+        (_, Some(Preset::Keras)) => Some("decoupled".to_owned()),
+        _ => None,
+    }
+}
+
+/// How long a run is.
+pub(crate) struct RunLength<'a> {
+    /// Updates of the run.
+    pub(crate) updates: u64,
+    /// Returns the updates of an epoch.
+    pub(crate) of_epoch: &'a dyn Fn() -> Result<u64, TrainError>,
+}
+
+/// Returns the settings with numbers of steps in place of the lengths of schedules and averages
+/// that are relative to the run, and a note of each. A step is an update, or with accumulation
+/// several.
+///
+/// # Errors
+///
+/// A word that is not a length.
+pub(crate) fn with_lengths(
+    layers: &Layers,
+    run: &RunLength<'_>,
+) -> Result<(Table, Notes), TrainError> {
+    let calls = at(&layers.table, "accumulate.steps").and_then(Value::as_integer);
+    let mut lengths = Lengths {
+        calls: calls
+            .and_then(|it| u64::try_from(it).ok())
+            .unwrap_or(1)
+            .max(1),
+        run,
+        notes: Notes::new(),
+        wrong: None,
+    };
+    let all = run.updates / lengths.calls;
+    let mut table = layers.table.clone();
+    let schedules = table.get_mut("schedules").and_then(Value::as_table_mut);
+    for (setting, schedule) in schedules.into_iter().flatten() {
+        lengths.of_schedule(schedule, &join("schedules", setting), all)?;
+    }
+    for (at, stage) in tables(table.get_mut("weights")).enumerate() {
+        for (kind, settings) in stage {
+            let settings = settings.as_table_mut().into_iter().flatten();
+            for (key, length) in settings.filter(|(key, _)| WEIGHT_LENGTHS.contains(&key.as_str()))
+            {
+                let path = format!("weights[{at}].{kind}.{key}");
+                lengths.number(length, &path, None)?;
+            }
+        }
+    }
+    if let Some((path, message)) = lengths.wrong {
+        return Err(layers.blame(&path, &message));
+    }
+    Ok((table, lengths.notes))
+}
+
+struct Lengths<'a> {
+    /// Updates per step.
+    calls: u64,
+    run: &'a RunLength<'a>,
+    notes: Notes,
+    /// The first wrong length: its path, and what is wrong.
+    wrong: Option<(String, String)>,
+}
+
+impl Lengths<'_> {
+    /// Resolves the lengths of a schedule, for which this number of steps is left.
+    fn of_schedule(
+        &mut self,
+        schedule: &mut Value,
+        path: &str,
+        left: u64,
+    ) -> Result<(), TrainError> {
+        for (kind, settings) in schedule.as_table_mut().into_iter().flatten() {
+            let path = join(path, kind);
+            let inner = match settings {
+                Value::Table(settings) => settings,
+                Value::Array(factors) => {
+                    for (at, factor) in factors.iter_mut().enumerate() {
+                        self.of_schedule(factor, &format!("{path}[{at}]"), left)?;
+                    }
+                    continue;
+                }
+                _ => continue,
+            };
+            for (key, length) in inner.iter_mut() {
+                let path = join(&path, key);
+                match length {
+                    _ if !SCHEDULE_LENGTHS.contains(&key.as_str()) => {}
+                    Value::Array(list) => {
+                        for (at, length) in list.iter_mut().enumerate() {
+                            self.number(length, &format!("{path}[{at}]"), None)?;
+                        }
+                    }
+                    length => {
+                        let open = (key == OPEN_LENGTH).then_some(left);
+                        self.number(length, &path, open)?;
+                    }
+                }
+            }
+            let whole = |value: &Value| value.as_integer().and_then(|it| u64::try_from(it).ok());
+            let steps = inner.get("steps").and_then(whole).unwrap_or(0);
+            if let Some(then) = inner.get_mut("then") {
+                self.of_schedule(then, &join(&path, "then"), left.saturating_sub(steps))?;
+            }
+            let starts = inner.get("milestones").and_then(Value::as_array);
+            let starts: Vec<u64> = starts.into_iter().flatten().filter_map(whole).collect();
+            let joined = inner.get_mut("schedules").and_then(Value::as_array_mut);
+            for (at, one) in joined.into_iter().flatten().enumerate() {
+                let start = at.checked_sub(1).and_then(|at| starts.get(at)).copied();
+                let end = starts.get(at).copied().unwrap_or(left);
+                let length = end.saturating_sub(start.unwrap_or(0));
+                self.of_schedule(one, &format!("{path}.schedules[{at}]"), length)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a number of a length in words. `open` is what is left of the run, if the length may be
+    /// that.
+    fn number(
+        &mut self,
+        length: &mut Value,
+        path: &str,
+        open: Option<u64>,
+    ) -> Result<(), TrainError> {
+        let Some(text) = length.as_str().map(str::to_owned) else {
+            return Ok(());
+        };
+        let part = |unit: &[&str]| {
+            let number = unit.iter().find_map(|unit| text.strip_suffix(unit))?;
+            let number: f64 = number.trim().parse().ok()?;
+            (number >= 0.0 && number <= 1e12).then_some(number)
+        };
+        let steps = |updates: f64| (updates / self.calls as f64).round() as u64;
+        let steps = match (open, part(&["%"]), part(&["epochs", "epoch"])) {
+            (Some(left), ..) if text == "rest" => left,
+            (_, Some(percent), _) => steps(self.run.updates as f64 * percent / 100.0),
+            (_, _, Some(epochs)) => steps(epochs * (self.run.of_epoch)()? as f64),
+            _ => {
+                let rest = if open.is_some() { ", \"rest\"" } else { "" };
+                let message = format!(
+                    "{path} must be a number of updates, \"3 epochs\" or \"10 %\" of the run{rest}, \
+                     got {}",
+                    shown(length)
+                );
+                self.wrong.get_or_insert((path.to_owned(), message));
+                return Ok(());
+            }
+        };
+        *length = Value::Integer(steps as i64);
+        let leaf = path.split('[').next().unwrap_or(path).to_owned();
+        let note = format!("{} = {steps}", Value::String(text));
+        self.notes.entry(leaf).or_default().push(note);
+        Ok(())
+    }
+}
+
+fn table(key: &str, value: Value) -> Value {
+    Value::Table(Table::from_iter([(key.to_owned(), value)]))
+}
+
+/// The tables of a list.
+fn tables(list: Option<&mut Value>) -> impl Iterator<Item = &mut Table> {
+    let list = list.and_then(Value::as_array_mut).into_iter().flatten();
+    list.filter_map(Value::as_table_mut)
+}
+
+fn is_number(value: &Value) -> bool {
+    value.is_integer() || value.is_float()
+}
