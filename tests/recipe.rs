@@ -187,7 +187,7 @@ fn the_tables_of_a_recipe_are_those_of_the_library() {
     let expected: DescentConfig = toml::from_str(text).expect("a descent");
     assert_eq!(config.descent(), expected);
     let none = TrainingConfig::default();
-    assert_eq!(none.descent(), DescentConfig::new(none.optimizer.clone()));
+    assert_eq!(none.descent(), DescentConfig::new(none.optimizer));
 }
 
 #[test]

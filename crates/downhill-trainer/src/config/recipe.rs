@@ -3,7 +3,6 @@
 use downhill::{OptimizerConfig, Preset};
 use toml::{Table, Value};
 
-use crate::config::keys::as_table;
 use crate::config::layers::{Layers, Notes, at, join};
 use crate::config::words::shown;
 use crate::error::TrainError;
@@ -95,7 +94,8 @@ pub(crate) fn choose_kinds(layers: &mut Layers) {
                 .into_iter()
                 .find(|it| it.name() == name),
         };
-        let own = config.map(|config| as_table(&config)).unwrap_or_default();
+        let own = config.and_then(|config| Table::try_from(config).ok());
+        let own = own.unwrap_or_default();
         let own = |setting: &str| own.get(name.as_str())?.get(setting).cloned();
         if let Some(decay) = settings.get("weight_decay")
             && is_number(decay)
@@ -254,7 +254,7 @@ impl Lengths<'_> {
         let part = |unit: &[&str]| {
             let number = unit.iter().find_map(|unit| text.strip_suffix(unit))?;
             let number: f64 = number.trim().parse().ok()?;
-            (number >= 0.0 && number <= 1e12).then_some(number)
+            (0.0..=1e12).contains(&number).then_some(number)
         };
         let steps = |updates: f64| (updates / self.calls as f64).round() as u64;
         let steps = match (open, part(&["%"]), part(&["epochs", "epoch"])) {

@@ -118,8 +118,8 @@ fn relative_lengths(root: &Value, definitions: &mut Value, lengths: &[&str]) {
         for (key, length) in properties.into_iter().flatten() {
             match length.get_mut("items") {
                 _ if !lengths.contains(&key.as_str()) => {}
-                Some(items) => or(items, words.clone()),
-                None => or(length, words.clone()),
+                Some(items) => or(items, &words),
+                None => or(length, &words),
             }
         }
     }
@@ -154,16 +154,16 @@ fn short_forms(training: &mut Map<String, Value>, definitions: &mut Value) {
             ("amsgrad", &json!({ "type": "boolean" })),
         ] {
             if let Some(setting) = settings["properties"].get_mut(key) {
-                or(setting, form.clone());
+                or(setting, form);
             }
         }
     }
-    or(&mut training["properties"]["optimizer"], names.clone());
+    or(&mut training["properties"]["optimizer"], &names);
     or(
         &mut training["properties"]["accumulate"],
-        json!({ "type": "integer", "minimum": 1 }),
+        &json!({ "type": "integer", "minimum": 1 }),
     );
-    or(&mut definitions["Group"]["properties"]["optimizer"], names);
+    or(&mut definitions["Group"]["properties"]["optimizer"], &names);
     for (stages, short) in [
         (
             "GradientStage",
@@ -176,7 +176,7 @@ fn short_forms(training: &mut Map<String, Value>, definitions: &mut Value) {
             for key in short {
                 let stage = kind.get_mut("properties").and_then(|all| all.get_mut(key));
                 if let Some(stage) = stage {
-                    or(stage, number.clone());
+                    or(stage, &number);
                 }
             }
         }
@@ -184,7 +184,7 @@ fn short_forms(training: &mut Map<String, Value>, definitions: &mut Value) {
 }
 
 /// Allows another form.
-fn or(schema: &mut Value, form: Value) {
+fn or(schema: &mut Value, form: &Value) {
     let mut own = schema.take();
     let mut both = json!({});
     for key in ["description", "default"] {
