@@ -1,5 +1,7 @@
 //! Sentences of made-up words, and what both programs have in common.
 
+use std::sync::{Mutex, PoisonError};
+
 use burn::data::dataloader::batcher::Batcher;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::loss::CrossEntropyLossConfig;
@@ -79,7 +81,10 @@ impl Classifier {
             min: -bound,
             max: bound,
         };
-        // Drawn at once, because Burn draws at first use, and others draw in between.
+        // Drawn at once, because Burn draws at first use, and by one thread, because all threads
+        // share the generator of a device.
+        static DRAWS: Mutex<()> = Mutex::new(());
+        let _draws = DRAWS.lock().unwrap_or_else(PoisonError::into_inner);
         device.seed(7);
         let embedding = EmbeddingConfig::new(WORDS, 8).with_initializer(uniform(0.5));
         let hidden = LinearConfig::new(8, 12).with_initializer(uniform(0.3));
