@@ -22,6 +22,8 @@ pub struct Experiment {
     pub device: String,
     /// The versions that made the runs.
     pub versions: Versions,
+    /// Whether that is other code than that of the program that writes the report.
+    pub is_by_other_code: bool,
     /// The data of the runs.
     pub data: DataIdentity,
     /// The resolved config, as TOML.

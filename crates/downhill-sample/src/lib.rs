@@ -88,6 +88,7 @@ pub fn experiment(baseline: Option<&str>, methods: Vec<Method>) -> Experiment {
         backend: "flex".into(),
         device: "none: these numbers are made up".into(),
         versions: versions(),
+        is_by_other_code: false,
         data: data(),
         config_toml: "learning_rate = 0.01\n".into(),
         training_seconds: Some(83.4),
@@ -203,5 +204,7 @@ fn versions() -> Versions {
     Versions {
         downhill: "0.1.0".into(),
         burn: "0.22.1".into(),
+        code: String::new(),
+        commit: None,
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! [`train`] goes down that list. [`training::Training`] is a single run without files.
 
+mod code;
 pub mod commands;
 pub mod config;
 pub mod device;

@@ -110,7 +110,7 @@ impl Page<'_> {
                 dt { "Command" } dd { (code(&about.command)) }
                 dt { "Backend and device" } dd { (about.backend) ", " (about.device) }
                 dt { "Versions" }
-                dd { "downhill " (about.versions.downhill) ", Burn " (about.versions.burn) }
+                dd { (about.versions) }
                 @for (name, value) in &self.made { dt { (name) } dd { (value) } }
                 @if !about.seeds.is_empty() { dt { "Seeds" } dd { (seed_ranges(about.seeds.iter().copied())) } }
                 @if let Some(seconds) = about.seconds {

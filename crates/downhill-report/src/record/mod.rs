@@ -8,6 +8,8 @@
 pub(crate) mod lines;
 mod resolved_config;
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use resolved_config::ResolvedConfig;
@@ -117,6 +119,34 @@ pub struct Versions {
     pub downhill: String,
     /// Version of Burn.
     pub burn: String,
+    /// The fingerprint of the code that computes; empty in records of versions without it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub code: String,
+    /// The commit of that code, with a word if it was changed since; `None` if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+}
+
+impl Versions {
+    /// Whether both name the same code, whatever the commit.
+    #[must_use]
+    pub fn is_same_code(&self, other: &Self) -> bool {
+        let code = |it: &Self| [it.downhill.clone(), it.burn.clone(), it.code.clone()];
+        code(self) == code(other)
+    }
+}
+
+impl fmt::Display for Versions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "downhill {}, Burn {}", self.downhill, self.burn)?;
+        if !self.code.is_empty() {
+            write!(f, ", code {}", self.code)?;
+        }
+        match &self.commit {
+            Some(commit) => write!(f, " (commit {commit})"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// How the network did on the training and the test images after `updates` updates.

@@ -15,6 +15,8 @@ pub(super) struct Apart {
     backend: String,
     /// The data, where they differ.
     pub(super) data: String,
+    /// The fingerprint of the code, where they differ.
+    pub(super) code: String,
     /// Versions and settings, where they differ.
     pub(super) settings: String,
 }
@@ -22,7 +24,7 @@ pub(super) struct Apart {
 impl Apart {
     /// All of it, separated by commas.
     pub(super) fn text(&self) -> String {
-        let parts = [&self.backend, &self.data, &self.settings].map(String::as_str);
+        let parts = [&self.backend, &self.data, &self.code, &self.settings].map(String::as_str);
         let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         parts.join(", ")
     }
@@ -50,6 +52,11 @@ pub(super) fn apart(headers: &[&RunHeader]) -> Vec<Apart> {
         true => String::new(),
         false => header.backend.clone(),
     };
+    let code = |header: &RunHeader| match &header.versions.code {
+        code if headers.iter().all(|it| it.versions.code == *code) => String::new(),
+        code if code.is_empty() => "unknown code".to_owned(),
+        code => format!("code {code}"),
+    };
     let all: Vec<BTreeMap<String, String>> =
         headers.iter().map(|header| settings(header)).collect();
     let own = |settings: &BTreeMap<String, String>| {
@@ -70,6 +77,7 @@ pub(super) fn apart(headers: &[&RunHeader]) -> Vec<Apart> {
         .map(|(header, settings)| Apart {
             backend: backend(header),
             data: data(header),
+            code: code(header),
             settings: own(settings),
         })
         .collect()
@@ -126,6 +134,8 @@ mod tests {
             versions: Versions {
                 downhill: "1".into(),
                 burn: "1".into(),
+                code: "ab".into(),
+                commit: None,
             },
         }
     }

@@ -13,6 +13,7 @@ use downhill_report::{
     ComparisonReport, Experiment, Method, Picture, Report, RunRecord, read_record,
 };
 
+use crate::code::versions;
 use crate::commands::differences::apart;
 use crate::commands::restored::restored;
 use crate::config::file::ExperimentFile;
@@ -231,7 +232,7 @@ fn grouped(directory: &Path, runs: Vec<RunRecord>) -> Vec<Experiment> {
             first.is_some_and(|first| {
                 first.header.experiment == header.experiment
                     && first.header.backend == header.backend
-                    && first.header.versions == header.versions
+                    && first.header.versions.is_same_code(&header.versions)
                     && first.header.data.sha256 == header.data.sha256
             })
         };
@@ -309,6 +310,7 @@ fn empty(directory: &Path, run: &RunRecord) -> Experiment {
         backend: header.backend.clone(),
         device: "as in the timing.json of each run".to_owned(),
         versions: header.versions.clone(),
+        is_by_other_code: !header.versions.is_same_code(&versions()),
         data: header.data.clone(),
         config_toml: toml::to_string(&header.config).unwrap_or_default(),
         training_seconds: None,

@@ -96,7 +96,7 @@ fn is_part_of(part: &Experiment, whole: &Experiment) -> bool {
     };
     part.name == whole.name
         && part.backend == whole.backend
-        && part.versions == whole.versions
+        && part.versions.is_same_code(&whole.versions)
         && part.data.sha256 == whole.data.sha256
         && part.grid == whole.grid
         && part.methods.iter().all(fits)

@@ -2,14 +2,13 @@
 
 use downhill_cli::repeat::command;
 use downhill_cli::train::TrainArguments;
-use downhill_report::record::Versions;
 use downhill_report::{About, Picture};
 use serde::Serialize;
 
+use crate::code::versions;
 use crate::error::TrainError;
 use crate::experiments::output::Output;
 use crate::plan::Plan;
-use crate::plan::runs::BURN_VERSION;
 use crate::plan::text::config_toml;
 use crate::runs::store::Store;
 
@@ -21,10 +20,7 @@ pub(crate) fn about(arguments: &TrainArguments, plan: &Plan) -> About {
         command: command(arguments),
         backend: plan.backend.name().to_owned(),
         device: String::new(),
-        versions: Versions {
-            downhill: env!("CARGO_PKG_VERSION").to_owned(),
-            burn: BURN_VERSION.to_owned(),
-        },
+        versions: versions(),
         data: None,
         config_toml: config_toml(plan),
         seconds: None,

@@ -57,6 +57,16 @@ impl Trainer<'_> {
             out.run(record);
         }
         let missing = records.missing();
+        if missing.len() == all.len()
+            && !arguments.again
+            && let Some(other) = store.trained_by_other_code(self.plan)
+        {
+            out.say(&format!(
+                "note: the runs of {} that are here were made by other code ({other}); this \
+                 program does not use them\n",
+                self.plan.name
+            ));
+        }
         if missing.is_empty() {
             let all = all.len();
             out.say(&match records.damaged().count() {

@@ -1,20 +1,13 @@
 //! The runs of a plan and their identity.
 
 use downhill_report::RunRecord;
-use downhill_report::record::{DataIdentity, RECORD_FORMAT, ResolvedConfig, RunHeader, Versions};
+use downhill_report::record::{DataIdentity, RECORD_FORMAT, ResolvedConfig, RunHeader};
 use sha2::{Digest, Sha256};
 
-use crate::config::training::TrainingConfig;
+use crate::code::versions;
 use crate::plan::Plan;
 use crate::plan::ensemble::may_share;
 use crate::plan::method::MethodPlan;
-
-/// To be raised when the same settings give other numbers than before, so that old runs are not
-/// taken for new ones.
-const SEMANTICS: u32 = 1;
-
-/// The version of Burn that all crates here are pinned to.
-pub(crate) const BURN_VERSION: &str = "0.22.1";
 
 /// One run of a plan.
 #[derive(Clone, Debug)]
@@ -79,29 +72,20 @@ fn header(
             test_images: wanted.test_images.of(data.test.len()),
         },
         ensemble: may_share(&method.config, plan.ensemble),
-        versions: Versions {
-            downhill: env!("CARGO_PKG_VERSION").to_owned(),
-            burn: BURN_VERSION.to_owned(),
-        },
+        versions: versions(),
     };
-    header.run = hash(&header, &method.config);
+    header.run = hash(&header);
     header
 }
 
 /// Returns 32 hexadecimal digits that identify the header, which holds everything that decides the
-/// record. Data are identified by their bytes, not their name.
-fn hash(header: &RunHeader, config: &TrainingConfig) -> String {
+/// record. Data are identified by their bytes, not their name, and code by its fingerprint.
+fn hash(header: &RunHeader) -> String {
     let mut decisive = header.clone();
     decisive.data.name = String::new();
+    decisive.versions.commit = None;
     let text = serde_json::to_string(&decisive).expect("a header is plain data");
-    let mut hasher = Sha256::new();
-    hasher.update(SEMANTICS.to_le_bytes());
-    hasher.update(text);
-    if config.has_own_statistics() {
-        // Once these were evaluated with the statistics of the trained weights.
-        hasher.update("own statistics");
-    }
-    let digest = hasher.finalize();
+    let digest = Sha256::digest(text);
     downhill_data::hex(&digest[..16])
 }
 

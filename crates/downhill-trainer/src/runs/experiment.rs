@@ -17,9 +17,10 @@ use downhill_report::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::code::versions;
 use crate::error::TrainError;
 use crate::plan::Plan;
-use crate::plan::runs::{BURN_VERSION, RunPlan, report_name_of};
+use crate::plan::runs::{RunPlan, report_name_of};
 use crate::plan::text::config_toml;
 use crate::runs::files::write_if_changed;
 use crate::runs::store::Store;
@@ -111,10 +112,7 @@ impl ExperimentRecord {
             question: plan.question.clone(),
             command: command(arguments),
             backend: plan.backend.name().to_owned(),
-            versions: Versions {
-                downhill: env!("CARGO_PKG_VERSION").to_owned(),
-                burn: BURN_VERSION.to_owned(),
-            },
+            versions: versions(),
             config_toml: config_toml(plan),
             baseline: plan.baseline.clone(),
             grid: plan.grid.clone(),
@@ -189,6 +187,7 @@ impl ExperimentRecord {
             backend: self.backend.clone(),
             device: timings.device(),
             versions: header.versions.clone(),
+            is_by_other_code: !header.versions.is_same_code(&versions()),
             data: header.data.clone(),
             config_toml: self.config_toml.clone(),
             training_seconds: timings.total(names()),
@@ -238,6 +237,17 @@ impl Store {
         let path = (self.root().join("experiments")).join(report_name_of(plan, runs) + ".json");
         let text = serde_json::to_string(record).expect("an experiment has string keys only");
         write_if_changed(&path, text.as_bytes())
+    }
+
+    /// Returns the versions of the last experiment of this name and backend that was made by other
+    /// code than that of this program.
+    pub(crate) fn trained_by_other_code(&self, plan: &Plan) -> Option<Versions> {
+        let experiments = self.experiments(&mut Vec::new()).into_iter();
+        let own = versions();
+        let mut versions = experiments
+            .filter(|it| it.name == plan.name && it.backend == plan.backend.name())
+            .map(|it| it.versions);
+        versions.find(|it| !it.is_same_code(&own))
     }
 
     /// Reads what makes the experiments here, the newest first. Damaged files are left out and

@@ -22,6 +22,7 @@ pub(crate) fn limits(summary: &Summary<'_>) -> Vec<String> {
     let experiment = summary.experiment;
     let limits = [
         data(experiment),
+        other_code(experiment),
         mixed_sources(experiment),
         architecture(experiment),
         seeds::seeds(summary),
@@ -106,13 +107,24 @@ fn architecture(experiment: &Experiment) -> Option<String> {
     })
 }
 
+/// Runs of other code than that of the program that writes the report.
+fn other_code(experiment: &Experiment) -> Option<String> {
+    experiment.is_by_other_code.then(|| {
+        format!(
+            "The runs were made by other code ({}) than that of the program that wrote this \
+             report; `train` makes them anew.",
+            experiment.versions
+        )
+    })
+}
+
 /// Runs whose header names other data, versions or another backend than the experiment.
 fn mixed_sources(experiment: &Experiment) -> Option<String> {
     let mut differing = Vec::new();
     if is_mixed(experiment) {
         differing.push("data".to_owned());
     }
-    if headers(experiment).any(|header| header.versions != experiment.versions) {
+    if headers(experiment).any(|header| !header.versions.is_same_code(&experiment.versions)) {
         differing.push("versions".to_owned());
     }
     if headers(experiment).any(|header| header.backend != experiment.backend) {

@@ -99,6 +99,11 @@ fn mixed_sources_changes_updates_and_divergence_are_named() {
         .push("learning_rate = 1.0".into());
     let text = text_of(&experiment);
     assert!(text.contains("made with other versions than"), "{text}");
+    assert!(!text.contains("made by other code"), "{text}");
+    experiment.is_by_other_code = true;
+    let text = text_of(&experiment);
+    let expected = "The runs were made by other code (downhill 0.1.0, Burn 0.22.1) than";
+    assert!(text.contains(expected), "{text}");
     assert!(text.contains("in “weight-decay” (2);"));
     assert!(text.contains("The numbers of updates differ"));
     assert!(text.contains("A diverged run counts as 0 % accuracy"));

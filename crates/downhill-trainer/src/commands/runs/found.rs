@@ -66,5 +66,6 @@ fn without_seed(run: &Found) -> String {
     let mut header = run.record.header.clone();
     header.seed = 0;
     header.run.clear();
+    header.versions.commit = None;
     serde_json::to_string(&header).expect("a header is plain data")
 }

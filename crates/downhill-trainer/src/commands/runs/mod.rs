@@ -11,6 +11,7 @@ use downhill_cli::print::print;
 use downhill_report::RunObject;
 use serde::Serialize;
 
+use crate::code::versions;
 use crate::commands::runs::calendar::seconds;
 use crate::commands::runs::found::{Found, found, groups};
 use crate::commands::runs::table::table;
@@ -47,7 +48,15 @@ fn also(runs: &[Found], unfinished: usize) -> String {
     if unfinished > 0 {
         text.push_str(&format!(", {unfinished} unfinished"));
     }
-    text + "\n"
+    let own = versions();
+    let by_other = |run: &&Found| !run.record.header.versions.is_same_code(&own);
+    match runs.iter().filter(by_other).count() {
+        0 => text + "\n",
+        others => format!(
+            "{text}; {others} were made by other code than that of this program, which trains \
+             them anew\n"
+        ),
+    }
 }
 
 /// A run with `--json`.

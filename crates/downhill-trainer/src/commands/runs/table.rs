@@ -6,6 +6,7 @@ use downhill_report::record::RunHeader;
 use downhill_report::statistics::describe;
 use downhill_report::{RunRecord, TextTable, seed_ranges};
 
+use crate::code::versions;
 use crate::commands::differences::{Apart, apart};
 use crate::commands::runs::calendar::date_and_time;
 use crate::commands::runs::found::Found;
@@ -24,10 +25,12 @@ const HEAD: [&str; 7] = [
 const APART: usize = 3;
 
 /// A head, then a line per group of runs that differ only in their seed. The columns `data` and
-/// `settings` are there if groups of the same experiment and method differ in them.
+/// `settings` are there if groups of the same experiment and method differ in them, and the column
+/// `code` if a group was made by other code than that of this program.
 pub(super) fn table(groups: &[Vec<&Found>]) -> String {
     let apart = told_apart(groups);
     let columns = [
+        ("code", groups.iter().map(|group| code(group)).collect()),
         ("data", (apart.iter()).map(|it| it.data.clone()).collect()),
         (
             "settings",
@@ -48,6 +51,16 @@ pub(super) fn table(groups: &[Vec<&Found>]) -> String {
         }
     }
     TextTable::of_words(&head, rows).to_string()
+}
+
+/// Whose code made a group, unless it is that of this program.
+fn code(group: &[&Found]) -> String {
+    let made_by = &group[0].record.header.versions;
+    match made_by.is_same_code(&versions()) {
+        true => String::new(),
+        false if made_by.code.is_empty() => "other".to_owned(),
+        false => format!("other, {}", made_by.code),
+    }
 }
 
 /// What tells each group from others of the same experiment and method.
