@@ -470,7 +470,7 @@ mod on_flex {
         let (message, code) = bench.failure_with(&["training.updates=many"]);
         assert_eq!(code, 2);
         assert!(
-            message.starts_with("training.updates must be a whole number of at least 0")
+            message.starts_with("training.updates must be a number of updates or \"3 epochs\"")
                 && message.ends_with("got \"many\" (from --set training.updates=many)"),
             "{message}"
         );

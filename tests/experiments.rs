@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use downhill_report::{RunRecord, read_record};
+use downhill_report::record::Line;
+use downhill_report::{RunRecord, encode, read_record};
 use downhill_trainer::cli::commands::{ReportArguments, RunsArguments};
 use downhill_trainer::config::file::ExperimentFile;
 use downhill_trainer::plan::Plan;
@@ -436,6 +437,67 @@ fn runs_of_one_name_are_told_apart() {
         assert_eq!(listed.matches(&setting).count(), 2, "{listed}");
         assert!(said.contains(&format!("small ({setting})")), "{said}");
     }
+}
+
+/// Makes the runs of a bench those of other code, under other names.
+#[cfg(feature = "flex")]
+fn made_by_other_code(bench: &Bench) {
+    let experiments = bench.arguments.runs_dir.join("experiments");
+    let kept = fs::read_dir(experiments).expect("experiments").flatten();
+    let kept = kept
+        .map(|entry| entry.path())
+        .next()
+        .expect("an experiment");
+    let mut experiment = fs::read_to_string(&kept).expect("text");
+    let mut own = String::new();
+    for (path, text) in bench.records() {
+        let mut header = read_record(text.as_bytes()).expect("a record").header;
+        own = std::mem::replace(&mut header.versions.code, "0123456789ab".into());
+        let other: String = header.run.chars().rev().collect();
+        experiment = experiment.replace(&header.run, &other);
+        header.run.clone_from(&other);
+        let (_, rest) = text.split_once('\n').expect("lines");
+        let text = encode(&Line::Run(header)) + rest;
+        let directory = path.parent().expect("its directory");
+        fs::write(&path, text).expect("written");
+        fs::rename(directory, directory.with_file_name(other)).expect("renamed");
+    }
+    fs::write(&kept, experiment.replace(&own, "0123456789ab")).expect("written");
+    fs::rename(&kept, kept.with_file_name("small-other.json")).expect("renamed");
+}
+
+#[cfg(feature = "flex")]
+#[test]
+fn runs_of_other_code_are_kept_and_told_and_not_used() {
+    let bench = Bench::new(Backend::Flex, CONFIG);
+    let listed = || {
+        let arguments = RunsArguments {
+            runs_dir: bench.arguments.runs_dir.clone(),
+            each: false,
+            json: false,
+        };
+        let mut out = Vec::new();
+        list_runs(&arguments, &mut out).expect("a list");
+        String::from_utf8(out).expect("text")
+    };
+    bench.train().expect("it trains");
+    assert!(!listed().contains("other"), "{}", listed());
+    made_by_other_code(&bench);
+    assert_eq!(listed().matches("other, 0123456789ab").count(), 2);
+    let expected = "4 finished runs; 4 were made by other code than that of this program";
+    assert!(listed().contains(expected), "{}", listed());
+    let (said, _) = reported(&bench);
+    let expected = "note: the runs of small were made by other code (downhill 0.1.0, Burn 0.22.1, \
+                    code 0123456789ab";
+    assert!(said.contains(expected), "{said}");
+    let (_, said) = bench.train().expect("it trains");
+    assert!(said.contains("note: the runs of small that are here were made by other code ("));
+    assert!(said.contains("4 of 4 runs trained"), "{said}");
+    assert_eq!(bench.records().len(), 8);
+    let (said, _) = reported(&bench);
+    assert!(said.contains("small (code 0123456789ab)"), "{said}");
+    let (_, said) = bench.train().expect("there is nothing to train");
+    assert!(!said.contains("other code"), "{said}");
 }
 
 #[cfg(feature = "flex")]

@@ -309,6 +309,34 @@ fn an_epoch_of_all_images_is_that_of_the_data() {
 }
 
 #[test]
+fn a_training_is_as_long_as_its_epochs() {
+    let text = "
+        data.train_images = 1050
+        training = { batch = 100, epochs = 3, evaluate_every = '1 epoch' }
+        weights = [{ swa = { from = '50 %' } }]
+        [methods.one]
+    ";
+    for (set, updates, evaluate_every) in [
+        (&[][..], 30, 10),
+        (&["training.epochs=0.5"], 5, 10),
+        (
+            &["training.updates=7", "training.evaluate_every=50 %"],
+            7,
+            4,
+        ),
+        (&["methods.one.training.updates=2 epochs"], 20, 10),
+        (&["training.batch=50", "training.evaluate_every=5"], 63, 5),
+    ] {
+        let set: Vec<&str> = set.iter().map(|text| *text as &str).collect();
+        let config = resolved(text, &set).expect("a config");
+        let found = (config.training.updates, config.training.evaluate_every);
+        assert_eq!(found, (updates, evaluate_every), "{set:?}");
+        let half = updates.div_ceil(2);
+        assert!(matches!(&config.weights[0], WeightStage::Swa(swa) if swa.from == half));
+    }
+}
+
+#[test]
 fn a_method_and_set_override_parts_of_a_recipe() {
     let text = "
         schedules.learning_rate.cosine = { steps = 100, end_value = 0.001 }

@@ -236,7 +236,7 @@ fn a_wrong_type_is_told_in_words() {
             "data.train_images=0",
             "must be a number of images of at least 1, or \"all\", got 0",
         ),
-        ("training.epochs=3", "set `training.updates`"),
+        ("training.epoch=3", "set `training.epochs`"),
         ("optimizer.sgd.lr=3", "set `optimizer.sgd.learning_rate`"),
         (
             "optimizer.sgd.momentum=0.9",

@@ -11,6 +11,7 @@ mod data;
 mod interface;
 mod layers;
 mod lines;
+mod new;
 mod part;
 mod reading;
 mod round_trips;
@@ -49,6 +50,7 @@ enum Command {
     Evaluate(reading::Evaluate),
     Runs(reading::Runs),
     Report(reading::Report),
+    New(new::Arguments),
     Schema(reading::Schema),
     Completions(reading::Completions),
 }
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => arguments.run(),
         Command::Runs(arguments) => arguments.run(),
         Command::Report(arguments) => arguments.run(),
+        Command::New(arguments) => new::run(&arguments),
         Command::Schema(arguments) => arguments.run(),
         Command::Completions(arguments) => arguments.run(),
     };

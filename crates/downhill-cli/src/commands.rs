@@ -7,6 +7,7 @@ use clap::CommandFactory;
 use clap::{Args, Parser, Subcommand};
 
 use crate::backend::Backend;
+use crate::new::NewArguments;
 use crate::train::TrainArguments;
 
 /// Train small networks on MNIST and report what optimizers and regularizers do
@@ -40,6 +41,10 @@ pub enum Command {
     ///
     /// Exit codes: 0 written, 2 usage or no runs, 5 input/output or a damaged record.
     Report(ReportArguments),
+    /// Write a commented config file to start from
+    ///
+    /// Exit codes: 0 written, 2 usage, or a file that exists or cannot be written.
+    New(NewArguments),
     /// Print the JSON schema of config files
     Schema,
     /// Generate shell completions

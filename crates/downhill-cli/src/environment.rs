@@ -69,10 +69,7 @@ fn advice(words: &[OsString]) -> Option<String> {
     let advice = words.iter().find_map(|word| {
         let word = word.to_str()?.split('=').next()?;
         let advice = match word {
-            "--epochs" | "--epoch" => {
-                "set the number of batches, as in `--set training.updates=9360`: 20 epochs of \
-                 60,000 images in batches of 128"
-            }
+            "--epochs" | "--epoch" => "set the number of epochs, as in `--set training.epochs=20`",
             "--steps" | "--updates" | "--iterations" => {
                 "set the number of updates, as in `--set training.updates=1000`"
             }
@@ -81,7 +78,6 @@ fn advice(words: &[OsString]) -> Option<String> {
             }
             "--optimizer" => "set the optimizer, as in `--set optimizer.adam.preset=torch`",
             "--batch-size" | "--batch" => "set the batch, as in `--set training.batch=128`",
-            "--list" => "a wrong name, as in `train list`, is answered with all experiments",
             "--config" => "the config is an argument without an option: `train FILE`",
             "--device" | "--gpu" | "--cuda" => "choose a backend, as in `--backend wgpu`",
             "--output" | "--out" | "--output-dir" => {
@@ -149,13 +145,13 @@ mod tests {
         for (text, expected) in [
             (
                 "downhill train --epochs=3",
-                "--epochs: set the number of batches",
+                "--epochs: set the number of epochs",
             ),
             (
                 "downhill train seeds --lr 0.1",
                 "--set optimizer.adam.learning_rate",
             ),
-            ("downhill train --list", "all experiments"),
+            ("downhill train --config a", "an argument without an option"),
         ] {
             let error = parsed::<CommandLine>(&words(text)).expect_err(text);
             let answer = answer(&error, &words(text));

@@ -8,6 +8,7 @@ pub mod bench;
 pub mod commands;
 pub mod environment;
 pub mod interpreters;
+pub mod new;
 pub mod print;
 pub mod repeat;
 pub mod train;

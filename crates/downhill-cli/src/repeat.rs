@@ -1,10 +1,20 @@
 //! The command line that repeats a training.
 
+use std::env;
+
 use crate::train::TrainArguments;
+
+/// Returns what the user called: `cargo xtask`, or the program itself if cargo did not start it.
+pub fn program() -> &'static str {
+    match env::var_os("CARGO_MANIFEST_DIR") {
+        Some(_) => "cargo xtask",
+        None => "downhill",
+    }
+}
 
 /// Returns the command that repeats the training.
 pub fn command(arguments: &TrainArguments) -> String {
-    let mut words = vec!["cargo xtask train".to_owned(), quoted(&arguments.config)];
+    let mut words = vec![format!("{} train", program()), quoted(&arguments.config)];
     words.push(format!("--backend {}", arguments.backend.name()));
     words.extend(
         arguments

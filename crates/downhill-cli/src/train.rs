@@ -9,9 +9,14 @@ use crate::backend::Backend;
 /// Arguments of `train`.
 #[derive(Args, Clone, Debug, PartialEq)]
 pub struct TrainArguments {
-    /// A config file, or the name of an experiment in `configs/`
+    /// A config file, or the name of an experiment: of `configs/` here or above, or inside the
+    /// program
     #[arg(default_value = "regularization")]
     pub config: String,
+
+    /// Print the experiments, a line each with its question; train nothing
+    #[arg(long, conflicts_with_all = ["dry_run", "json"])]
+    pub list: bool,
 
     /// Backend that trains the networks
     #[arg(long, value_enum, default_value_t = Backend::Flex, env = "DOWNHILL_BACKEND")]
@@ -77,6 +82,7 @@ impl Default for TrainArguments {
     fn default() -> Self {
         Self {
             config: "regularization".into(),
+            list: false,
             backend: Backend::Flex,
             overrides: Vec::new(),
             seed: None,

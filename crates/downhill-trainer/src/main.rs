@@ -28,6 +28,11 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => evaluate(&arguments, out).map(|()| Done::Finished),
         Command::Runs(arguments) => list_runs(&arguments, out).map(|()| Done::Finished),
         Command::Report(arguments) => report(&arguments, out).map(|()| Done::Finished),
+        Command::New(arguments) => {
+            let written = arguments.write().map_err(TrainError::Config);
+            let printed = written.and_then(|text| print(out, &text).map_err(TrainError::output));
+            printed.map(|()| Done::Finished)
+        }
         Command::Schema => print_schema(out).map(|()| Done::Finished),
         #[cfg(feature = "completions")]
         Command::Completions(arguments) => {

@@ -288,9 +288,10 @@ pub(super) const CRATES: &[Crate] = &[
         directory: "crates/downhill-cli/src",
         rooms: &[
             room("bench", &["backend"]),
-            room("commands", &["train", "backend"]),
+            room("commands", &["new", "train", "backend"]),
             room("environment", &["commands", "print"]),
             room("interpreters", &[]),
+            room("new", &["repeat"]),
             room("print", &[]),
             room("repeat", &["train"]),
             room("train", &["backend"]),
@@ -361,6 +362,7 @@ pub(super) const CRATES: &[Crate] = &[
             room("interface", &["cargo"]),
             room("layers", &["cargo"]),
             room("lines", &["cargo"]),
+            room("new", &["say"]),
             room(
                 "test",
                 &["round_trips", "vulkan", "part", "cargo", "say", "summary"],

@@ -77,7 +77,7 @@ pub enum Line {
 pub struct RunHeader {
     /// [`RECORD_FORMAT`] of the writer.
     pub format: u32,
-    /// Hash of the resolved config, seed, data and backend, in hexadecimal.
+    /// Hash of the resolved config, seed, data, backend and code, in hexadecimal.
     pub run: String,
     /// The stem of the experiment's config file.
     pub experiment: String,

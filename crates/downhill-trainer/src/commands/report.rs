@@ -96,6 +96,13 @@ pub fn report(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), Tr
         let text = format!("{}\n{}", search.about.name, list(search.findings()));
         write(&path, &search.html(), &search.pictures(), &text)?;
     }
+    for experiment in experiments.iter().filter(|it| it.is_by_other_code) {
+        let text = format!(
+            "note: the runs of {} were made by other code ({}) than that of this program\n",
+            experiment.name, experiment.versions
+        );
+        print(out, &escaped(&text)).map_err(TrainError::output)?;
+    }
     TrainError::of_damaged(damaged)
 }
 

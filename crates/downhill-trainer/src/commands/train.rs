@@ -46,6 +46,10 @@ fn run(
     out: &mut Output<'_>,
     stop: &AtomicBool,
 ) -> Result<Done, TrainError> {
+    if arguments.list {
+        out.say(&ExperimentFile::list()?);
+        return Ok(Done::Finished);
+    }
     let file = ExperimentFile::find(&arguments.config)?;
     let plan = Plan::resolve(&file, arguments)?;
     check_png(arguments.output.png)?;

@@ -1,5 +1,6 @@
 //! Config files.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::sync::Arc;
 
 use toml::Table;
 
+use crate::config::built_in;
 use crate::config::keys::check_experiment;
 use crate::config::lines::Lines;
 use crate::config::recipe::spell_out;
@@ -30,8 +32,8 @@ pub struct ExperimentFile {
 }
 
 impl ExperimentFile {
-    /// Reads a config, given as a path or as the name of a file in `configs/`, here or in a
-    /// directory above.
+    /// Reads a config, given as a path, or as the name of a file in `configs/`, here or in a
+    /// directory above, or of an experiment inside this program.
     ///
     /// # Errors
     ///
@@ -47,27 +49,51 @@ impl ExperimentFile {
                  `configs`"
             )));
         }
-        let Some(directory) = configs_directory() else {
+        let directory = configs_directory();
+        if let Some(file) = directory.as_ref().map(|it| file_of(it, config))
+            && file.is_file()
+        {
+            return Self::read(&file);
+        }
+        if let Some(text) = built_in::text(config) {
+            return Self::parse(
+                &Path::new("built-in").join(format!("{config}.toml")),
+                text.into(),
+            );
+        }
+        let known = experiments(directory.as_deref());
+        if known.is_empty() {
             return Err(TrainError::Config(format!(
                 "no experiment `{config}`: there is no `configs` directory here or above; give the \
                  path of a config file"
             )));
-        };
-        let file = directory.join(config).with_extension("toml");
-        if file.is_file() {
-            return Self::read(&file);
         }
-        let stems = stems(&directory);
-        let known = stems.iter().map(String::as_str);
-        let meant = match did_you_mean(config, known) {
+        let meant = match did_you_mean(config, known.keys().map(String::as_str)) {
             Some(meant) => format!("did you mean `{meant}`? "),
             None => String::new(),
         };
         Err(TrainError::Config(format!(
-            "no experiment `{config}`: {meant}{} holds\n{}",
-            directory.display(),
-            questions(&directory, &stems)
+            "no experiment `{config}`: {meant}the experiments are\n{}",
+            lines_of(&known)
         )))
+    }
+
+    /// Returns the experiments that [`find`](Self::find) knows by name, a line each with its
+    /// question.
+    ///
+    /// # Errors
+    ///
+    /// No experiment at all.
+    pub fn list() -> Result<String, TrainError> {
+        let known = experiments(configs_directory().as_deref());
+        match known.is_empty() {
+            false => Ok(lines_of(&known) + "\n"),
+            true => Err(TrainError::Config(
+                "there is no `configs` directory here or above; give `train` the path of a config \
+                 file, or write one with `new`"
+                    .to_owned(),
+            )),
+        }
     }
 
     fn read(path: &Path) -> Result<Self, TrainError> {
@@ -136,29 +162,37 @@ fn configs_directory() -> Option<PathBuf> {
     Some(PathBuf::from("../".repeat(depth)).join("configs"))
 }
 
-fn stems(directory: &Path) -> Vec<String> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut stems: Vec<String> = entries
-        .map(|entry| entry.path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "toml")
-        })
-        .filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()))
-        .collect();
-    stems.sort();
-    stems
+fn file_of(directory: &Path, name: &str) -> PathBuf {
+    directory.join(format!("{name}.toml"))
 }
 
-/// The experiments of a directory, a line each with its question.
-fn questions(directory: &Path, stems: &[String]) -> String {
-    let width = stems.iter().map(String::len).max().unwrap_or(0);
-    let line = |stem: &String| {
-        let text = fs::read_to_string(directory.join(stem).with_extension("toml"));
-        let question = first_comment(&text.unwrap_or_default());
-        format!("  {stem:width$}  {question}").trim_end().to_owned()
+/// The questions of the experiments of a directory, and of those inside this program that it does
+/// not have, by their names.
+fn experiments(directory: Option<&Path>) -> BTreeMap<String, String> {
+    let built_in = built_in::names().map(|name| {
+        let question = first_comment(built_in::text(name).unwrap_or_default());
+        (name.to_owned(), question)
+    });
+    let mut known: BTreeMap<String, String> = built_in.collect();
+    let entries = directory.and_then(|it| fs::read_dir(it).ok());
+    for entry in entries.into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|end| end == "toml") {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            known.insert(name.into_owned(), first_comment(&text));
+        }
+    }
+    known
+}
+
+/// Experiments, a line each with its question.
+fn lines_of(known: &BTreeMap<String, String>) -> String {
+    let width = known.keys().map(String::len).max().unwrap_or(0);
+    let line = |(name, question): (&String, &String)| {
+        format!("  {name:width$}  {question}").trim_end().to_owned()
     };
-    stems.iter().map(line).collect::<Vec<_>>().join("\n")
+    known.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// The first paragraph of the comment at the top, on one line.
@@ -211,11 +245,41 @@ mod tests {
         write("b.toml", "# Which is\n# best?\n#\n# More.\nseeds = 1\n");
         write("long.toml", "seeds = 1\n");
         write("other.txt", "");
-        let stems = stems(directory.path());
-        assert_eq!(
-            questions(directory.path(), &stems),
-            "  b     Which is best?\n  long"
-        );
+        write("overfitting.toml", "# Mine?\n");
+        let text = lines_of(&experiments(Some(directory.path())));
+        let of = |name: &str| {
+            let mut lines = text.lines();
+            let line = lines.find(|line| line.split_whitespace().next() == Some(name));
+            line.map(|line| line.trim().trim_start_matches(name).trim())
+        };
+        assert_eq!(of("b"), Some("Which is best?"));
+        assert_eq!(of("long"), Some(""));
+        assert_eq!(of("other"), None);
+        assert_eq!(of("overfitting"), Some("Mine?"));
+        assert_eq!(of("dropout").is_some(), cfg!(feature = "configs"));
+    }
+
+    #[cfg(feature = "configs")]
+    #[test]
+    fn every_config_is_inside_the_program() {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+        let mut number = 0;
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_string_lossy();
+            assert_eq!(
+                built_in::text(&name),
+                Some(&*fs::read_to_string(&path).unwrap())
+            );
+            number += 1;
+        }
+        assert_eq!(built_in::names().count(), number);
+    }
+
+    #[test]
+    fn the_template_is_a_config() {
+        let file = parse(downhill_cli::new::TEMPLATE).unwrap();
+        assert_eq!(file.question, "Does a decaying learning rate help AdamW?");
     }
 
     #[test]

@@ -6,9 +6,10 @@ use downhill::OptimizerConfig;
 use toml::{Table, Value};
 
 use crate::config::layers::join;
-use crate::config::recipe::RECIPE;
+use crate::config::recipe::{EPOCHS, RECIPE, is_number};
 use crate::config::similar::did_you_mean;
 use crate::config::training::TrainingConfig;
+use crate::config::words::shown;
 use crate::error::TrainError;
 
 /// Number of seeds if the config does not set it.
@@ -42,8 +43,7 @@ fn advice(path: &str, key: &str) -> Option<String> {
     let rate = "set the `learning_rate` of the optimizer, such as `optimizer.sgd.learning_rate`";
     let text = match (keys, key) {
         (_, "epochs" | "epoch" | "num_epochs" | "max_epochs") => {
-            "set `training.updates`, the number of batches: an epoch has as many updates as the \
-             training images have batches"
+            "set `training.epochs`, or the number of batches, `training.updates`"
         }
         (["optimizer", name], "lr" | "eta" | "step_size") => {
             return Some(format!("set `optimizer.{name}.learning_rate`"));
@@ -100,6 +100,9 @@ pub(crate) static TRAINING_KEYS: LazyLock<Table> = LazyLock::new(|| {
     }
     keys.insert("optimizer".into(), Value::Table(all));
     keys.extend(RECIPE.map(|key| (key.to_owned(), Value::Boolean(true))));
+    if let Some(training) = keys.get_mut("training").and_then(Value::as_table_mut) {
+        training.insert(EPOCHS.into(), Value::Boolean(true));
+    }
     keys
 });
 
@@ -179,6 +182,12 @@ fn check(
 ) -> Result<(), TrainError> {
     for (key, value) in table {
         let full = join(path, key);
+        if key == EPOCHS && known.contains_key(key) {
+            check_epochs(table, value, &full).map_err(|message| {
+                let place = place(&full);
+                TrainError::Config(format!("{place}: {message}"))
+            })?;
+        }
         match (known.get(key), value) {
             (None, _) => {
                 let names: Vec<&str> = known.keys().map(String::as_str).collect();
@@ -206,6 +215,20 @@ fn check(
         }
     }
     Ok(())
+}
+
+/// Checks that a length in epochs is the only one, and a number.
+fn check_epochs(training: &Table, epochs: &Value, path: &str) -> Result<(), String> {
+    match () {
+        () if training.contains_key("updates") => {
+            Err(format!("`{path}` and `updates` are both set; remove one"))
+        }
+        () if !is_number(epochs) => Err(format!(
+            "{path} must be a number of epochs, got {}",
+            shown(epochs)
+        )),
+        () => Ok(()),
+    }
 }
 
 /// The current name of a key of the optimizers that had another name once.
@@ -262,7 +285,7 @@ mod tests {
         assert!(
             message.ends_with(
                 "known here: batch, batch_order, updates, evaluate_every, record_losses, \
-                 record_activations, pretraining"
+                 record_activations, pretraining, epochs"
             ),
             "{message}"
         );

@@ -41,7 +41,12 @@ impl Lines {
 /// The line of the key at a path, or of the value above it that is not a table. Lines are counted
 /// from 1. Keys may hold dots.
 fn line_of(text: &str, path: &str) -> Option<usize> {
-    let start = start_of(DeTable::parse(text).ok()?.get_ref(), path)?;
+    let table = DeTable::parse(text).ok()?;
+    let start = start_of(table.get_ref(), path).or_else(|| {
+        // The length of a run may be written in epochs.
+        let above = path.strip_suffix("training.updates")?;
+        start_of(table.get_ref(), &format!("{above}training.epochs"))
+    })?;
     Some(text[..start].matches('\n').count() + 1)
 }
 

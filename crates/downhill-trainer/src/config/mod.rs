@@ -1,5 +1,6 @@
 //! Experiments as written: config files, `--set`, and the settings they hold.
 
+mod built_in;
 pub mod file;
 pub(crate) mod keys;
 pub(crate) mod layers;

@@ -4,7 +4,7 @@ use toml::{Table, Value};
 
 use crate::config::keys::{TRAINING_KEYS, check_experiment};
 use crate::config::layers::nested;
-use crate::config::recipe::spell_out;
+use crate::config::recipe::{is_length, spell_out};
 use crate::error::TrainError;
 
 /// The settings of `--set`.
@@ -51,8 +51,8 @@ fn set_leaf(table: &mut Table, value: &Value) -> bool {
     }
 }
 
-/// Parses `a.b=value`, in which a key with dots is in quotes. The value is TOML, or a word without
-/// quotes.
+/// Parses `a.b=value`, in which a key with dots is in quotes. The value is TOML, or a word or a
+/// length without quotes.
 fn parse_override(text: &str) -> Result<Table, TrainError> {
     let wrong = || {
         TrainError::Config(format!(
@@ -69,8 +69,8 @@ fn parse_override(text: &str) -> Result<Table, TrainError> {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let value = match parsed.and_then(|mut table| table.remove("value")) {
         Some(value) => value,
-        None if value.starts_with(|first: char| first.is_alphabetic())
-            && value.bytes().all(word) =>
+        None if is_length(value)
+            || value.starts_with(char::is_alphabetic) && value.bytes().all(word) =>
         {
             Value::String(value.to_owned())
         }

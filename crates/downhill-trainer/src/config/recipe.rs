@@ -32,12 +32,28 @@ pub(crate) const SCHEDULE_LENGTHS: [&str; 7] = [
 /// Lengths of averages and slow weights.
 pub(crate) const WEIGHT_LENGTHS: [&str; 4] = ["from", "every", "period", "overwrite_every"];
 
+/// Lengths of the training loop, in the order in which they are resolved: the first is that of the
+/// run.
+const LOOP_LENGTHS: [&str; 3] = [
+    "training.updates",
+    "training.evaluate_every",
+    "training.pretraining.updates",
+];
+
+/// The length of the run in epochs, in place of that in updates.
+pub(crate) const EPOCHS: &str = "epochs";
+
 /// The length that may be what is left of the run.
 const OPEN_LENGTH: &str = "steps";
 
 /// Writes the short forms of a table of settings, and of those of its methods, in full.
 pub(crate) fn spell_out(settings: &mut Table) {
     name_optimizer(settings);
+    if let Some(training) = settings.get_mut("training").and_then(Value::as_table_mut)
+        && let Some(epochs) = training.remove(EPOCHS)
+    {
+        training.insert("updates".into(), format!("{epochs} epochs").into());
+    }
     if let Some(steps) = settings.get_mut("accumulate")
         && steps.is_integer()
     {
@@ -127,7 +143,32 @@ fn decay_of(own: &Value, preset: Option<Preset>) -> Option<String> {
     }
 }
 
+/// Returns the settings without the recipe and without the lengths of the training loop that are
+/// words.
+pub(crate) fn without_lengths(layers: &Layers) -> Table {
+    let mut table = layers.table.clone();
+    table.retain(|key, _| !RECIPE.contains(&key));
+    for path in LOOP_LENGTHS {
+        if at(&table, path).is_some_and(Value::is_str)
+            && let Some((above, key)) = path.rsplit_once('.')
+            && let Some(Value::Table(above)) = at_mut(&mut table, above)
+        {
+            above.remove(key);
+        }
+    }
+    table
+}
+
+/// The value at a path.
+fn at_mut<'a>(table: &'a mut Table, path: &str) -> Option<&'a mut Value> {
+    match path.split_once('.') {
+        None => table.get_mut(path),
+        Some((key, below)) => at_mut(table.get_mut(key)?.as_table_mut()?, below),
+    }
+}
+
 /// How long a run is.
+#[derive(Clone, Copy)]
 pub(crate) struct RunLength<'a> {
     /// Updates of the run.
     pub(crate) updates: u64,
@@ -135,29 +176,36 @@ pub(crate) struct RunLength<'a> {
     pub(crate) of_epoch: &'a dyn Fn() -> Result<u64, TrainError>,
 }
 
-/// Returns the settings with numbers of steps in place of the lengths of schedules and averages
-/// that are relative to the run, and a note of each. A step is an update, or with accumulation
-/// several.
+/// Returns the settings with numbers in place of the lengths that are relative to the run, and a
+/// note of each: updates in the training loop, steps in schedules and averages. A step is an
+/// update, or with accumulation several.
 ///
 /// # Errors
 ///
 /// A word that is not a length.
 pub(crate) fn with_lengths(
     layers: &Layers,
-    run: &RunLength<'_>,
+    run: RunLength<'_>,
 ) -> Result<(Table, Notes), TrainError> {
-    let calls = at(&layers.table, "accumulate.steps").and_then(Value::as_integer);
+    let whole = |value: &Value| value.as_integer().and_then(|it| u64::try_from(it).ok());
     let mut lengths = Lengths {
-        calls: calls
-            .and_then(|it| u64::try_from(it).ok())
-            .unwrap_or(1)
-            .max(1),
+        calls: 1,
         run,
         notes: Notes::new(),
         wrong: None,
     };
-    let all = run.updates / lengths.calls;
     let mut table = layers.table.clone();
+    for path in LOOP_LENGTHS {
+        if let Some(length) = at_mut(&mut table, path) {
+            lengths.number(length, path, None)?;
+            if path == LOOP_LENGTHS[0] {
+                lengths.run.updates = whole(length).unwrap_or(run.updates);
+            }
+        }
+    }
+    let calls = at(&layers.table, "accumulate.steps").and_then(whole);
+    lengths.calls = calls.unwrap_or(1).max(1);
+    let all = lengths.run.updates / lengths.calls;
     let schedules = table.get_mut("schedules").and_then(Value::as_table_mut);
     for (setting, schedule) in schedules.into_iter().flatten() {
         lengths.of_schedule(schedule, &join("schedules", setting), all)?;
@@ -178,10 +226,24 @@ pub(crate) fn with_lengths(
     Ok((table, lengths.notes))
 }
 
+/// The words for the unit of a length.
+const UNITS: [&str; 3] = ["%", "epochs", "epoch"];
+
+/// Whether a text is a number with a unit.
+pub(crate) fn is_length(text: &str) -> bool {
+    UNITS.iter().any(|unit| part(text, unit).is_some())
+}
+
+/// The number before a unit.
+fn part(text: &str, unit: &str) -> Option<f64> {
+    let number: f64 = text.strip_suffix(unit)?.trim().parse().ok()?;
+    (0.0..=1e12).contains(&number).then_some(number)
+}
+
 struct Lengths<'a> {
     /// Updates per step.
     calls: u64,
-    run: &'a RunLength<'a>,
+    run: RunLength<'a>,
     notes: Notes,
     /// The first wrong length: its path, and what is wrong.
     wrong: Option<(String, String)>,
@@ -251,21 +313,22 @@ impl Lengths<'_> {
         let Some(text) = length.as_str().map(str::to_owned) else {
             return Ok(());
         };
-        let part = |unit: &[&str]| {
-            let number = unit.iter().find_map(|unit| text.strip_suffix(unit))?;
-            let number: f64 = number.trim().parse().ok()?;
-            (0.0..=1e12).contains(&number).then_some(number)
-        };
+        let [percent, epochs @ ..] = UNITS.map(|unit| part(&text, unit));
+        let epochs = epochs.into_iter().flatten().next();
         let steps = |updates: f64| (updates / self.calls as f64).round() as u64;
-        let steps = match (open, part(&["%"]), part(&["epochs", "epoch"])) {
+        let of_run = path != LOOP_LENGTHS[0];
+        let steps = match (open, percent, epochs) {
             (Some(left), ..) if text == "rest" => left,
-            (_, Some(percent), _) => steps(self.run.updates as f64 * percent / 100.0),
+            (_, Some(percent), _) if of_run => steps(self.run.updates as f64 * percent / 100.0),
             (_, _, Some(epochs)) => steps(epochs * (self.run.of_epoch)()? as f64),
             _ => {
-                let rest = if open.is_some() { ", \"rest\"" } else { "" };
+                let others = match (of_run, open) {
+                    (false, _) => " or \"3 epochs\"",
+                    (true, None) => ", \"3 epochs\" or \"10 %\" of the run",
+                    (true, Some(_)) => ", \"3 epochs\" or \"10 %\" of the run, \"rest\"",
+                };
                 let message = format!(
-                    "{path} must be a number of updates, \"3 epochs\" or \"10 %\" of the run{rest}, \
-                     got {}",
+                    "{path} must be a number of updates{others}, got {}",
                     shown(length)
                 );
                 self.wrong.get_or_insert((path.to_owned(), message));
@@ -290,6 +353,6 @@ fn tables(list: Option<&mut Value>) -> impl Iterator<Item = &mut Table> {
     list.filter_map(Value::as_table_mut)
 }
 
-fn is_number(value: &Value) -> bool {
+pub(crate) fn is_number(value: &Value) -> bool {
     value.is_integer() || value.is_float()
 }

@@ -11,7 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
 use crate::config::keys::{DEFAULT_SEEDS, MAX_SEEDS};
-use crate::config::recipe::{SCHEDULE_LENGTHS, WEIGHT_LENGTHS};
+use crate::config::recipe::{EPOCHS, SCHEDULE_LENGTHS, WEIGHT_LENGTHS};
 use crate::config::tables::gradient_check::GradientCheckConfig;
 use crate::config::tables::grid::GridConfig;
 use crate::config::tables::published::PublishedConfig;
@@ -69,6 +69,11 @@ pub fn schema() -> Value {
         &training["properties"]["weights"],
         &mut definitions,
         &WEIGHT_LENGTHS,
+    );
+    relative_lengths(
+        &training["properties"]["training"],
+        &mut definitions,
+        &["updates", "evaluate_every"],
     );
     short_forms(training, &mut definitions);
 
@@ -158,6 +163,10 @@ fn short_forms(training: &mut Map<String, Value>, definitions: &mut Value) {
             }
         }
     }
+    definitions["LoopConfig"]["properties"][EPOCHS] = json!({
+        "description": "Number of epochs, in place of `updates`.",
+        "type": "number",
+    });
     or(&mut training["properties"]["optimizer"], &names);
     or(
         &mut training["properties"]["accumulate"],
@@ -406,6 +415,7 @@ mod tests {
             lengths(name, key);
         }
         lengths("Swa", "from");
+        lengths("LoopConfig", "updates");
         let milestones = &schema["$defs"]["MultiStep"]["properties"]["milestones"];
         assert_eq!(forms(&milestones["items"]), 2);
         let text = schema["$defs"]["WeightStage"].to_string();

@@ -4,6 +4,7 @@ use toml::{Table, Value};
 
 use crate::config::keys::check_training;
 use crate::config::layers::{at, nested};
+use crate::config::recipe::spell_out;
 use crate::config::tables::search::{Range, SearchedRange};
 use crate::error::TrainError;
 
@@ -90,6 +91,8 @@ impl Varied {
             Form::List => Value::Array(vec![number]),
             Form::Number | Form::Whole => number,
         };
-        nested(&self.path, value)
+        let mut setting = nested(&self.path, value);
+        spell_out(&mut setting);
+        setting
     }
 }

@@ -6,6 +6,7 @@ use toml::Table;
 
 use crate::config::keys::check_experiment;
 use crate::config::layers::Layers;
+use crate::config::recipe::spell_out;
 use crate::config::training::TrainingConfig;
 use crate::error::TrainError;
 use crate::plan::check::{check, check_data};
@@ -56,7 +57,9 @@ impl MethodPlan {
         let mut layers = self.written.clone();
         for table in more {
             check_experiment(table, &|_| origin.to_owned())?;
-            layers.lay(table, origin);
+            let mut table = table.clone();
+            spell_out(&mut table);
+            layers.lay(&table, origin);
         }
         let mut method = Self::resolve(name, None, &layers)?;
         method.changes = changes(&self.layers, &method.layers);

@@ -4,7 +4,7 @@ use toml::{Table, Value};
 
 use crate::config::keys::{DEFAULT_CONFIG, as_table};
 use crate::config::layers::{DEFAULT, Layers, TrainingImages, at, join, leaves, nested};
-use crate::config::recipe::{RECIPE, RunLength, choose_kinds, with_lengths};
+use crate::config::recipe::{RECIPE, RunLength, choose_kinds, with_lengths, without_lengths};
 use crate::config::training::{Amount, TrainingConfig};
 use crate::config::words::{shown, typed};
 use crate::error::TrainError;
@@ -20,17 +20,16 @@ pub(crate) fn resolve(layers: &Layers) -> Result<(TrainingConfig, Layers), Train
     let mut layers = layers.clone();
     choose_kinds(&mut layers);
     refuse_lists(&DEFAULT_CONFIG, &layers.table, "", &layers)?;
-    let mut table = layers.table.clone();
-    table.retain(|key, _| !RECIPE.contains(&key));
-    let mut config = read(table, &layers)?;
+    let mut config = read(without_lengths(&layers), &layers)?;
     let of_epoch = || updates_of_epoch(&config, &layers.images);
     let run = RunLength {
         updates: config.training.updates,
         of_epoch: &of_epoch,
     };
-    let (table, notes) = with_lengths(&layers, &run)?;
+    let (table, notes) = with_lengths(&layers, run)?;
     layers.table = table;
-    if RECIPE.iter().any(|key| layers.table.contains_key(*key)) {
+    let has_recipe = RECIPE.iter().any(|key| layers.table.contains_key(*key));
+    if has_recipe || !notes.is_empty() {
         config = read(layers.table.clone(), &layers)?;
         refuse_lists_in_recipe(&config, &layers)?;
     }

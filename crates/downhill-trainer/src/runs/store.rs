@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! runs/
-//!   trainings/<hash of experiment, method, config, seed, data, backend, versions>/
+//!   trainings/<hash of experiment, method, config, seed, data, backend, code>/
 //!     record.jsonl           a finished run
 //!     record.jsonl.partial   an unfinished run
 //!     lock                   locked by the process that trains the run
