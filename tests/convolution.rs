@@ -28,7 +28,13 @@ fn config(case: &TorchConvolution) -> MlpConfig {
 /// The network of a case, its parameters of the place's type.
 fn network(case: &TorchConvolution, place: &Place) -> Network {
     let device = place.device.clone().autodiff();
-    let network = Network::new(&config(case), case.image, CLASSES, &device, &mut || 0.0);
+    let network = Network::new(
+        &config(case),
+        [1, case.image[0], case.image[1]],
+        CLASSES,
+        &device,
+        &mut || 0.0,
+    );
     let place = Place::new(&device, place.dtype);
     let mut given = Given {
         parameters: case.parameters.iter(),
@@ -166,7 +172,13 @@ fn convolutions_start_with_the_deviation_of_their_kernels() {
         count
     };
     let device = open(Backend::Flex);
-    let network = Network::new(&config(case), case.image, CLASSES, &device, &mut counted);
+    let network = Network::new(
+        &config(case),
+        [1, case.image[0], case.image[1]],
+        CLASSES,
+        &device,
+        &mut counted,
+    );
     let Network::Convolutional(network) = network.expect("within bounds") else {
         panic!("it has convolutions");
     };
@@ -193,7 +205,7 @@ fn settings_of_convolutions_out_of_bounds_are_named() {
             ..MlpConfig::default()
         };
         change(&mut config);
-        config.check_for([28, 28]).expect_err("out of bounds")
+        config.check_for([1, 28, 28]).expect_err("out of bounds")
     };
     for (text, change) in [
         (
@@ -248,7 +260,7 @@ fn only_hidden_layers_are_dropped_out() {
         ..MlpConfig::default()
     };
     let mut network =
-        Network::new(&config, [28, 28], CLASSES, &device, &mut || 0.1).expect("within bounds");
+        Network::new(&config, [1, 28, 28], CLASSES, &device, &mut || 0.1).expect("within bounds");
     let mut asked = Vec::new();
     let mut keep_mask = |length, keep| {
         asked.push((length, keep));

@@ -29,10 +29,10 @@ fn network(config: &MlpConfig, seed: u64, device: &Device) -> Mlp {
 }
 
 /// Images of one step, `[BATCH, INPUTS]`, and their labels.
-fn batch(seed: u64, step: u64) -> (Vec<f64>, Vec<u8>) {
+fn batch(seed: u64, step: u64) -> (Vec<f64>, Vec<u16>) {
     let mut stream = Stream::new(seed, Purpose::BatchOrder, step);
     let images = (0..BATCH * INPUTS).map(|_| stream.normal()).collect();
-    let labels = (0..BATCH).map(|_| stream.below(CLASSES as u64) as u8);
+    let labels = (0..BATCH).map(|_| stream.below(CLASSES as u64) as u16);
     (images, labels.collect())
 }
 

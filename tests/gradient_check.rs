@@ -67,8 +67,8 @@ fn every_kind_of_layer_and_loss_is_looked_at() {
     assert_eq!(
         of("whole convolutional network"),
         [
-            ("input", 315),
-            ("convolutions.0.weight", 18),
+            ("input", 630),
+            ("convolutions.0.weight", 36),
             ("convolutions.0.bias", 2),
             ("convolutions.1.weight", 24),
             ("convolutions.1.bias", 3),

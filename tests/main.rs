@@ -10,6 +10,8 @@ mod command;
 mod contract;
 mod convolution;
 #[cfg(feature = "flex")]
+mod data;
+#[cfg(feature = "flex")]
 mod descent;
 mod ensemble;
 mod ensemble_training;

@@ -64,12 +64,12 @@ fn network(config: &MlpConfig, seed: u64, backend: Backend) -> Mlp {
 }
 
 /// Images from -1 to 1 and labels.
-fn batch(seed: u64) -> (Vec<f64>, Vec<u8>) {
+fn batch(seed: u64) -> (Vec<f64>, Vec<u16>) {
     let mut stream = Stream::new(seed, Purpose::Split, 0);
     let images = (0..BATCH * INPUTS).map(|_| 2.0 * stream.uniform() - 1.0);
     let images: Vec<f64> = images.map(|pixel| f64::from(pixel as f32)).collect();
     let labels = (0..BATCH)
-        .map(|_| stream.below(CLASSES as u64) as u8)
+        .map(|_| stream.below(CLASSES as u64) as u16)
         .collect();
     (images, labels)
 }
@@ -90,7 +90,7 @@ impl Visit for Gradients<'_> {
 }
 
 /// Loss and gradients of a training step, and the masks that it used.
-fn step(mlp: &mut Mlp, images: &[f64], labels: &[u8], backend: Backend) -> Step {
+fn step(mlp: &mut Mlp, images: &[f64], labels: &[u16], backend: Backend) -> Step {
     let device = open(backend).autodiff();
     let mut stream = Stream::new(3, Purpose::DropoutMask, 0);
     let mut masks = Vec::new();
@@ -149,7 +149,7 @@ fn numeric_gradient(
     plain: &PlainNetwork,
     parameter: usize,
     images: &[f64],
-    labels: &[u8],
+    labels: &[u16],
     masks: &[Vec<f32>],
 ) -> Vec<f64> {
     let h = 1e-5;

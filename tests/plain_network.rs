@@ -55,14 +55,14 @@ impl PlainNetwork {
 
     /// The loss in training, penalty included. `images` row by row; a mask of `[batch, units]` for
     /// each hidden layer.
-    pub(crate) fn training_loss(&self, images: &[f64], labels: &[u8], masks: &[Vec<f32>]) -> f64 {
+    pub(crate) fn training_loss(&self, images: &[f64], labels: &[u16], masks: &[Vec<f32>]) -> f64 {
         let logits = self.logits(images, labels.len(), Some(masks));
         let penalty: f64 = self.weights().flatten().map(|w| w * w).sum();
         cross_entropy(&logits, labels) + 0.5 * self.config.weight_decay * penalty
     }
 
     /// The mean loss in evaluation of a network without batch normalization.
-    pub(crate) fn evaluation_loss(&self, images: &[f64], labels: &[u8]) -> f64 {
+    pub(crate) fn evaluation_loss(&self, images: &[f64], labels: &[u16]) -> f64 {
         assert_eq!(self.config.batch_norm, BatchNormConvention::None);
         cross_entropy(&self.logits(images, labels.len(), None), labels)
     }
@@ -149,7 +149,7 @@ fn normalize(x: &mut [f64], batch: usize, epsilon: f64, scale: &[f64], shift: &[
     }
 }
 
-fn cross_entropy(logits: &[f64], labels: &[u8]) -> f64 {
+fn cross_entropy(logits: &[f64], labels: &[u16]) -> f64 {
     let classes = logits.len() / labels.len();
     let rows = logits.chunks_exact(classes).zip(labels);
     let sum: f64 = rows

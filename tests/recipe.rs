@@ -106,7 +106,7 @@ fn trained(config: &TrainingConfig) -> (Network, DeviceSet) {
     (kept.0.expect("a network"), train)
 }
 
-const IMAGE: [usize; 2] = [28, 28];
+const IMAGE: [usize; 3] = [1, 28, 28];
 
 #[test]
 fn a_recipe_trains_bit_for_bit_as_the_library_does() {

@@ -201,7 +201,7 @@ pub(crate) struct TorchConvolution {
     pub(crate) weight_decay: f64,
     pub(crate) batch: usize,
     pub(crate) images: Vec<f64>,
-    pub(crate) labels: Vec<u8>,
+    pub(crate) labels: Vec<u16>,
     pub(crate) parameters: Vec<Vec<f64>>,
     pub(crate) logits: Vec<f64>,
     pub(crate) loss: f64,

@@ -67,7 +67,7 @@ pub(crate) fn train(
         train: &DeviceSet::new(&train, backend, &device),
         test: &DeviceSet::new(&test, backend, &device),
         validation: None,
-        image: [train.rows(), train.columns()],
+        image: train.shape(),
         device: &device,
     };
     let mut notes = Notes::default();

@@ -9,15 +9,20 @@ use clap::Args;
 use crate::cargo::{become_command, cargo, target_directory};
 use crate::say::say;
 
-/// Describe the shipped MNIST, or the image set of a directory, and check it
+/// Describe the shipped MNIST, or another image set, and check it
 ///
 /// Lists the files with their sizes and checksums, says whether they are those of the canonical
-/// MNIST, and counts the images per label.
+/// MNIST, and counts the images per label and those that occur more than once.
 ///
 /// Exit codes: 0 described, 2 usage, 3 bad data, 5 input/output, 101 the build failed.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Directory of four IDX files (raw or gzip) to describe instead of the MNIST shipped inside
+    /// The name of a set, such as `fashion-mnist`, or a directory of four IDX files (raw or gzip) or
+    /// of PNG files in `train/CLASS` and `test/CLASS` [default: the MNIST shipped inside]
+    #[arg(value_name = "NAME")]
+    source: Option<PathBuf>,
+
+    /// The same as NAME
     #[arg(long, value_name = "DIR", env = "DOWNHILL_DATA_DIR")]
     data_dir: Option<PathBuf>,
 }
@@ -42,7 +47,7 @@ fn command(arguments: &Arguments) -> Command {
         "--example",
         "describe",
     ]);
-    if let Some(directory) = &arguments.data_dir {
+    if let Some(directory) = arguments.source.as_ref().or(arguments.data_dir.as_ref()) {
         command.arg("--").arg(directory);
     }
     command
@@ -55,7 +60,10 @@ mod tests {
 
     #[test]
     fn the_directory_is_handed_on() {
-        let mut given = Arguments { data_dir: None };
+        let mut given = Arguments {
+            source: None,
+            data_dir: None,
+        };
         let plain = [
             "run",
             "--release",
@@ -68,5 +76,7 @@ mod tests {
         assert_eq!(arguments(&command(&given)), plain);
         given.data_dir = Some("some where".into());
         assert_eq!(arguments(&command(&given))[7..], ["--", "some where"]);
+        given.source = Some("kmnist".into());
+        assert_eq!(arguments(&command(&given))[7..], ["--", "kmnist"]);
     }
 }

@@ -35,7 +35,8 @@ impl Data {
     pub(crate) fn of(images: ImageSet) -> Result<Self, Failure> {
         let files = TemporaryDirectory::new()?;
         fs::write(files.path().join("pixels"), images.pixels())?;
-        fs::write(files.path().join("labels"), images.labels())?;
+        let labels: Vec<u8> = images.labels().iter().map(|&label| label as u8).collect();
+        fs::write(files.path().join("labels"), labels)?;
         let device = Device::flex();
         let bytes = images.pixels().iter();
         let numbers: Vec<f32> = bytes.map(|&byte| f32::from(byte) / 255.0).collect();

@@ -82,7 +82,8 @@ pub struct EvaluateArguments {
     #[arg(long, value_enum, default_value_t = Backend::Flex, env = "DOWNHILL_BACKEND")]
     pub backend: Backend,
 
-    /// Directory of four IDX files (raw or gzip) to use instead of the built-in MNIST
+    /// Images to use instead of those of the config: the name of a set, or a directory, as for
+    /// `train`
     #[arg(long, value_name = "DIR", env = "DOWNHILL_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
 

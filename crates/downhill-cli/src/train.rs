@@ -51,7 +51,8 @@ pub struct TrainArguments {
     #[arg(long)]
     pub again: bool,
 
-    /// Directory of four IDX files (raw or gzip) to use instead of the built-in MNIST
+    /// Images to use instead of those of the config: the name of a set, such as `fashion-mnist`, or a
+    /// directory of four IDX files (raw or gzip) or of PNG files in `train/CLASS` and `test/CLASS`
     #[arg(long, value_name = "DIR", env = "DOWNHILL_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
 

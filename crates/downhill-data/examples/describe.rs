@@ -1,16 +1,16 @@
-//! Describes the embedded MNIST or the image set of a directory: the files with their checksums,
-//! the number of images per label, and the mean and standard deviation of the pixels.
+//! Describes a set that is known by name, or that of a directory: the files with their checksums,
+//! the images that occur more than once, the number of images per label, and the mean and standard
+//! deviation of the pixels.
 //!
-//! Usage: `describe [DIRECTORY]`. The default is `DOWNHILL_DATA_DIR` if it is set, otherwise the
+//! Usage: `describe [NAME|DIRECTORY]`. The default is `DOWNHILL_DATA_DIR` if it is set, otherwise the
 //! embedded MNIST. Exit codes: 0 success, 2 wrong usage, 3 invalid data, 5 failure to write the
 //! output.
 
 use std::env;
 use std::io::{self, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
-use downhill_data::{FileIdentity, ImagePair, ImageSet, load};
+use downhill_data::{DEFAULT_SOURCE, Duplicates, ImagePair, ImageSet, load};
 
 fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
@@ -26,7 +26,11 @@ fn main() -> ExitCode {
             ),
         );
     }
-    let set = match load(directory.as_deref().map(Path::new)) {
+    let source = directory.map_or_else(
+        || DEFAULT_SOURCE.into(),
+        |it| it.to_string_lossy().into_owned(),
+    );
+    let set = match load(&source) {
         Ok(set) => set,
         Err(error) => return fail(3, &error.to_string()),
     };
@@ -47,24 +51,33 @@ fn fail(code: u8, message: &str) -> ExitCode {
 
 fn describe(set: &ImagePair, out: &mut impl Write) -> io::Result<()> {
     let identity = &set.identity;
+    let [channels, rows, columns] = set.train.shape();
     writeln!(
         out,
-        "{}: {} training and {} test images of {}x{} pixels",
+        "{}: {} training and {} test images of {}{rows}x{columns} pixels, {} classes",
         identity.name,
         set.train.len(),
         set.test.len(),
-        set.train.rows(),
-        set.train.columns()
+        match channels {
+            1 => String::new(),
+            _ => format!("{channels} channels and "),
+        },
+        set.classes()
     )?;
     let verdict = match identity.is_canonical_mnist() {
         true => "the files equal those of MNIST, byte for byte",
         false => "the files are not those of MNIST",
     };
     writeln!(out, "{verdict}")?;
+    let Duplicates {
+        train,
+        test,
+        across,
+    } = set.duplicates();
     writeln!(
         out,
-        "{} test images are training images, pixel by pixel",
-        set.test_images_in_training()
+        "equal pixel by pixel: {train} training images and an earlier one, {test} test images and \
+         an earlier one, {across} test images and a training image"
     )?;
     writeln!(
         out,
@@ -83,12 +96,12 @@ fn describe(set: &ImagePair, out: &mut impl Write) -> io::Result<()> {
         } else {
             "no"
         };
-        let (name, bytes, sha256) = (&file.name, decompressed_bytes(file), &file.sha256);
+        let (name, bytes, sha256) = (&file.name, file.bytes, &file.sha256);
         writeln!(out, "{name:<27} {bytes:>12}  {canonical:<9}  {sha256}")?;
     }
 
     let sets = [&set.train, &set.test];
-    let [train, test] = sets.map(images_per_label);
+    let [train, test] = sets.map(|it| images_per_label(it, set.classes()));
     writeln!(out, "\n{:<18} {:>8} {:>8}", "label", "training", "test")?;
     for (label, (train, test)) in train.iter().zip(&test).enumerate() {
         writeln!(out, "{label:<18} {train:>8} {test:>8}")?;
@@ -116,13 +129,8 @@ fn describe(set: &ImagePair, out: &mut impl Write) -> io::Result<()> {
     out.flush()
 }
 
-/// The length of the decompressed file with its header.
-fn decompressed_bytes(file: &FileIdentity) -> usize {
-    4 + 4 * file.dimensions.len() + file.dimensions.iter().product::<usize>()
-}
-
-fn images_per_label(set: &ImageSet) -> [usize; 10] {
-    let mut counts = [0; 10];
+fn images_per_label(set: &ImageSet, classes: usize) -> Vec<usize> {
+    let mut counts = vec![0; classes];
     for &label in set.labels() {
         counts[usize::from(label)] += 1;
     }

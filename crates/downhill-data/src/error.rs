@@ -52,11 +52,10 @@ pub enum DataError {
 
     /// More bytes, raw or decompressed, than allowed.
     #[error(
-        "{file}: the four files exceed the limit of {limit} bytes in total; check that this is the \
-         right file"
+        "{file}: the file exceeds the limit of {limit} bytes; check that this is the right file"
     )]
     TooLarge {
-        /// The file that exceeded the limit.
+        /// The file.
         file: PathBuf,
         /// The limit, in bytes.
         limit: u64,
@@ -138,23 +137,28 @@ pub enum DataError {
         found: [u8; 2],
     },
 
-    /// An IDX file whose elements are not unsigned bytes.
+    /// An IDX file whose elements are not unsigned bytes or, for labels, integers.
     #[error(
-        "{file}: byte 2: expected element type 0x08 (unsigned byte), found {found:#04x}; convert the \
-         file to unsigned bytes"
+        "{file}: byte 2: expected {}, found {found:#04x}; convert the file to unsigned bytes",
+        match kind {
+            Kind::Images => "element type 0x08 (unsigned byte)",
+            Kind::Labels => "an integer type (0x08, 0x09, 0x0b or 0x0c)",
+        }
     )]
     ElementType {
         /// The file.
         file: PathBuf,
+        /// The expected content.
+        kind: Kind,
         /// The element type found.
         found: u8,
     },
 
     /// An IDX file with the wrong number of dimensions.
     #[error(
-        "{file}: byte 3: expected {} for {kind}, found {found}; check that the content matches the \
-         file name",
-        kind.dimensions()
+        "{file}: byte 3: expected {} or {} for {kind}, found {found}; check that the content matches \
+         the file name",
+        kind.dimensions().start(), kind.dimensions().end()
     )]
     Dimensions {
         /// The file.
@@ -241,10 +245,10 @@ pub enum DataError {
         other: PathBuf,
     },
 
-    /// A label above 9 in a file.
+    /// A label below 0 or above 999 in a file.
     #[error(
-        "{file}: byte {offset}: expected a label from 0 to 9, found {found}; sets with more than ten \
-         classes are not supported"
+        "{file}: byte {offset}: expected a label from 0 to 999, found {found}; number the classes \
+         from 0 on"
     )]
     Label {
         /// The file.
@@ -252,7 +256,55 @@ pub enum DataError {
         /// The offset of the label, in bytes.
         offset: u64,
         /// The label found.
-        found: u8,
+        found: i64,
+    },
+
+    /// Labels that are all 0.
+    #[error("{name}: all labels are 0; a set needs at least two classes")]
+    OneClass {
+        /// The name of the set.
+        name: String,
+    },
+
+    /// Files of several sets in one directory.
+    #[error(
+        "{directory}: it has the files of several sets ({}); choose one of them, such as {}",
+        prefixes.join(", "), directory.join(&prefixes[0]).display()
+    )]
+    SeveralSets {
+        /// The directory.
+        directory: PathBuf,
+        /// What the names of the files of each set begin with.
+        prefixes: Vec<String>,
+    },
+
+    /// A set that is known by name and is not here.
+    #[error("{name}: not found in {}; {remedy}", places.join(", "))]
+    SourceNotFound {
+        /// The name of the set.
+        name: String,
+        /// Where it was looked for.
+        places: Vec<String>,
+        /// How to get it.
+        remedy: String,
+    },
+
+    /// A name that is neither that of a set nor a directory.
+    #[error("{name}: no such set or directory; the sets are {}", known.join(", "))]
+    UnknownSource {
+        /// The name.
+        name: String,
+        /// The names of all sets.
+        known: Vec<String>,
+    },
+
+    /// A PNG file that cannot be read, or does not fit to the others.
+    #[error("{file}: {reason}")]
+    Png {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong, and what to do.
+        reason: String,
     },
 
     /// Different numbers of labels and images.
@@ -273,44 +325,43 @@ pub enum DataError {
 
     /// Training and test images of different sizes.
     #[error(
-        "{test_file}: byte 8: expected {}x{} pixels as in {train_file}, found {}x{}; take all files \
-         from the same set",
-        train[0], train[1], test[0], test[1]
+        "{test_file}: byte 8: expected {} as in {train_file}, found {}; take all files from the same \
+         set",
+        image_size(*train), image_size(*test)
     )]
     SizeMismatch {
         /// The file of training images.
         train_file: PathBuf,
         /// The file of test images.
         test_file: PathBuf,
-        /// Rows and columns of a training image.
-        train: [usize; 2],
-        /// Rows and columns of a test image.
-        test: [usize; 2],
+        /// Channels, rows and columns of a training image.
+        train: [usize; 3],
+        /// Channels, rows and columns of a test image.
+        test: [usize; 3],
     },
 
     /// Pixels in memory that do not make whole labelled images.
     #[error(
-        "expected {labels} x {rows} x {columns} pixels, one image per label and at least one, got \
-         {pixels} pixels"
+        "expected {labels} x {} x {} x {} pixels, one image per label and at least one, got {pixels} \
+         pixels",
+        shape[0], shape[1], shape[2]
     )]
     PixelCount {
         /// The number of pixels given.
         pixels: usize,
         /// The number of labels given.
         labels: usize,
-        /// Rows of an image.
-        rows: usize,
-        /// Columns of an image.
-        columns: usize,
+        /// Channels, rows and columns of an image.
+        shape: [usize; 3],
     },
 
-    /// A label above 9 in a set made in memory.
-    #[error("label {index} must lie in [0, 9], got {found}")]
+    /// A label above 999 in a set made in memory.
+    #[error("label {index} must lie in [0, 999], got {found}")]
     LabelValue {
         /// The index of the label.
         index: usize,
         /// The label.
-        found: u8,
+        found: u16,
     },
 
     /// An index beyond the last image.
@@ -343,6 +394,14 @@ pub enum DataError {
 
 /// Bytes beyond the announced end of a gzip file that are looked at.
 pub(crate) const PROBE: u64 = 1 << 16;
+
+/// The size of an image in words.
+fn image_size([channels, rows, columns]: [usize; 3]) -> String {
+    match channels {
+        1 => format!("{rows}x{columns} pixels"),
+        _ => format!("{channels} channels of {rows}x{columns} pixels"),
+    }
+}
 
 /// What a file is that does not begin like IDX, and what to do.
 fn not_idx(found: [u8; 2]) -> &'static str {

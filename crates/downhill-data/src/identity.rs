@@ -26,24 +26,39 @@ impl Role {
         Self::TestLabels,
     ];
 
-    /// The file names tried for this role, in order: the original name and the variant with a dot
-    /// that some archives use, each raw and gzip. Test files may also be named `test` for `t10k`.
-    pub fn file_names(self) -> Vec<String> {
-        let (stems, format): (&[&str], _) = match self {
-            Self::TrainImages => (&["train-images"], "idx3-ubyte"),
-            Self::TrainLabels => (&["train-labels"], "idx1-ubyte"),
-            Self::TestImages => (&["t10k-images", "test-images"], "idx3-ubyte"),
-            Self::TestLabels => (&["t10k-labels", "test-labels"], "idx1-ubyte"),
+    /// The file names that errors and documents give for this role: those of MNIST, raw and gzip.
+    pub fn file_names(self) -> [String; 2] {
+        let format = match self {
+            Self::TrainImages | Self::TestImages => "idx3-ubyte",
+            Self::TrainLabels | Self::TestLabels => "idx1-ubyte",
         };
-        let names = |stem: &&str| {
-            [
-                format!("{stem}-{format}"),
-                format!("{stem}-{format}.gz"),
-                format!("{stem}.{format}"),
-                format!("{stem}.{format}.gz"),
-            ]
-        };
-        stems.iter().flat_map(names).collect()
+        let stem = self.stems()[0];
+        [format!("{stem}-{format}"), format!("{stem}-{format}.gz")]
+    }
+
+    /// What the names of the files of this role have in common, the usual one first.
+    fn stems(self) -> &'static [&'static str] {
+        match self {
+            Self::TrainImages => &["train-images"],
+            Self::TrainLabels => &["train-labels"],
+            Self::TestImages => &["t10k-images", "test-images"],
+            Self::TestLabels => &["t10k-labels", "test-labels"],
+        }
+    }
+
+    /// The role of a file by its name, and what stands before it, such as `emnist-letters`: the name
+    /// is `PREFIX-train-images-idx3-ubyte` or the like, with dots or dashes, raw or gzip.
+    pub(crate) fn of(name: &str) -> Option<(&str, Self)> {
+        let base = name.strip_suffix(".gz").unwrap_or(name);
+        Self::ALL.into_iter().find_map(|role| {
+            role.stems().iter().find_map(|stem| {
+                let (prefix, rest) = base.split_once(stem)?;
+                let format = rest.strip_prefix(['-', '.'])?;
+                let is_format = format.starts_with("idx") && !format.contains(['/', ' ']);
+                let is_whole = prefix.is_empty() || prefix.ends_with(['-', '_', '.']);
+                (is_format && is_whole).then(|| (prefix.trim_end_matches(['-', '_', '.']), role))
+            })
+        })
     }
 
     /// The SHA-256 of the decompressed MNIST file, in hexadecimal.
@@ -60,7 +75,7 @@ impl Role {
 /// The names and checksums of the four files of an [`ImagePair`](crate::ImagePair).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PairIdentity {
-    /// `mnist` for the embedded set, otherwise the directory as given.
+    /// The name of the set, such as `mnist`, or the directory as given.
     pub name: String,
     /// The SHA-256 of the four decompressed files, concatenated in the order of [`Role::ALL`], in
     /// hexadecimal.
@@ -83,8 +98,10 @@ pub struct FileIdentity {
     pub role: Role,
     /// The name of the file, without its directory.
     pub name: String,
-    /// `[images, rows, columns]` or `[labels]`.
+    /// Those of the file, such as `[images, rows, columns]` or `[labels]`.
     pub dimensions: Vec<usize>,
+    /// The length of the decompressed file, in bytes.
+    pub bytes: usize,
     /// The SHA-256 of the decompressed file, in hexadecimal.
     pub sha256: String,
 }

@@ -4,63 +4,71 @@
 use burn_dataset::{Dataset, DatasetError};
 
 use crate::DataError;
+use crate::idx::MAX_LABEL;
 
-/// Greyscale images of one size, with labels from 0 to 9. Pixels are bytes; there is at least one
-/// image.
+/// Images of one size, with labels from 0 to 999. Pixels are bytes; there is at least one image.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ImageSet {
     pixels: Vec<u8>,
-    labels: Vec<u8>,
-    rows: usize,
-    columns: usize,
+    labels: Vec<u16>,
+    shape: [usize; 3],
+    classes: usize,
 }
 
 /// An image of an [`ImageSet`], as a `Dataset` of Burn gives it.
 #[cfg(feature = "dataset")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelledImage {
-    /// Pixels, `[rows, columns]`, row by row; 0 is background.
+    /// Pixels, `[channels, rows, columns]`, row by row; 0 is background.
     pub pixels: Vec<u8>,
-    /// Label, from 0 to 9.
-    pub label: u8,
+    /// Label, from 0 to 999.
+    pub label: u16,
 }
 
 impl ImageSet {
-    /// Makes a set from `pixels`, `[labels, rows, columns]`, image by image and row by row.
+    /// Makes a set from `pixels`, `[labels, channels, rows, columns]`, the last dimension varying
+    /// fastest, and the `shape` of an image, `[channels, rows, columns]`.
     ///
     /// # Errors
     ///
     /// If there is no image, a dimension is zero, the number of pixels does not match, or a label
-    /// is above 9.
-    pub fn new(
-        pixels: Vec<u8>,
-        labels: Vec<u8>,
-        rows: usize,
-        columns: usize,
-    ) -> Result<Self, DataError> {
-        let needed = rows
-            .checked_mul(columns)
-            .and_then(|size| size.checked_mul(labels.len()));
+    /// is above 999.
+    pub fn new(pixels: Vec<u8>, labels: Vec<u16>, shape: [usize; 3]) -> Result<Self, DataError> {
+        let mut sizes = shape.into_iter();
+        let needed = sizes.try_fold(labels.len(), usize::checked_mul);
         if pixels.is_empty() || needed != Some(pixels.len()) {
             return Err(DataError::PixelCount {
                 pixels: pixels.len(),
                 labels: labels.len(),
-                rows,
-                columns,
+                shape,
             });
         }
-        if let Some(index) = labels.iter().position(|&label| label > 9) {
+        if let Some(index) = labels.iter().position(|&label| label > MAX_LABEL) {
             return Err(DataError::LabelValue {
                 index,
                 found: labels[index],
             });
         }
+        let largest = labels.iter().max().copied().unwrap_or(0);
         Ok(Self {
             pixels,
             labels,
-            rows,
-            columns,
+            shape,
+            classes: usize::from(largest) + 1,
         })
+    }
+
+    /// The same set as part of one with at least this many classes.
+    #[must_use]
+    pub fn with_classes(mut self, classes: usize) -> Self {
+        self.classes = self.classes.max(classes);
+        self
+    }
+
+    /// Number of classes: one more than the largest label of the set, or of the set that this is
+    /// part of.
+    pub fn classes(&self) -> usize {
+        self.classes
     }
 
     /// Number of images, at least one.
@@ -69,32 +77,27 @@ impl ImageSet {
         self.labels.len()
     }
 
-    /// Rows of an image.
-    pub fn rows(&self) -> usize {
-        self.rows
+    /// The shape of an image: channels, rows and columns.
+    pub fn shape(&self) -> [usize; 3] {
+        self.shape
     }
 
-    /// Columns of an image.
-    pub fn columns(&self) -> usize {
-        self.columns
-    }
-
-    /// Number of pixels of an image: rows times columns.
+    /// Number of pixels of an image, those of each channel counted.
     pub fn image_size(&self) -> usize {
-        self.rows * self.columns
+        self.shape.iter().product()
     }
 
-    /// All pixels, `[len, rows, columns]`, image by image and row by row.
+    /// All pixels, `[len, channels, rows, columns]`, the last dimension varying fastest.
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }
 
-    /// All labels, `[len]`, each from 0 to 9.
-    pub fn labels(&self) -> &[u8] {
+    /// All labels, `[len]`, each from 0 to 999.
+    pub fn labels(&self) -> &[u16] {
         &self.labels
     }
 
-    /// The pixels of one image, `[rows, columns]`.
+    /// The pixels of one image, `[channels, rows, columns]`.
     ///
     /// # Panics
     ///
@@ -102,6 +105,11 @@ impl ImageSet {
     pub fn image(&self, index: usize) -> &[u8] {
         let size = self.image_size();
         &self.pixels[index * size..][..size]
+    }
+
+    /// The pixels of all images, one after the other.
+    pub fn images(&self) -> impl Iterator<Item = &[u8]> {
+        self.pixels.chunks_exact(self.image_size())
     }
 
     /// Returns the images at `indices`, in that order. Indices may repeat.
@@ -119,7 +127,8 @@ impl ImageSet {
             pixels.extend_from_slice(self.image(index));
         }
         let labels = indices.iter().map(|&index| self.labels[index]).collect();
-        Self::new(pixels, labels, self.rows, self.columns)
+        let set = Self::new(pixels, labels, self.shape)?;
+        Ok(set.with_classes(self.classes))
     }
 }
 
@@ -129,8 +138,7 @@ impl std::fmt::Debug for ImageSet {
         formatter
             .debug_struct("ImageSet")
             .field("len", &self.len())
-            .field("rows", &self.rows)
-            .field("columns", &self.columns)
+            .field("shape", &self.shape)
             .finish_non_exhaustive()
     }
 }
@@ -154,7 +162,7 @@ mod tests {
     use super::*;
 
     fn three() -> ImageSet {
-        ImageSet::new((0..18).collect(), vec![4, 0, 9], 2, 3).unwrap()
+        ImageSet::new((0..18).collect(), vec![4, 0, 9], [1, 2, 3]).unwrap()
     }
 
     #[test]
@@ -169,7 +177,7 @@ mod tests {
         let image = Dataset::get(&set, 2).unwrap();
         assert_eq!(image.pixels, [12, 13, 14, 15, 16, 17]);
         assert_eq!(image.label, 9);
-        let labels: Vec<u8> = set.iter().map(|image| image.unwrap().label).collect();
+        let labels: Vec<u16> = set.iter().map(|image| image.unwrap().label).collect();
         assert_eq!(labels, [4, 0, 9]);
     }
 
@@ -191,16 +199,16 @@ mod tests {
     fn impossible_sets_are_refused() {
         let message = |set: Result<ImageSet, DataError>| set.unwrap_err().to_string();
         assert_eq!(
-            message(ImageSet::new(vec![0; 17], vec![1, 2, 3], 2, 3)),
-            "expected 3 x 2 x 3 pixels, one image per label and at least one, got 17 pixels"
+            message(ImageSet::new(vec![0; 17], vec![1, 2, 3], [1, 2, 3])),
+            "expected 3 x 1 x 2 x 3 pixels, one image per label and at least one, got 17 pixels"
         );
         for (labels, rows, columns) in [(0, 2, 3), (3, 0, 3), (2, usize::MAX, 2)] {
-            let set = ImageSet::new(Vec::new(), vec![0; labels], rows, columns);
+            let set = ImageSet::new(Vec::new(), vec![0; labels], [1, rows, columns]);
             assert!(matches!(set, Err(DataError::PixelCount { .. })), "{set:?}");
         }
         assert_eq!(
-            message(ImageSet::new(vec![0; 18], vec![1, 10, 3], 2, 3)),
-            "label 1 must lie in [0, 9], got 10"
+            message(ImageSet::new(vec![0; 18], vec![1, 1000, 3], [1, 2, 3])),
+            "label 1 must lie in [0, 999], got 1000"
         );
         assert_eq!(
             message(three().select(&[0, 3])),

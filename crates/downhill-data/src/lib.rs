@@ -1,7 +1,8 @@
 //! MNIST and other IDX image sets, with seeded splits and batches.
 //!
 //! [`load_mnist`] returns the MNIST that ships inside the crate. [`load_directory`] reads any other
-//! set of four IDX files, raw or gzip: training and test images with labels from 0 to 9. Pixels
+//! set of four IDX files, raw or gzip, or of PNG files in a folder for each class: training and test
+//! images of 1 to 4 channels with labels from 0 to 999. [`load`] knows several sets by name. Pixels
 //! stay bytes; the crate knows no tensors. Every file is checked to its last byte, and a bad one
 //! gives a [`DataError`] that names the file and the byte.
 //!
@@ -22,11 +23,13 @@
 //! ```
 
 mod error;
+mod folder;
 mod gzip;
 mod identity;
 pub mod idx;
 mod image_set;
 mod kind;
+mod named;
 mod order;
 mod pair;
 #[cfg(test)]
@@ -40,8 +43,11 @@ pub use identity::{FileIdentity, PairIdentity, Role, hex};
 pub use image_set::ImageSet;
 #[cfg(feature = "dataset")]
 pub use image_set::LabelledImage;
-pub use order::{BatchOrder, Batches};
-pub use pair::{DEFAULT_LIMIT, ImagePair, load_directory, load_directory_within};
 #[cfg(feature = "embedded")]
-pub use pair::{load, load_mnist};
+pub use named::load;
+pub use named::{DEFAULT_SOURCE, source_names};
+pub use order::{BatchOrder, Batches};
+#[cfg(feature = "embedded")]
+pub use pair::load_mnist;
+pub use pair::{DEFAULT_LIMIT, Duplicates, ImagePair, load_directory, load_directory_within};
 pub use stream::{Purpose, Stream};

@@ -8,89 +8,128 @@ use crate::gzip::Header;
 use crate::kind::Kind;
 use crate::{DataError, Role, gzip, idx};
 
-/// A limit on the bytes to read, and the bytes left of it.
-pub(crate) struct Budget {
-    pub(crate) limit: u64,
-    pub(crate) left: u64,
-}
-
-impl Budget {
-    pub(crate) fn new(limit: u64) -> Self {
-        Self { limit, left: limit }
-    }
-
-    /// Charges the bytes to the budget. `None` stands for more bytes than the budget has left.
-    fn charge(&mut self, file: &Path, read: Option<Vec<u8>>) -> Result<Vec<u8>, DataError> {
-        let bytes = read.ok_or_else(|| self.exceeded(file))?;
-        let left = self.left.checked_sub(bytes.len() as u64);
-        self.left = left.ok_or_else(|| self.exceeded(file))?;
-        Ok(bytes)
-    }
-
-    fn exceeded(&self, file: &Path) -> DataError {
-        DataError::TooLarge {
-            file: file.into(),
-            limit: self.limit,
+/// The files of a role in a directory, in the order of their names; at least one. Their names begin
+/// with a prefix, which may be empty; `None` stands for the only one that there is. Some archives
+/// put a file into a directory of its own name.
+pub(crate) fn find(
+    directory: &Path,
+    prefix: Option<&str>,
+    role: Role,
+) -> Result<Vec<PathBuf>, DataError> {
+    let files = files(directory)?;
+    let mut prefixes: Vec<&str> = files.iter().map(|file| file.prefix.as_str()).collect();
+    prefixes.sort_unstable();
+    prefixes.dedup();
+    let prefix = match (prefix, prefixes.as_slice()) {
+        (Some(prefix), _) => prefix,
+        (None, ["", ..] | []) => "",
+        (None, [only]) => only,
+        (None, several) => {
+            return Err(DataError::SeveralSets {
+                directory: directory.into(),
+                prefixes: several.iter().map(|&it| it.to_owned()).collect(),
+            });
         }
+    };
+    let own = |file: &&Named| file.role == role && file.prefix == prefix;
+    let (directories, mut found): (Vec<_>, Vec<_>) = (files.iter().filter(own))
+        .map(|file| file.path.clone())
+        .partition(|path| path.is_dir());
+    for directory in &directories {
+        let within = self::files(directory)?.into_iter();
+        found.extend(within.filter(|file| own(&file)).map(|file| file.path));
+    }
+    if found.is_empty() {
+        // Reading it gives the error.
+        found.extend(directories);
+    }
+    match found.is_empty() {
+        true => Err(DataError::Missing {
+            directory: directory.into(),
+            names: role.file_names().to_vec(),
+        }),
+        false => Ok(found),
     }
 }
 
-/// Returns the files of a role in a directory, in the order of its names; at least one. Some
-/// archives put the file into a directory of its own name.
-pub(crate) fn find(directory: &Path, role: Role) -> Result<Vec<PathBuf>, DataError> {
+/// Splits `DIRECTORY/PREFIX` if it does not exist and the directory has files of that prefix.
+pub(crate) fn directory_and_prefix(path: &Path) -> (&Path, Option<&str>) {
+    let parts = path
+        .parent()
+        .zip(path.file_name().and_then(|name| name.to_str()));
+    match parts {
+        Some((directory, prefix)) if !path.exists() => {
+            let files = files(directory).unwrap_or_default();
+            match files.iter().any(|file| file.prefix == prefix) {
+                true => (directory, Some(prefix)),
+                false => (path, None),
+            }
+        }
+        _ => (path, None),
+    }
+}
+
+/// A file, or a directory, with the name of a file of a set.
+struct Named {
+    path: PathBuf,
+    prefix: String,
+    role: Role,
+}
+
+/// The files of sets in a directory, in the order of their names.
+fn files(directory: &Path) -> Result<Vec<Named>, DataError> {
     let found = metadata(directory)?;
     if !found.is_dir() {
         return Err(wrong_type(directory, "a directory", found.file_type()));
     }
-    let names = role.file_names();
-    // A broken link counts as existing, so that it gets its own error.
-    let exists = |path: &PathBuf| fs::symlink_metadata(path).is_ok();
-    let paths = names.iter().map(|name| directory.join(name));
-    let (directories, mut files): (Vec<_>, Vec<_>) =
-        paths.filter(exists).partition(|path| path.is_dir());
-    let within = directories
-        .iter()
-        .flat_map(|directory| names.iter().map(|name| directory.join(name)));
-    files.extend(within.filter(exists));
-    if files.is_empty() {
-        // Reading it gives the error.
-        files.extend(directories);
-    }
-    match files.is_empty() {
-        true => Err(DataError::Missing {
-            directory: directory.into(),
-            names,
-        }),
-        false => Ok(files),
-    }
+    let entries = fs::read_dir(directory).map_err(|source| DataError::Unreadable {
+        path: directory.into(),
+        source,
+    })?;
+    let named = |entry: fs::DirEntry| {
+        let name = entry.file_name();
+        let (prefix, role) = Role::of(name.to_str()?)?;
+        Some(Named {
+            path: entry.path(),
+            prefix: prefix.to_owned(),
+            role,
+        })
+    };
+    let mut named: Vec<Named> = entries.flatten().filter_map(named).collect();
+    named.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(named)
 }
 
 /// Reads a file, decompressing it if it begins like gzip. A file that is longer than its header
 /// announces is not read.
-pub(crate) fn read(path: &Path, kind: Kind, budget: &mut Budget) -> Result<Vec<u8>, DataError> {
+pub(crate) fn read(path: &Path, kind: Kind, limit: u64) -> Result<Vec<u8>, DataError> {
+    let too_large = || DataError::TooLarge {
+        file: path.into(),
+        limit,
+    };
     // Opening a pipe would wait for a writer, so check the type first.
     let found = metadata(path)?;
     if !found.is_file() {
         return Err(wrong_type(path, "a regular file", found.file_type()));
     }
     // Deflate hardly ever enlarges data, so the limit applies to gzip files, too.
-    if found.len() > budget.left {
-        return Err(budget.exceeded(path));
+    if found.len() > limit {
+        return Err(too_large());
     }
     let unreadable = |source| DataError::Unreadable {
         path: path.into(),
         source,
     };
     let mut file = File::open(path).map_err(unreadable)?;
-    let mut first_bytes = Vec::with_capacity(idx::header_length(kind));
+    let mut first_bytes = Vec::with_capacity(kind.longest_header());
     Read::by_ref(&mut file)
-        .take(idx::header_length(kind) as u64)
+        .take(kind.longest_header() as u64)
         .read_to_end(&mut first_bytes)
         .and_then(|_| file.rewind())
         .map_err(unreadable)?;
     let bytes = if gzip::is_gzip(&first_bytes) {
         let reader = BufReader::with_capacity(1 << 16, file);
-        decompress(path, reader, kind, budget.left)?
+        decompress(path, reader, kind, limit)?
     } else {
         let expected = idx::announced(path, &first_bytes, kind)?;
         if expected < found.len() {
@@ -101,11 +140,13 @@ pub(crate) fn read(path: &Path, kind: Kind, budget: &mut Budget) -> Result<Vec<u
             });
         }
         let mut bytes = Vec::with_capacity(found.len() as usize);
-        let mut limited = file.take(budget.left.saturating_add(1));
+        let mut limited = file.take(limit.saturating_add(1));
         limited.read_to_end(&mut bytes).map_err(unreadable)?;
         Some(bytes)
     };
-    budget.charge(path, bytes)
+    bytes
+        .filter(|bytes| bytes.len() as u64 <= limit)
+        .ok_or_else(too_large)
 }
 
 fn decompress(
@@ -116,7 +157,7 @@ fn decompress(
 ) -> Result<Option<Vec<u8>>, DataError> {
     let announced = |bytes: &[u8]| idx::announced(file, bytes, kind);
     let header = Header {
-        length: idx::header_length(kind),
+        length: kind.longest_header(),
         announced: &announced,
     };
     gzip::decompress(file, reader, limit, Some(&header))
@@ -128,10 +169,13 @@ pub(crate) fn read_gzip(
     name: &Path,
     bytes: &[u8],
     kind: Kind,
-    budget: &mut Budget,
+    limit: u64,
 ) -> Result<Vec<u8>, DataError> {
-    let bytes = decompress(name, bytes, kind, budget.left)?;
-    budget.charge(name, bytes)
+    let read = decompress(name, bytes, kind, limit)?;
+    read.ok_or_else(|| DataError::TooLarge {
+        file: name.into(),
+        limit,
+    })
 }
 
 fn metadata(path: &Path) -> Result<fs::Metadata, DataError> {
@@ -195,9 +239,8 @@ mod tests {
         assert_eq!(
             error.to_string(),
             format!(
-                "{}: no file named train-images-idx3-ubyte, train-images-idx3-ubyte.gz, \
-                 train-images.idx3-ubyte, train-images.idx3-ubyte.gz; put the four IDX files, raw or \
-                 gzip, into this directory, or choose another directory",
+                "{}: no file named train-images-idx3-ubyte, train-images-idx3-ubyte.gz; put the four \
+                 IDX files, raw or gzip, into this directory, or choose another directory",
                 directory.path().display()
             )
         );
@@ -281,8 +324,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             format!(
-                "{}: the four files exceed the limit of 134217728 bytes in total; check that this is \
-                 the right file",
+                "{}: the file exceeds the limit of 2147483648 bytes; check that this is the right file",
                 path.display()
             )
         );
@@ -300,7 +342,7 @@ mod tests {
         for (bytes, expected) in [
             (zeros, "byte 2: expected element type"),
             (sized, "found at least 65536 more bytes"),
-            (too_large, "exceed the limit"),
+            (too_large, "exceeds the limit"),
         ] {
             fs::write(&path, bytes).unwrap();
             let start = Instant::now();
@@ -375,9 +417,9 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_holds_for_the_four_files_together() {
+    fn the_limit_holds_for_each_file() {
         let files = small_set::files();
-        let total = files.concat().len() as u64;
+        let largest = files.iter().map(Vec::len).max().unwrap() as u64;
         for packed in [false, true] {
             let directory = tempfile::tempdir().unwrap();
             for (role, bytes) in Role::ALL.into_iter().zip(&files) {
@@ -389,13 +431,13 @@ mod tests {
                 };
                 fs::write(directory.path().join(name), bytes).unwrap();
             }
-            assert!(load_directory_within(directory.path(), total + 64).is_ok());
-            for limit in [0, 1, 30, total - 1] {
+            assert!(load_directory_within(directory.path(), largest + 64).is_ok());
+            for limit in [0, 1, 30, largest - 1] {
                 let error = load_directory_within(directory.path(), limit).unwrap_err();
                 assert!(matches!(error, DataError::TooLarge { .. }), "{error:?}");
             }
             if !packed {
-                assert!(load_directory_within(directory.path(), total).is_ok());
+                assert!(load_directory_within(directory.path(), largest).is_ok());
             }
         }
     }

@@ -109,29 +109,31 @@ impl MlpConfig {
         self.dropout.check()
     }
 
-    /// Like [`check`](Self::check), for images of `[height, width]` pixels, into which the
+    /// Like [`check`](Self::check), for images of `[channels, height, width]`, into which the
     /// convolutions must fit.
     ///
     /// # Errors
     ///
     /// If a setting is out of bounds. The error names the setting, its bound and its value.
-    pub fn check_for(&self, image: [usize; 2]) -> Result<(), InvalidModel> {
+    pub fn check_for(&self, image: [usize; 3]) -> Result<(), InvalidModel> {
         self.check()?;
-        convolution::sizes(&self.convolutions, image).map(|_| ())
+        let [_, height, width] = image;
+        convolution::sizes(&self.convolutions, [height, width]).map(|_| ())
     }
 
-    /// Number of weights and biases of the network for images of `[height, width]` pixels; `None`
+    /// Number of weights and biases of the network for images of `[channels, height, width]`; `None`
     /// if it overflows or the convolutions do not fit into the image.
-    pub fn parameters(&self, image: [usize; 2], outputs: usize) -> Option<usize> {
-        let sizes = convolution::sizes(&self.convolutions, image).ok()?;
-        let (mut channels, mut sum) = (1_usize, 0_usize);
+    pub fn parameters(&self, image: [usize; 3], outputs: usize) -> Option<usize> {
+        let [mut channels, height, width] = image;
+        let sizes = convolution::sizes(&self.convolutions, [height, width]).ok()?;
+        let mut sum = 0_usize;
         for convolution in &self.convolutions {
             let kernel = convolution.kernel.checked_pow(2)?.checked_mul(channels)?;
             let layer = kernel.checked_add(1)?.checked_mul(convolution.channels)?;
             sum = sum.checked_add(layer)?;
             channels = convolution.channels;
         }
-        let [height, width] = sizes.last().copied().unwrap_or(image);
+        let [height, width] = sizes.last().copied().unwrap_or([height, width]);
         let mut inputs = channels.checked_mul(height.checked_mul(width)?)?;
         for &units in self.hidden.iter().chain([&outputs]) {
             let layer = inputs.checked_add(1)?.checked_mul(units)?;

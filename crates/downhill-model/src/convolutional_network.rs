@@ -13,8 +13,7 @@ use crate::{ConvolutionLayer, InvalidModel, KeepMask, Mlp, MlpConfig};
 /// image -> [convolution -> activation -> max pooling] x convolutions -> flatten -> Mlp -> logits
 /// ```
 ///
-/// Images have one channel. The output of the last convolution is flattened channel by channel, row
-/// by row. Dropout applies only to the hidden layers of the perceptron.
+/// Images and the output of the last convolution are flattened channel by channel, row by row. Dropout applies only to the hidden layers of the perceptron.
 #[derive(Module, Debug)]
 pub struct ConvolutionalNetwork {
     /// Convolutions, from input to output.
@@ -22,11 +21,11 @@ pub struct ConvolutionalNetwork {
     /// The multilayer perceptron after the convolutions.
     pub head: Mlp,
     #[module(skip)]
-    pub(crate) image: [usize; 2],
+    pub(crate) image: [usize; 3],
 }
 
 impl ConvolutionalNetwork {
-    /// Makes a network for images of `[height, width]` pixels and `outputs` classes.
+    /// Makes a network for images of `[channels, height, width]` and `outputs` classes.
     ///
     /// `normal` supplies a number of mean 0 and variance 1 for each weight: first of the
     /// convolutions, from input to output, in the order of `[channels, channels of the input, row,
@@ -38,14 +37,14 @@ impl ConvolutionalNetwork {
     /// If a setting is out of bounds.
     pub fn new(
         config: &MlpConfig,
-        image: [usize; 2],
+        image: [usize; 3],
         outputs: usize,
         device: &Device,
         normal: &mut dyn FnMut() -> f64,
     ) -> Result<Self, InvalidModel> {
         config.check()?;
-        let sizes = sizes(&config.convolutions, image)?;
-        let mut channels = 1;
+        let [mut channels, height, width] = image;
+        let sizes = sizes(&config.convolutions, [height, width])?;
         let mut convolutions = Vec::with_capacity(sizes.len());
         for convolution in &config.convolutions {
             let initialization = config.initialization;
@@ -54,7 +53,7 @@ impl ConvolutionalNetwork {
             convolutions.push(layer);
             channels = convolution.channels;
         }
-        let [height, width] = sizes.last().copied().unwrap_or(image);
+        let [height, width] = sizes.last().copied().unwrap_or([height, width]);
         let config = MlpConfig {
             convolutions: Vec::new(),
             ..config.clone()
@@ -67,7 +66,7 @@ impl ConvolutionalNetwork {
         })
     }
 
-    /// Returns the logits, `[batch, outputs]`, of `images`, `[batch, height * width]`, in training.
+    /// Returns the logits, `[batch, outputs]`, of `images`, `[batch, pixels]`, in training.
     /// `keep_mask` supplies the dropout masks of the head, as in [`Mlp::forward`].
     ///
     /// # Panics
@@ -78,7 +77,7 @@ impl ConvolutionalNetwork {
         self.head.forward(features, keep_mask)
     }
 
-    /// Returns the logits, `[batch, outputs]`, of `images`, `[batch, height * width]`, in
+    /// Returns the logits, `[batch, outputs]`, of `images`, `[batch, pixels]`, in
     /// evaluation.
     ///
     /// # Panics
@@ -118,10 +117,10 @@ impl ConvolutionalNetwork {
         }
     }
 
-    /// Returns the flattened output of the convolutions for `[batch, height * width]`.
+    /// Returns the flattened output of the convolutions for `[batch, pixels]`.
     fn features(&self, images: Tensor<2>) -> Tensor<2> {
-        let ([_, found], [height, width]) = (images.dims(), self.image);
-        let pixels = height * width;
+        let [_, found] = images.dims();
+        let pixels: usize = self.image.iter().product();
         assert_eq!(
             found, pixels,
             "images of {found} pixels for a network of {pixels} inputs"
@@ -143,10 +142,10 @@ impl ConvolutionalNetwork {
         x.flatten(1, 3)
     }
 
-    /// Reshapes `[batch, height * width]` to `[batch, 1, height, width]`.
+    /// Reshapes `[batch, channels * height * width]` to `[batch, channels, height, width]`.
     fn as_pixels(&self, images: Tensor<2>) -> Tensor<4> {
-        let [height, width] = self.image;
+        let [channels, height, width] = self.image;
         let batch = images.dims()[0];
-        images.reshape([batch, 1, height, width])
+        images.reshape([batch, channels, height, width])
     }
 }

@@ -60,7 +60,7 @@ pub fn sum_of_cross_entropy_of_members(logits: Tensor<3>, targets: Tensor<3>) ->
 /// # Panics
 ///
 /// If a label is not less than `classes`.
-pub fn one_hot(labels: &[u8], classes: usize, device: &Device) -> Tensor<2> {
+pub fn one_hot(labels: &[u16], classes: usize, device: &Device) -> Tensor<2> {
     let mut rows = vec![0.0_f32; labels.len() * classes];
     for (row, &label) in rows.chunks_exact_mut(classes).zip(labels) {
         row[usize::from(label)] = 1.0;

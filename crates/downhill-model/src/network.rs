@@ -38,7 +38,7 @@ macro_rules! map_each {
 }
 
 impl Network {
-    /// Makes a network for images of `[height, width]` pixels and `outputs` classes with
+    /// Makes a network for images of `[channels, height, width]` and `outputs` classes with
     /// [`Mlp::new`] or [`ConvolutionalNetwork::new`].
     ///
     /// # Errors
@@ -46,13 +46,13 @@ impl Network {
     /// If a setting is out of bounds.
     pub fn new(
         config: &MlpConfig,
-        image: [usize; 2],
+        image: [usize; 3],
         outputs: usize,
         device: &Device,
         normal: &mut dyn FnMut() -> f64,
     ) -> Result<Self, InvalidModel> {
         if config.convolutions.is_empty() {
-            let inputs = image[0] * image[1];
+            let inputs = image.iter().product();
             return Mlp::new(config, inputs, outputs, device, normal).map(Self::Mlp);
         }
         ConvolutionalNetwork::new(config, image, outputs, device, normal).map(Self::Convolutional)

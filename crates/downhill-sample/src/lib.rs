@@ -197,6 +197,7 @@ fn data() -> DataIdentity {
         sha256: "ab".repeat(32),
         train_images: 300,
         test_images: 10_000,
+        duplicates: None,
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn sum_of_rows(sum: &mut [f32], rows: &[f32]) {
 }
 
 /// The mean softmax cross-entropy of logits, which become its gradient.
-pub(crate) fn cross_entropy(logits: &mut [f32], labels: &[u8], rows: &[usize]) -> f32 {
+pub(crate) fn cross_entropy(logits: &mut [f32], labels: &[u16], rows: &[usize]) -> f32 {
     let classes = logits.len() / rows.len();
     let share = 1.0 / rows.len() as f32;
     let mut loss = 0.0;

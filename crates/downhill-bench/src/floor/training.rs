@@ -23,7 +23,7 @@ struct Network {
     /// `[batch, pixels]`.
     images: Vec<f32>,
     all_images: Arc<Vec<f32>>,
-    labels: Vec<u8>,
+    labels: Vec<u16>,
     image_size: usize,
     batches: Batches,
     updates: u64,

@@ -81,7 +81,7 @@ fn evaluate(workload: &Workload, times: u64) -> Result<(), Failure> {
         train: &on_device(&train),
         test: &on_device(&test),
         validation: None,
-        image: [train.rows(), train.columns()],
+        image: train.shape(),
         device: &device,
     };
     run.run(&mut Nobody)?;
@@ -108,6 +108,10 @@ fn made_up(images: usize) -> Result<ImageSet, Failure> {
         _ => 0,
     };
     let pixels = (0..images * 784).map(pixel);
-    let labels = (0..images).map(|index| (index % 10) as u8);
-    Ok(ImageSet::new(pixels.collect(), labels.collect(), 28, 28)?)
+    let labels = (0..images).map(|index| (index % 10) as u16);
+    Ok(ImageSet::new(
+        pixels.collect(),
+        labels.collect(),
+        [1, 28, 28],
+    )?)
 }

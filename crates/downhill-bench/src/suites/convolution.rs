@@ -117,7 +117,7 @@ impl Convolving {
         let mut weights = Stream::new(0, Purpose::InitialWeights, 0);
         let device = Device::flex().autodiff();
         let mut normal = || weights.normal();
-        let model = ConvolutionalNetwork::new(config, [28, 28], 10, &device, &mut normal)?;
+        let model = ConvolutionalNetwork::new(config, [1, 28, 28], 10, &device, &mut normal)?;
         let optimizer = MomentumConfig::torch().with_learning_rate(RATE);
         Ok(Self {
             way,

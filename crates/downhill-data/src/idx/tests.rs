@@ -135,14 +135,14 @@ fn a_wrong_header_is_named() {
             with(3, 0),
             Kind::Images,
             |error| matches!(error, DataError::Dimensions { found: 0, .. }),
-            "byte 3: expected 3 for images (3 dimensions), found 0; \
+            "byte 3: expected 3 or 4 for images (3 or 4 dimensions), found 0; \
              check that the content matches the file name",
         ),
         (
             with(3, 5),
             Kind::Labels,
             |error| matches!(error, DataError::Dimensions { found: 5, .. }),
-            "byte 3: expected 1 for labels (1 dimension), found 5; \
+            "byte 3: expected 1 or 2 for labels (1 or 2 dimensions), found 5; \
              check that the content matches the file name",
         ),
         (
@@ -157,7 +157,7 @@ fn a_wrong_header_is_named() {
                     }
                 )
             },
-            "byte 3: expected images (3 dimensions), found labels (1 dimension); \
+            "byte 3: expected images (3 or 4 dimensions), found labels (1 or 2 dimensions); \
              swap the two files",
         ),
         (
@@ -172,7 +172,7 @@ fn a_wrong_header_is_named() {
                     }
                 )
             },
-            "byte 3: expected labels (1 dimension), found images (3 dimensions); \
+            "byte 3: expected labels (1 or 2 dimensions), found images (3 or 4 dimensions); \
              swap the two files",
         ),
         (
@@ -228,15 +228,17 @@ fn a_wrong_header_is_named() {
 }
 
 #[test]
-fn a_label_that_is_no_digit_is_refused() {
-    for label in [10, 255] {
-        let error = fault(&idx(&[4], &[1, 2, label, 3]), Kind::Labels);
-        assert!(matches!(error, DataError::Label { offset: 10, found, .. } if found == label));
+fn a_label_out_of_bounds_is_refused() {
+    for label in [1000, -1] {
+        let mut bytes = idx(&[2], &[0, 1]);
+        bytes[2] = 0x0b;
+        bytes.extend(i16::to_be_bytes(label));
+        let error = fault(&bytes, Kind::Labels);
         assert_eq!(
             error.to_string(),
             format!(
-                "f: byte 10: expected a label from 0 to 9, found {label}; \
-                 sets with more than ten classes are not supported"
+                "f: byte 10: expected a label from 0 to 999, found {label}; number the classes from \
+                 0 on"
             )
         );
     }

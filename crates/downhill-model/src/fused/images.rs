@@ -23,7 +23,7 @@ struct Images {
     places: Vec<u16>,
     /// Value of each pixel, from 1 to 255.
     values: Vec<u8>,
-    labels: Vec<u8>,
+    labels: Vec<u16>,
 }
 
 /// The nonzero pixels of an image.
@@ -41,7 +41,7 @@ impl SparseImages {
     /// # Panics
     ///
     /// If the numbers of pixels and labels do not match.
-    pub fn new(pixels: &[u8], size: usize, labels: &[u8]) -> Option<Self> {
+    pub fn new(pixels: &[u8], size: usize, labels: &[u16]) -> Option<Self> {
         if size == 0 || size > 1 << 16 {
             return None;
         }
@@ -104,7 +104,7 @@ impl SparseImages {
     }
 
     /// Labels of the images.
-    pub fn labels(&self) -> &[u8] {
+    pub fn labels(&self) -> &[u16] {
         &self.images.labels
     }
 

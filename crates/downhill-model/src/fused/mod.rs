@@ -161,7 +161,7 @@ impl Mlp {
             kept = KeptPixels::of(&pixels, images.size(), &mask);
             pixels = kept.images();
         }
-        let labels: Vec<u8> = rows.iter().map(|&row| images.labels()[row]).collect();
+        let labels: Vec<u16> = rows.iter().map(|&row| images.labels()[row]).collect();
         let batch = Batch {
             images: &pixels,
             labels: &labels,

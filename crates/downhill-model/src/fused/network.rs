@@ -46,7 +46,7 @@ pub(super) struct Norm<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Batch<'a> {
     pub(super) images: &'a [Pixels<'a>],
-    pub(super) labels: &'a [u8],
+    pub(super) labels: &'a [u16],
     /// Number of pixels of an image.
     pub(super) size: usize,
     /// Scaling of the pixels.

@@ -40,8 +40,8 @@ pub(super) fn images(number: usize, size: usize, classes: usize) -> SparseImages
         }
     };
     let pixels: Vec<u8> = (0..number * size).map(pixel).collect();
-    let labels: Vec<u8> = (0..number)
-        .map(|image| (7 * image % classes) as u8)
+    let labels: Vec<u16> = (0..number)
+        .map(|image| (7 * image % classes) as u16)
         .collect();
     SparseImages::new(&pixels, size, &labels).unwrap()
 }
@@ -86,7 +86,7 @@ pub(super) fn ordinary(mlp: &mut Mlp, images: &SparseImages, rows: &[usize], see
     let device = mlp.output.weight.val().device();
     let size = images.size();
     let pixels = TensorData::new(images.dense(rows), [rows.len(), size]);
-    let labels: Vec<u8> = rows.iter().map(|&row| images.labels()[row]).collect();
+    let labels: Vec<u16> = rows.iter().map(|&row| images.labels()[row]).collect();
     let classes = mlp.output.weight.val().dims()[1];
     let mut numbers = Numbers(seed);
     let logits = mlp.forward(Tensor::from_data(pixels, &device), &mut |length, keep| {

@@ -16,7 +16,7 @@ type Input = Param<Tensor<2>>;
 
 const BATCH: usize = 5;
 const CLASSES: usize = 3;
-const LABELS: [u8; BATCH] = [2, 0, 1, 1, 0];
+const LABELS: [u16; BATCH] = [2, 0, 1, 1, 0];
 const DROPOUTS: [DropoutKind; 2] = [DropoutKind::Classic, DropoutKind::Inverted];
 const NORMS: [BatchNormConvention; 2] = [BatchNormConvention::Book, BatchNormConvention::Torch];
 
@@ -239,7 +239,7 @@ fn with_variance(
     draw()
 }
 
-const IMAGE: [usize; 2] = [9, 7];
+const IMAGE: [usize; 3] = [2, 9, 7];
 
 /// Draws a network of two convolutions and its images until the two largest values of every pooling
 /// window differ clearly, so that a step of the numerical gradient does not change which is
@@ -262,11 +262,11 @@ fn convolutional(numbers: &mut Numbers<'_>) -> (Input, ConvolutionalNetwork) {
         let network =
             ConvolutionalNetwork::new(&config, IMAGE, CLASSES, numbers.device, &mut || 0.0);
         let network = numbers.fill(network.expect("its settings are within bounds"), 0.3);
-        (numbers.drawn([BATCH, IMAGE[0] * IMAGE[1]]), network)
+        (numbers.drawn([BATCH, IMAGE.iter().product()]), network)
     };
     for _ in 1..MAX_DRAWS {
         let (images, network) = draw();
-        let pixels = images.val().reshape([BATCH, 1, IMAGE[0], IMAGE[1]]);
+        let pixels = images.val().reshape([BATCH, IMAGE[0], IMAGE[1], IMAGE[2]]);
         let layer = &network.convolutions[0];
         let sums = Activation::Tanh.apply(layer.convolve(pixels));
         if smallest_margin(sums) > 2e-3 {

@@ -57,6 +57,10 @@ impl RunRecord {
 /// One line of a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "lines are written and read one at a time"
+)]
 pub enum Line {
     /// The first line.
     Run(RunHeader),
@@ -110,6 +114,20 @@ pub struct DataIdentity {
     pub train_images: usize,
     /// Number of test images used.
     pub test_images: usize,
+    /// Images of the whole set that occur more than once; `None` if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicates: Option<Duplicates>,
+}
+
+/// Images that occur more than once, pixel by pixel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Duplicates {
+    /// Training images that equal an earlier one.
+    pub train: usize,
+    /// Test images that equal an earlier one.
+    pub test: usize,
+    /// Test images that equal a training image.
+    pub across: usize,
 }
 
 /// The versions behind a run.

@@ -130,6 +130,7 @@ mod tests {
                 sha256: data.1.into(),
                 train_images: 10,
                 test_images: 10,
+                duplicates: None,
             },
             versions: Versions {
                 downhill: "1".into(),

@@ -7,14 +7,15 @@ use std::{fmt, fs};
 use downhill_cli::commands::EvaluateArguments;
 use downhill_cli::print::{escaped, print};
 use downhill_cli::train::TrainArguments;
-use downhill_data::{ImagePair, split};
+use downhill_data::split;
 use downhill_model::{Network, PixelScale};
 use serde::Serialize;
 
 use crate::config::file::ExperimentFile;
+use crate::config::images::load;
 use crate::config::training::TrainingConfig;
 use crate::device;
-use crate::device::set::{CLASSES, DeviceSet};
+use crate::device::set::DeviceSet;
 use crate::error::TrainError;
 use crate::plan::Plan;
 use crate::training::score::score;
@@ -29,14 +30,13 @@ use crate::weights;
 pub fn evaluate(arguments: &EvaluateArguments, out: &mut dyn Write) -> Result<(), TrainError> {
     let path = arguments.path();
     let bytes = fs::read(path).map_err(TrainError::file("cannot read", path))?;
-    let data = downhill_data::load(arguments.data_dir.as_deref())?;
     refuse_other_formats(&bytes, path)?;
     let about = match weights::metadata(&bytes) {
         Ok(about) => about,
         Err(reason) => return Err(unusable(path, reason)),
     };
     let config = match (&arguments.config, &about) {
-        (Some(config), _) => of_file(config, arguments, &data)?,
+        (Some(config), _) => of_file(config, arguments)?,
         (None, Some(about)) => serde_json::from_value(about.config.clone())
             .map_err(|error| unusable(path, error.to_string()))?,
         (None, None) => {
@@ -45,10 +45,11 @@ pub fn evaluate(arguments: &EvaluateArguments, out: &mut dyn Write) -> Result<()
         }
     };
 
+    let data = load(arguments.data_dir.as_deref(), &config.data.source)?;
     let device = device::open(arguments.backend)?;
-    let image = [data.test.rows(), data.test.columns()];
+    let (image, classes) = (data.test.shape(), data.classes());
     // All parameters are replaced by those of the file.
-    let mut network = Network::new(&config.model, image, CLASSES, &device, &mut || 0.0)
+    let mut network = Network::new(&config.model, image, classes, &device, &mut || 0.0)
         .map_err(|error| TrainError::Config(format!("model.{error}")))?;
     weights::decode(&bytes, &config.model, &mut network)
         .map_err(|reason| unusable(path, reason))?;
@@ -156,11 +157,7 @@ impl fmt::Display for Evaluation {
 }
 
 /// The settings of a method of a config.
-fn of_file(
-    config: &str,
-    arguments: &EvaluateArguments,
-    data: &ImagePair,
-) -> Result<TrainingConfig, TrainError> {
+fn of_file(config: &str, arguments: &EvaluateArguments) -> Result<TrainingConfig, TrainError> {
     let file = ExperimentFile::find(config)?;
     let train = TrainArguments {
         backend: arguments.backend,
@@ -169,7 +166,7 @@ fn of_file(
         ..TrainArguments::default()
     };
     let plan = Plan::resolve(&file, &train)?;
-    plan.check_data(data)?;
+    plan.check_data(&load(arguments.data_dir.as_deref(), &plan.source)?)?;
     match plan.methods.as_slice() {
         [method] => Ok(method.config.clone()),
         methods => {

@@ -8,6 +8,7 @@ use downhill_cli::train::TrainArguments;
 use downhill_data::ImagePair;
 
 use crate::config::file::ExperimentFile;
+use crate::config::images::load;
 use crate::config::tables::kind::Kind;
 use crate::done::Done;
 use crate::error::TrainError;
@@ -75,7 +76,7 @@ fn run(
             plan.left_out.join(", ")
         ));
     }
-    let data = downhill_data::load(arguments.data_dir.as_deref())?;
+    let data = load(arguments.data_dir.as_deref(), &plan.source)?;
     plan.check_data(&data)?;
     for remark in remarks(&plan, &data) {
         out.say(&format!("note: {remark}\n"));
@@ -85,8 +86,7 @@ fn run(
     }
     if arguments.dry_run {
         out.say(&dry_run(&plan));
-        let image = [data.train.rows(), data.train.columns()];
-        out.say(&parameters::text(&plan, image)?);
+        out.say(&parameters::text(&plan, &data)?);
         out.say(&estimate::text(&plan, arguments, &Arc::new(data))?);
         return Ok(Done::Finished);
     }
@@ -127,13 +127,26 @@ fn remarks(plan: &Plan, data: &ImagePair) -> Vec<String> {
         }
     }
     if !data.identity.is_canonical_mnist() {
-        match data.test_images_in_training() {
+        match data.duplicates().across {
             0 => {}
             number => remarks.push(format!(
                 "{number} of {} test images of {} are training images",
                 data.test.len(),
                 data.identity.name
             )),
+        }
+        let unused = data.unused_labels();
+        if let Some(first) = unused.first() {
+            let others = match unused.len() - 1 {
+                0 => String::new(),
+                others => format!(" and {others} others"),
+            };
+            remarks.push(format!(
+                "no training image of {} has the label {first}{others}; the network has an output \
+                 for each label from 0 to {}",
+                data.identity.name,
+                data.classes() - 1
+            ));
         }
     }
     let holds_out = |method: &MethodPlan| method.config.data.validation_images > 0;

@@ -74,7 +74,7 @@ fn advice(path: &str, key: &str) -> Option<String> {
             return Some(format!("set `model.{key}`"));
         }
         ([], "dataset") | (["data"], "name" | "dataset" | "path" | "dir" | "directory") => {
-            "the images are MNIST, or those of the option --data-dir"
+            "set `data.source`, or the option --data-dir"
         }
         (["data"], "shuffle") => "set `training.batch_order`",
         (_, "patience" | "early_stopping") => {
@@ -100,6 +100,9 @@ pub(crate) static TRAINING_KEYS: LazyLock<Table> = LazyLock::new(|| {
     }
     keys.insert("optimizer".into(), Value::Table(all));
     keys.extend(RECIPE.map(|key| (key.to_owned(), Value::Boolean(true))));
+    if let Some(data) = keys.get_mut("data").and_then(Value::as_table_mut) {
+        data.insert("source".into(), Value::Boolean(true));
+    }
     if let Some(training) = keys.get_mut("training").and_then(Value::as_table_mut) {
         training.insert(EPOCHS.into(), Value::Boolean(true));
     }

@@ -1,13 +1,12 @@
 //! Layers of settings: file, method, command line. Each overrides those below.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use downhill_data::DataError;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+use crate::config::images::TrainingImages;
 use crate::config::lines::Lines;
 use crate::config::words::{shown, typed};
 use crate::error::TrainError;
@@ -30,34 +29,6 @@ pub(crate) const DEFAULT: &str = "default";
 
 /// What was written for numbers, such as `"10 %" = 100`, by the path of the leaf.
 pub(crate) type Notes = BTreeMap<String, Vec<String>>;
-
-/// The number of training images that there are, read when it is first asked for.
-#[derive(Debug, Default)]
-pub(crate) struct TrainingImages {
-    directory: Option<PathBuf>,
-    number: OnceLock<usize>,
-}
-
-impl TrainingImages {
-    /// Those of a directory, or of MNIST.
-    pub(crate) fn of(directory: Option<&Path>) -> Self {
-        Self {
-            directory: directory.map(Path::to_path_buf),
-            number: OnceLock::new(),
-        }
-    }
-
-    /// # Errors
-    ///
-    /// Images that cannot be read.
-    pub(crate) fn number(&self) -> Result<usize, DataError> {
-        if let Some(number) = self.number.get() {
-            return Ok(*number);
-        }
-        let number = downhill_data::load(self.directory.as_deref())?.train.len();
-        Ok(*self.number.get_or_init(|| number))
-    }
-}
 
 /// Settings, and the origin of each value.
 #[derive(Clone, Debug, Default)]

@@ -2,6 +2,7 @@
 
 mod built_in;
 pub mod file;
+pub(crate) mod images;
 pub(crate) mod keys;
 pub(crate) mod layers;
 pub(crate) mod lines;

@@ -6,7 +6,7 @@ use downhill::{
     Accumulate, DescentConfig, GradientStage, Group, NonFinite, OptimizerConfig, Schedule,
     SgdConfig, StepMask, WeightStage,
 };
-use downhill_data::BatchOrder;
+use downhill_data::{BatchOrder, DEFAULT_SOURCE};
 use downhill_model::{BatchNormConvention, MlpConfig};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -102,6 +102,10 @@ impl Default for TrainingConfig {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct DataConfig {
+    /// The images: the name of a set such as `"fashion-mnist"`, or a directory of IDX or PNG files;
+    /// the same for all methods. The option `--data-dir` overrides it.
+    #[serde(skip_serializing_if = "is_default_source")]
+    pub source: String,
     /// Number of training images.
     pub train_images: Amount,
     /// Which training images.
@@ -117,9 +121,14 @@ pub struct DataConfig {
     pub pixel_deviation: f64,
 }
 
+fn is_default_source(source: &String) -> bool {
+    source == DEFAULT_SOURCE
+}
+
 impl Default for DataConfig {
     fn default() -> Self {
         Self {
+            source: DEFAULT_SOURCE.to_owned(),
             train_images: Amount::All,
             subset: Subset::First,
             test_images: Amount::All,

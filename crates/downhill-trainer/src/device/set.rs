@@ -8,9 +8,6 @@ use downhill_model::PixelScale;
 use downhill_model::SparseImages;
 use downhill_model::loss::one_hot;
 
-/// Number of classes: labels lie in 0 to 9.
-pub(crate) const CLASSES: usize = 10;
-
 /// Bytes that a buffer may hold by WebGPU's default limits; software Vulkan allows no more.
 pub(crate) const WGPU_BUFFER: usize = 128 << 20;
 
@@ -58,10 +55,15 @@ impl DeviceSet {
         let labels: Vec<i32> = set.labels().iter().copied().map(i32::from).collect();
         Self {
             pixels,
-            targets: one_hot(set.labels(), CLASSES, device),
+            targets: one_hot(set.labels(), set.classes(), device),
             labels: Tensor::from_data(TensorData::new(labels, [images]), device),
             images,
         }
+    }
+
+    /// Number of classes.
+    pub(crate) fn classes(&self) -> usize {
+        self.targets.dims()[1]
     }
 
     /// Number of images.

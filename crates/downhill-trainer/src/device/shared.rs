@@ -28,8 +28,10 @@ pub(crate) struct SharedImages<'a> {
     sizes: Sizes,
     /// The images as bytes; `None` if no run draws a subset of its own.
     data: Option<Arc<ImagePair>>,
-    /// Rows and columns of an image.
-    pub(crate) image: [usize; 2],
+    /// Channels, rows and columns of an image.
+    pub(crate) image: [usize; 3],
+    /// Number of classes.
+    pub(crate) classes: usize,
     /// The shared sets.
     first: Vec<(Key, DeviceSet)>,
     backend: Backend,
@@ -69,7 +71,8 @@ impl<'a> SharedImages<'a> {
         let mut images = Self {
             sizes,
             data: None,
-            image: [train.rows(), train.columns()],
+            image: train.shape(),
+            classes: data.classes(),
             first: Vec::new(),
             backend,
             device,

@@ -10,7 +10,6 @@ use crate::config::keys::as_table;
 use crate::config::layers::Layers;
 use crate::config::similar::did_you_mean;
 use crate::config::training::{PretrainingConfig, TrainingConfig};
-use crate::device::set::CLASSES;
 use crate::error::TrainError;
 
 /// More updates than any machine makes in a lifetime.
@@ -207,11 +206,11 @@ pub(crate) fn check_data(
     at_most("data.train_images", data.train.len(), number, train)?;
     let number = "the number of test images";
     at_most("data.test_images", data.test.len(), number, test)?;
-    let image = [data.train.rows(), data.train.columns()];
+    let image = data.train.shape();
     model
         .check_for(image)
         .map_err(|error| invalid_model(layers, &error))?;
-    let parameters = model.parameters(image, CLASSES);
+    let parameters = model.parameters(image, data.classes());
     if parameters.is_none_or(|parameters| parameters > MAX_PARAMETERS) {
         let message =
             format!("model.hidden must give a network of at most {MAX_PARAMETERS} parameters");

@@ -13,13 +13,14 @@ use std::sync::Arc;
 
 use downhill_cli::backend::Backend;
 use downhill_cli::train::TrainArguments;
-use downhill_data::ImagePair;
+use downhill_data::{DEFAULT_SOURCE, ImagePair};
 use downhill_report::{Grid, Published, TargetImages};
 use toml::{Table, Value};
 
 use crate::config::file::ExperimentFile;
+use crate::config::images::TrainingImages;
 use crate::config::keys::{DEFAULT_SEEDS, MAX_SEEDS};
-use crate::config::layers::{DEFAULT, Layers, TrainingImages, at, join};
+use crate::config::layers::{DEFAULT, Layers, at, join};
 use crate::config::overrides::{Overrides, without_experiment_keys};
 use crate::config::recipe::RECIPE;
 use crate::config::similar::no_method;
@@ -40,6 +41,8 @@ pub struct Plan {
     pub name: String,
     /// Question of the experiment.
     pub question: String,
+    /// The images: the name of a set, or a directory.
+    pub source: String,
     /// Backend of all runs.
     pub backend: Backend,
     /// The method that the others are compared with.
@@ -156,6 +159,7 @@ impl Plan {
         let baseline = baseline.filter(chosen);
         Ok(Self {
             name: file.name.clone(),
+            source: source(&methods)?,
             question: file.question.clone(),
             backend: arguments.backend,
             baseline,
@@ -234,6 +238,28 @@ fn refuse_without_validation(
             Err(method.layers.blame(path, &message))
         }
         None => Ok(()),
+    }
+}
+
+/// The source of the images, which all methods share.
+fn source(methods: &[MethodPlan]) -> Result<String, TrainError> {
+    let source = |method: &MethodPlan| method.config.data.source.clone();
+    let first = methods
+        .first()
+        .map_or_else(|| DEFAULT_SOURCE.to_owned(), source);
+    match methods
+        .iter()
+        .find(|method| method.config.data.source != first)
+    {
+        Some(other) => {
+            let message = format!(
+                "data.source must be the same for all methods, got {first:?} and {:?}; give each its \
+                 own experiment, and compare them with `report`",
+                other.config.data.source
+            );
+            Err(other.layers.blame("data.source", &message))
+        }
+        None => Ok(first),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use toml::{Table, Value};
 
+use crate::config::images::TrainingImages;
 use crate::config::keys::{DEFAULT_CONFIG, as_table};
-use crate::config::layers::{DEFAULT, Layers, TrainingImages, at, join, leaves, nested};
+use crate::config::layers::{DEFAULT, Layers, at, join, leaves, nested};
 use crate::config::recipe::{RECIPE, RunLength, choose_kinds, with_lengths, without_lengths};
 use crate::config::training::{Amount, TrainingConfig};
 use crate::config::words::{shown, typed};
@@ -69,7 +70,7 @@ fn origin_of<'a>(written: &'a Layers, path: &str) -> Option<&'a String> {
 fn updates_of_epoch(config: &TrainingConfig, images: &TrainingImages) -> Result<u64, TrainError> {
     let available = match config.data.train_images {
         Amount::Images(images) => images,
-        Amount::All => images.number()?,
+        Amount::All => images.number(&config.data.source)?,
     };
     let images = config.data.images_to_train_on(available);
     // Settings that do not fit are refused with the data.

@@ -1,7 +1,7 @@
 //! The runs of a plan and their identity.
 
 use downhill_report::RunRecord;
-use downhill_report::record::{DataIdentity, RECORD_FORMAT, ResolvedConfig, RunHeader};
+use downhill_report::record::{DataIdentity, Duplicates, RECORD_FORMAT, ResolvedConfig, RunHeader};
 use sha2::{Digest, Sha256};
 
 use crate::code::versions;
@@ -70,12 +70,30 @@ fn header(
             sha256: data.identity.sha256.clone(),
             train_images: wanted.images_to_train_on(data.train.len()),
             test_images: wanted.test_images.of(data.test.len()),
+            duplicates: duplicates(data),
         },
         ensemble: may_share(&method.config, plan.ensemble),
         versions: versions(),
     };
     header.run = hash(&header);
     header
+}
+
+/// The images that occur more than once. MNIST has none.
+fn duplicates(data: &downhill_data::ImagePair) -> Option<Duplicates> {
+    if data.identity.is_canonical_mnist() {
+        return None;
+    }
+    let downhill_data::Duplicates {
+        train,
+        test,
+        across,
+    } = data.duplicates();
+    (train + test + across > 0).then_some(Duplicates {
+        train,
+        test,
+        across,
+    })
 }
 
 /// Returns 32 hexadecimal digits that identify the header, which holds everything that decides the

@@ -262,7 +262,7 @@ impl<'a> Meter<'a> {
         let data = Arc::clone(self.data);
         let images = SharedImages::new(data, [&config.data], self.backend, &self.device)?;
         let sets = images.of_run(&config.data, 0)?;
-        let image = [self.data.train.rows(), self.data.train.columns()];
+        let image = self.data.train.shape();
         let measured = |(seed, sets): (usize, RunImages)| {
             let training = Training {
                 config,

@@ -3,17 +3,17 @@
 use downhill_cli::backend::Backend;
 
 use crate::config::training::TrainingConfig;
-use crate::device::set::{CLASSES, WGPU_BUFFER};
+use crate::device::set::WGPU_BUFFER;
 use crate::plan::ensemble::common_settings;
 use crate::plan::runs::RunPlan;
 
 /// Groups runs into ensembles, in the order of their first runs. A run that cannot share an
-/// ensemble is a group of its own.
+/// ensemble is a group of its own. The images have this many pixels and classes.
 pub(crate) fn together<'r, 'p>(
     runs: &[&'r RunPlan<'p>],
     members: usize,
     backend: Backend,
-    pixels: usize,
+    (pixels, classes): (usize, usize),
 ) -> Vec<Vec<&'r RunPlan<'p>>> {
     let mut kinds: Vec<(Option<TrainingConfig>, Vec<&RunPlan<'_>>)> = Vec::new();
     for &run in runs {
@@ -30,7 +30,11 @@ pub(crate) fn together<'r, 'p>(
         }
     }
     let parts = kinds.iter().flat_map(|(_, runs)| {
-        let most = members.min(most_members(&runs[0].method.config, backend, pixels));
+        let most = members.min(most_members(
+            &runs[0].method.config,
+            backend,
+            (pixels, classes),
+        ));
         // Of even size, because the last ensemble takes as long as the others.
         let ensembles = runs.len().div_ceil(most.max(1));
         runs.chunks(runs.len().div_ceil(ensembles))
@@ -40,14 +44,18 @@ pub(crate) fn together<'r, 'p>(
 }
 
 /// The number of members whose weights, images and units each fit into one buffer of a GPU.
-fn most_members(config: &TrainingConfig, backend: Backend, pixels: usize) -> usize {
+fn most_members(
+    config: &TrainingConfig,
+    backend: Backend,
+    (pixels, classes): (usize, usize),
+) -> usize {
     if backend != Backend::Wgpu {
         return usize::MAX;
     }
     let batch = config.training.batch;
     let mut largest = batch.saturating_mul(pixels);
     let mut inputs = pixels;
-    for &units in config.model.hidden.iter().chain([&CLASSES]) {
+    for &units in config.model.hidden.iter().chain([&classes]) {
         largest = largest
             .max(inputs.saturating_mul(units))
             .max(batch.saturating_mul(units));
@@ -83,7 +91,7 @@ mod tests {
         let plan = Plan::resolve(&ExperimentFile::find(&arguments.config)?, &arguments)?;
         let runs = runs(&plan, &load_mnist()?);
         let all: Vec<_> = runs.iter().collect();
-        let groups = together(&all, plan.ensemble, backend, 784);
+        let groups = together(&all, plan.ensemble, backend, (784, 10));
         let name = |run: &&RunPlan<'_>| format!("{}:{}", run.method.name, run.header.seed);
         let text = |runs: &Vec<&RunPlan<'_>>| runs.iter().map(name).collect::<Vec<_>>().join(" ");
         Ok(groups.iter().map(text).collect())

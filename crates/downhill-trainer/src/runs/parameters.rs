@@ -5,11 +5,11 @@ use std::fmt::Write;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
+use downhill_data::ImagePair;
 use downhill_model::Network;
 
 use crate::config::training::TrainingConfig;
 use crate::device;
-use crate::device::set::CLASSES;
 use crate::error::TrainError;
 use crate::plan::Plan;
 
@@ -22,13 +22,13 @@ const MAX_TABLES: usize = 3;
 /// # Errors
 ///
 /// Settings that cannot be trained.
-pub(crate) fn text(plan: &Plan, image: [usize; 2]) -> Result<String, TrainError> {
+pub(crate) fn text(plan: &Plan, data: &ImagePair) -> Result<String, TrainError> {
     let Ok(device) = device::open(plan.backend) else {
         return Ok(String::new());
     };
     let mut tables: Vec<(String, Vec<&str>)> = Vec::new();
     for method in &plan.methods {
-        let table = table(&method.config, image, &device)?;
+        let table = table(&method.config, data, &device)?;
         match tables.iter_mut().find(|(known, _)| *known == table) {
             Some((_, methods)) => methods.push(&method.name),
             None => tables.push((table, vec![&method.name])),
@@ -64,14 +64,11 @@ fn indented(table: &str) -> String {
 }
 
 /// The memory is that after one step, which is made with gradients of 0.
-fn table(
-    config: &TrainingConfig,
-    image: [usize; 2],
-    device: &Device,
-) -> Result<String, TrainError> {
+fn table(config: &TrainingConfig, data: &ImagePair, device: &Device) -> Result<String, TrainError> {
     let device = device.clone().autodiff();
     let invalid = |error: &dyn std::fmt::Display| TrainError::Config(error.to_string());
-    let model = Network::new(&config.model, image, CLASSES, &device, &mut || 0.0)
+    let (image, classes) = (data.train.shape(), data.classes());
+    let model = Network::new(&config.model, image, classes, &device, &mut || 0.0)
         .map_err(|error| invalid(&format!("model.{error}")))?;
     let mut descent = config.descent().build().map_err(|error| invalid(&error))?;
     let mut zeros = Zeros(GradientsParams::new());

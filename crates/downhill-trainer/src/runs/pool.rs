@@ -84,7 +84,12 @@ impl RunPool<'_> {
     /// The first failure. Runs that were finished before it are kept.
     pub(crate) fn train(&self, runs: &[&RunPlan<'_>]) -> Result<usize, TrainError> {
         let _counted = Counted::new();
-        let groups = together(runs, self.ensemble, self.backend, self.image_size());
+        let groups = together(
+            runs,
+            self.ensemble,
+            self.backend,
+            (self.image_size(), self.images.classes),
+        );
         let next = Mutex::new(groups.iter());
         let done = Mutex::new(0);
         let failure = Mutex::new(None);

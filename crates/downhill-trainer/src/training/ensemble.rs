@@ -9,7 +9,7 @@ use downhill_model::{Ensemble, Mlp};
 use downhill_report::record::{Evaluation, RunEnd, RunOutcome};
 
 use crate::config::training::TrainingConfig;
-use crate::device::set::{CLASSES, DeviceSet};
+use crate::device::set::DeviceSet;
 use crate::error::TrainError;
 use crate::plan::ensemble::common_settings;
 use crate::training::losses::Losses;
@@ -140,7 +140,7 @@ impl EnsembleTraining<'_> {
         let network = |(config, seed): &(&TrainingConfig, u64)| {
             let mut weights = Stream::new(*seed, Purpose::InitialWeights, 0);
             let mut normal = || weights.normal();
-            let (inputs, outputs) = (self.image_size, CLASSES);
+            let (inputs, outputs) = (self.image_size, self.train.classes());
             Mlp::new(&config.model, inputs, outputs, &device, &mut normal)
                 .map_err(|error| TrainError::Config(format!("model.{error}")))
         };
@@ -175,7 +175,7 @@ impl EnsembleTraining<'_> {
         let (images, targets) = self.train.batch(&rows);
         let shape = [members.len(), rows.len() / members.len()];
         let images = images.reshape([shape[0], shape[1], self.image_size]);
-        let targets = targets.reshape([shape[0], shape[1], CLASSES]);
+        let targets = targets.reshape([shape[0], shape[1], self.train.classes()]);
         let seeds = members.iter().map(|member| member.seed);
         let mut masks: Vec<_> = seeds
             .map(|seed| Stream::new(seed, Purpose::DropoutMask, update))

@@ -14,7 +14,7 @@ use downhill_model::Network;
 use downhill_report::record::{Activations, Evaluation, Line, RunEnd, RunOutcome};
 
 use crate::config::training::TrainingConfig;
-use crate::device::set::{CLASSES, DeviceSet};
+use crate::device::set::DeviceSet;
 use crate::error::TrainError;
 use crate::training::histogram::histogram;
 use crate::training::losses::{Losses, Recorded};
@@ -41,8 +41,8 @@ pub struct Training<'a> {
     pub test: &'a DeviceSet,
     /// Images held out for validation.
     pub validation: Option<&'a DeviceSet>,
-    /// Height and width of an image in pixels.
-    pub image: [usize; 2],
+    /// Channels, height and width of an image.
+    pub image: [usize; 3],
     /// Device of the run, without autodiff.
     pub device: &'a Device,
 }
@@ -63,7 +63,7 @@ impl Training<'_> {
         let mut model = Network::new(
             model,
             self.image,
-            CLASSES,
+            self.train.classes(),
             &self.device.clone().autodiff(),
             &mut || weights.normal(),
         )

@@ -107,9 +107,11 @@ mod tests {
             ..MlpConfig::default()
         };
         let device = Device::flex();
-        let network = Network::new(&model, [2, 2], 10, &device, &mut || 0.1).unwrap();
+        let network = Network::new(&model, [1, 2, 2], 10, &device, &mut || 0.1).unwrap();
         let images = 2 * PART + 1;
-        let images = ImageSet::new(vec![1; 4 * images], vec![1; images], 2, 2).unwrap();
+        let images = ImageSet::new(vec![1; 4 * images], vec![1; images], [1, 2, 2])
+            .unwrap()
+            .with_classes(10);
         let scale = PixelScale {
             mean: 0.0,
             deviation: 1.0,

@@ -22,7 +22,7 @@ fn config() -> TrainingConfig {
 fn network(config: &MlpConfig, device: &Device) -> Network {
     let mut numbers = (0..).map(f64::from);
     let mut next = || numbers.next().unwrap_or_default();
-    Network::new(config, [1, 2], 4, device, &mut next).expect("a network")
+    Network::new(config, [1, 1, 2], 4, device, &mut next).expect("a network")
 }
 
 fn file() -> Vec<u8> {
@@ -82,7 +82,7 @@ fn the_same_network_gives_the_same_file_and_comes_back() {
     assert_eq!(file(), file());
     let config = config().model;
     let device = Device::flex();
-    let mut found = Network::new(&config, [1, 2], 4, &device, &mut || 9.0).unwrap();
+    let mut found = Network::new(&config, [1, 1, 2], 4, &device, &mut || 9.0).unwrap();
     decode(&file(), &config, &mut found).unwrap();
     let mut as_written = config.clone();
     as_written.initialization = Initialization::Std(1.0);
@@ -113,7 +113,7 @@ fn a_prefix_that_all_names_share_is_left_out() {
     decode(&file, &config, &mut expected).unwrap();
     let images = Tensor::<2>::from_floats([[1.0, 2.0], [-3.0, 4.0]], &device);
     for prefix in ["_orig_mod.", "module.", "model."] {
-        let mut found = Network::new(&config, [1, 2], 4, &device, &mut || 9.0).unwrap();
+        let mut found = Network::new(&config, [1, 1, 2], 4, &device, &mut || 9.0).unwrap();
         decode(&with(prefix, ""), &config, &mut found).unwrap();
         assert_eq!(
             found.evaluate(images.clone()).into_data(),
@@ -148,7 +148,7 @@ fn convolutions_come_back_under_their_names() {
     let device = Device::flex();
     let mut numbers = (0..).map(|number| f64::from(number % 7) - 3.0);
     let mut next = || numbers.next().unwrap_or_default();
-    let network = Network::new(&config.model, [6, 6], 4, &device, &mut next).unwrap();
+    let network = Network::new(&config.model, [1, 6, 6], 4, &device, &mut next).unwrap();
     let run = sample::run("none", 0, &[(1, 0.1, 0.1)], RunOutcome::Finished);
     let file = encode(&run.header, &config, &network, 36).unwrap();
     let read = SafeTensors::deserialize(&file).unwrap();
@@ -158,7 +158,7 @@ fn convolutions_come_back_under_their_names() {
     assert_eq!(shape("4.weight"), [3, 2, 2, 2]);
     assert_eq!(shape("7.weight"), [3, 12]);
     assert_eq!(shape("10.weight"), [4, 3]);
-    let mut found = Network::new(&config.model, [6, 6], 4, &device, &mut || 9.0).unwrap();
+    let mut found = Network::new(&config.model, [1, 6, 6], 4, &device, &mut || 9.0).unwrap();
     decode(&file, &config.model, &mut found).unwrap();
     let pixels: Vec<f32> = (0..72).map(|at| (at % 5) as f32 / 5.0).collect();
     let images = Tensor::<1>::from_floats(pixels.as_slice(), &device).reshape([2, 36]);
@@ -176,7 +176,7 @@ fn a_file_for_another_network_is_refused_with_the_tensor() {
     let refused = |change: fn(&mut MlpConfig)| {
         let mut config = config().model;
         change(&mut config);
-        let mut network = Network::new(&config, [1, 2], 4, &device, &mut || 9.0).unwrap();
+        let mut network = Network::new(&config, [1, 1, 2], 4, &device, &mut || 9.0).unwrap();
         decode(&file(), &config, &mut network).unwrap_err()
     };
     assert_eq!(

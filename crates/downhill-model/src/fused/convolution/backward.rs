@@ -100,7 +100,7 @@ impl WithSimd for Backward<'_> {
             }
         }
         gradients.images = images_wanted.then(|| {
-            let mut images = Vec::with_capacity(batch * stack.image().height);
+            let mut images = Vec::with_capacity(batch * stack.image().pixels());
             for (number, frame) in above.iter().enumerate() {
                 let batch = IMAGES.min(batch - number * IMAGES);
                 unpack(stack.image(), frame.get(), batch, &mut images);
@@ -114,8 +114,9 @@ impl WithSimd for Backward<'_> {
 /// Appends the images of a block, `[batch, pixels]`.
 fn unpack(frame: Frame, numbers: &[f32], batch: usize, images: &mut Vec<f32>) {
     for image in 0..batch {
-        for y in 0..frame.height {
-            let row = &numbers[frame.place(0, y)..][..frame.row_length()];
+        for row in 0..frame.channels * frame.height {
+            let place = frame.place(row / frame.height, row % frame.height);
+            let row = &numbers[place..][..frame.row_length()];
             images.extend(row.iter().skip(image).step_by(IMAGES));
         }
     }

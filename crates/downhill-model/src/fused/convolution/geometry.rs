@@ -36,6 +36,11 @@ impl Frame {
         channel * self.plane() + (y + self.padding) * self.row() + self.padding * IMAGES
     }
 
+    /// Number of values of an image without padding.
+    pub(super) fn pixels(&self) -> usize {
+        self.channels * self.height * self.width
+    }
+
     /// Number of values of a row without padding.
     pub(super) fn row_length(&self) -> usize {
         self.width * IMAGES

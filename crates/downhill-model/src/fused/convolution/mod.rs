@@ -53,7 +53,8 @@ struct ConvolutionValues {
 }
 
 impl ConvolutionalNetwork {
-    /// Returns the flattened output of the convolutions for `images`, `[batch, height * width]`.
+    /// Returns the flattened output of the convolutions for `images`, `[batch, channels * height *
+    /// width]`.
     ///
     /// Returns `None` unless network and images are on the flex backend, in `f32`, and both with or
     /// both without autodiff.
@@ -91,7 +92,8 @@ impl ConvolutionalNetwork {
             width,
             padding,
         };
-        let mut input = frame(1, self.image, self.convolutions[0].padding);
+        let [channels, height, width] = self.image;
+        let mut input = frame(channels, [height, width], self.convolutions[0].padding);
         let mut layers = Vec::with_capacity(self.convolutions.len());
         let mut guards = Vec::with_capacity(1 + 2 * self.convolutions.len());
         for (number, layer) in self.convolutions.iter().enumerate() {
@@ -208,7 +210,7 @@ impl Convolutions {
     /// Returns the shapes of the images, and of each layer's weight and bias.
     fn shapes(&self) -> Vec<Vec<usize>> {
         let image = self.layers[0].geometry.input;
-        let mut shapes = vec![vec![self.batch, image.height * image.width]];
+        let mut shapes = vec![vec![self.batch, image.pixels()]];
         for layer in &self.layers {
             let Geometry {
                 input,

@@ -72,7 +72,7 @@ impl WithSimd for Forward<'_> {
         let offsets: Vec<Vec<usize>> = (stack.layers.iter())
             .map(|layer| layer.geometry.offsets())
             .collect();
-        let pixels = image.height * image.width;
+        let pixels = image.pixels();
         let images = images.chunks(IMAGES * pixels);
         let features = features.chunks_mut(IMAGES * out);
         let one = |(images, features, block): (&[f32], &mut [f32], &mut Block)| {
@@ -104,16 +104,16 @@ impl Stack<'_> {
         block.choices.resize_with(layers, Vec::new);
         let image = self.image();
         let frame = block.frames[0].sized(image.len());
-        let pixels = image.height * image.width;
+        let pixels = image.pixels();
         let number = images.len() / pixels;
         if image.padding > 0 || number < IMAGES {
             frame.fill(0.0);
         }
         simd.vectorize(|| {
-            for y in 0..image.height {
-                let to = &mut frame[image.place(0, y)..];
+            for row in 0..image.channels * image.height {
+                let to = &mut frame[image.place(row / image.height, row % image.height)..];
                 transpose(
-                    &images[y * image.width..],
+                    &images[row * image.width..],
                     pixels,
                     [number, image.width],
                     to,

@@ -18,7 +18,7 @@ impl Numbers {
 /// Makes a network from the `[channels, kernel, padding, pool]` of each convolution.
 fn network(
     layers: &[[usize; 4]],
-    image: [usize; 2],
+    image: [usize; 3],
     activation: Activation,
 ) -> ConvolutionalNetwork {
     let convolution = |&[channels, kernel, padding, pool]: &[usize; 4]| ConvolutionConfig {
@@ -74,7 +74,7 @@ fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 fn step(network: &ConvolutionalNetwork, batch: usize, features: Features) -> Vec<Vec<f32>> {
     let device = Device::flex().autodiff();
     let mut drawn = Numbers(5);
-    let pixels = network.image[0] * network.image[1];
+    let pixels: usize = network.image.iter().product();
     let images = drawn.tensor([batch, pixels], &device).require_grad();
     let features = features(network, &images);
     let upstream = drawn.tensor(features.dims(), &device);
@@ -122,13 +122,13 @@ fn compare(name: &str, network: &ConvolutionalNetwork, batch: usize) {
 #[test]
 fn any_kernels_paddings_pools_and_batches() {
     for (layers, image) in [
-        (vec![[1, 1, 0, 1]], [1, 1]),
-        (vec![[3, 1, 0, 2]], [5, 7]),
-        (vec![[7, 3, 2, 2], [5, 2, 1, 3]], [9, 12]),
-        (vec![[20, 5, 0, 2], [11, 5, 0, 2]], [28, 28]),
-        (vec![[6, 5, 2, 2], [9, 4, 1, 1], [2, 7, 3, 2]], [17, 19]),
-        (vec![[13, 6, 5, 4]], [10, 8]),
-        (vec![[2, 3, 1, 1]; 7], [4, 3]),
+        (vec![[1, 1, 0, 1]], [1, 1, 1]),
+        (vec![[3, 1, 0, 2]], [3, 5, 7]),
+        (vec![[7, 3, 2, 2], [5, 2, 1, 3]], [1, 9, 12]),
+        (vec![[20, 5, 0, 2], [11, 5, 0, 2]], [1, 28, 28]),
+        (vec![[6, 5, 2, 2], [9, 4, 1, 1], [2, 7, 3, 2]], [2, 17, 19]),
+        (vec![[13, 6, 5, 4]], [4, 10, 8]),
+        (vec![[2, 3, 1, 1]; 7], [1, 4, 3]),
     ] {
         for activation in [Activation::Relu, Activation::Sigmoid, Activation::Tanh] {
             let network = network(&layers, image, activation);
@@ -142,7 +142,7 @@ fn any_kernels_paddings_pools_and_batches() {
 
 #[test]
 fn evaluation_gives_the_same_bits() {
-    let network = network(&[[7, 3, 2, 2], [5, 2, 1, 3]], [9, 12], Activation::Tanh);
+    let network = network(&[[7, 3, 2, 2], [5, 2, 1, 3]], [1, 9, 12], Activation::Tanh);
     for batch in [1, 16, 50] {
         let images = Numbers(5).tensor([batch, 108], &Device::flex());
         let alone = numbers(fused(&network.valid(), &images));
@@ -152,7 +152,11 @@ fn evaluation_gives_the_same_bits() {
 
 #[test]
 fn threads_change_no_bit() {
-    let network = network(&[[20, 5, 1, 2], [11, 5, 0, 2]], [28, 28], Activation::Relu);
+    let network = network(
+        &[[20, 5, 1, 2], [11, 5, 0, 2]],
+        [1, 28, 28],
+        Activation::Relu,
+    );
     let step = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         (pool.unwrap()).install(|| step(&network, 50, fused))
@@ -166,7 +170,7 @@ fn threads_change_no_bit() {
 /// Frozen parameters get no gradient; the others get the same as before.
 #[test]
 fn frozen_layers_are_passed_through() {
-    let mut network = network(&[[4, 3, 0, 2], [3, 2, 0, 1]], [8, 8], Activation::Tanh);
+    let mut network = network(&[[4, 3, 0, 2], [3, 2, 0, 1]], [1, 8, 8], Activation::Tanh);
     let before = step(&network, 5, fused);
     let first = &mut network.convolutions[0];
     first.weight = first.weight.clone().set_require_grad(false);
@@ -184,7 +188,7 @@ fn frozen_layers_are_passed_through() {
 
 #[test]
 fn unsupported_types_are_not_fused() {
-    let network = network(&[[4, 3, 0, 2]], [8, 8], Activation::Tanh);
+    let network = network(&[[4, 3, 0, 2]], [1, 8, 8], Activation::Tanh);
     let device = Device::flex().autodiff();
     let images = Tensor::<2>::ones([2, 64], (&device, DType::F64));
     assert!(network.fused_features(&images).is_none());
@@ -195,7 +199,7 @@ fn unsupported_types_are_not_fused() {
 /// A gradient of the features that is not contiguous.
 #[test]
 fn transposed_gradients_are_read_correctly() {
-    let network = network(&[[4, 3, 0, 2]], [8, 8], Activation::Tanh);
+    let network = network(&[[4, 3, 0, 2]], [1, 8, 8], Activation::Tanh);
     let gradients = |features: Features| {
         let device = Device::flex().autodiff();
         let mut drawn = Numbers(5);

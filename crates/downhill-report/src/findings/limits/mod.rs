@@ -8,7 +8,7 @@ mod tests;
 use serde_json::Value;
 
 use crate::experiment::{Experiment, TargetImages};
-use crate::record::DataIdentity;
+use crate::record::{DataIdentity, Duplicates};
 use crate::statistics::FEWEST_RESAMPLED;
 use crate::summary::Summary;
 use crate::summary::training_data::{counts, headers, image_counts, is_mixed};
@@ -22,6 +22,7 @@ pub(crate) fn limits(summary: &Summary<'_>) -> Vec<String> {
     let experiment = summary.experiment;
     let limits = [
         data(experiment),
+        duplicates(&experiment.data),
         other_code(experiment),
         mixed_sources(experiment),
         architecture(experiment),
@@ -104,6 +105,17 @@ fn architecture(experiment: &Experiment) -> Option<String> {
             "{several} network architectures (convolutions, hidden layers and activation), those in \
              the resolved config: others may behave differently."
         ),
+    })
+}
+
+/// Images that occur more than once.
+fn duplicates(data: &DataIdentity) -> Option<String> {
+    data.duplicates.map(|Duplicates { train, test, across }| {
+        format!(
+            "Of the images of {}, {across} test images equal a training image pixel by pixel, so \
+             they test memory; {train} training images and {test} test images equal an earlier one.",
+            data.name
+        )
     })
 }
 

@@ -100,8 +100,16 @@ fn mixed_sources_changes_updates_and_divergence_are_named() {
     let text = text_of(&experiment);
     assert!(text.contains("made with other versions than"), "{text}");
     assert!(!text.contains("made by other code"), "{text}");
+    assert!(!text.contains("equal a training image"), "{text}");
     experiment.is_by_other_code = true;
+    experiment.data.duplicates = Some(Duplicates {
+        train: 43,
+        test: 1,
+        across: 10,
+    });
     let text = text_of(&experiment);
+    let expected = "Of the images of made-up, 10 test images equal a training image";
+    assert!(text.contains(expected), "{text}");
     let expected = "The runs were made by other code (downhill 0.1.0, Burn 0.22.1) than";
     assert!(text.contains(expected), "{text}");
     assert!(text.contains("in “weight-decay” (2);"));
