@@ -97,6 +97,8 @@ impl Case {
         Self {
             name: inner["name"].as_str().expect("a name").to_owned(),
             config: inner["config"].clone(),
+            inner: None,
+            then: None,
             ..self.clone()
         }
     }

@@ -192,6 +192,19 @@ fn every_case_is_followed_or_named() {
     assert_eq!((followed, left_out.len()), (376, 21));
 }
 
+/// All but the book's and the Theano cousin's, which have no call.
+#[test]
+fn every_case_of_another_library_is_read_from_its_call() {
+    let followed = |library: &str| {
+        let all = REFERENCES.iter().flat_map(|reference| &reference.cases);
+        let of_library = all.filter(|case| case.library == library);
+        of_library
+            .filter(|case| peers::config(case).is_ok())
+            .count()
+    };
+    assert_eq!(["torch", "keras", "optax"].map(followed), [80, 93, 191]);
+}
+
 /// A mistake of a fork, and a rate that is ignored.
 #[cfg(feature = "flex")]
 #[test]

@@ -51,6 +51,8 @@
 //! Use [`learner`] to run a descent in a `Learner`, and [`module_optimizer`] to pass it to code
 //! that takes a `ModuleOptimizer`. [`coming_from_burn`] maps Burn's names to ours and has recipes.
 //!
+//! A line of Python such as `optax.adamw(1e-3, b2=0.95)` is read by [`DescentConfig::from_call`].
+//!
 //! # Conventions
 //!
 //! - Rules are written with `x` for the parameter, `g` for its gradient and `t` for the number of
@@ -102,6 +104,7 @@ extern crate alloc;
 pub mod coming_from_burn {}
 mod batch_statistics;
 mod burn_optimizer;
+pub mod call;
 mod config;
 mod descent;
 mod epsilon;
@@ -120,6 +123,7 @@ mod settings;
 mod weight_decay;
 
 pub use batch_statistics::BatchStatistics;
+pub use call::CallError;
 pub use descent::{
     Accumulate, AccumulateForm, AdaptiveClip, Descent, DescentConfig, DescentRecordError,
     Description, Ema, EmaStart, FailedStep, GlobalNorm, GlobalNormForm, GradientStage, Group,

@@ -47,6 +47,10 @@ pub(super) const CRATES: &[Crate] = &[
             ),
             room("sam", &["descent", "hyperparameter"]),
             room("burn_optimizer", &["settings", "rule", "weight_decay"]),
+            room(
+                "call",
+                &["descent", "config", "schedule", "preset", "weight_decay"],
+            ),
             room("config", &["settings", "preset", "hyperparameter", "rule"]),
             room("epsilon", &["rule"]),
             room("batch_statistics", &["descent"]),

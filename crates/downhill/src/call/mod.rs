@@ -1,0 +1,252 @@
+//! Calls of PyTorch, Keras and optax as configs.
+//!
+//! ```text
+//! grammar     the text of a call
+//! bound       its values, by the names of the function's parameters
+//! signature   a function that makes an optimizer: what its arguments are called here
+//! torch, keras, optax, schedules   the functions
+//! ```
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::str::FromStr;
+
+mod bound;
+mod error;
+mod grammar;
+mod keras;
+mod optax;
+mod schedules;
+mod signature;
+mod similar;
+#[cfg(test)]
+mod tests;
+mod torch;
+
+pub use error::CallError;
+
+use crate::{DescentConfig, Preset};
+use grammar::Call;
+use signature::{Reading, Signature};
+
+/// A library.
+struct Library {
+    preset: Preset,
+    /// Modules that have its optimizers; the first is the one in messages.
+    modules: &'static [&'static str],
+    signatures: &'static [Signature],
+    not_covered: &'static [(&'static str, &'static str)],
+    /// Arguments by position before those of the signatures.
+    before: &'static [&'static str],
+    /// Takes over what every optimizer has.
+    last: fn(&mut Reading<'_>) -> Result<(), CallError>,
+}
+
+const TORCH: Library = Library {
+    preset: Preset::Torch,
+    modules: &["torch.optim", "optim"],
+    signatures: torch::SIGNATURES,
+    not_covered: torch::NOT_COVERED,
+    before: &["params"],
+    last: torch::last,
+};
+
+const KERAS: Library = Library {
+    preset: Preset::Keras,
+    modules: &[
+        "keras.optimizers",
+        "tf.keras.optimizers",
+        "tensorflow.keras.optimizers",
+        "tf.optimizers",
+        "optimizers",
+    ],
+    signatures: keras::SIGNATURES,
+    not_covered: keras::NOT_COVERED,
+    before: &[],
+    last: keras::last,
+};
+
+const OPTAX: Library = Library {
+    preset: Preset::Optax,
+    modules: &["optax", "optax.contrib"],
+    signatures: optax::SIGNATURES,
+    not_covered: optax::NOT_COVERED,
+    before: &[],
+    last: optax::last,
+};
+
+static LIBRARIES: [Library; 3] = [TORCH, KERAS, OPTAX];
+
+impl DescentConfig {
+    /// Reads a call of PyTorch, Keras or optax, as it stands in Python: the optimizer with its
+    /// settings, those that the call leaves out being the library's.
+    ///
+    /// ```
+    /// use downhill::{AdamWConfig, DescentConfig, WeightDecay};
+    ///
+    /// let config = DescentConfig::from_call(
+    ///     "torch.optim.AdamW(model.parameters(), lr=3e-4, betas=(0.9, 0.95), weight_decay=0.1)",
+    /// )?;
+    /// let same = AdamWConfig::torch()
+    ///     .with_learning_rate(3e-4)
+    ///     .with_beta_2(0.95)
+    ///     .with_weight_decay(WeightDecay::Decoupled(0.1));
+    /// assert_eq!(config, DescentConfig::new(same));
+    ///
+    /// let config: DescentConfig =
+    ///     "optax.chain(optax.clip_by_global_norm(1.0), optax.sgd(0.1, momentum=0.9))".parse()?;
+    /// assert_eq!(config.optimizer.name(), "momentum");
+    /// assert_eq!(config.gradients.len(), 1);
+    /// # Ok::<(), downhill::CallError>(())
+    /// ```
+    ///
+    /// - PyTorch: `torch.optim.AdamW`, `optim.AdamW`; `maximize` is read as a change to the
+    ///   gradients.
+    /// - Keras: `keras.optimizers.Adam`, `tf.keras.optimizers.Adam`, `optimizers.Adam`; clipping,
+    ///   averages and accumulation are read.
+    /// - optax: `optax.adam`, `optax.contrib.prodigy`; around them `chain` with what clips or
+    ///   centralizes gradients and `add_decayed_weights`, `MultiSteps` and `lookahead`.
+    ///
+    /// Nothing is executed. The values are numbers, strings, `True`, `False`, `None`, tuples,
+    /// lists, dictionaries and calls; the parameters of PyTorch, such as `model.parameters()`, say
+    /// nothing here. A schedule of optax or Keras may be the `learning_rate`, if it is the same
+    /// here.
+    ///
+    /// # Errors
+    ///
+    /// If the text is not such a call, or the function, an argument or its value is not covered;
+    /// the error names it and its column. Whether numbers are within their bounds is checked by
+    /// [`build`](Self::build).
+    pub fn from_call(call: &str) -> Result<Self, CallError> {
+        optimizer(&Call::read(call)?)
+    }
+}
+
+/// Reads a call, see [`DescentConfig::from_call`].
+impl FromStr for DescentConfig {
+    type Err = CallError;
+
+    fn from_str(call: &str) -> Result<Self, CallError> {
+        Self::from_call(call)
+    }
+}
+
+/// The config of a call that makes an optimizer.
+fn optimizer(call: &Call<'_>) -> Result<DescentConfig, CallError> {
+    let (module, name) = (call.module(), call.function());
+    let library = LIBRARIES.iter().find(|it| it.modules.contains(&module));
+    let library = library.ok_or_else(|| call.error(no_module(call)))?;
+    let is_optax = library.preset == Preset::Optax;
+    if is_optax && optax::WRAPPERS.contains(&name) {
+        return optax::wrapped(call, optimizer);
+    }
+    let found = library.signatures.iter().find(|it| it.function() == name);
+    let signature = found.ok_or_else(|| call.error(library.no_function(call)))?;
+    signature.read(call, library.preset, library.before, library.last)
+}
+
+/// Says that a call has no module that is known.
+fn no_module(call: &Call<'_>) -> String {
+    let (module, name) = (call.module(), call.function());
+    let of = |is_meant: &dyn Fn(&str) -> bool| {
+        let all = LIBRARIES.iter().flat_map(|library| {
+            let meant = library
+                .signatures
+                .iter()
+                .filter(|it| is_meant(it.function()));
+            meant.map(move |it| alloc::format!("{}(..)", library.full_name(it)))
+        });
+        all.collect::<Vec<_>>().join(" or ")
+    };
+    let same = of(&|other| other == name);
+    let alike = of(&|other| other.eq_ignore_ascii_case(name));
+    let remedy = match (same.is_empty(), alike.is_empty()) {
+        (false, _) => alloc::format!("write {same}"),
+        (_, false) => alloc::format!("write {alike}"),
+        _ => {
+            let modules: Vec<_> = LIBRARIES.iter().map(|it| it.modules[0]).collect();
+            let modules = modules.join(", ");
+            alloc::format!("write the name with its module, one of {modules}")
+        }
+    };
+    match module {
+        "" => alloc::format!("`{name}` does not say its library; {remedy}"),
+        module => alloc::format!("the module `{module}` of `{name}` is not known; {remedy}"),
+    }
+}
+
+/// A function of another library that makes an optimizer, and what its arguments are called here.
+///
+/// ```
+/// use downhill::call::Function;
+///
+/// let functions = Function::all();
+/// let adam = functions.iter().find(|function| function.name == "torch.optim.Adam").unwrap();
+/// assert_eq!(adam.optimizers, ["adam"]);
+/// assert!(adam.arguments.contains(&("betas", vec!["beta_1", "beta_2"])));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Function {
+    /// The library.
+    pub library: Preset,
+    /// The name in Python, such as `torch.optim.Adam`.
+    pub name: String,
+    /// The keys of the optimizers that it makes; those after the first are chosen by arguments.
+    pub optimizers: &'static [&'static str],
+    /// The arguments that are settings here, each with the settings.
+    pub arguments: Vec<(&'static str, Vec<&'static str>)>,
+}
+
+impl Function {
+    /// Returns all functions that [`DescentConfig::from_call`] reads, library by library.
+    pub fn all() -> Vec<Self> {
+        let of = |library: &'static Library| {
+            library.signatures.iter().map(|signature| Self {
+                library: library.preset,
+                name: library.full_name(signature),
+                optimizers: signature.optimizers,
+                arguments: signature
+                    .arguments()
+                    .map(|argument| (argument.name, argument.meaning.settings().to_vec()))
+                    .filter(|(_, settings)| !settings.is_empty())
+                    .collect(),
+            })
+        };
+        LIBRARIES.iter().flat_map(of).collect()
+    }
+}
+
+/// Returns the library of a call, whose preset its config has; `None` if the call does not name
+/// one.
+pub fn library(call: &str) -> Option<Preset> {
+    let name = call.split('(').next()?.trim();
+    let (module, _) = name.rsplit_once('.')?;
+    let found = LIBRARIES.iter().find(|it| it.modules.contains(&module));
+    found.map(|library| library.preset)
+}
+
+impl Library {
+    /// The name of a function with its module.
+    fn full_name(&self, signature: &Signature) -> String {
+        alloc::format!("{}.{}", self.modules[0], signature.name)
+    }
+
+    /// Says that the library's function is not read.
+    fn no_function(&self, call: &Call<'_>) -> String {
+        let (name, called) = (call.function(), call.name);
+        let reason = self.not_covered.iter().find(|(other, _)| *other == name);
+        if let Some((_, reason)) = reason {
+            return alloc::format!("{called} is not covered: {reason}");
+        }
+        let names = self.signatures.iter().map(Signature::function);
+        let remedy = match similar::similar(name, names.clone()) {
+            Some(meant) => alloc::format!("did you mean `{meant}`?"),
+            None => {
+                let names: Vec<_> = names.collect();
+                alloc::format!("those that are read are {}", bound::list(&names))
+            }
+        };
+        alloc::format!("the optimizer {called} is not covered; {remedy}")
+    }
+}

@@ -1,0 +1,354 @@
+//! Functions that make an optimizer: what their arguments are called here.
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use serde_json::{Map, Value, json};
+
+use super::bound::Bound;
+use super::error::CallError;
+use super::grammar::{Call, Kind};
+use super::schedules::Curve;
+use super::similar::{setting, similar};
+use crate::{DescentConfig, OptimizerConfig, Preset, Schedule};
+
+/// A function that makes an optimizer.
+pub(super) struct Signature {
+    /// Its name, below the module of the library.
+    pub(super) name: &'static str,
+    /// The optimizer's key here; those after the first are chosen by arguments.
+    pub(super) optimizers: &'static [&'static str],
+    /// The arguments that may be given by position, in their order.
+    positional: &'static [&'static [Argument]],
+    /// The arguments that must be given by name.
+    named: &'static [&'static [Argument]],
+    /// What is not said argument by argument.
+    finish: fn(&mut Reading<'_>) -> Result<(), CallError>,
+}
+
+/// An argument.
+#[derive(Clone, Copy)]
+pub(super) struct Argument {
+    pub(super) name: &'static str,
+    pub(super) meaning: Meaning,
+    /// Whether None is the same as no value.
+    optional: bool,
+}
+
+/// What an argument is here.
+#[derive(Clone, Copy)]
+pub(super) enum Meaning {
+    /// The learning rate, a number.
+    Rate,
+    /// The learning rate, a number or a schedule.
+    Scheduled,
+    /// A setting that is a number.
+    Number(&'static str),
+    /// A setting that is the number with the other sign.
+    Negative(&'static str),
+    /// A setting that is a whole number.
+    Count(&'static str),
+    /// A setting that is true or false.
+    Flag(&'static str),
+    /// Settings, in a tuple.
+    Numbers(&'static [&'static str]),
+    /// A setting, and the kind that holds the number.
+    Kind(&'static str, &'static str),
+    /// A setting, and its value where the argument is True.
+    If(&'static str, &'static str),
+    /// A setting, and its value where the argument is False.
+    Unless(&'static str, &'static str),
+    /// Settings that the signature's `finish` sets.
+    Other(&'static [&'static str]),
+    /// Without effect on any number.
+    Ignored,
+    /// Without effect if it is one of these.
+    Only(&'static [&'static str]),
+    /// Not covered, and what to do.
+    Refused(&'static str),
+}
+
+use Meaning::{
+    Count, Flag, If, Ignored, Negative, Number, Numbers, Only, Other, Rate, Refused, Scheduled,
+    Unless,
+};
+
+/// An argument of this name and meaning.
+pub(super) const fn argument(name: &'static str, meaning: Meaning) -> Argument {
+    Argument {
+        name,
+        meaning,
+        optional: false,
+    }
+}
+
+/// An argument whose None is the same as no value.
+pub(super) const fn optional(name: &'static str, meaning: Meaning) -> Argument {
+    Argument {
+        name,
+        meaning,
+        optional: true,
+    }
+}
+
+impl Signature {
+    /// A function with these arguments, by position or name.
+    pub(super) const fn new(
+        name: &'static str,
+        optimizers: &'static [&'static str],
+        positional: &'static [&'static [Argument]],
+    ) -> Self {
+        Self {
+            name,
+            optimizers,
+            positional,
+            named: &[],
+            finish: |_| Ok(()),
+        }
+    }
+
+    /// Adds arguments that must be given by name.
+    pub(super) const fn named(mut self, named: &'static [&'static [Argument]]) -> Self {
+        self.named = named;
+        self
+    }
+
+    /// Sets what is not said argument by argument.
+    pub(super) const fn finish(
+        mut self,
+        finish: fn(&mut Reading<'_>) -> Result<(), CallError>,
+    ) -> Self {
+        self.finish = finish;
+        self
+    }
+
+    /// The name without modules.
+    pub(super) fn function(&self) -> &'static str {
+        self.name.rsplit('.').next().unwrap_or(self.name)
+    }
+
+    /// All arguments.
+    pub(super) fn arguments(&self) -> impl Iterator<Item = &'static Argument> {
+        let (positional, named) = (self.positional, self.named);
+        positional.iter().chain(named).copied().flatten()
+    }
+
+    /// The config of a call. `before` are arguments by position that say nothing here.
+    pub(super) fn read(
+        &self,
+        call: &Call<'_>,
+        preset: Preset,
+        before: &[&'static str],
+        last: fn(&mut Reading<'_>) -> Result<(), CallError>,
+    ) -> Result<DescentConfig, CallError> {
+        self.check_names(call, before)?;
+        let names = |parts: &'static [&'static [Argument]]| {
+            let arguments = parts.iter().copied().flatten();
+            arguments.map(|it| it.name).collect::<Vec<_>>()
+        };
+        let mut positional = before.to_vec();
+        positional.extend(names(self.positional));
+        let mut reading = Reading {
+            bound: Bound::new(call, &positional, &names(self.named))?,
+            preset,
+            optimizer: self.optimizers[0],
+            settings: Map::new(),
+            schedules: BTreeMap::new(),
+            around: DescentConfig::new(OptimizerConfig::all().swap_remove(0)),
+        };
+        for argument in self.arguments() {
+            reading.take(argument)?;
+        }
+        (self.finish)(&mut reading)?;
+        last(&mut reading)?;
+        reading.config()
+    }
+
+    /// Names the argument that is meant by an unknown name.
+    fn check_names(&self, call: &Call<'_>, before: &[&str]) -> Result<(), CallError> {
+        let known = |name: &str| {
+            before.contains(&name) || self.arguments().any(|argument| argument.name == name)
+        };
+        for argument in &call.arguments {
+            let Some(name) = argument.name.filter(|name| !known(name)) else {
+                continue;
+            };
+            let names = || self.arguments().map(|argument| argument.name);
+            let same = |it: &&Argument| it.meaning.settings().contains(&setting(name));
+            let meant = similar(name, names()).or_else(|| Some(self.arguments().find(same)?.name));
+            let remedy = match meant {
+                Some(meant) => alloc::format!("did you mean `{meant}`?"),
+                None => {
+                    let names: Vec<_> = names().collect();
+                    alloc::format!("it has {}", super::bound::list(&names))
+                }
+            };
+            let function = call.name;
+            let message = alloc::format!("{function} has no argument `{name}`; {remedy}");
+            return Err(CallError::at(call.text, argument.at, message));
+        }
+        Ok(())
+    }
+}
+
+impl Meaning {
+    /// The settings here.
+    pub(super) fn settings(&self) -> &[&'static str] {
+        match self {
+            Rate | Scheduled => &["learning_rate"],
+            Number(setting)
+            | Negative(setting)
+            | Count(setting)
+            | Flag(setting)
+            | Self::Kind(setting, _)
+            | If(setting, _)
+            | Unless(setting, _) => core::slice::from_ref(setting),
+            Numbers(settings) | Other(settings) => settings,
+            Ignored | Only(_) | Refused(_) => &[],
+        }
+    }
+}
+
+/// A call that is being read.
+pub(super) struct Reading<'c> {
+    pub(super) bound: Bound<'c>,
+    preset: Preset,
+    /// The optimizer's key.
+    pub(super) optimizer: &'static str,
+    settings: Map<String, Value>,
+    schedules: BTreeMap<String, Schedule>,
+    /// What is around the optimizer.
+    pub(super) around: DescentConfig,
+}
+
+impl Reading<'_> {
+    /// Sets a setting.
+    pub(super) fn set(&mut self, setting: &str, value: impl Into<Value>) {
+        self.settings.insert(setting.into(), value.into());
+    }
+
+    /// Sets a setting that no argument has set.
+    pub(super) fn default(&mut self, setting: &str, value: impl Into<Value>) {
+        if !self.settings.contains_key(setting) {
+            self.set(setting, value);
+        }
+    }
+
+    /// Leaves a setting to the preset.
+    pub(super) fn drop(&mut self, setting: &str) {
+        self.settings.remove(setting);
+    }
+
+    /// The value that a number of the optimizer has, given or not.
+    pub(super) fn value(&self, setting: &str) -> f64 {
+        let given = self.settings.get(setting).and_then(Value::as_f64);
+        let preset = || {
+            OptimizerConfig::preset(self.optimizer, self.preset)?
+                .ok()?
+                .get(setting)
+        };
+        given.or_else(preset).unwrap_or(0.0)
+    }
+
+    /// Whether the learning rate is a schedule.
+    pub(super) fn is_scheduled(&self) -> bool {
+        !self.schedules.is_empty()
+    }
+
+    /// Takes over what an argument says.
+    fn take(&mut self, argument: &Argument) -> Result<(), CallError> {
+        let name = argument.name;
+        let Some(value) = self.bound.get(name) else {
+            return Ok(());
+        };
+        if argument.optional && matches!(value.kind, Kind::None) {
+            return Ok(());
+        }
+        let numbers = "a number";
+        match argument.meaning {
+            Scheduled if matches!(value.kind, Kind::Call(_)) => {
+                let Curve { base, schedule } = Curve::read(self.bound.nested(name)?)?;
+                self.set("learning_rate", base);
+                if schedule != Schedule::Constant {
+                    self.schedules.insert("learning_rate".into(), schedule);
+                }
+            }
+            Rate | Scheduled => {
+                let rate = self.bound.number(name)?;
+                self.set(
+                    "learning_rate",
+                    rate.ok_or_else(|| self.bound.must_be(name, numbers))?,
+                );
+            }
+            Number(setting) => {
+                let number = self.bound.needed(name)?;
+                self.set(setting, number);
+            }
+            Negative(setting) => {
+                let number = self.bound.needed(name)?;
+                self.set(setting, -number);
+            }
+            Count(setting) => {
+                let count = self.bound.needed_count(name)?;
+                self.set(setting, count);
+            }
+            Flag(setting) => {
+                let flag = self.bound.flag(name)?;
+                self.set(setting, flag);
+            }
+            Numbers(settings) => {
+                let numbers = self.bound.numbers(name)?.unwrap_or_default();
+                if numbers.len() != settings.len() {
+                    let expected = alloc::format!("a tuple of {} numbers", settings.len());
+                    return Err(self.bound.must_be(name, &expected));
+                }
+                for (setting, number) in settings.iter().zip(numbers) {
+                    self.set(setting, number);
+                }
+            }
+            Meaning::Kind(setting, kind) => {
+                let number = self.bound.needed(name)?;
+                self.set_kind(setting, kind, number);
+            }
+            If(setting, chosen) => {
+                if self.bound.flag(name)? {
+                    self.set(setting, chosen);
+                }
+            }
+            Unless(setting, chosen) => {
+                if !self.bound.flag(name)? {
+                    self.set(setting, chosen);
+                }
+            }
+            Other(_) | Ignored => {}
+            Only(values) => self.bound.only(name, values)?,
+            Refused(remedy) => {
+                let function = self.bound.call.name;
+                let message = alloc::format!("`{name}` of {function} is not covered; {remedy}");
+                return Err(self.bound.error(name, message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets a setting to a number of this kind. The 0 of a preset stays as it is.
+    pub(super) fn set_kind(&mut self, setting: &str, kind: &str, number: f64) {
+        let preset = OptimizerConfig::preset(self.optimizer, self.preset);
+        let own = preset.and_then(Result::ok).and_then(|it| it.get(setting));
+        if number != 0.0 || own != Some(0.0) {
+            self.set(setting, json!({ kind: number }));
+        }
+    }
+
+    /// The config.
+    fn config(mut self) -> Result<DescentConfig, CallError> {
+        let error = |error: &dyn ToString| self.bound.call.error(error.to_string());
+        self.settings
+            .insert("preset".into(), self.preset.name().into());
+        let written = json!({ self.optimizer: self.settings });
+        self.around.optimizer = serde_json::from_value(written).map_err(|it| error(&it))?;
+        self.around.schedules.append(&mut self.schedules);
+        Ok(self.around)
+    }
+}
