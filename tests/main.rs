@@ -6,6 +6,7 @@
 mod autoencoder;
 mod backend;
 mod burn_presets;
+mod calls;
 mod command;
 mod contract;
 mod convolution;

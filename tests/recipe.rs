@@ -23,12 +23,12 @@ use crate::command::{Bench, CONFIG};
 use crate::training::{MNIST, first, train};
 
 /// The settings of the first method of a config, resolved.
-fn resolved(text: &str, overrides: &[&str]) -> Result<TrainingConfig, String> {
+pub(crate) fn resolved(text: &str, overrides: &[&str]) -> Result<TrainingConfig, String> {
     let plan = plan(text, overrides).map_err(|error| error.to_string())?;
     Ok(plan.methods[0].config.clone())
 }
 
-fn plan(text: &str, overrides: &[&str]) -> Result<Plan, TrainError> {
+pub(crate) fn plan(text: &str, overrides: &[&str]) -> Result<Plan, TrainError> {
     let file = ExperimentFile::parse(Path::new("some.toml"), text.to_owned())?;
     let arguments = TrainArguments {
         overrides: overrides.iter().map(|text| (*text).to_owned()).collect(),

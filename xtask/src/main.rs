@@ -51,6 +51,7 @@ enum Command {
     Runs(reading::Runs),
     Report(reading::Report),
     New(new::Arguments),
+    Optimizers(reading::Optimizers),
     Schema(reading::Schema),
     Completions(reading::Completions),
 }
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         Command::Runs(arguments) => arguments.run(),
         Command::Report(arguments) => arguments.run(),
         Command::New(arguments) => new::run(&arguments),
+        Command::Optimizers(arguments) => arguments.run(),
         Command::Schema(arguments) => arguments.run(),
         Command::Completions(arguments) => arguments.run(),
     };

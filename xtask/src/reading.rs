@@ -1,5 +1,5 @@
-//! `cargo xtask evaluate`, `runs`, `report`, `schema` and `completions`: what needs the trainer and
-//! trains nothing.
+//! `cargo xtask evaluate`, `runs`, `report`, `optimizers`, `schema` and `completions`: what needs
+//! the trainer and trains nothing.
 
 use std::io;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use clap::Args;
 use crate::train::become_trainer;
 use downhill_cli::backend::Backend;
 use downhill_cli::commands::{
-    CompletionsArguments, EvaluateArguments, ReportArguments, RunsArguments,
+    CompletionsArguments, EvaluateArguments, OptimizersArguments, ReportArguments, RunsArguments,
 };
 use downhill_cli::print::print;
 
@@ -61,6 +61,22 @@ impl Report {
     pub(crate) fn run(&self) -> Result<ExitCode> {
         let png = self.arguments.png.then_some("png");
         become_trainer("report", Backend::Flex, png)
+    }
+}
+
+/// List the optimizers, or the settings of one: the values of each preset, and what PyTorch, Keras
+/// and optax call them
+///
+/// Exit codes: 0 listed, 2 usage or an unknown optimizer, 5 output, 101 the build failed.
+#[derive(Args)]
+pub(crate) struct Optimizers {
+    #[command(flatten)]
+    _arguments: OptimizersArguments,
+}
+
+impl Optimizers {
+    pub(crate) fn run(&self) -> Result<ExitCode> {
+        become_trainer("optimizers", Backend::Flex, None)
     }
 }
 

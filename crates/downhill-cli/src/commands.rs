@@ -45,6 +45,10 @@ pub enum Command {
     ///
     /// Exit codes: 0 written, 2 usage, or a file that exists or cannot be written.
     New(NewArguments),
+    /// List the optimizers, or the settings of one in each library
+    ///
+    /// Exit codes: 0 listed, 2 usage or an unknown optimizer, 5 output.
+    Optimizers(OptimizersArguments),
     /// Print the JSON schema of config files
     Schema,
     /// Generate shell completions
@@ -140,6 +144,14 @@ pub struct RunsArguments {
     pub json: bool,
 }
 
+/// Arguments of `optimizers`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct OptimizersArguments {
+    /// An optimizer, such as `adam`: its settings with the values of each preset, and what PyTorch,
+    /// Keras and optax call them
+    pub name: Option<String>,
+}
+
 /// Arguments of `completions`.
 #[cfg(feature = "completions")]
 #[derive(Args, Clone, Debug)]
@@ -176,6 +188,7 @@ mod tests {
                 "evaluate",
                 "runs",
                 "report",
+                "optimizers",
                 "schema",
                 "save-weights",
             ];

@@ -19,6 +19,7 @@ pub mod training;
 pub mod weights;
 
 pub use commands::evaluate::evaluate;
+pub use commands::optimizers::list_optimizers;
 pub use commands::report::report;
 pub use commands::runs::list_runs;
 pub use commands::train::train;

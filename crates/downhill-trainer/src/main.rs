@@ -8,7 +8,8 @@ use downhill_trainer::cli::commands::{Command, CommandLine};
 use downhill_trainer::cli::environment::parse;
 use downhill_trainer::cli::print::{print, print_error, shortened};
 use downhill_trainer::{
-    Done, TrainArguments, TrainError, evaluate, is_training, list_runs, report, train,
+    Done, TrainArguments, TrainError, evaluate, is_training, list_optimizers, list_runs, report,
+    train,
 };
 
 // Burn allocates and frees every tensor of every step, and glibc gives the larger ones back to the
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
             let printed = written.and_then(|text| print(out, &text).map_err(TrainError::output));
             printed.map(|()| Done::Finished)
         }
+        Command::Optimizers(arguments) => list_optimizers(&arguments, out).map(|()| Done::Finished),
         Command::Schema => print_schema(out).map(|()| Done::Finished),
         #[cfg(feature = "completions")]
         Command::Completions(arguments) => {

@@ -38,6 +38,8 @@ fn output_that_cannot_be_written_is_a_failure() {
     let directory = tempfile::tempdir().expect("a directory");
     for command in [
         "schema",
+        "optimizers",
+        "optimizers adam",
         "completions zsh",
         "train small.toml --quiet --json",
         "train small.toml --quiet",

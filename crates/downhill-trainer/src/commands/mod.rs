@@ -2,6 +2,7 @@
 
 mod differences;
 pub mod evaluate;
+pub mod optimizers;
 pub mod report;
 mod restored;
 pub mod runs;

@@ -11,7 +11,7 @@ use toml::Table;
 use crate::config::built_in;
 use crate::config::keys::check_experiment;
 use crate::config::lines::Lines;
-use crate::config::recipe::spell_out;
+use crate::config::recipe::{read_calls, spell_out};
 use crate::config::similar::did_you_mean;
 use crate::error::TrainError;
 
@@ -147,6 +147,7 @@ impl ExperimentFile {
             }),
         };
         check_experiment(&file.table, &|path| file.lines.place(path))?;
+        read_calls(&mut file.table, &|path| file.lines.place(path))?;
         spell_out(&mut file.table);
         Ok(file)
     }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use downhill::OptimizerConfig;
 use toml::{Table, Value};
 
+use crate::config::calls::same_as;
 use crate::config::layers::join;
 use crate::config::recipe::{EPOCHS, RECIPE, is_number};
 use crate::config::similar::did_you_mean;
@@ -41,6 +42,11 @@ fn advice(path: &str, key: &str) -> Option<String> {
         all => all,
     };
     let rate = "set the `learning_rate` of the optimizer, such as `optimizer.sgd.learning_rate`";
+    if let ["optimizer"] = keys
+        && let Some(same) = same_as(key)
+    {
+        return Some(format!("write {same}"));
+    }
     let text = match (keys, key) {
         (_, "epochs" | "epoch" | "num_epochs" | "max_epochs") => {
             "set `training.epochs`, or the number of batches, `training.updates`"
@@ -232,6 +238,22 @@ fn check_epochs(training: &Table, epochs: &Value, path: &str) -> Result<(), Stri
         )),
         () => Ok(()),
     }
+}
+
+/// Says that there is no optimizer of this name, and which is meant.
+pub(crate) fn no_optimizer(name: &str) -> String {
+    let all = OptimizerConfig::all();
+    let names: Vec<&str> = all.iter().map(OptimizerConfig::name).collect();
+    let renamed = OptimizerConfig::renamed(name).map(str::to_owned);
+    let meant = || did_you_mean(name, names.iter().copied());
+    let remedy = match renamed.or_else(|| same_as(name)) {
+        Some(same) => format!("it is {same} here"),
+        None => match meant() {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("there are {}", names.join(", ")),
+        },
+    };
+    format!("no optimizer `{name}`; {remedy}")
 }
 
 /// The current name of a key of the optimizers that had another name once.

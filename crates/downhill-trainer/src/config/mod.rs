@@ -1,6 +1,7 @@
 //! Experiments as written: config files, `--set`, and the settings they hold.
 
 mod built_in;
+pub(crate) mod calls;
 pub mod file;
 pub(crate) mod images;
 pub(crate) mod keys;

@@ -2,9 +2,10 @@
 
 use toml::{Table, Value};
 
+use crate::config::calls::is_call;
 use crate::config::keys::{TRAINING_KEYS, check_experiment};
 use crate::config::layers::nested;
-use crate::config::recipe::{is_length, spell_out};
+use crate::config::recipe::{is_length, read_calls, spell_out};
 use crate::error::TrainError;
 
 /// The settings of `--set`.
@@ -19,6 +20,7 @@ impl Overrides {
             let origin = format!("--set {text}");
             let mut table = parse_override(text)?;
             check_experiment(&table, &|_| origin.clone())?;
+            read_calls(&mut table, &|_| origin.clone())?;
             spell_out(&mut table);
             Ok((origin, table))
         };
@@ -51,8 +53,8 @@ fn set_leaf(table: &mut Table, value: &Value) -> bool {
     }
 }
 
-/// Parses `a.b=value`, in which a key with dots is in quotes. The value is TOML, or a word or a
-/// length without quotes.
+/// Parses `a.b=value`, in which a key with dots is in quotes. The value is TOML, or a word, a
+/// length or a call without quotes.
 fn parse_override(text: &str) -> Result<Table, TrainError> {
     let wrong = || {
         TrainError::Config(format!(
@@ -70,6 +72,7 @@ fn parse_override(text: &str) -> Result<Table, TrainError> {
     let value = match parsed.and_then(|mut table| table.remove("value")) {
         Some(value) => value,
         None if is_length(value)
+            || is_call(value)
             || value.starts_with(char::is_alphabetic) && value.bytes().all(word) =>
         {
             Value::String(value.to_owned())

@@ -3,6 +3,7 @@
 use downhill::{OptimizerConfig, Preset};
 use toml::{Table, Value};
 
+use crate::config::calls::{of_call, same_as};
 use crate::config::layers::{Layers, Notes, at, join};
 use crate::config::words::shown;
 use crate::error::TrainError;
@@ -46,6 +47,100 @@ pub(crate) const EPOCHS: &str = "epochs";
 /// The length that may be what is left of the run.
 const OPEN_LENGTH: &str = "steps";
 
+/// Puts what calls of other libraries say in the place of the calls, in a table of settings and
+/// those of its methods.
+///
+/// # Errors
+///
+/// A call that cannot be read, or that says what is written beside it; `place` is that of a path.
+pub(crate) fn read_calls(
+    settings: &mut Table,
+    place: &dyn Fn(&str) -> String,
+) -> Result<(), TrainError> {
+    read_call(settings, "", place)?;
+    let methods = settings.get_mut("methods").and_then(Value::as_table_mut);
+    for (name, method) in methods.into_iter().flatten() {
+        if let Some(method) = method.as_table_mut() {
+            read_call(method, &join("methods", name), place)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads the calls of one table, which is at this path.
+fn read_call(
+    settings: &mut Table,
+    path: &str,
+    place: &dyn Fn(&str) -> String,
+) -> Result<(), TrainError> {
+    for (at, group) in tables(settings.get_mut("groups")).enumerate() {
+        let path = join(path, &format!("groups[{at}]"));
+        let said = said_by_call(group, &path, place)?;
+        if let Some(key) = said.keys().find(|key| *key != "optimizer") {
+            let path = join(&path, "optimizer");
+            let place = place(&path);
+            return Err(TrainError::Config(format!(
+                "{place}: {path} says `{key}`, which a group cannot have; write it for the \
+                 experiment"
+            )));
+        }
+        group.extend(said);
+    }
+    let said = said_by_call(settings, path, place)?;
+    for (key, value) in said {
+        let both = match (settings.get_mut(&key), value) {
+            (Some(Value::Table(written)), Value::Table(said)) if key == "schedules" => {
+                let both = said.keys().find(|setting| written.contains_key(*setting));
+                let both = both.map(|setting| join(&key, setting));
+                written.extend(said);
+                both
+            }
+            (Some(_), _) if key != "optimizer" => Some(key),
+            (_, value) => {
+                settings.insert(key, value);
+                None
+            }
+        };
+        if let Some(key) = both {
+            let full = join(path, &key);
+            let place = place(&full);
+            return Err(TrainError::Config(format!(
+                "{place}: `{full}` is written, and the call of the optimizer says it, too; leave \
+                 it out of one of them"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// What the optimizer of a table says if it is a call, or the name of another library's optimizer.
+fn said_by_call(
+    settings: &Table,
+    path: &str,
+    place: &dyn Fn(&str) -> String,
+) -> Result<Table, TrainError> {
+    let Some(text) = settings.get("optimizer").and_then(Value::as_str) else {
+        return Ok(Table::new());
+    };
+    let path = join(path, "optimizer");
+    let wrong = |message: String| {
+        let place = place(&path);
+        TrainError::Config(format!("{place}: {path}, {message}"))
+    };
+    if text.contains('(') {
+        return of_call(text).map_err(|error| wrong(error.to_string()));
+    }
+    match same_as(text) {
+        Some(same) if !is_own(text) => Err(wrong(format!("\"{text}\": write {same}"))),
+        _ => Ok(Table::new()),
+    }
+}
+
+/// Whether an optimizer has this name here.
+fn is_own(name: &str) -> bool {
+    OptimizerConfig::all().iter().any(|it| it.name() == name)
+}
+
 /// Writes the short forms of a table of settings, and of those of its methods, in full.
 pub(crate) fn spell_out(settings: &mut Table) {
     name_optimizer(settings);
@@ -85,7 +180,7 @@ pub(crate) fn spell_out(settings: &mut Table) {
 fn name_optimizer(settings: &mut Table) {
     if let Some(optimizer) = settings.get_mut("optimizer")
         && let Some(name) = optimizer.as_str().map(str::to_owned)
-        && OptimizerConfig::all().iter().any(|it| it.name() == name)
+        && is_own(&name)
     {
         *optimizer = table(&name, Value::Table(Table::new()));
     }

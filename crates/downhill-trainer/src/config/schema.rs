@@ -151,7 +151,11 @@ fn short_forms(training: &mut Map<String, Value>, definitions: &mut Value) {
         .iter()
         .map(OptimizerConfig::name)
         .collect();
-    let names = json!({ "description": "The name of an optimizer.", "enum": names });
+    let names = json!({
+        "description": "The name of an optimizer, or a call of PyTorch, Keras or optax, such as \
+                        `torch.optim.AdamW(lr=3e-4)`.",
+        "anyOf": [{ "enum": names }, { "type": "string", "pattern": "\\(" }],
+    });
     let optimizers = object(&mut definitions["OptimizerConfig"]["properties"]);
     for settings in optimizers.values_mut() {
         for (key, form) in [

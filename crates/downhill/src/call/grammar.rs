@@ -86,7 +86,7 @@ impl<'a> Call<'a> {
         };
         match reader.rest() {
             "" => Ok(call),
-            _ => Err(reader.unexpected("the end of the text, for the call is complete")),
+            _ => Err(reader.misplaced("nothing may follow the call")),
         }
     }
 
@@ -143,13 +143,14 @@ impl<'a> Reader<'a> {
         found
     }
 
-    fn unexpected(&self, expected: &str) -> CallError {
+    /// An error about the next character.
+    fn misplaced(&self, rule: &str) -> CallError {
         let message = match self.next() {
             Some('+' | '-' | '*' | '/' | '%') => {
-                alloc::format!("expected {expected}; nothing is computed, write the number itself")
+                alloc::format!("{rule}; nothing is computed, write the number itself")
             }
-            Some(found) => alloc::format!("expected {expected}, got `{found}`"),
-            None => alloc::format!("expected {expected}, got the end of the text"),
+            Some(found) => alloc::format!("{rule}, got `{found}`"),
+            None => alloc::format!("{rule}, got the end of the text"),
         };
         CallError::at(self.text, self.at, message)
     }
@@ -184,7 +185,7 @@ impl<'a> Reader<'a> {
             Some('{') => Ok(Kind::Dictionary(self.list('{', '}', Self::entry)?)),
             Some(c) if c.is_alphabetic() || c == '_' => self.name(),
             Some(c) if c.is_ascii_digit() || "+-.".contains(c) => self.number(),
-            _ => Err(self.unexpected("a value")),
+            _ => Err(self.misplaced("a value must stand here")),
         }
     }
 
@@ -282,7 +283,7 @@ impl<'a> Reader<'a> {
             parts.push(part(self)?);
             self.skip();
             if self.next().is_some() && !self.mark(',') && self.next() != Some(close) {
-                return Err(self.unexpected(&alloc::format!("`,` or `{close}`")));
+                return Err(self.misplaced(&alloc::format!("`,` or `{close}` must follow")));
             }
         }
         Ok(parts)
@@ -309,7 +310,7 @@ impl<'a> Reader<'a> {
         let key = self.value()?;
         match self.mark(':') {
             true => Ok((key, self.value()?)),
-            false => Err(self.unexpected("`:`")),
+            false => Err(self.misplaced("`:` must follow the key")),
         }
     }
 }

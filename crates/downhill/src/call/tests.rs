@@ -424,7 +424,7 @@ fn what_cannot_be_read_is_named_with_its_column() {
         ),
         (
             "torch.optim.Adam(params,\n    lr=1/3)",
-            "line 2, column 9: expected `,` or `)`; nothing is computed, write the number itself",
+            "line 2, column 9: `,` or `)` must follow; nothing is computed, write the number itself",
         ),
         (
             "torch.optim.Adam(params, lr=0.1",
@@ -445,9 +445,12 @@ fn what_cannot_be_read_is_named_with_its_column() {
         ),
         (
             "torch.optim.Adam(params).step()",
-            "column 25: expected the end of the text, for the call is complete, got `.`",
+            "column 25: nothing may follow the call, got `.`",
         ),
-        ("", "column 1: expected a value, got the end of the text"),
+        (
+            "",
+            "column 1: a value must stand here, got the end of the text",
+        ),
     ] {
         assert_refuses(call, expected);
     }
