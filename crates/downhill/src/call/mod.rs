@@ -27,32 +27,30 @@ pub use error::CallError;
 
 use crate::{DescentConfig, Preset};
 use grammar::Call;
-use signature::{Reading, Signature};
+use signature::{Rules, Signature};
 
 /// A library.
 struct Library {
-    preset: Preset,
     /// Modules that have its optimizers; the first is the one in messages.
     modules: &'static [&'static str],
     signatures: &'static [Signature],
     not_covered: &'static [(&'static str, &'static str)],
-    /// Arguments by position before those of the signatures.
-    before: &'static [&'static str],
-    /// Takes over what every optimizer has.
-    last: fn(&mut Reading<'_>) -> Result<(), CallError>,
+    rules: Rules,
 }
 
 const TORCH: Library = Library {
-    preset: Preset::Torch,
     modules: &["torch.optim", "optim"],
     signatures: torch::SIGNATURES,
     not_covered: torch::NOT_COVERED,
-    before: &["params"],
-    last: torch::last,
+    rules: Rules {
+        preset: Preset::Torch,
+        before: &["params"],
+        without: &[],
+        last: torch::last,
+    },
 };
 
 const KERAS: Library = Library {
-    preset: Preset::Keras,
     modules: &[
         "keras.optimizers",
         "tf.keras.optimizers",
@@ -62,17 +60,24 @@ const KERAS: Library = Library {
     ],
     signatures: keras::SIGNATURES,
     not_covered: keras::NOT_COVERED,
-    before: &[],
-    last: keras::last,
+    rules: Rules {
+        preset: Preset::Keras,
+        before: &[],
+        without: &[],
+        last: keras::last,
+    },
 };
 
 const OPTAX: Library = Library {
-    preset: Preset::Optax,
     modules: &["optax", "optax.contrib"],
     signatures: optax::SIGNATURES,
     not_covered: optax::NOT_COVERED,
-    before: &[],
-    last: optax::last,
+    rules: Rules {
+        preset: Preset::Optax,
+        before: &[],
+        without: &[],
+        last: optax::last,
+    },
 };
 
 static LIBRARIES: [Library; 3] = [TORCH, KERAS, OPTAX];
@@ -105,7 +110,8 @@ impl DescentConfig {
     /// - Keras: `keras.optimizers.Adam`, `tf.keras.optimizers.Adam`, `optimizers.Adam`; clipping,
     ///   averages and accumulation are read.
     /// - optax: `optax.adam`, `optax.contrib.prodigy`; around them `chain` with what clips or
-    ///   centralizes gradients and `add_decayed_weights`, `MultiSteps` and `lookahead`.
+    ///   centralizes gradients and `add_decayed_weights`, `MultiSteps` and `lookahead`; in `chain`
+    ///   also `scale_by_adam` and its kin with a rate.
     ///
     /// Nothing is executed. The values are numbers, strings, `True`, `False`, `None`, tuples,
     /// lists, dictionaries and calls; the parameters of PyTorch, such as `model.parameters()`, say
@@ -136,13 +142,13 @@ fn optimizer(call: &Call<'_>) -> Result<DescentConfig, CallError> {
     let (module, name) = (call.module(), call.function());
     let library = LIBRARIES.iter().find(|it| it.modules.contains(&module));
     let library = library.ok_or_else(|| call.error(no_module(call)))?;
-    let is_optax = library.preset == Preset::Optax;
+    let is_optax = library.rules.preset == Preset::Optax;
     if is_optax && optax::WRAPPERS.contains(&name) {
         return optax::wrapped(call, optimizer);
     }
     let found = library.signatures.iter().find(|it| it.function() == name);
     let signature = found.ok_or_else(|| call.error(library.no_function(call)))?;
-    signature.read(call, library.preset, library.before, library.last)
+    signature.read(call, &library.rules)
 }
 
 /// Says that a call has no module that is known.
@@ -203,7 +209,7 @@ impl Function {
     pub fn all() -> Vec<Self> {
         let of = |library: &'static Library| {
             library.signatures.iter().map(|signature| Self {
-                library: library.preset,
+                library: library.rules.preset,
                 name: library.full_name(signature),
                 optimizers: signature.optimizers,
                 arguments: signature
@@ -223,7 +229,7 @@ pub fn library(call: &str) -> Option<Preset> {
     let name = call.split('(').next()?.trim();
     let (module, _) = name.rsplit_once('.')?;
     let found = LIBRARIES.iter().find(|it| it.modules.contains(&module));
-    found.map(|library| library.preset)
+    found.map(|library| library.rules.preset)
 }
 
 impl Library {

@@ -7,14 +7,15 @@ use serde_json::json;
 use super::bound::{Bound, list, number_of};
 use super::error::CallError;
 use super::grammar::{Call, Kind};
+use super::schedules::Curve;
 use super::signature::Meaning::{
     self, Count, Flag, If, Number, Numbers, Only, Other, Rate, Refused, Scheduled, Unless,
 };
-use super::signature::{Argument, Reading, Signature, argument, optional};
+use super::signature::{Argument, Reading, Rules, Signature, argument, optional};
 use super::similar::similar;
 use crate::{
     Accumulate, AccumulateForm, AdaptiveClip, DescentConfig, GlobalNorm, GradientStage, Lookahead,
-    OptimizerConfig, Preset, Units, WeightDecay,
+    OptimizerConfig, Preset, Schedule, Units, WeightDecay,
 };
 
 const RATE: Argument = argument("learning_rate", Scheduled);
@@ -446,6 +447,25 @@ const WITH_RATE: [&str; 7] = [
     "cocob",
 ];
 
+/// What makes a direction of the gradients, with the optimizer that follows it at a rate.
+const DIRECTIONS: [(&str, &str); 7] = [
+    ("scale_by_adam", "adam"),
+    ("scale_by_amsgrad", "amsgrad"),
+    ("scale_by_adamax", "adamax"),
+    ("scale_by_belief", "adabelief"),
+    ("scale_by_radam", "radam"),
+    ("scale_by_yogi", "yogi"),
+    ("scale_by_lion", "lion"),
+];
+
+/// How a direction is read: as its optimizer, without rate and decay.
+const DIRECTION: Rules = Rules {
+    preset: Preset::Optax,
+    before: &[],
+    without: &["learning_rate", "weight_decay", "mask"],
+    last: |_| Ok(()),
+};
+
 /// What may stand before an optimizer in `optax.chain`.
 const BEFORE: [&str; 6] = [
     "clip",
@@ -586,41 +606,23 @@ fn schedule_free(
     Ok(DescentConfig::new(optimizer))
 }
 
-/// Changes to the gradients, then an optimizer.
+/// Changes to the gradients, then an optimizer, or a direction and a rate.
 fn chain(
     call: &Call<'_>,
     inner: fn(&Call<'_>) -> Result<DescentConfig, CallError>,
 ) -> Result<DescentConfig, CallError> {
-    let error = |at: usize, message| CallError::at(call.text, at, message);
-    let Some((last, before)) = call.arguments.split_last() else {
+    let parts = call
+        .arguments
+        .iter()
+        .map(|argument| part(call, argument))
+        .collect::<Result<Vec<_>, _>>()?;
+    let is_direction = |part: &&Call<'_>| DIRECTIONS.iter().any(|(it, _)| *it == part.function());
+    let last = parts.len().checked_sub(1);
+    let Some(at) = parts.iter().position(is_direction).or(last) else {
         return Err(call.error(alloc::format!("{} needs an optimizer", call.name)));
     };
-    let part = |value: &super::grammar::Argument<'_>| match (&value.name, &value.value.kind) {
-        (None, Kind::Call(_)) => Ok(()),
-        _ => {
-            let message = alloc::format!("a part of {} must be a call", call.name);
-            Err(error(value.at, message))
-        }
-    };
-    call.arguments.iter().try_for_each(part)?;
-    let mut stages = Vec::new();
-    let mut decay = None;
-    for argument in before {
-        let Kind::Call(one) = &argument.value.kind else {
-            continue;
-        };
-        if decay.is_some() {
-            let message = "after `add_decayed_weights` only the optimizer may follow";
-            return Err(error(one.at, message.into()));
-        }
-        match stage(one)? {
-            Before::Stage(stage) => stages.push(stage),
-            Before::Decay(lambda) => decay = Some((one, lambda)),
-        }
-    }
-    let Kind::Call(optimizer) = &last.value.kind else {
-        return Err(call.error("an optimizer must be a call"));
-    };
+    let (before, after) = (&parts[..at], &parts[at + 1..]);
+    let optimizer = parts[at];
     if BEFORE.contains(&optimizer.function()) {
         let message = alloc::format!(
             "{} must come before the optimizer; the last part of {} is the optimizer",
@@ -629,40 +631,122 @@ fn chain(
         );
         return Err(optimizer.error(message));
     }
-    let mut config = inner(optimizer)?;
-    if !stages.is_empty() || decay.is_some() {
-        let accumulates = config.accumulate != Accumulate::default();
-        if accumulates || !config.weights.is_empty() {
-            let name = optimizer.name;
-            let message = alloc::format!("{name} must stand around {}, not in it", call.name);
-            return Err(optimizer.error(message));
+    let mut stages = Vec::new();
+    let mut decay = None;
+    for one in before {
+        if decay.is_some() {
+            let message = "after `add_decayed_weights` only the optimizer may follow";
+            return Err(one.error(message));
+        }
+        match stage(one)? {
+            Before::Stage(stage) => stages.push(stage),
+            Before::Decay(lambda) => decay = Some((one, lambda)),
         }
     }
+    let mut config = match is_direction(&optimizer) {
+        true => directed(optimizer, after)?,
+        false => inner(optimizer)?,
+    };
+    let is_wrapped = config.accumulate != Accumulate::default() || !config.weights.is_empty();
+    if at > 0 && is_wrapped {
+        let name = optimizer.name;
+        let message = alloc::format!("{name} must stand around {}, not in it", call.name);
+        return Err(optimizer.error(message));
+    }
     if let Some((one, lambda)) = decay {
-        add_decay(&mut config, lambda).ok_or_else(|| {
-            one.error(alloc::format!(
+        let has_none = config.optimizer.get("weight_decay") == Some(0.0);
+        if !has_none || !config.gradients.is_empty() {
+            return Err(one.error(alloc::format!(
                 "{} before {} is not covered: the optimizer has a weight decay of its own, or none",
                 one.name,
                 optimizer.name
-            ))
-        })?;
+            )));
+        }
+        set_decay(&mut config, WeightDecay::L2(lambda), one)?;
     }
     stages.append(&mut config.gradients);
     config.gradients = stages;
     Ok(config)
 }
 
-/// Gives an optimizer without weight decay one that is part of the gradient.
-fn add_decay(config: &mut DescentConfig, lambda: f64) -> Option<()> {
-    if config.optimizer.get("weight_decay")? != 0.0 || !config.gradients.is_empty() {
-        return None;
+/// A part of a chain.
+fn part<'c>(
+    chain: &Call<'c>,
+    argument: &'c super::grammar::Argument<'c>,
+) -> Result<&'c Call<'c>, CallError> {
+    match (argument.name, &argument.value.kind) {
+        (None, Kind::Call(part)) => Ok(part),
+        _ => {
+            let message = alloc::format!("a part of {} must be a call", chain.name);
+            Err(CallError::at(chain.text, argument.at, message))
+        }
     }
-    let mut written = serde_json::to_value(&config.optimizer).ok()?;
-    for settings in written.as_object_mut()?.values_mut() {
-        settings["weight_decay"] = serde_json::to_value(WeightDecay::L2(lambda)).ok()?;
+}
+
+/// A direction, then perhaps a weight decay, then a rate.
+fn directed(direction: &Call<'_>, after: &[&Call<'_>]) -> Result<DescentConfig, CallError> {
+    let name = direction.function();
+    let optimizer = DIRECTIONS.iter().find(|(it, _)| *it == name);
+    let signature = SIGNATURES.iter();
+    let signature = signature
+        .clone()
+        .find(|it| Some(it.name) == optimizer.map(|(_, it)| *it));
+    let wrong = || {
+        direction.error(alloc::format!(
+            "{} must be followed by optax.scale_by_learning_rate(..) or optax.scale(..) with a \
+             number below 0; between them there may be an optax.add_decayed_weights(..)",
+            direction.name
+        ))
+    };
+    let mut config = signature.ok_or_else(wrong)?.read(direction, &DIRECTION)?;
+    let (decay, rate) = match after {
+        [rate] => (WeightDecay::None, rate),
+        [decay, rate] if decay.function() == "add_decayed_weights" => match stage(decay)? {
+            Before::Decay(lambda) => (WeightDecay::Decoupled(lambda), rate),
+            Before::Stage(_) => return Err(wrong()),
+        },
+        _ => return Err(wrong()),
+    };
+    let Curve { base, schedule } = match rate.function() {
+        "scale_by_learning_rate" => {
+            let bound = Bound::new(rate, &["learning_rate"], &["flip_sign"])?;
+            bound.only("flip_sign", &["True"])?;
+            Curve::of_rate(&bound, "learning_rate")?
+        }
+        "scale" => {
+            let step = Bound::new(rate, &["step_size"], &[])?.needed("step_size")?;
+            match step < 0.0 {
+                true => Curve::constant(-step),
+                false => return Err(wrong()),
+            }
+        }
+        _ => return Err(wrong()),
+    };
+    set_decay(&mut config, decay, direction)?;
+    config.optimizer.set("learning_rate", base);
+    match schedule {
+        Schedule::Constant => Ok(config),
+        schedule => Ok(config.with_schedule("learning_rate", schedule)),
     }
-    config.optimizer = serde_json::from_value(written).ok()?;
-    Some(())
+}
+
+/// Gives an optimizer a weight decay.
+fn set_decay(
+    config: &mut DescentConfig,
+    decay: WeightDecay,
+    call: &Call<'_>,
+) -> Result<(), CallError> {
+    let error = |error: serde_json::Error| call.error(alloc::format!("{error}"));
+    let mut written = serde_json::to_value(&config.optimizer).map_err(error)?;
+    for settings in written
+        .as_object_mut()
+        .into_iter()
+        .flat_map(|it| it.values_mut())
+    {
+        settings["weight_decay"] = serde_json::to_value(decay).map_err(error)?;
+    }
+    config.optimizer = serde_json::from_value(written).map_err(error)?;
+    Ok(())
 }
 
 /// What stands before an optimizer.

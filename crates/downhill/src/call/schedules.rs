@@ -229,6 +229,19 @@ impl Curve {
         Self { base, schedule }
     }
 
+    /// A value that does not change.
+    pub(super) fn constant(base: f64) -> Self {
+        Self::new(base, Schedule::Constant)
+    }
+
+    /// Reads a rate, a number or a schedule.
+    pub(super) fn of_rate(bound: &Bound<'_>, name: &str) -> Result<Self, CallError> {
+        match bound.get(name).map(|value| &value.kind) {
+            Some(Kind::Call(call)) => Self::read(call),
+            _ => Ok(Self::constant(bound.needed(name)?)),
+        }
+    }
+
     /// Reads a call of a function that makes a schedule.
     pub(super) fn read(call: &Call<'_>) -> Result<Self, CallError> {
         let module = call.module();

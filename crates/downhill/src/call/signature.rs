@@ -27,6 +27,18 @@ pub(super) struct Signature {
     finish: fn(&mut Reading<'_>) -> Result<(), CallError>,
 }
 
+/// How the calls of a library are read.
+#[derive(Clone, Copy)]
+pub(super) struct Rules {
+    pub(super) preset: Preset,
+    /// Arguments by position before those of the signatures, which say nothing here.
+    pub(super) before: &'static [&'static str],
+    /// Arguments of the signatures that a function does not have.
+    pub(super) without: &'static [&'static str],
+    /// Takes over what every optimizer has.
+    pub(super) last: fn(&mut Reading<'_>) -> Result<(), CallError>,
+}
+
 /// An argument.
 #[derive(Clone, Copy)]
 pub(super) struct Argument {
@@ -134,24 +146,21 @@ impl Signature {
         positional.iter().chain(named).copied().flatten()
     }
 
-    /// The config of a call. `before` are arguments by position that say nothing here.
-    pub(super) fn read(
-        &self,
-        call: &Call<'_>,
-        preset: Preset,
-        before: &[&'static str],
-        last: fn(&mut Reading<'_>) -> Result<(), CallError>,
-    ) -> Result<DescentConfig, CallError> {
-        self.check_names(call, before)?;
+    /// The config of a call.
+    pub(super) fn read(&self, call: &Call<'_>, rules: &Rules) -> Result<DescentConfig, CallError> {
+        self.check_names(call, rules)?;
         let names = |parts: &'static [&'static [Argument]]| {
             let arguments = parts.iter().copied().flatten();
-            arguments.map(|it| it.name).collect::<Vec<_>>()
+            let names = arguments.map(|it| it.name);
+            names
+                .filter(|name| !rules.without.contains(name))
+                .collect::<Vec<_>>()
         };
-        let mut positional = before.to_vec();
+        let mut positional = rules.before.to_vec();
         positional.extend(names(self.positional));
         let mut reading = Reading {
             bound: Bound::new(call, &positional, &names(self.named))?,
-            preset,
+            preset: rules.preset,
             optimizer: self.optimizers[0],
             settings: Map::new(),
             schedules: BTreeMap::new(),
@@ -161,22 +170,26 @@ impl Signature {
             reading.take(argument)?;
         }
         (self.finish)(&mut reading)?;
-        last(&mut reading)?;
+        (rules.last)(&mut reading)?;
         reading.config()
     }
 
     /// Names the argument that is meant by an unknown name.
-    fn check_names(&self, call: &Call<'_>, before: &[&str]) -> Result<(), CallError> {
+    fn check_names(&self, call: &Call<'_>, rules: &Rules) -> Result<(), CallError> {
+        let all = || {
+            self.arguments()
+                .filter(|it| !rules.without.contains(&it.name))
+        };
         let known = |name: &str| {
-            before.contains(&name) || self.arguments().any(|argument| argument.name == name)
+            rules.before.contains(&name) || all().any(|argument| argument.name == name)
         };
         for argument in &call.arguments {
             let Some(name) = argument.name.filter(|name| !known(name)) else {
                 continue;
             };
-            let names = || self.arguments().map(|argument| argument.name);
+            let names = || all().map(|argument| argument.name);
             let same = |it: &&Argument| it.meaning.settings().contains(&setting(name));
-            let meant = similar(name, names()).or_else(|| Some(self.arguments().find(same)?.name));
+            let meant = similar(name, names()).or_else(|| Some(all().find(same)?.name));
             let remedy = match meant {
                 Some(meant) => alloc::format!("did you mean `{meant}`?"),
                 None => {
@@ -265,21 +278,17 @@ impl Reading<'_> {
         if argument.optional && matches!(value.kind, Kind::None) {
             return Ok(());
         }
-        let numbers = "a number";
         match argument.meaning {
-            Scheduled if matches!(value.kind, Kind::Call(_)) => {
-                let Curve { base, schedule } = Curve::read(self.bound.nested(name)?)?;
+            Scheduled => {
+                let Curve { base, schedule } = Curve::of_rate(&self.bound, name)?;
                 self.set("learning_rate", base);
                 if schedule != Schedule::Constant {
                     self.schedules.insert("learning_rate".into(), schedule);
                 }
             }
-            Rate | Scheduled => {
-                let rate = self.bound.number(name)?;
-                self.set(
-                    "learning_rate",
-                    rate.ok_or_else(|| self.bound.must_be(name, numbers))?,
-                );
+            Rate => {
+                let rate = self.bound.needed(name)?;
+                self.set("learning_rate", rate);
             }
             Number(setting) => {
                 let number = self.bound.needed(name)?;

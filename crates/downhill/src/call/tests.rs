@@ -192,6 +192,33 @@ fn what_stands_around_an_optimizer_is_read() {
             .with_learning_rate(0.1)
             .with_weight_decay(WeightDecay::L2(0.1)),
     );
+    let adam = AdamConfig::optax().with_learning_rate(0.1);
+    for call in [
+        "optax.chain(optax.scale_by_adam(), optax.scale(-0.1))",
+        "optax.chain(optax.scale_by_adam(), optax.scale_by_learning_rate(0.1))",
+    ] {
+        assert_reads(call, adam.clone());
+    }
+    let decayed = adam
+        .with_beta_1(0.8)
+        .with_weight_decay(WeightDecay::Decoupled(0.2));
+    assert_eq!(
+        read(
+            "optax.chain(optax.clip(1.0), optax.scale_by_adam(0.8), \
+             optax.add_decayed_weights(0.2), \
+             optax.scale_by_learning_rate(optax.exponential_decay(0.1, 1, 0.9)))"
+        ),
+        DescentConfig::new(decayed)
+            .with_gradients(GradientStage::ClipValue(1.0))
+            .with_schedule("learning_rate", Exponential::new(0.9))
+    );
+    assert_reads(
+        "optax.chain(optax.scale_by_lion(b2=0.98), optax.scale(-1e-4))",
+        LionConfig::optax()
+            .with_learning_rate(1e-4)
+            .with_beta_2(0.98)
+            .with_weight_decay(WeightDecay::None),
+    );
     let adam = DescentConfig::new(AdamConfig::keras());
     assert_eq!(
         read("keras.optimizers.Adam(clipnorm=1.0, gradient_accumulation_steps=4)"),
@@ -400,15 +427,25 @@ fn what_cannot_be_read_is_named_with_its_column() {
         ),
         (
             "optax.chain(optax.scale_by_adam(), optax.sgd(0.1))",
-            "column 13: optax.scale_by_adam before an optimizer is not covered; those that are \
-             read are `clip`, `clip_by_global_norm`, `clip_by_block_rms`, `adaptive_grad_clip`, \
-             `centralize`, `add_decayed_weights`",
+            "column 13: optax.scale_by_adam must be followed by optax.scale_by_learning_rate(..) \
+             or optax.scale(..) with a number below 0; between them there may be an \
+             optax.add_decayed_weights(..)",
+        ),
+        (
+            "optax.chain(optax.scale_by_trust_ratio(), optax.sgd(0.1))",
+            "column 13: optax.scale_by_trust_ratio before an optimizer is not covered; those that \
+             are read are `clip`, `clip_by_global_norm`, `clip_by_block_rms`, \
+             `adaptive_grad_clip`, `centralize`, `add_decayed_weights`",
+        ),
+        (
+            "optax.chain(optax.scale_by_adam(learning_rate=0.1), optax.scale(-1))",
+            "column 33: optax.scale_by_adam has no argument `learning_rate`; it has `b1`, `b2`, \
+             `eps`, `eps_root`, `mu_dtype`, `nesterov`",
         ),
         (
             "optax.chain(optax.sgd(0.1), optax.clip(1.0))",
-            "column 13: optax.sgd before an optimizer is not covered; those that are read are \
-             `clip`, `clip_by_global_norm`, `clip_by_block_rms`, `adaptive_grad_clip`, \
-             `centralize`, `add_decayed_weights`",
+            "column 29: optax.clip must come before the optimizer; the last part of optax.chain \
+             is the optimizer",
         ),
         (
             "optax.adam(optax.cosine_schedule(0.1, 10))",
@@ -545,7 +582,7 @@ fn what_is_left_out_is_the_preset() {
             continue;
         }
         let config = read(&call);
-        let preset = library(&parsed).preset;
+        let preset = library(&parsed).rules.preset;
         let mut expected = OptimizerConfig::preset(config.optimizer.name(), preset)
             .unwrap()
             .unwrap();
