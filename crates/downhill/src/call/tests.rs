@@ -16,8 +16,8 @@ use crate::{
     SgdConfig, WeightDecay,
 };
 
-/// Each function with its arguments and their defaults, as the libraries have them: PyTorch and
-/// Keras at their current versions, optax 0.2.8. A rate without a default is 0.125 here.
+/// Each function with its arguments and their defaults, as PyTorch 2.15.0, Keras 3.15.1 and optax
+/// 0.2.8 declare them. A rate without a default is 0.125 here.
 const SIGNATURES: &str = include_str!("signatures.txt");
 
 #[track_caller]

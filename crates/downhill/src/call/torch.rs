@@ -25,7 +25,7 @@ const FUSED: Argument = argument("fused", Ignored);
 const CAPTURABLE: Argument = argument("capturable", Ignored);
 const DIFFERENTIABLE: Argument = argument("differentiable", Ignored);
 
-/// The optimizers, with the signatures of PyTorch 2.9.1.
+/// The optimizers, with the signatures of PyTorch 2.15.0.
 pub(super) const SIGNATURES: &[Signature] = &[
     Signature::new(
         "SGD",
