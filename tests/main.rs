@@ -17,6 +17,7 @@ mod descent;
 mod ensemble;
 mod ensemble_training;
 mod experiments;
+mod formulas;
 #[cfg(feature = "flex")]
 mod gradient_check;
 mod half_precision;
@@ -70,6 +71,7 @@ on_each_backend! {
         every_rank_and_size_is_stepped, a_loaded_descent_goes_on_bit_for_bit,
         a_loaded_optimizer_goes_on_bit_for_bit, frozen_and_unused_parameters_keep_their_bits,
         what_is_not_finite_is_skipped, global_clipping_is_that_of_pytorch;
+    formulas: formulas_go_the_way_of_the_built_in_optimizers;
     many_parameters: many_parameters_are_stepped_as_each_by_itself;
     half_precision: parameters_of_16_bits_follow_f64;
     model: loss_and_gradients_are_those_of_the_formulas, evaluation_is_that_of_the_formulas,

@@ -45,9 +45,13 @@ macro_rules! optimizers {
         })+
 
         impl OptimizerConfig {
-            /// Returns each optimizer with its defaults.
+            /// Returns each optimizer with its defaults. `formula` is not among them, for it has
+            /// none.
             pub fn all() -> alloc::vec::Vec<Self> {
-                alloc::vec![$(Self::$variant($config::default()),)+]
+                let all = [
+                    $(<$config as $crate::settings::Settings>::defaults().map(Self::$variant),)+
+                ];
+                all.into_iter().flatten().collect()
             }
 
             /// Returns the settings of a library for the optimizer of this name, or `None` if there

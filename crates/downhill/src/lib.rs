@@ -109,6 +109,7 @@ mod config;
 mod descent;
 mod epsilon;
 mod file;
+mod formula;
 mod hyperparameter;
 mod lbfgs;
 pub mod learner;

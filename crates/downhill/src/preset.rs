@@ -56,7 +56,7 @@ impl fmt::Display for Preset {
 
 /// A preset that an optimizer does not have, because its library does not have the optimizer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{optimizer} has no preset `{preset}`; choose one of {}", Names(.presets))]
+#[error("{optimizer} has no preset `{preset}`; {}", Names(.presets))]
 #[non_exhaustive]
 pub struct UnknownPreset {
     /// The optimizer's name in a config.
@@ -71,6 +71,10 @@ struct Names<'a>(&'a [Preset]);
 
 impl fmt::Display for Names<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return formatter.write_str("it has none: write its settings");
+        }
+        formatter.write_str("choose one of ")?;
         for (index, preset) in self.0.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
             write!(formatter, "{comma}{preset}")?;

@@ -21,6 +21,9 @@ pub(crate) trait Settings: Sized {
     /// Renamed settings: the old name, then the new one.
     const RENAMED: &'static [(&'static str, &'static str)];
 
+    /// Returns the defaults, unless there are none.
+    fn defaults() -> Option<Self>;
+
     fn preset(preset: Preset) -> Result<Self, UnknownPreset>;
 
     fn learning_rate(&self) -> f64;
@@ -278,6 +281,10 @@ macro_rules! settings {
             const SOURCE: &'static str = $source;
             const RENAMED: &'static [(&'static str, &'static str)] =
                 &[$($((stringify!($old), stringify!($new)),)+)?];
+
+            fn defaults() -> Option<Self> {
+                Some(Self::default())
+            }
 
             fn preset(preset: $crate::Preset) -> Result<Self, $crate::UnknownPreset> {
                 if preset == $crate::settings::preset!($first) {

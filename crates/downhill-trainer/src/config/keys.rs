@@ -33,6 +33,9 @@ const EXPERIMENT_KEYS: [&str; 10] = [
     "search",
 ];
 
+/// Keys of an optimizer that is a formula.
+const FORMULA: [&str; 4] = ["learning_rate", "settings", "state", "update"];
+
 /// What to write in place of a key that other libraries have.
 fn advice(path: &str, key: &str) -> Option<String> {
     let keys: Vec<&str> = path.split('.').collect();
@@ -104,6 +107,12 @@ pub(crate) static TRAINING_KEYS: LazyLock<Table> = LazyLock::new(|| {
     for (_, settings) in &mut all {
         open_kinds(settings);
     }
+    // Its names are its own.
+    let formula = FORMULA.map(|key| (key.to_owned(), Value::Boolean(true)));
+    all.insert(
+        "formula".into(),
+        Value::Table(formula.into_iter().collect()),
+    );
     keys.insert("optimizer".into(), Value::Table(all));
     keys.extend(RECIPE.map(|key| (key.to_owned(), Value::Boolean(true))));
     if let Some(data) = keys.get_mut("data").and_then(Value::as_table_mut) {

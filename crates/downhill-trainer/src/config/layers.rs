@@ -17,6 +17,8 @@ use crate::error::TrainError;
 fn is_one_of(path: &str) -> bool {
     match path.split('.').collect::<Vec<_>>().as_slice() {
         ["optimizer"] | ["model", "initialization"] => true,
+        // Names, each with its number.
+        ["optimizer", "formula", "settings" | "state"] => false,
         ["optimizer", _, setting] => *setting != "others",
         ["optimizer", _, "others", _] => true,
         ["schedules", below @ ..] => below.len() % 2 == 1,
@@ -178,7 +180,9 @@ fn lay(
     for (key, value) in top {
         let path = join(path, key);
         let other_kind = |there: &Table, new: &Table| {
+            // Settings and state belong to their formula.
             is_one_of(&path) && !new.keys().all(|kind| there.contains_key(kind))
+                || path == "optimizer.formula" && new.contains_key("update")
         };
         match (under.get_mut(key), value) {
             (Some(Value::Table(there)), Value::Table(new)) if !other_kind(there, new) => {
@@ -247,6 +251,25 @@ mod tests {
         let expected = "optimizer.muon = { weight_decay = { decoupled = 0.2 }, \
                         others = { beta_1 = 0.5, beta_2 = 0.6 } }";
         assert_eq!(layers.table, expected.parse().unwrap());
+    }
+
+    #[test]
+    fn another_formula_replaces_the_one_below_with_its_settings() {
+        let layers = layers(&[
+            (
+                "file",
+                "optimizer.formula = { learning_rate = 1, settings = { a = 1, b = 2 }, \
+                 update = 'old' }",
+            ),
+            ("set", "optimizer.formula.settings.a = 3"),
+        ]);
+        let expected = "optimizer.formula = { learning_rate = 1, settings = { a = 3, b = 2 }, \
+                        update = 'old' }";
+        assert_eq!(layers.table, expected.parse().unwrap());
+        let mut layers = layers;
+        let new = "optimizer.formula = { learning_rate = 2, update = 'new' }";
+        layers.lay(&new.parse().unwrap(), "method");
+        assert_eq!(layers.table, new.parse().unwrap());
     }
 
     #[test]

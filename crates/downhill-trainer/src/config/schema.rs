@@ -286,6 +286,13 @@ fn optimizers(schema: &mut Value) {
         settings["description"] = description.into();
         all.insert(name.to_owned(), settings);
     }
+    let formula = (schema["oneOf"].as_array().into_iter().flatten())
+        .find_map(|kind| kind["properties"].get("formula"));
+    if let Some(formula) = formula {
+        let mut formula = formula.clone();
+        formula["description"] = "An optimizer that is written as a formula.".into();
+        all.insert("formula".to_owned(), formula);
+    }
     *schema = json!({
         "description": "The optimizer: a table with its name as the single key.",
         "type": "object",

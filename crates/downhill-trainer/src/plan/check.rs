@@ -163,8 +163,9 @@ fn refused(path: &str, error: &InvalidDescent, optimizer: &OptimizerConfig) -> S
         InvalidDescent::UnknownSetting { setting, .. } => {
             let all = as_table(optimizer);
             let own = all.get(optimizer.name()).and_then(toml::Value::as_table);
-            let own: Vec<&str> = own
-                .into_iter()
+            // Those of a formula are in a table of their own.
+            let named = own.and_then(|own| own.get("settings")?.as_table());
+            let own: Vec<&str> = (own.into_iter().chain(named))
                 .flat_map(|own| own.keys())
                 .map(String::as_str)
                 .collect();

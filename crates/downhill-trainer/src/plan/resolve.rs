@@ -89,10 +89,25 @@ fn read(table: Table, layers: &Layers) -> Result<TrainingConfig, TrainError> {
                     shown(found)
                 )
             }
-            _ => words,
+            _ => return in_formula(layers, &path, words),
         };
         layers.blame(&path, &message)
     })
+}
+
+/// The error about a value; about a formula, it names the key that is wrong.
+fn in_formula(layers: &Layers, path: &str, words: String) -> TrainError {
+    let about = words
+        .strip_prefix(path)
+        .and_then(|rest| rest.strip_prefix(": "));
+    match about.and_then(|about| about.split_once([',', ':'])) {
+        Some((key, _)) if path.ends_with("optimizer.formula") && !key.contains(' ') => {
+            let path = join(path, key);
+            let message = words.replacen(": ", ".", 1);
+            layers.blame(&path, &message)
+        }
+        _ => layers.blame(path, &words),
+    }
 }
 
 /// Refuses lists where tables belong in the recipe.

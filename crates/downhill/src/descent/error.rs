@@ -116,6 +116,15 @@ pub enum StepError {
         /// The path of the second place.
         second: String,
     },
+    /// The formula of an optimizer is infinite or not a number at the first step of a parameter,
+    /// although the parameter and its gradient are finite.
+    #[error("{not_finite} (of the parameter `{path}`)")]
+    NotFinite {
+        /// The parameter.
+        path: String,
+        /// The expression, and where it is in the formula.
+        not_finite: String,
+    },
     /// The state, of this descent or one that was loaded, does not fit the descent or the module.
     #[error(transparent)]
     Record(#[from] DescentRecordError),

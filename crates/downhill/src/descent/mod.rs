@@ -16,6 +16,7 @@ mod config;
 mod description;
 mod devices;
 mod error;
+mod first_step;
 mod gradients;
 mod group;
 mod members;
@@ -273,12 +274,15 @@ impl Descent {
         if let Err(error) = self.check_module(&module, &gradients) {
             return Err(FailedStep::new(module, error));
         }
+        // A first step that is looked at can still be refused.
+        let before = self.looks_at_next_step().then(|| self.clone());
         if self.takes_gradients_one_by_one() {
             if let Err(error) = self.follow_schedules(rate) {
                 return Err(FailedStep::new(module, error));
             }
             let rates = self.rates(rate);
-            return Ok(self.update(module, Gradients::AsGiven(gradients), &rates, &[]));
+            let gradients = Gradients::AsGiven(gradients);
+            return self.update_from(before, module, gradients, &rates, &[]);
         }
         if self.is_due(call) {
             add_pending(&module, &mut gradients, |path| {
@@ -314,7 +318,25 @@ impl Descent {
         // Drops the values, so that the module alone holds them.
         let gradients = slots.into_iter().map(|slot| (slot.id, slot.gradient));
         let gradients = Gradients::prepared(gradients);
-        Ok(self.update(module, gradients, &rates, &sums))
+        self.update_from(before, module, gradients, &rates, &sums)
+    }
+
+    /// Updates the module, or returns to `before` if the step is refused.
+    fn update_from<M: Module>(
+        &mut self,
+        before: Option<Self>,
+        module: M,
+        gradients: Gradients,
+        rates: &[f64],
+        sums: &[Vec<f64>],
+    ) -> Result<(M, StepOutcome), FailedStep<M>> {
+        if let Some(before) = before
+            && let Err(error) = self.check_first_step(&module, &gradients, rates)
+        {
+            *self = before;
+            return Err(FailedStep::new(module, error));
+        }
+        Ok(self.update(module, gradients, rates, sums))
     }
 
     /// Returns the number of steps.

@@ -123,6 +123,18 @@ impl Gradients {
         }
     }
 
+    /// Returns the gradient of a parameter of this shape, flattened.
+    pub(super) fn get<const D: usize>(&self, param: &Param<Tensor<D>>) -> Option<Tensor<1>> {
+        match self {
+            Self::AsGiven(gradients) => {
+                let gradient = gradients.get::<D>(param.id)?;
+                let elements = gradient.shape().num_elements();
+                Some(gradient.reshape([elements]))
+            }
+            Self::Prepared(gradients) => gradients.get::<1>(param.id),
+        }
+    }
+
     /// Returns no gradients, of the same kind.
     #[cfg(feature = "_cubecl")]
     pub(super) fn none_alike(&self) -> Self {

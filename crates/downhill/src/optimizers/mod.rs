@@ -37,6 +37,7 @@ mod sm3;
 mod yogi;
 
 use crate::config::optimizers;
+use crate::formula;
 
 // A new optimizer is its file, with `mod`, and its line here: file, rule and config, the choices
 // among its settings, key in config files and keys of before.
@@ -75,4 +76,5 @@ optimizers! {
     dadapt_adam: DAdaptAdam(DAdaptAdamConfig) = "d-adapt-adam" or "dadaptadam",
     prodigy: Prodigy(ProdigyConfig) with ProdigyWarmup = "prodigy",
     cocob: Cocob(CocobConfig) = "cocob",
+    formula: Formula(FormulaConfig) with FormulaError, FormulaState = "formula",
 }

@@ -6,6 +6,8 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 
 #[cfg(feature = "_cubecl")]
+use super::Recorded;
+#[cfg(feature = "_cubecl")]
 use super::cube;
 use super::elementwise::{self, fields};
 #[cfg(feature = "flex")]
@@ -56,7 +58,7 @@ impl<E: Elementwise> Rule for E {
     }
 
     #[cfg(feature = "_cubecl")]
-    fn record(&self, learning_rate: f64, memory: &mut Memory) -> Option<cube::Recorded> {
+    fn record(&self, learning_rate: f64, memory: &mut Memory) -> Option<Recorded> {
         (!lacks_a_field(self, memory)).then(|| cube::record(self, learning_rate, memory))
     }
 

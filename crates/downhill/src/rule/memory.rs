@@ -239,12 +239,7 @@ impl<R> From<Memory> for State<R> {
 
 impl<R: Layout + BurnState> RecordState for State<R> {
     fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
-        out.push_scalar(prefix, FORMAT, burn_pack::Scalar::from(2_u64));
-        out.push_scalar(prefix, &rule_key::<R>(), burn_pack::Scalar::from(true));
-        if let Some(shape) = &self.memory.shape {
-            push_shape(out, prefix, shape);
-        }
-        self.memory.flatten(prefix, out);
+        write_state(&self.memory, &rule_key::<R>(), prefix, out);
     }
 
     /// Returns `None` if the state is that of another rule, or not complete. Burn then starts that
@@ -269,4 +264,30 @@ impl<R: Layout + BurnState> RecordState for State<R> {
         let is_complete = R::TENSORS[..R::ALWAYS].iter().all(is_there);
         (is_empty || is_complete).then(|| memory.into())
     }
+}
+
+/// Writes the memory of a rule, with the name that tells it apart from others.
+pub(crate) fn write_state(memory: &Memory, rule_key: &str, prefix: &str, out: &mut StateSink) {
+    out.push_scalar(prefix, FORMAT, burn_pack::Scalar::from(2_u64));
+    out.push_scalar(prefix, rule_key, burn_pack::Scalar::from(true));
+    if let Some(shape) = &memory.shape {
+        push_shape(out, prefix, shape);
+    }
+    memory.flatten(prefix, out);
+}
+
+/// Reads those of these tensors that are there, if the memory is that of the rule with this name.
+pub(crate) fn read_state(
+    rule_key: &str,
+    tensors: &[&'static str],
+    prefix: &str,
+    source: &mut StateSource,
+    device: &Device,
+) -> Option<Memory> {
+    source.take_scalar(prefix, FORMAT)?;
+    source.take_scalar(prefix, rule_key)?;
+    let shape = take_shape(source, prefix);
+    let mut memory = Memory::unflatten(prefix, tensors, &[], source, device)?;
+    memory.shape = shape;
+    Some(memory)
 }

@@ -19,8 +19,10 @@ mod fused;
 mod memory;
 mod norm;
 mod precision;
+mod program;
 pub(crate) mod real;
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 #[cfg(feature = "flex")]
@@ -33,20 +35,23 @@ use crate::weight_decay::WeightDecay;
 pub(crate) use burn_layout::{BurnLayout, BurnState};
 #[cfg(feature = "_cubecl")]
 pub(crate) use cube::{
-    Done as CubeDone, Recorded, Step as CubeStep, can_step as can_step_on_cube,
-    launch as launch_on_cube, prepare as prepare_for_cube,
+    Done as CubeDone, Step as CubeStep, can_step as can_step_on_cube, launch as launch_on_cube,
+    launch_one as launch_one_on_cube, prepare as prepare_for_cube,
 };
 #[cfg(test)]
 pub(crate) use elementwise::tests::assert_steps;
 pub(crate) use elementwise::{Elementwise, Remembered, memory};
+#[cfg(all(test, feature = "flex"))]
+pub(crate) use fused::{Instructions, step_by_program_with, tests::ByTensorsAndInPlace};
 #[cfg(feature = "flex")]
-pub(crate) use fused::on_flex;
+pub(crate) use fused::{on_flex, step_by_program};
 pub use memory::{Memory, State};
-pub(crate) use memory::{push_shape, take_shape, take_tensor};
+pub(crate) use memory::{push_shape, read_state, take_shape, take_tensor, write_state};
 pub(crate) use norm::{
     SMALLEST_SQUARED, norm, root_mean_square, square_norm, trust_ratio, unit_of,
 };
 pub(crate) use precision::{in_type, is_narrow, widened};
+pub(crate) use program::{Node, Operation, Program, Recorded};
 pub(crate) use real::Real;
 
 /// A parameter at the moment of a step.
@@ -212,6 +217,17 @@ pub(crate) trait Rule: Names + Decays {
     /// Returns the decay of a parameter of this shape and the learning rate that it is scaled by.
     fn weight_decay_of(&self, _shape: &[usize], learning_rate: f64) -> (WeightDecay, f64) {
         (self.weight_decay(), learning_rate)
+    }
+
+    /// Whether [`not_finite`](Self::not_finite) returns anything.
+    fn may_not_be_finite(&self) -> bool {
+        false
+    }
+
+    /// Returns what is infinite or not a number in the first step of a parameter although the
+    /// parameter and its gradient are finite.
+    fn not_finite(&self, _learning_rate: f64, _parameter: Parameter<'_>) -> Option<String> {
+        None
     }
 
     /// Returns the rule if it is elementwise.

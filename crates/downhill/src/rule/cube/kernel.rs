@@ -4,7 +4,7 @@ use burn_cubecl::cubecl;
 use burn_cubecl::cubecl::ir::ElemType;
 use burn_cubecl::cubecl::prelude::*;
 
-use super::program::{Operation, Program};
+use crate::rule::program::{Operation, Program};
 
 /// Steps all parameters. Each has its own cubes, with one unit for each of its elements.
 /// `first_cubes` holds the first cube of each parameter, then the end of the last parameter's
@@ -110,6 +110,8 @@ fn compute<F: Float>(
             let below = select(nodes[a] < zero, F::from_int(-1), zero);
             select(nodes[a] > zero, F::from_int(1), below)
         }
+        Operation::Exp(a) => nodes[a].exp(),
+        Operation::Log(a) => nodes[a].ln(),
         Operation::Power(a, exponent) => nodes[a].powf(nodes[exponent]),
         // Of two numbers that do not compare, which is when one is NaN, the first is taken.
         Operation::Max(a, b) => select(nodes[a] < nodes[b], nodes[b], nodes[a]),
@@ -117,5 +119,7 @@ fn compute<F: Float>(
         Operation::PositiveOr(test, yes, no) => {
             select(nodes[test] > F::from_int(0), nodes[yes], nodes[no])
         }
+        Operation::IfAbove(a, b, yes, no) => select(nodes[a] > nodes[b], nodes[yes], nodes[no]),
+        Operation::IfAtLeast(a, b, yes, no) => select(nodes[a] >= nodes[b], nodes[yes], nodes[no]),
     }
 }

@@ -11,7 +11,7 @@ use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 
 use super::kernel;
-use super::program::{Program, Recorded};
+use crate::rule::program::{Program, Recorded};
 
 /// Maximum number of parameters per launch. Each one makes the kernel longer, and each cube
 /// searches for its own parameter.

@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! mod.rs       tensors of Burn -> steps that go together
-//! program.rs   a rule -> a program and the numbers of this step
+//! recording.rs a rule -> a program and the numbers of this step
 //! direct.rs    steps of one program -> immediate launches
 //! fusion.rs    or as an operation of Burn's fusion, which defers all operations
 //! launch.rs    the arguments of the kernel
@@ -21,7 +21,7 @@ mod direct;
 mod fusion;
 mod kernel;
 mod launch;
-mod program;
+mod recording;
 
 use alloc::vec::Vec;
 
@@ -35,9 +35,10 @@ use direct::{bindings, launch_alike};
 #[cfg(feature = "fusion")]
 use fusion::{bindings, launch_alike};
 use launch::parameters_of_a_launch;
-pub(crate) use program::{Recorded, record};
+pub(crate) use recording::record;
 
 use super::Memory;
+use super::program::Recorded;
 
 /// A tensor as the backend has it.
 type Primitive = <Cube as BackendTypes>::FloatTensorPrimitive;

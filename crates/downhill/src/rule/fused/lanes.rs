@@ -34,6 +34,8 @@ pub(super) trait Number:
     fn sqrt(self) -> Self;
     fn abs(self) -> Self;
     fn sign(self) -> Self;
+    fn exp(self) -> Self;
+    fn log(self) -> Self;
     fn power(self, exponent: Self) -> Self;
 }
 
@@ -73,6 +75,16 @@ macro_rules! number {
                 } else {
                     Self::copysign(1.0, self)
                 }
+            }
+
+            #[inline(always)]
+            fn exp(self) -> Self {
+                Self::exp(self)
+            }
+
+            #[inline(always)]
+            fn log(self) -> Self {
+                Self::ln(self)
             }
 
             #[inline(always)]

@@ -9,10 +9,12 @@
 //! mod.rs            tensors of flex -> slices of numbers
 //! pass.rs           slices -> blocks, on one or several threads
 //! lanes.rs          a block as a value that a rule computes with
+//! interpreter.rs    the same for a program, in place of a rule
 //! instructions.rs   the vector instructions that this is compiled for
 //! ```
 
 mod instructions;
+mod interpreter;
 mod lanes;
 mod pass;
 mod slices;
@@ -25,13 +27,14 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::{BackendTensor, DispatchAutodiffContext, DispatchTensor, DispatchTensorKind};
 use burn::tensor::{DType, Shape, Tensor};
 
-use instructions::Instructions;
+pub(crate) use instructions::Instructions;
+use interpreter::{Interpreter, Operands};
 use lanes::Number;
 use pass::Pass;
 use slices::Slices;
 
 use super::elementwise::{self, MOST_FIELDS};
-use super::{Elementwise, Memory, Remembered};
+use super::{Elementwise, Memory, Recorded, Remembered};
 
 /// Passes tensors of any rank to a step on flex, if both are on flex and without autodiff. Returns
 /// both tensors if they are not, or if the step returns `false`.
@@ -105,11 +108,75 @@ fn step_by<E: Elementwise>(
     true
 }
 
+/// Steps a parameter and its `memory` by a program if the element type allows it. Returns whether it
+/// did.
+pub(crate) fn step_by_program(
+    recorded: &Recorded,
+    x: &mut FlexTensor,
+    g: &FlexTensor,
+    memory: &mut Memory,
+) -> bool {
+    step_by_program_with(Instructions::widest(), recorded, x, g, memory)
+}
+
+/// The same with these instructions.
+pub(crate) fn step_by_program_with(
+    instructions: Instructions,
+    recorded: &Recorded,
+    x: &mut FlexTensor,
+    g: &FlexTensor,
+    memory: &mut Memory,
+) -> bool {
+    let pass_over = match x.dtype() {
+        DType::F32 => interpret::<f32>,
+        DType::F64 => interpret::<f64>,
+        _ => return false,
+    };
+    let elements = x.layout().num_elements();
+    if elements == 0 || !alike(x, g) {
+        return false;
+    }
+    let names = &recorded.names;
+    let mut fields = alloc::vec![None; names.len()];
+    if !take(memory, names, x, &mut fields) {
+        return false;
+    }
+    for field in &mut fields {
+        if recorded.program.starts || field.is_none() {
+            *field = Some(FlexTensor::zeros(Shape::new([elements]), x.dtype()));
+        }
+    }
+    pass_over(instructions, recorded, x, g, &mut fields);
+    put_back(memory, names, &mut fields);
+    true
+}
+
+fn interpret<T: Number>(
+    instructions: Instructions,
+    recorded: &Recorded,
+    x: &mut FlexTensor,
+    g: &FlexTensor,
+    fields: &mut [Option<FlexTensor>],
+) {
+    let row_by_row = lay_out(x, g, fields);
+    let operands = Operands {
+        x: T::all_mut(x),
+        g: T::all(row_by_row.as_ref().unwrap_or(g)),
+        fields: fields.iter_mut().flatten().map(T::all_mut).collect(),
+    };
+    Interpreter::new(recorded, instructions).over(operands);
+}
+
 type Fields = [Option<FlexTensor>; MOST_FIELDS];
 
 /// Takes the state out of the memory if all of its tensors match the parameter. Returns whether
 /// they do.
-fn take(memory: &mut Memory, names: &[&'static str], x: &FlexTensor, fields: &mut Fields) -> bool {
+fn take(
+    memory: &mut Memory,
+    names: &[&'static str],
+    x: &FlexTensor,
+    fields: &mut [Option<FlexTensor>],
+) -> bool {
     let mut others = Vec::new();
     for (field, name) in fields.iter_mut().zip(names) {
         let Some(remembered) = memory.take(name) else {
@@ -131,7 +198,7 @@ fn take(memory: &mut Memory, names: &[&'static str], x: &FlexTensor, fields: &mu
     all_alike
 }
 
-fn put_back(memory: &mut Memory, names: &[&'static str], fields: &mut Fields) {
+fn put_back(memory: &mut Memory, names: &[&'static str], fields: &mut [Option<FlexTensor>]) {
     for (field, name) in fields.iter_mut().zip(names) {
         if let Some(field) = field.take() {
             memory.put(name, tensor(field));
@@ -150,19 +217,8 @@ fn pass_over<E: Elementwise, T: Number>(
     g: &FlexTensor,
     fields: &mut Fields,
 ) {
-    let row_by_row;
-    let g = match is_laid_out(g) {
-        true => g,
-        false => {
-            row_by_row = g.to_contiguous();
-            &row_by_row
-        }
-    };
-    for tensor in fields.iter_mut().flatten().chain([&mut *x]) {
-        if !is_laid_out(tensor) {
-            *tensor = tensor.to_contiguous();
-        }
-    }
+    let row_by_row = lay_out(x, g, fields);
+    let g = row_by_row.as_ref().unwrap_or(g);
     let mut slices = <[&mut [T]; MOST_FIELDS]>::default();
     for (slice, field) in slices.iter_mut().zip(fields) {
         if let Some(field) = field {
@@ -174,6 +230,21 @@ fn pass_over<E: Elementwise, T: Number>(
         g: T::all(g),
         fields: slices,
     });
+}
+
+/// Lays a parameter and its state out row by row. Returns the gradient laid out as well, unless it
+/// is.
+fn lay_out(
+    x: &mut FlexTensor,
+    g: &FlexTensor,
+    fields: &mut [Option<FlexTensor>],
+) -> Option<FlexTensor> {
+    for tensor in fields.iter_mut().flatten().chain([x]) {
+        if !is_laid_out(tensor) {
+            *tensor = tensor.to_contiguous();
+        }
+    }
+    (!is_laid_out(g)).then(|| g.to_contiguous())
 }
 
 /// Whether the tensor's elements are contiguous and fill its memory.

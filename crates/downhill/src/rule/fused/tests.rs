@@ -345,3 +345,77 @@ fn addresses(memory: &Memory) -> Vec<usize> {
         .map(|(_, tensor)| address(tensor))
         .collect()
 }
+
+/// Formulas that use all operations, between tensors and with scalars on either side.
+fn formulas() -> Vec<OptimizerConfig> {
+    let formula = |update: &str| {
+        let settings = [("a", 0.9), ("b", -0.3)];
+        let states = [("m", "0"), ("v", "a * g^2 + b"), ("w", "x")];
+        let tail = "m = a * m + (1 - a) * g; v = max(v, g^2); w = w + m * learning_rate";
+        let update = format!("{tail}; y = b * g; {update}");
+        let config = crate::FormulaConfig::new(0.1, &settings, &states, &update).unwrap();
+        OptimizerConfig::from(config)
+    };
+    let expressions = [
+        "x + g + m",
+        "x - m - a + (b - y)",
+        "x * y * a",
+        "x / y + y / a + a / y",
+        "-x + sqrt(v) + abs(m) + sign(y)",
+        "exp(x) + log(v)",
+        "v^1.5 + y^3 + y^-2 + v^0.5 + a^x + abs(x)^y",
+        "min(x, y) + max(m, v) + min(x, a) + max(b, x)",
+        "clamp(x, -1, 1) + clamp(x, y, m)",
+        "where(x > y, m, v) + where(x >= m, y, a)",
+        "where(x < b, a, m) + where(x <= y, b, a) + where(t > 2, x, y)",
+        "x * x + m * m",
+        "a^t * x + learning_rate * (1 - b^t) * g",
+        "w",
+        "m",
+    ];
+    (expressions.iter())
+        .map(|expression| formula(&format!("x = {expression}")))
+        .collect()
+}
+
+#[test]
+fn every_formula_steps_as_tensors_do_at_every_size() {
+    for config in formulas() {
+        for dtype in [DType::F32, DType::F64] {
+            for elements in [1, 33, 512, 1300] {
+                check(&config, dtype, elements);
+            }
+        }
+    }
+}
+
+#[test]
+fn threads_change_nothing_in_a_formula() {
+    let config = formulas().swap_remove(3);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build();
+    pool.unwrap()
+        .install(|| check(&config, DType::F32, 3 * pass::LEAST_OF_A_THREAD + 5));
+}
+
+#[test]
+fn a_formula_steps_where_the_parameter_and_its_state_lie_unless_others_hold_them() {
+    let config = formulas().swap_remove(0);
+    let mut memory = after(1);
+    let g = numbers(DType::F32, 33, 1);
+    let mut x = numbers(DType::F32, 33, 0);
+    let mut step = |x, memory: &mut Memory| {
+        let step = |x: &mut FlexTensor, g: &FlexTensor| step_of(&config, x, g, memory);
+        on_flex(x, g.clone(), step).unwrap()
+    };
+    x = step(x, &mut memory);
+    let (at, before) = (address(&x), addresses(&memory));
+    memory.time = 2;
+    x = step(x, &mut memory);
+    assert_eq!((address(&x), addresses(&memory)), (at, before));
+    let held = (x.clone(), memory.clone());
+    let before = (bits(&held.0), contents(&held.1));
+    memory.time = 3;
+    x = step(x, &mut memory);
+    assert_ne!(address(&x), at);
+    assert_eq!((bits(&held.0), contents(&held.1)), before);
+}

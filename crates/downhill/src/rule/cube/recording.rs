@@ -1,9 +1,7 @@
 //! A rule's step, recorded as a program from which a kernel is made.
 //!
 //! A rule is a function over any [`Real`]. Here it runs over symbols instead of numbers, and they
-//! record the operations on them. Values that all elements share (learning rate, bias corrections)
-//! are not part of the program: they are its scalars, which are passed to each step. So the program
-//! of a rule, and its kernel, stay the same from step to step.
+//! record the operations on them.
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -11,71 +9,8 @@ use core::cell::RefCell;
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
 use crate::rule::elementwise;
+use crate::rule::program::{Node, Operation, Program, Recorded};
 use crate::rule::{Elementwise, Memory, Real, Remembered};
-
-/// The place of an earlier result in a program.
-type Node = usize;
-
-/// An operation on numbers, by the places of its operands in the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Operation {
-    /// The parameter.
-    Value,
-    Gradient,
-    /// A tensor of the state, by its place among the tensors of the step.
-    Memory(usize),
-    /// A scalar, by its place among the scalars.
-    Scalar(usize),
-    Add(Node, Node),
-    Sub(Node, Node),
-    Mul(Node, Node),
-    Div(Node, Node),
-    Neg(Node),
-    Sqrt(Node),
-    Abs(Node),
-    Sign(Node),
-    Power(Node, Node),
-    Max(Node, Node),
-    Min(Node, Node),
-    /// The second operand where the first is above 0, else the third.
-    PositiveOr(Node, Node, Node),
-}
-
-/// The operations of a step on each element, in order.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Program {
-    pub(super) operations: Vec<Operation>,
-    /// The new value.
-    pub(super) value: Node,
-    /// The new state.
-    pub(super) memory: Vec<Node>,
-    /// Whether it is the first step, before which there is no state.
-    pub(super) starts: bool,
-}
-
-/// A step of a parameter as a program, with the numbers of this step.
-#[derive(Clone, Debug)]
-pub(crate) struct Recorded {
-    pub(super) program: Program,
-    pub(super) scalars: Vec<f64>,
-    /// The names of the tensors of the state, in the order of the program.
-    pub(super) names: Vec<&'static str>,
-}
-
-impl Recorded {
-    /// Whether both steps do the same to each element. Scalars are compared by bits, so that NaN
-    /// equals itself.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        let bits = |recorded: &Self| -> Vec<u64> {
-            recorded
-                .scalars
-                .iter()
-                .map(|scalar| scalar.to_bits())
-                .collect()
-        };
-        self.names == other.names && self.program == other.program && bits(self) == bits(other)
-    }
-}
 
 /// Records the next step of a rule. The time of `memory` is that of this step; afterwards it holds
 /// the numbers that the rule remembers. Of its tensors, only their presence is checked.
