@@ -194,3 +194,120 @@ fn formulas_go_the_way_of_the_built_in_optimizers_in_f64_on_ndarray() {
 pub(crate) fn formulas_go_the_way_of_the_built_in_optimizers(backend: Backend) {
     assert_alike(&Place::new(&open(backend), DType::F32), 2e-6);
 }
+
+#[cfg(feature = "flex")]
+mod in_experiments {
+    use std::path::Path;
+
+    use downhill_trainer::config::file::ExperimentFile;
+    use downhill_trainer::plan::Plan;
+    use downhill_trainer::plan::text::config_toml;
+    use downhill_trainer::{Backend, TrainArguments};
+
+    use crate::backend::distance;
+    use crate::training::{config, train};
+
+    fn plan(text: &str, overrides: &[&str]) -> Plan {
+        let file = ExperimentFile::parse(Path::new("some.toml"), text.to_owned());
+        let arguments = TrainArguments {
+            overrides: overrides.iter().map(|text| (*text).to_owned()).collect(),
+            ..TrainArguments::default()
+        };
+        let plan = file.and_then(|file| Plan::resolve(&file, &arguments));
+        plan.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    const LION: &str = r#"
+        [optimizer.formula]
+        learning_rate = 1e-3
+        settings = { beta_1 = 0.9, beta_2 = 0.99 }
+        state = { m = 0 }
+        update = """
+        d = sign(beta_1 * m + (1 - beta_1) * g)  # of a running mean
+        m = beta_2 * m + (1 - beta_2) * g
+        x = x - learning_rate * d
+        """
+    "#;
+
+    /// The settings of each method's optimizer.
+    fn settings(plan: &Plan, setting: &str) -> Vec<Option<f64>> {
+        let of = plan
+            .methods
+            .iter()
+            .map(|method| method.config.optimizer.get(setting));
+        of.collect()
+    }
+
+    #[test]
+    fn a_setting_of_a_formula_is_overridden_and_varied() {
+        let overridden = plan(LION, &["optimizer.formula.settings.beta_1=0.5"]);
+        assert_eq!(settings(&overridden, "beta_1"), [Some(0.5)]);
+        assert_eq!(settings(&overridden, "beta_2"), [Some(0.99)]);
+        for setting in [
+            "optimizer.formula.settings.beta_1",
+            "optimizer.*.settings.beta_1",
+        ] {
+            let grid = format!("[grid]\nsetting = '{setting}'\nvalues = [0.1, 0.2]\n{LION}");
+            assert_eq!(
+                settings(&plan(&grid, &[]), "beta_1"),
+                [Some(0.1), Some(0.2)]
+            );
+        }
+        let search = format!(
+            "data.validation_images = 10\n[search]\n[search.ranges]\n\
+             'optimizer.formula.settings.beta_1' = {{ from = 0.1, to = 0.9, scale = 'linear' }}\n\
+             {LION}"
+        );
+        assert_eq!(settings(&plan(&search, &[]), "beta_1"), [Some(0.9)]);
+    }
+
+    #[test]
+    fn a_method_lays_settings_over_a_formula_or_replaces_it() {
+        let methods = "
+            [methods.a.optimizer.formula.settings]
+            beta_1 = 0.5
+            [methods.b.optimizer.formula]
+            learning_rate = 1e-3
+            settings.beta_1 = 0.9
+            update = 'x = x - learning_rate * beta_1 * g'
+            [methods.c]
+            optimizer = 'adam'
+        ";
+        let plan = plan(&format!("{LION}{methods}"), &[]);
+        assert_eq!(settings(&plan, "beta_1"), [Some(0.5), Some(0.9), Some(0.9)]);
+        assert_eq!(settings(&plan, "beta_2"), [Some(0.99), None, Some(0.999)]);
+        // What is shown reads back as the same experiment.
+        let shown = config_toml(&plan);
+        let again = self::plan(&shown, &[]);
+        let configs = |plan: &Plan| -> Vec<_> {
+            plan.methods
+                .iter()
+                .map(|method| method.config.clone())
+                .collect()
+        };
+        assert_eq!(configs(&again), configs(&plan), "{shown}");
+    }
+
+    #[test]
+    fn a_network_trains_by_a_formula_as_by_the_optimizer() {
+        let network = "data = { train_images = 200, test_images = 100 }\n\
+                       training = { batch = 50, updates = 12, evaluate_every = 4 }\n\
+                       model.hidden = [20, 10]\n\
+                       gradients = [{ clip-global-norm = { max_norm = 0.5 } }]\n\
+                       weights = [{ ema = { decay = 0.9 } }]\n\
+                       schedules.learning_rate.cosine.steps = 12\n";
+        let losses = |optimizer: &str| {
+            let config = config(&format!("{network}{optimizer}"));
+            let (evaluations, _) = train(&config, 3, Backend::Flex);
+            let losses = evaluations.iter().map(|evaluation| evaluation.test.loss);
+            losses.collect::<Vec<f64>>()
+        };
+        let lion = "optimizer.lion = { preset = 'keras', learning_rate = 1e-3 }";
+        let (formula, built_in) = (losses(LION), losses(lion));
+        assert!(
+            distance(&formula, &built_in) < 1e-6,
+            "{formula:?} and {built_in:?}"
+        );
+        assert!(formula[0] > formula[formula.len() - 1]);
+    }
+}

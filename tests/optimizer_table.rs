@@ -26,6 +26,8 @@ kind is listed. Settings that no preset turns on, such as AMSGrad, may add to it
 
 The first preset is the default.
 
+An optimizer can also be written as a formula, with the key `formula`; see `FormulaConfig`.
+
 | key | config | state | presets | source |
 | --- | --- | --- | --- | --- |
 ";

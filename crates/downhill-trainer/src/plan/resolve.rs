@@ -89,14 +89,14 @@ fn read(table: Table, layers: &Layers) -> Result<TrainingConfig, TrainError> {
                     shown(found)
                 )
             }
-            _ => return in_formula(layers, &path, words),
+            _ => return in_formula(layers, &path, &words),
         };
         layers.blame(&path, &message)
     })
 }
 
 /// The error about a value; about a formula, it names the key that is wrong.
-fn in_formula(layers: &Layers, path: &str, words: String) -> TrainError {
+fn in_formula(layers: &Layers, path: &str, words: &str) -> TrainError {
     let about = words
         .strip_prefix(path)
         .and_then(|rest| rest.strip_prefix(": "));
@@ -106,7 +106,7 @@ fn in_formula(layers: &Layers, path: &str, words: String) -> TrainError {
             let message = words.replacen(": ", ".", 1);
             layers.blame(&path, &message)
         }
-        _ => layers.blame(path, &words),
+        _ => layers.blame(path, words),
     }
 }
 
@@ -192,9 +192,13 @@ fn preset(layers: &Layers, optimizer: &str) -> Option<String> {
 /// The leaves of `layers` that differ from `base`, as TOML.
 pub(crate) fn changes(base: &Layers, layers: &Layers) -> Vec<String> {
     let shared = leaves(&base.table);
+    let update = |layers: &Layers| at(&layers.table, "optimizer.formula.update").cloned();
+    // Another formula replaces the whole of one below.
+    let replaces = update(base) != update(layers);
+    let is_replaced = |path: &str| replaces && path.starts_with("optimizer.formula.");
     leaves(&layers.table)
         .into_iter()
-        .filter(|leaf| !shared.contains(leaf))
+        .filter(|leaf| !shared.contains(leaf) || is_replaced(&leaf.0))
         .map(|(path, value)| format!("{path} = {value}"))
         .collect()
 }

@@ -18,7 +18,7 @@ mod lexer;
 mod parser;
 mod rule;
 mod tensors;
-#[cfg(all(test, feature = "flex"))]
+#[cfg(test)]
 mod tests;
 
 use alloc::borrow::{Cow, ToOwned};
@@ -52,7 +52,7 @@ pub use rule::{Formula, FormulaState};
 ///
 /// let config: DescentConfig = toml::from_str(
 ///     r#"
-///     schedules.beta_1.linear = { end = 0.5, steps = 100 }
+///     schedules.beta_1.linear = { start_factor = 1, end_factor = 0.5, steps = 100 }
 ///
 ///     [optimizer.formula]
 ///     learning_rate = 1e-3

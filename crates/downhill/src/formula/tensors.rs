@@ -9,6 +9,10 @@ use crate::rule::{norm, root_mean_square};
 
 /// A result: one number, or a tensor of one number or of one for each element.
 #[derive(Clone)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there are a few of them, and most are tensors"
+)]
 pub(super) enum Value {
     Scalar(f64),
     Tensor(Tensor<1>),

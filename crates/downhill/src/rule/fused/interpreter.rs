@@ -438,12 +438,13 @@ fn choose<T: Number>(
     [a, b, yes, no]: [usize; 4],
     holds: impl Fn(T, T) -> bool,
 ) {
-    for at in 0..BLOCK {
-        let is = holds(registers[a][at], registers[b][at]);
-        registers[into][at] = if is {
-            registers[yes][at]
-        } else {
-            registers[no][at]
-        };
+    let mut chosen = registers[no];
+    let (a, b) = (&registers[a], &registers[b]);
+    let operands = a.iter().zip(b).zip(&registers[yes]);
+    for (chosen, ((a, b), yes)) in chosen.iter_mut().zip(operands) {
+        if holds(*a, *b) {
+            *chosen = *yes;
+        }
     }
+    registers[into] = chosen;
 }

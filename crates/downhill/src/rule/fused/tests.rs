@@ -403,7 +403,7 @@ fn a_formula_steps_where_the_parameter_and_its_state_lie_unless_others_hold_them
     let mut memory = after(1);
     let g = numbers(DType::F32, 33, 1);
     let mut x = numbers(DType::F32, 33, 0);
-    let mut step = |x, memory: &mut Memory| {
+    let step = |x, memory: &mut Memory| {
         let step = |x: &mut FlexTensor, g: &FlexTensor| step_of(&config, x, g, memory);
         on_flex(x, g.clone(), step).unwrap()
     };
