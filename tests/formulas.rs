@@ -254,8 +254,8 @@ mod in_experiments {
             );
         }
         let search = format!(
-            "data.validation_images = 10\n[search]\n[search.ranges]\n\
-             'optimizer.formula.settings.beta_1' = {{ from = 0.1, to = 0.9, scale = 'linear' }}\n\
+            "data.validation_images = 10\n[search]\ntrials = 2\nbest = 1\n[search.ranges]\n\
+             'optimizer.formula.settings.beta_1' = {{ from = 0.1, to = 0.9 }}\n\
              {LION}"
         );
         assert_eq!(settings(&plan(&search, &[]), "beta_1"), [Some(0.9)]);
