@@ -12,6 +12,7 @@ use downhill::{
 use downhill_trainer::Backend;
 
 use crate::backend::{distance, open};
+use crate::formulas;
 use crate::numbers::{Numbers, Place, descend, step_each};
 use crate::reference::TORCH_CLIP;
 
@@ -23,7 +24,8 @@ pub(crate) struct Row {
 
 /// Each optimizer alone, then each feature of a descent with Adam.
 pub(crate) fn rows() -> Vec<Row> {
-    let optimizers = OptimizerConfig::all().into_iter().map(|optimizer| Row {
+    let optimizers = OptimizerConfig::all().into_iter().chain([formulas::adam()]);
+    let optimizers = optimizers.map(|optimizer| Row {
         name: optimizer.name().into(),
         config: DescentConfig::new(optimizer),
     });

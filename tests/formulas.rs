@@ -147,6 +147,13 @@ fn pairs() -> Vec<Pair> {
     ]
 }
 
+/// Adam as a formula.
+pub(crate) fn adam() -> OptimizerConfig {
+    let all = pairs();
+    let adam = all.iter().find(|pair| pair.built_in.name() == "adam");
+    adam.expect("it is among them").formula()
+}
+
 const SHAPES: [&[usize]; 3] = [&[5], &[7, 9], &[3, 2, 4]];
 
 fn wave(count: usize, seed: usize) -> Vec<f64> {

@@ -5,6 +5,7 @@ use downhill::{DescentConfig, OptimizerConfig};
 use downhill_trainer::Backend;
 
 use crate::backend::open;
+use crate::formulas;
 use crate::numbers::{Numbers, Place, descend, step_each};
 
 /// More than a launch on wgpu takes, of sizes below and above that of a cube, none a multiple of
@@ -26,6 +27,7 @@ fn look_at_one_parameter() -> impl Iterator<Item = OptimizerConfig> {
     let across = ["d-adapt-adam", "dog", "dowg", "prodigy"];
     let all = OptimizerConfig::all().into_iter();
     all.filter(move |config| !across.contains(&config.name()))
+        .chain([formulas::adam()])
 }
 
 /// A descent steps many parameters as an optimizer of Burn's steps each of them, bit for bit, and

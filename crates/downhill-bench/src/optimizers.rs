@@ -1,7 +1,7 @@
 //! Our elementwise optimizers, each with Burn's own where it has one.
 
 use burn::optim::{self, ModuleOptimizer, momentum::MomentumConfig};
-use downhill::{OptimizerConfig, Preset};
+use downhill::{FormulaConfig, FormulaError, OptimizerConfig, Preset};
 
 /// One of our optimizers and its equivalent in Burn.
 pub(crate) struct Pair {
@@ -43,6 +43,19 @@ const ACROSS: [&str; 10] = [
     "prodigy",
     "sm3",
 ];
+
+/// PyTorch's Adam as a formula.
+pub(crate) fn formula_of_adam() -> Result<OptimizerConfig, FormulaError> {
+    let update = "
+        m = beta_1 * m + (1 - beta_1) * g
+        v = beta_2 * v + (1 - beta_2) * g^2
+        step = learning_rate / (1 - beta_1^t)
+        x = x - step * m / (sqrt(v / (1 - beta_2^t)) + epsilon)
+    ";
+    let settings = [("beta_1", 0.9), ("beta_2", 0.999), ("epsilon", 1e-8)];
+    let state = [("m", "0"), ("v", "0")];
+    FormulaConfig::new(1e-3, &settings, &state, update).map(OptimizerConfig::from)
+}
 
 /// Burn's own under our name.
 fn burns(name: &str) -> Option<ModuleOptimizer> {

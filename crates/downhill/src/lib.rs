@@ -39,6 +39,8 @@
 //! # Ok::<(), downhill::InvalidHyperparameter>(())
 //! ```
 //!
+//! [`FormulaConfig`] makes an optimizer of a formula, such as `x = x - learning_rate * sign(g)`.
+//!
 //! # A whole module at once
 //!
 //! A [`Descent`], made from a [`DescentConfig`], sees all parameters at once. It adds clipping by

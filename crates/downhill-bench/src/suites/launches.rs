@@ -23,6 +23,7 @@ use downhill_trainer::{Backend, device};
 use super::Wanted;
 use super::ensemble::{BATCH, Single, Together};
 use crate::failure::Failure;
+use crate::optimizers::formula_of_adam;
 use crate::statistics::Quartiles;
 use crate::temporary::TemporaryDirectory;
 
@@ -89,7 +90,7 @@ fn short(name: &str) -> String {
 }
 
 /// How a network's parameters are updated.
-#[allow(clippy::large_enum_variant, reason = "there are three")]
+#[allow(clippy::large_enum_variant, reason = "there are four")]
 enum Update {
     /// All together.
     Descent(Descent),
@@ -190,6 +191,10 @@ pub(crate) fn run(wanted: &Wanted) -> Result<(), Failure> {
         (
             "ours, a descent",
             Update::Descent(DescentConfig::new(ours).build()?),
+        ),
+        (
+            "ours, a descent by a formula",
+            Update::Descent(DescentConfig::new(formula_of_adam()?).build()?),
         ),
     ] {
         let single = std::cell::RefCell::new(Single::new(images, &device)?);

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Wanted, enter};
 use crate::contender::{Field, Length, play};
 use crate::failure::Failure;
-use crate::optimizers::{Pair, elementwise};
+use crate::optimizers::{Pair, elementwise, formula_of_adam};
 use crate::peer::TORCH;
 use crate::report::Report;
 use crate::table::Table;
@@ -53,6 +53,11 @@ fn table(
             enter(&mut field, group, Updating::burns(burns, shapes)?);
         }
         if group == "adam" {
+            enter(
+                &mut field,
+                group,
+                Updating::formula(formula_of_adam()?, shapes)?,
+            );
             enter(&mut field, group, ByHand::new(shapes));
         }
         if wanted.peers() && ["adam", "sgd", "momentum"].contains(&group) {

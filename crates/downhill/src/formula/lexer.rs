@@ -133,10 +133,9 @@ impl Text<'_> {
                 length = end;
             }
         }
-        let word_goes_on = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
-        let end = rest.len() - rest[length..].len();
-        let whole = rest[end..].bytes().take_while(|byte| word_goes_on(byte));
-        let whole = &rest[..length + whole.count()];
+        let goes_on = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
+        let more = bytes[length..].iter().take_while(|byte| goes_on(byte));
+        let whole = &rest[..length + more.count()];
         let number: Option<f64> = whole.parse().ok().filter(|_| whole.len() == length);
         let Some(number) = number else {
             let message = format!("`{whole}` is not a number; write `*` between factors");

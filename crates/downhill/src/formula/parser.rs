@@ -201,6 +201,7 @@ impl<'a> Parser<'a> {
             let right = self.expression(right)?;
             left = match two {
                 Two::Power => self.power(start, left, right)?,
+                Two::Div => self.quotient(start, left, right)?,
                 _ => self.add(start, Node::Two(two, left, right))?,
             };
         }
@@ -352,6 +353,17 @@ impl<'a> Parser<'a> {
             Kind::Sign("<=") => Some((Comparison::AtLeast, true)),
             _ => None,
         }
+    }
+
+    /// A quotient; by a scalar, the product with its inverse.
+    fn quotient(&mut self, start: usize, a: Id, b: Id) -> Parsed<Id> {
+        let extents = [a, b].map(|id| self.graph.extents[id]);
+        if extents[0] == Extent::Scalar || extents[1] != Extent::Scalar {
+            return self.add(start, Node::Two(Two::Div, a, b));
+        }
+        let one = self.add(start, Node::Number(1.0))?;
+        let inverse = self.add(start, Node::Two(Two::Div, one, b))?;
+        self.add(start, Node::Two(Two::Mul, a, inverse))
     }
 
     /// A power; of whole exponents by products, of one half by a root.

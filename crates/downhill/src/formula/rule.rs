@@ -53,6 +53,10 @@ impl Formula {
     }
 
     /// The step as a program; `None` if it looks at whole tensors.
+    #[cfg_attr(
+        not(any(feature = "flex", feature = "_cubecl")),
+        allow(dead_code, reason = "what steps by a program is left out")
+    )]
     fn recorded(&self, learning_rate: f64, memory: &Memory) -> Option<Recorded> {
         let [first, later] = self.compiled().programs.as_ref()?;
         let lowered = if self.starts(memory) { first } else { later };

@@ -409,6 +409,33 @@ fn settings_are_set_by_name_and_there_are_no_presets() {
     );
 }
 
+/// Otherwise each step would compile a kernel, and parameters of one formula would be launched one
+/// by one.
+#[cfg(feature = "_cubecl")]
+#[test]
+fn a_formula_leaves_the_same_program_at_every_step() {
+    use crate::rule::Memory;
+
+    let update = "m = beta_1^t * m + (1 - beta_1^t) * g; x = x - learning_rate * beta_2 * m / 3";
+    let rule = lion(update).unwrap().build().unwrap();
+    let record = |time| {
+        let mut memory = Memory::default();
+        memory.time = time;
+        if time > 1 {
+            let device = burn::tensor::Device::flex();
+            memory.put("state_1", burn::tensor::Tensor::zeros([3], &device));
+        }
+        rule.record(0.1, &mut memory).unwrap()
+    };
+    let [first, second, third] = [1, 2, 3].map(record);
+    assert!(first.program.starts && !second.program.starts);
+    assert_eq!(second.program, third.program);
+    assert_ne!(second.scalars, third.scalars);
+    let whole = lion("m = beta_1 * g; x = x - learning_rate * beta_2 * m / norm(m)").unwrap();
+    let mut memory = Memory::default();
+    assert!(whole.build().unwrap().record(0.1, &mut memory).is_none());
+}
+
 mod descents {
     use burn::module::{Module, Param};
     use burn::optim::{GradientsParams, ModuleOptimizer};

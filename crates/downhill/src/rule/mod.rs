@@ -19,6 +19,10 @@ mod fused;
 mod memory;
 mod norm;
 mod precision;
+#[cfg_attr(
+    not(any(feature = "flex", feature = "_cubecl")),
+    allow(dead_code, reason = "what steps by a program is left out")
+)]
 mod program;
 pub(crate) mod real;
 
@@ -51,7 +55,9 @@ pub(crate) use norm::{
     SMALLEST_SQUARED, norm, root_mean_square, square_norm, trust_ratio, unit_of,
 };
 pub(crate) use precision::{in_type, is_narrow, widened};
-pub(crate) use program::{Node, Operation, Program, Recorded};
+#[cfg(feature = "flex")]
+pub(crate) use program::Node;
+pub(crate) use program::{Operation, Program, Recorded};
 pub(crate) use real::Real;
 
 /// A parameter at the moment of a step.

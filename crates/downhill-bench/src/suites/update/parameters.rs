@@ -91,6 +91,18 @@ impl Updating {
         Ok(ours)
     }
 
+    /// The same of an optimizer that is written as a formula.
+    pub(crate) fn formula(
+        optimizer: OptimizerConfig,
+        shapes: &[Vec<usize>],
+    ) -> Result<Self, Failure> {
+        let name = "ours, as a formula";
+        Ok(Self {
+            name,
+            ..Self::ours(optimizer, shapes)?
+        })
+    }
+
     /// As whoever trains by Burn's autodiff has them.
     pub(crate) fn ours_on_tape(
         optimizer: OptimizerConfig,

@@ -4,6 +4,7 @@
 //! block each. A block is large enough that finding out what to do costs little, and small enough
 //! that the registers stay in the processor's nearest cache.
 
+use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -13,7 +14,13 @@ use super::pass::LEAST_OF_A_THREAD;
 use crate::rule::{Node, Operation, Recorded};
 
 /// Number of values in a block.
-const BLOCK: usize = 512;
+const BLOCK: usize = 256;
+
+type Block<T> = [T; BLOCK];
+
+/// A block none of whose vectors lies in two lines of the cache.
+#[repr(align(64))]
+struct Register<T>(Block<T>);
 
 /// The memory that a pass goes over, each part with as many elements.
 pub(super) struct Operands<'a, T> {
@@ -22,7 +29,7 @@ pub(super) struct Operands<'a, T> {
     pub(super) fields: Vec<&'a mut [T]>,
 }
 
-impl<'a, T> Operands<'a, T> {
+impl<'a, T: Number> Operands<'a, T> {
     /// Splits into the first `first` elements and the others.
     fn split_at(self, first: usize) -> (Self, Self) {
         let (x, other_x) = self.x.split_at_mut(first);
@@ -36,56 +43,78 @@ impl<'a, T> Operands<'a, T> {
         };
         (Self { x, g, fields }, others)
     }
+
+    /// Steps elements that do not fill a block, in a copy padded with zeros.
+    fn in_a_whole_block(self, step: impl FnOnce(Operands<'_, T>)) {
+        let filled_up = |part: &[T]| {
+            let mut block = Box::new([T::ZERO; BLOCK]);
+            block[..part.len()].copy_from_slice(part);
+            block
+        };
+        let (mut x, g) = (filled_up(self.x), filled_up(self.g));
+        let mut blocks: Vec<_> = self.fields.iter().map(|field| filled_up(field)).collect();
+        step(Operands {
+            x: &mut *x,
+            g: &*g,
+            fields: blocks.iter_mut().map(|block| &mut block[..]).collect(),
+        });
+        for (part, block) in self
+            .fields
+            .into_iter()
+            .chain([self.x])
+            .zip(blocks.iter().chain([&x]))
+        {
+            part.copy_from_slice(&block[..part.len()]);
+        }
+    }
 }
 
 /// Where an operand is.
 #[derive(Clone, Copy)]
 enum At<T> {
+    /// In the memory that the pass goes over: the value, the gradient, then the state.
+    Input(usize),
     Register(usize),
     Scalar(T),
 }
 
-/// What is done to a block, and the register for the result.
-#[derive(Clone, Copy)]
-struct Step<T> {
-    todo: Todo<T>,
-    into: usize,
+/// What is done to a block.
+#[derive(Clone, Copy, PartialEq)]
+enum What {
+    Copy,
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Power,
+    Max,
+    Min,
+    Neg,
+    Sqrt,
+    Abs,
+    Sign,
+    Exp,
+    Log,
+    /// Of a block, another and its factor: the first plus, or minus, the product.
+    AddProduct,
+    SubProduct,
+    /// Of two blocks, each followed by its factor: the sum of both products.
+    AddProducts,
+    /// Of the two numbers compared, then both results.
+    IfAbove,
+    IfAtLeast,
 }
 
-#[derive(Clone, Copy)]
-enum Todo<T> {
-    /// Takes a block of the parameter.
-    Value,
-    Gradient,
-    /// Takes a block of the state.
-    Memory(usize),
-    Add(At<T>, At<T>),
-    Sub(At<T>, At<T>),
-    Mul(At<T>, At<T>),
-    Div(At<T>, At<T>),
-    Power(At<T>, At<T>),
-    Max(At<T>, At<T>),
-    Min(At<T>, At<T>),
-    Square(usize),
-    Neg(usize),
-    Sqrt(usize),
-    Abs(usize),
-    Sign(usize),
-    Exp(usize),
-    Log(usize),
-    /// Of the registers: the comparison, its two operands, then both results.
-    If(Comparison, [usize; 4]),
-}
-
-#[derive(Clone, Copy)]
-enum Comparison {
-    Above,
-    AtLeast,
+/// Something to do.
+struct Step<A> {
+    what: What,
+    operands: Vec<A>,
 }
 
 /// A program with a register for each result.
 pub(super) struct Interpreter<T> {
-    steps: Vec<Step<T>>,
+    /// Each with the register of its result.
+    steps: Vec<(Step<At<T>>, usize)>,
     /// Scalars that registers hold throughout, with their registers.
     constants: Vec<(usize, T)>,
     registers: usize,
@@ -97,16 +126,71 @@ pub(super) struct Interpreter<T> {
 
 impl<T: Number> Interpreter<T> {
     pub(super) fn new(recorded: &Recorded, instructions: Instructions) -> Self {
-        Assignment::new(recorded).finish(recorded, instructions)
+        let steps = steps_of(recorded);
+        let program = &recorded.program;
+        let mut last_uses = vec![0; program.operations.len()];
+        for (at, (step, _)) in steps.iter().enumerate() {
+            for operand in &step.operands {
+                last_uses[*operand] = at;
+            }
+        }
+        let mut assignment = Assignment {
+            recorded,
+            registers: vec![None; program.operations.len()],
+            free: Vec::new(),
+            used: 0,
+            constants: Vec::new(),
+        };
+        let is_output = |node: Node| program.value == node || program.memory.contains(&node);
+        let mut done = Vec::with_capacity(steps.len());
+        for (at, (step, result)) in steps.into_iter().enumerate() {
+            let operands = assignment.operands(&step);
+            // Its register is none of those of its operands.
+            let into = assignment.take();
+            assignment.registers[result] = Some(into);
+            for node in step.operands {
+                if last_uses[node] == at && !is_output(node) {
+                    assignment.release(node);
+                }
+            }
+            let what = step.what;
+            done.push((Step { what, operands }, into));
+        }
+        let mut output = |node: Node| match assignment.at(node) {
+            At::Register(register) => register,
+            // Memory is written when all of a block has been read.
+            At::Input(_) => {
+                let (what, operands) = (What::Copy, vec![assignment.at(node)]);
+                let into = assignment.take();
+                done.push((Step { what, operands }, into));
+                into
+            }
+            At::Scalar(_) => assignment.constant(node),
+        };
+        let value = output(program.value);
+        let memory = program.memory.iter().map(|node| output(*node)).collect();
+        Self {
+            steps: done,
+            constants: assignment.constants,
+            registers: assignment.used,
+            value,
+            memory,
+            instructions,
+        }
     }
 
     /// Steps all elements.
     pub(super) fn over(&self, operands: Operands<'_, T>) {
-        let threads = (operands.x.len() / LEAST_OF_A_THREAD).min(rayon::current_num_threads());
-        self.over_part(operands, threads);
+        let whole = operands.x.len() / BLOCK * BLOCK;
+        let (blocks, rest) = operands.split_at(whole);
+        let threads = (whole / LEAST_OF_A_THREAD).min(rayon::current_num_threads());
+        self.over_blocks(blocks, threads);
+        if !rest.x.is_empty() {
+            rest.in_a_whole_block(|block| self.over_blocks(block, 1));
+        }
     }
 
-    fn over_part(&self, operands: Operands<'_, T>, threads: usize) {
+    fn over_blocks(&self, operands: Operands<'_, T>, threads: usize) {
         if threads <= 1 {
             let interpreter = self;
             return self.instructions.run(Blocks {
@@ -117,84 +201,139 @@ impl<T: Number> Interpreter<T> {
         let first = operands.x.len() / BLOCK * (threads / 2) / threads * BLOCK;
         let (first, second) = operands.split_at(first);
         rayon::join(
-            || self.over_part(first, threads / 2),
-            || self.over_part(second, threads - threads / 2),
+            || self.over_blocks(first, threads / 2),
+            || self.over_blocks(second, threads - threads / 2),
         );
     }
 }
 
+/// What a program does, with the operands and the result as nodes. A product with a scalar that is
+/// only added or subtracted is part of the sum: it is rounded as before, but not stored.
+fn steps_of(recorded: &Recorded) -> Vec<(Step<Node>, Node)> {
+    let program = &recorded.program;
+    let operations = &program.operations;
+    let mut uses = vec![0; operations.len()];
+    for operation in operations {
+        if let Some((_, operands)) = step_of(*operation) {
+            operands.iter().for_each(|operand| uses[*operand] += 1);
+        }
+    }
+    for output in program.memory.iter().chain([&program.value]) {
+        uses[*output] += 1;
+    }
+    let is_scalar = |node: Node| matches!(operations[node], Operation::Scalar(_));
+    // A block and its factor, if their product has one use.
+    let scaled = |node: Node| match operations[node] {
+        Operation::Mul(a, b) if uses[node] == 1 && is_scalar(b) && !is_scalar(a) => Some([a, b]),
+        Operation::Mul(a, b) if uses[node] == 1 && is_scalar(a) && !is_scalar(b) => Some([b, a]),
+        _ => None,
+    };
+    let mut parts = vec![false; operations.len()];
+    let mut steps = Vec::with_capacity(operations.len());
+    for (node, operation) in operations.iter().enumerate() {
+        let Some((mut what, mut operands)) = step_of(*operation) else {
+            continue;
+        };
+        if let (What::Add | What::Sub, &[a, b]) = (what, operands.as_slice()) {
+            let products = match (what, scaled(a), scaled(b)) {
+                (What::Add, Some([p, s]), Some([q, t])) => {
+                    Some((What::AddProducts, vec![p, s, q, t], vec![a, b]))
+                }
+                (What::Add, Some([p, s]), None) if !is_scalar(b) => {
+                    Some((What::AddProduct, vec![b, p, s], vec![a]))
+                }
+                (What::Add, None, Some([q, t])) if !is_scalar(a) => {
+                    Some((What::AddProduct, vec![a, q, t], vec![b]))
+                }
+                (What::Sub, _, Some([q, t])) if !is_scalar(a) => {
+                    Some((What::SubProduct, vec![a, q, t], vec![b]))
+                }
+                _ => None,
+            };
+            if let Some((sum, of, products)) = products {
+                (what, operands) = (sum, of);
+                products.into_iter().for_each(|node| parts[node] = true);
+            }
+        }
+        steps.push((Step { what, operands }, node));
+    }
+    steps.retain(|(_, node)| !parts[*node]);
+    steps
+}
+
+/// What an operation does to a block; `None` if it is an input or a scalar.
+fn step_of(operation: Operation) -> Option<(What, Vec<Node>)> {
+    Some(match operation {
+        Operation::Value | Operation::Gradient | Operation::Memory(_) | Operation::Scalar(_) => {
+            return None;
+        }
+        Operation::Add(a, b) => (What::Add, vec![a, b]),
+        Operation::Sub(a, b) => (What::Sub, vec![a, b]),
+        Operation::Mul(a, b) => (What::Mul, vec![a, b]),
+        Operation::Div(a, b) => (What::Div, vec![a, b]),
+        Operation::Power(a, b) => (What::Power, vec![a, b]),
+        Operation::Max(a, b) => (What::Max, vec![a, b]),
+        Operation::Min(a, b) => (What::Min, vec![a, b]),
+        Operation::Neg(a) => (What::Neg, vec![a]),
+        Operation::Sqrt(a) => (What::Sqrt, vec![a]),
+        Operation::Abs(a) => (What::Abs, vec![a]),
+        Operation::Sign(a) => (What::Sign, vec![a]),
+        Operation::Exp(a) => (What::Exp, vec![a]),
+        Operation::Log(a) => (What::Log, vec![a]),
+        Operation::PositiveOr(..) => unreachable!("only rules have it, which are not interpreted"),
+        Operation::IfAbove(a, b, yes, no) => (What::IfAbove, vec![a, b, yes, no]),
+        Operation::IfAtLeast(a, b, yes, no) => (What::IfAtLeast, vec![a, b, yes, no]),
+    })
+}
+
 /// Finds a register for each result. A register is free again after the last use of what it holds.
-struct Assignment<T> {
-    /// The last operation that uses a result.
-    last_uses: Vec<usize>,
-    /// The register of each result that has one.
+struct Assignment<'a, T> {
+    recorded: &'a Recorded,
+    /// The register of each result that has one now.
     registers: Vec<Option<usize>>,
     free: Vec<usize>,
     used: usize,
     constants: Vec<(usize, T)>,
 }
 
-impl<T: Number> Assignment<T> {
-    fn new(recorded: &Recorded) -> Self {
-        let operations = &recorded.program.operations;
-        let mut last_uses = vec![0; operations.len()];
-        for (at, operation) in operations.iter().enumerate() {
-            for operand in operands(*operation).into_iter().flatten() {
-                last_uses[operand] = at;
-            }
-        }
-        for result in recorded
-            .program
-            .memory
-            .iter()
-            .chain([&recorded.program.value])
-        {
-            last_uses[*result] = usize::MAX;
-        }
-        Self {
-            last_uses,
-            registers: vec![None; operations.len()],
-            free: Vec::new(),
-            used: 0,
-            constants: Vec::new(),
+impl<T: Number> Assignment<'_, T> {
+    fn at(&self, node: Node) -> At<T> {
+        match self.recorded.program.operations[node] {
+            Operation::Value => At::Input(0),
+            Operation::Gradient => At::Input(1),
+            Operation::Memory(field) => At::Input(2 + field),
+            Operation::Scalar(place) => At::Scalar(T::rounded(self.recorded.scalars[place])),
+            _ => At::Register(self.registers[node].expect("it comes before its use")),
         }
     }
 
-    fn finish(mut self, recorded: &Recorded, instructions: Instructions) -> Interpreter<T> {
-        let program = &recorded.program;
-        let mut steps = Vec::with_capacity(program.operations.len());
-        for (at, operation) in program.operations.iter().enumerate() {
-            let Some(todo) = self.todo(recorded, *operation) else {
-                continue;
-            };
-            // Its register is none of those of its operands.
-            let into = self.take();
-            self.registers[at] = Some(into);
-            let done = operands(*operation);
-            for operand in 0..done.len() {
-                let Some(node) = done[operand] else {
-                    continue;
-                };
-                let again = done[..operand].contains(&Some(node));
-                if let (true, false, Some(register)) =
-                    (self.last_uses[node] == at, again, self.registers[node])
-                {
-                    self.free.push(register);
-                }
+    /// Where the operands of a step are. Scalars are in registers where only those will do.
+    fn operands(&mut self, step: &Step<Node>) -> Vec<At<T>> {
+        let mut operands: Vec<At<T>> = step.operands.iter().map(|node| self.at(*node)).collect();
+        let all_scalars = (operands.iter()).all(|operand| matches!(operand, At::Scalar(_)));
+        let compares = matches!(step.what, What::IfAbove | What::IfAtLeast);
+        for (operand, node) in operands.iter_mut().zip(&step.operands) {
+            if (all_scalars || compares) && matches!(operand, At::Scalar(_)) {
+                *operand = At::Register(self.constant(*node));
             }
-            steps.push(Step { todo, into });
         }
-        let value = self.register(recorded, program.value);
-        let memory = program.memory.iter();
-        let memory = memory.map(|node| self.register(recorded, *node)).collect();
-        Interpreter {
-            steps,
-            constants: self.constants,
-            registers: self.used,
-            value,
-            memory,
-            instructions,
+        operands
+    }
+
+    /// A register that holds a scalar, and nothing else.
+    fn constant(&mut self, node: Node) -> usize {
+        if let Some(register) = self.registers[node] {
+            return register;
         }
+        let Operation::Scalar(place) = self.recorded.program.operations[node] else {
+            unreachable!("it is a scalar");
+        };
+        let register = self.used;
+        self.used += 1;
+        self.registers[node] = Some(register);
+        let constant = T::rounded(self.recorded.scalars[place]);
+        self.constants.push((register, constant));
+        register
     }
 
     fn take(&mut self) -> usize {
@@ -204,126 +343,15 @@ impl<T: Number> Assignment<T> {
         })
     }
 
-    /// The register that holds a result, or a scalar from the beginning.
-    fn register(&mut self, recorded: &Recorded, node: Node) -> usize {
-        if let Some(register) = self.registers[node] {
-            return register;
+    fn release(&mut self, node: Node) {
+        if matches!(self.recorded.program.operations[node], Operation::Scalar(_)) {
+            return;
         }
-        let Operation::Scalar(place) = recorded.program.operations[node] else {
-            unreachable!("all other results have registers");
-        };
-        // A register of its own, which is never free.
-        self.used += 1;
-        let register = self.used - 1;
-        self.registers[node] = Some(register);
-        self.last_uses[node] = usize::MAX;
-        self.constants
-            .push((register, T::rounded(recorded.scalars[place])));
-        register
-    }
-
-    fn at(&self, recorded: &Recorded, node: Node) -> At<T> {
-        match (recorded.program.operations[node], self.registers[node]) {
-            (Operation::Scalar(place), None) => At::Scalar(T::rounded(recorded.scalars[place])),
-            (_, register) => At::Register(register.expect("it comes before its use")),
-        }
-    }
-
-    /// What to do for an operation; `None` for a scalar, which is an operand of others.
-    fn todo(&mut self, recorded: &Recorded, operation: Operation) -> Option<Todo<T>> {
-        let pair = |this: &mut Self, a, b| {
-            // One operand at least is in a register.
-            let both = (this.at(recorded, a), this.at(recorded, b));
-            match both {
-                (At::Scalar(_), At::Scalar(_)) => {
-                    (At::Register(this.register(recorded, a)), both.1)
-                }
-                both => both,
-            }
-        };
-        let mut one = |node| self.register(recorded, node);
-        Some(match operation {
-            Operation::Value => Todo::Value,
-            Operation::Gradient => Todo::Gradient,
-            Operation::Memory(field) => Todo::Memory(field),
-            Operation::Scalar(_) => return None,
-            Operation::Mul(a, b) if a == b => Todo::Square(one(a)),
-            Operation::Add(a, b) => {
-                let (a, b) = pair(self, a, b);
-                Todo::Add(a, b)
-            }
-            Operation::Sub(a, b) => {
-                let (a, b) = pair(self, a, b);
-                Todo::Sub(a, b)
-            }
-            Operation::Mul(a, b) => {
-                let (a, b) = pair(self, a, b);
-                Todo::Mul(a, b)
-            }
-            Operation::Div(a, b) => {
-                let (a, b) = pair(self, a, b);
-                Todo::Div(a, b)
-            }
-            Operation::Power(a, b) => {
-                let (a, b) = pair(self, a, b);
-                Todo::Power(a, b)
-            }
-            Operation::Max(a, b) => {
-                let (a, b) = pair(self, a, b);
-                Todo::Max(a, b)
-            }
-            Operation::Min(a, b) => {
-                let (a, b) = pair(self, a, b);
-                Todo::Min(a, b)
-            }
-            Operation::Neg(a) => Todo::Neg(one(a)),
-            Operation::Sqrt(a) => Todo::Sqrt(one(a)),
-            Operation::Abs(a) => Todo::Abs(one(a)),
-            Operation::Sign(a) => Todo::Sign(one(a)),
-            Operation::Exp(a) => Todo::Exp(one(a)),
-            Operation::Log(a) => Todo::Log(one(a)),
-            Operation::PositiveOr(..) => {
-                unreachable!("only rules have it, which are not interpreted")
-            }
-            Operation::IfAbove(a, b, yes, no) => {
-                Todo::If(Comparison::Above, [a, b, yes, no].map(one))
-            }
-            Operation::IfAtLeast(a, b, yes, no) => {
-                Todo::If(Comparison::AtLeast, [a, b, yes, no].map(one))
-            }
-        })
+        self.free.extend(self.registers[node].take());
     }
 }
 
-/// The results that an operation uses.
-fn operands(operation: Operation) -> [Option<Node>; 4] {
-    match operation {
-        Operation::Value | Operation::Gradient | Operation::Memory(_) | Operation::Scalar(_) => {
-            [None; 4]
-        }
-        Operation::Neg(a)
-        | Operation::Sqrt(a)
-        | Operation::Abs(a)
-        | Operation::Sign(a)
-        | Operation::Exp(a)
-        | Operation::Log(a) => [Some(a), None, None, None],
-        Operation::Add(a, b)
-        | Operation::Sub(a, b)
-        | Operation::Mul(a, b)
-        | Operation::Div(a, b)
-        | Operation::Power(a, b)
-        | Operation::Max(a, b)
-        | Operation::Min(a, b) => [Some(a), Some(b), None, None],
-        Operation::PositiveOr(a, b, c) => [Some(a), Some(b), Some(c), None],
-        Operation::IfAbove(a, b, c, d) | Operation::IfAtLeast(a, b, c, d) => {
-            [Some(a), Some(b), Some(c), Some(d)]
-        }
-    }
-}
-
-type Block<T> = [T; BLOCK];
-
-/// A pass over elements.
+/// A pass over elements that fill blocks.
 struct Blocks<'a, T> {
     interpreter: &'a Interpreter<T>,
     operands: Operands<'a, T>,
@@ -331,120 +359,146 @@ struct Blocks<'a, T> {
 
 impl<T: Number> Work for Blocks<'_, T> {
     #[inline(always)]
-    fn run(mut self) {
-        let interpreter = self.interpreter;
-        let mut registers = vec![[T::ZERO; BLOCK]; interpreter.registers];
-        for (register, constant) in &interpreter.constants {
-            registers[*register] = [*constant; BLOCK];
+    fn run(self) {
+        let Interpreter {
+            steps,
+            constants,
+            value,
+            memory,
+            ..
+        } = self.interpreter;
+        let new = |number: T| Some(Box::new(Register([number; BLOCK])));
+        let count = 0..self.interpreter.registers;
+        let mut registers: Vec<_> = count.map(|_| new(T::ZERO)).collect();
+        for (register, constant) in constants {
+            registers[*register] = new(*constant);
         }
-        let elements = self.operands.x.len();
-        for first in (0..elements).step_by(BLOCK) {
-            let part = first..elements.min(first + BLOCK);
-            let length = part.len();
-            for step in &interpreter.steps {
-                match step.todo {
-                    Todo::Value => {
-                        registers[step.into][..length]
-                            .copy_from_slice(&self.operands.x[part.clone()]);
+        let (x, _) = self.operands.x.as_chunks_mut::<BLOCK>();
+        let (g, _) = self.operands.g.as_chunks::<BLOCK>();
+        let fields = self.operands.fields.into_iter();
+        let mut fields: Vec<&mut [Block<T>]> = fields.map(|it| it.as_chunks_mut().0).collect();
+        for (index, (x, g)) in x.iter_mut().zip(g).enumerate() {
+            for (step, into) in steps {
+                let mut out = registers[*into].take().expect("nothing else is written to");
+                let at = |operand: usize| match step.operands[operand] {
+                    At::Input(0) => Operand::Block(&*x),
+                    At::Input(1) => Operand::Block(g),
+                    At::Input(field) => Operand::Block(&fields[field - 2][index]),
+                    At::Register(register) => {
+                        let block = registers[register].as_deref();
+                        Operand::Block(&block.expect("a result has a register of its own").0)
                     }
-                    Todo::Gradient => {
-                        registers[step.into][..length]
-                            .copy_from_slice(&self.operands.g[part.clone()]);
-                    }
-                    Todo::Memory(field) => {
-                        let field = &self.operands.fields[field];
-                        registers[step.into][..length].copy_from_slice(&field[part.clone()]);
-                    }
-                    todo => compute(&mut registers, step.into, todo),
-                }
+                    At::Scalar(scalar) => Operand::Scalar(scalar),
+                };
+                compute(step.what, &mut out.0, at);
+                registers[*into] = Some(out);
             }
-            self.operands.x[part.clone()].copy_from_slice(&registers[interpreter.value][..length]);
-            for (field, register) in self.operands.fields.iter_mut().zip(&interpreter.memory) {
-                field[part.clone()].copy_from_slice(&registers[*register][..length]);
+            let result = |register: usize| registers[register].as_deref().expect("it is written");
+            *x = result(*value).0;
+            for (field, register) in fields.iter_mut().zip(memory) {
+                field[index] = result(*register).0;
             }
+        }
+    }
+}
+
+/// What an operation takes.
+#[derive(Clone, Copy)]
+enum Operand<'a, T> {
+    Block(&'a Block<T>),
+    Scalar(T),
+}
+
+impl<'a, T: Number> Operand<'a, T> {
+    #[inline(always)]
+    fn block(self) -> &'a Block<T> {
+        match self {
+            Self::Block(block) => block,
+            Self::Scalar(_) => unreachable!("it has a register"),
+        }
+    }
+
+    #[inline(always)]
+    fn scalar(self) -> T {
+        match self {
+            Self::Scalar(scalar) => scalar,
+            Self::Block(_) => unreachable!("it is a factor"),
         }
     }
 }
 
 /// Does one operation on whole blocks. Each does what burn-flex 0.22.1 does to an element.
 #[inline(always)]
-fn compute<T: Number>(registers: &mut [Block<T>], into: usize, todo: Todo<T>) {
-    match todo {
-        Todo::Value | Todo::Gradient | Todo::Memory(_) => unreachable!("these read memory"),
-        Todo::Add(a, b) => two(registers, into, a, b, |a, b| a + b),
-        Todo::Sub(a, b) => two(registers, into, a, b, |a, b| a - b),
-        Todo::Mul(a, b) => two(registers, into, a, b, |a, b| a * b),
-        Todo::Div(a, b) => two(registers, into, a, b, |a, b| a / b),
+fn compute<'a, T: Number>(what: What, out: &mut Block<T>, at: impl Fn(usize) -> Operand<'a, T>) {
+    match what {
+        What::Copy => *out = *at(0).block(),
+        What::Add => two(out, at(0), at(1), |a, b| a + b),
+        What::Sub => two(out, at(0), at(1), |a, b| a - b),
+        What::Mul => two(out, at(0), at(1), |a, b| a * b),
+        What::Div => two(out, at(0), at(1), |a, b| a / b),
         // An exponent that the compiler knew would let it compute something else than `pow`.
-        Todo::Power(a, b) => two(registers, into, a, b, |a, b| {
-            a.power(core::hint::black_box(b))
-        }),
+        What::Power => two(out, at(0), at(1), |a, b| a.power(core::hint::black_box(b))),
         // Of two numbers that do not compare, which is when one is NaN, the first is taken.
-        Todo::Max(a, b) => two(registers, into, a, b, |a, b| if a < b { b } else { a }),
-        Todo::Min(a, b) => two(registers, into, a, b, |a, b| if b < a { b } else { a }),
-        Todo::Square(a) => one(registers, into, a, |a| a * a),
-        Todo::Neg(a) => one(registers, into, a, |a| -a),
-        Todo::Sqrt(a) => one(registers, into, a, T::sqrt),
-        Todo::Abs(a) => one(registers, into, a, T::abs),
-        Todo::Sign(a) => one(registers, into, a, T::sign),
-        Todo::Exp(a) => one(registers, into, a, T::exp),
-        Todo::Log(a) => one(registers, into, a, T::log),
-        Todo::If(Comparison::Above, of) => choose(registers, into, of, |a, b| a > b),
-        Todo::If(Comparison::AtLeast, of) => choose(registers, into, of, |a, b| a >= b),
+        What::Max => two(out, at(0), at(1), |a, b| if a < b { b } else { a }),
+        What::Min => two(out, at(0), at(1), |a, b| if b < a { b } else { a }),
+        What::Neg => one(out, at(0).block(), |a| -a),
+        What::Sqrt => one(out, at(0).block(), T::sqrt),
+        What::Abs => one(out, at(0).block(), T::abs),
+        What::Sign => one(out, at(0).block(), T::sign),
+        What::Exp => one(out, at(0).block(), T::exp),
+        What::Log => one(out, at(0).block(), T::log),
+        What::AddProduct => {
+            let factor = at(2).scalar();
+            two(out, at(0), at(1), |a, b| a + b * factor);
+        }
+        What::SubProduct => {
+            let factor = at(2).scalar();
+            two(out, at(0), at(1), |a, b| a - b * factor);
+        }
+        What::AddProducts => {
+            let (first, second) = (at(1).scalar(), at(3).scalar());
+            two(out, at(0), at(2), |a, b| a * first + b * second);
+        }
+        What::IfAbove => choose(out, [0, 1, 2, 3].map(|it| at(it).block()), |a, b| a > b),
+        What::IfAtLeast => choose(out, [0, 1, 2, 3].map(|it| at(it).block()), |a, b| a >= b),
     }
 }
 
 #[inline(always)]
-fn one<T: Number>(registers: &mut [Block<T>], into: usize, a: usize, change: impl Fn(T) -> T) {
-    let [out, a] = registers
-        .get_disjoint_mut([into, a])
-        .expect("a result has a register of its own");
-    for (out, a) in out.iter_mut().zip(&*a) {
+fn one<T: Number>(out: &mut Block<T>, a: &Block<T>, change: impl Fn(T) -> T) {
+    for (out, a) in out.iter_mut().zip(a) {
         *out = change(*a);
     }
 }
 
 #[inline(always)]
 fn two<T: Number>(
-    registers: &mut [Block<T>],
-    into: usize,
-    a: At<T>,
-    b: At<T>,
+    out: &mut Block<T>,
+    a: Operand<'_, T>,
+    b: Operand<'_, T>,
     combine: impl Fn(T, T) -> T,
 ) {
     match (a, b) {
-        (At::Register(a), At::Register(b)) if a == b => {
-            one(registers, into, a, |a| combine(a, a));
-        }
-        (At::Register(a), At::Register(b)) => {
-            let [out, a, b] = registers
-                .get_disjoint_mut([into, a, b])
-                .expect("a result has a register of its own");
-            for (out, (a, b)) in out.iter_mut().zip(a.iter().zip(&*b)) {
+        (Operand::Block(a), Operand::Block(b)) => {
+            for (out, (a, b)) in out.iter_mut().zip(a.iter().zip(b)) {
                 *out = combine(*a, *b);
             }
         }
-        (At::Register(a), At::Scalar(b)) => one(registers, into, a, |a| combine(a, b)),
-        (At::Scalar(a), At::Register(b)) => one(registers, into, b, |b| combine(a, b)),
-        (At::Scalar(_), At::Scalar(_)) => unreachable!("one of them has a register"),
+        (Operand::Block(a), Operand::Scalar(b)) => one(out, a, |a| combine(a, b)),
+        (Operand::Scalar(a), Operand::Block(b)) => one(out, b, |b| combine(a, b)),
+        (Operand::Scalar(_), Operand::Scalar(_)) => unreachable!("both have registers"),
     }
 }
 
-/// The third register where the comparison of the first two holds, else the fourth.
+/// The third block where the comparison of the first two holds, else the fourth.
 #[inline(always)]
 fn choose<T: Number>(
-    registers: &mut [Block<T>],
-    into: usize,
-    [a, b, yes, no]: [usize; 4],
+    out: &mut Block<T>,
+    [a, b, yes, no]: [&Block<T>; 4],
     holds: impl Fn(T, T) -> bool,
 ) {
-    let mut chosen = registers[no];
-    let (a, b) = (&registers[a], &registers[b]);
-    let operands = a.iter().zip(b).zip(&registers[yes]);
-    for (chosen, ((a, b), yes)) in chosen.iter_mut().zip(operands) {
-        if holds(*a, *b) {
-            *chosen = *yes;
-        }
+    let operands = a.iter().zip(b).zip(yes.iter().zip(no));
+    for (out, ((a, b), (yes, no))) in out.iter_mut().zip(operands) {
+        *out = if holds(*a, *b) { *yes } else { *no };
     }
-    registers[into] = chosen;
 }
