@@ -17,8 +17,8 @@ use crate::say::say;
 /// Exit codes: 0 described, 2 usage, 3 bad data, 5 input/output, 101 the build failed.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The name of a set, such as `fashion-mnist`, or a directory of four IDX files (raw or gzip) or
-    /// of PNG files in `train/CLASS` and `test/CLASS` [default: the MNIST shipped inside]
+    /// The name of a set, such as `fashion-mnist`, or a directory of four IDX files (raw or gzip)
+    /// or of PNG files in `train/CLASS` and `test/CLASS` [default: the MNIST shipped inside]
     #[arg(value_name = "NAME")]
     source: Option<PathBuf>,
 

@@ -51,8 +51,9 @@ pub struct TrainArguments {
     #[arg(long)]
     pub again: bool,
 
-    /// Images to use instead of those of the config: the name of a set, such as `fashion-mnist`, or a
-    /// directory of four IDX files (raw or gzip) or of PNG files in `train/CLASS` and `test/CLASS`
+    /// Images to use instead of those of the config: the name of a set, such as `fashion-mnist`, or
+    /// a directory of four IDX files (raw or gzip) or of PNG files in `train/CLASS` and
+    /// `test/CLASS`
     #[arg(long, value_name = "DIR", env = "DOWNHILL_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
 

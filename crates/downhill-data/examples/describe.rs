@@ -2,8 +2,8 @@
 //! the images that occur more than once, the number of images per label, and the mean and standard
 //! deviation of the pixels.
 //!
-//! Usage: `describe [NAME|DIRECTORY]`. The default is `DOWNHILL_DATA_DIR` if it is set, otherwise the
-//! embedded MNIST. Exit codes: 0 success, 2 wrong usage, 3 invalid data, 5 failure to write the
+//! Usage: `describe [NAME|DIRECTORY]`. The default is `DOWNHILL_DATA_DIR` if it is set, otherwise
+//! the embedded MNIST. Exit codes: 0 success, 2 wrong usage, 3 invalid data, 5 failure to write the
 //! output.
 
 use std::env;

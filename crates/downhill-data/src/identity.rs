@@ -46,8 +46,8 @@ impl Role {
         }
     }
 
-    /// The role of a file by its name, and what stands before it, such as `emnist-letters`: the name
-    /// is `PREFIX-train-images-idx3-ubyte` or the like, with dots or dashes, raw or gzip.
+    /// The role of a file by its name, and the prefix of the name, such as `emnist-letters`. Names
+    /// are `PREFIX-train-images-idx3-ubyte` or the like, with dots or dashes, raw or gzip.
     pub(crate) fn of(name: &str) -> Option<(&str, Self)> {
         let base = name.strip_suffix(".gz").unwrap_or(name);
         Self::ALL.into_iter().find_map(|role| {

@@ -1,10 +1,10 @@
 //! MNIST and other IDX image sets, with seeded splits and batches.
 //!
 //! [`load_mnist`] returns the MNIST that ships inside the crate. [`load_directory`] reads any other
-//! set of four IDX files, raw or gzip, or of PNG files in a folder for each class: training and test
-//! images of 1 to 4 channels with labels from 0 to 999. [`load`] knows several sets by name. Pixels
-//! stay bytes; the crate knows no tensors. Every file is checked to its last byte, and a bad one
-//! gives a [`DataError`] that names the file and the byte.
+//! set of four IDX files, raw or gzip, or of PNG files in a folder for each class: training and
+//! test images of 1 to 4 channels with labels from 0 to 999. [`load`] knows several sets by name.
+//! Pixels stay bytes; the crate knows no tensors. Every file is checked to its last byte, and a bad
+//! one gives a [`DataError`] that names the file and the byte.
 //!
 //! Every random number of an experiment comes from a [`Stream`], keyed by a seed, a [`Purpose`] and
 //! a counter, so any part of a run can be reproduced without replaying the rest.

@@ -121,8 +121,8 @@ impl MlpConfig {
         convolution::sizes(&self.convolutions, [height, width]).map(|_| ())
     }
 
-    /// Number of weights and biases of the network for images of `[channels, height, width]`; `None`
-    /// if it overflows or the convolutions do not fit into the image.
+    /// Number of weights and biases of the network for images of `[channels, height, width]`.
+    /// `None` if it overflows or the convolutions do not fit into the image.
     pub fn parameters(&self, image: [usize; 3], outputs: usize) -> Option<usize> {
         let [mut channels, height, width] = image;
         let sizes = convolution::sizes(&self.convolutions, [height, width]).ok()?;

@@ -13,7 +13,8 @@ use crate::{ConvolutionLayer, InvalidModel, KeepMask, Mlp, MlpConfig};
 /// image -> [convolution -> activation -> max pooling] x convolutions -> flatten -> Mlp -> logits
 /// ```
 ///
-/// Images and the output of the last convolution are flattened channel by channel, row by row. Dropout applies only to the hidden layers of the perceptron.
+/// Images and the output of the last convolution are flattened channel by channel, row by row.
+/// Dropout applies only to the hidden layers of the perceptron.
 #[derive(Module, Debug)]
 pub struct ConvolutionalNetwork {
     /// Convolutions, from input to output.

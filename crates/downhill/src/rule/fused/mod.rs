@@ -108,8 +108,8 @@ fn step_by<E: Elementwise>(
     true
 }
 
-/// Steps a parameter and its `memory` by a program if the element type allows it. Returns whether it
-/// did.
+/// Steps a parameter and its `memory` by a program if the element type allows it. Returns whether
+/// it did.
 pub(crate) fn step_by_program(
     recorded: &Recorded,
     x: &mut FlexTensor,
