@@ -92,8 +92,8 @@ pub use rule::{Formula, FormulaState};
 ///
 /// All else is elementwise: any rank and shape. Expressions without `x`, `g`, the state and
 /// anything computed from them are scalars, computed once per step in `f64`. A quotient by a scalar
-/// is the product with its inverse, a power with a whole exponent up to 16 is a product, and `a^0.5`
-/// is `sqrt(a)`. Weight decay is a part of the formula.
+/// is the product with its inverse, a power with a whole exponent up to 16 is a product, and
+/// `a^0.5` is `sqrt(a)`. Weight decay is a part of the formula.
 ///
 /// A formula without `norm`, `mean`, `sum` and `rms` steps as the other elementwise optimizers do:
 /// in one pass on flex, and by one kernel on CubeCL's backends. With one of these it is computed by
