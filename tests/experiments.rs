@@ -468,6 +468,16 @@ fn made_by_other_code(bench: &Bench) {
 
 #[cfg(feature = "flex")]
 #[test]
+fn a_new_config_trains_as_it_stands() {
+    let mut bench = Bench::new(Backend::Flex, downhill_trainer::cli::new::TEMPLATE);
+    bench.arguments.seeds = Some(1);
+    let (done, said) = bench.train().expect("it trains");
+    assert_eq!(done, Done::Finished);
+    assert!(said.contains("3 of 3 runs trained"), "{said}");
+}
+
+#[cfg(feature = "flex")]
+#[test]
 fn runs_of_other_code_are_kept_and_told_and_not_used() {
     let bench = Bench::new(Backend::Flex, CONFIG);
     let listed = || {

@@ -157,10 +157,12 @@ fn ensembles(plan: &Plan) -> String {
 }
 
 fn write_rows(text: &mut String, indent: &str, rows: &[(String, String)]) {
-    let width = rows.iter().map(|(setting, _)| setting.len()).max();
-    let width = width.unwrap_or(0);
+    // A text of several lines is followed by its origin, too.
+    let last = |setting: &str| setting.len() - setting.rfind('\n').map_or(0, |at| at + 1);
+    let width = rows.iter().map(|(setting, _)| last(setting)).max();
     for (setting, origin) in rows {
-        let _ = writeln!(text, "{indent}{setting:width$}  # {origin}");
+        let room = width.unwrap_or(0) - last(setting);
+        let _ = writeln!(text, "{indent}{setting}{:room$}  # {origin}", "");
     }
 }
 
