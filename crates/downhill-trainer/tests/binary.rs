@@ -9,7 +9,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
 const CONFIG: &str = "\
 # Does it train?
@@ -249,11 +251,27 @@ fn a_search_goes_on_without_a_damaged_trial_and_names_it() {
 #[test]
 fn the_first_interrupt_says_what_the_second_does() {
     let directory = tempfile::tempdir().expect("a directory");
-    let command = format!(
-        "timeout -s INT 4 '{}' train small.toml --set training.updates=100000000 --quiet",
-        env!("CARGO_BIN_EXE_downhill")
-    );
-    let output = shell(directory.path(), &command);
+    fs::write(directory.path().join("small.toml"), CONFIG).expect("a config");
+    let mut program = Command::new(env!("CARGO_BIN_EXE_downhill"));
+    let program = program
+        .args(["train", "small.toml", "--quiet"])
+        .args(["--set", "training.updates=100000000"])
+        .current_dir(directory.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut program = program.spawn().expect("it starts");
+    let begun = || {
+        let runs = fs::read_dir(directory.path().join("runs/trainings"));
+        let mut runs = runs.into_iter().flatten().flatten();
+        runs.any(|run| run.path().join("record.jsonl.partial").is_file())
+    };
+    while !begun() && program.try_wait().expect("its state").is_none() {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let mut kill = Command::new("kill");
+    let kill = kill.args(["-INT", &program.id().to_string()]).status();
+    assert!(kill.is_ok_and(|status| status.success()));
+    let output = program.wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("Ctrl-C again ends at once"), "{said}");
     let said = String::from_utf8_lossy(&output.stdout);
