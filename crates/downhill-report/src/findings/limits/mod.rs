@@ -113,7 +113,8 @@ fn duplicates(data: &DataIdentity) -> Option<String> {
     data.duplicates.map(|Duplicates { train, test, across }| {
         format!(
             "Of the images of {}, {across} test images equal a training image pixel by pixel, so \
-             they test memory; {train} training images and {test} test images equal an earlier one.",
+             they were seen in training; {train} training images and {test} test images equal an \
+             earlier one.",
             data.name
         )
     })
@@ -124,7 +125,7 @@ fn other_code(experiment: &Experiment) -> Option<String> {
     experiment.is_by_other_code.then(|| {
         format!(
             "The runs were made by other code ({}) than that of the program that wrote this \
-             report; `train` makes them anew.",
+             report; `train` trains them again.",
             experiment.versions
         )
     })

@@ -54,7 +54,7 @@ fn also(runs: &[Found], unfinished: usize) -> String {
         0 => text + "\n",
         others => format!(
             "{text}; {others} were made by other code than that of this program, which trains \
-             them anew\n"
+             them again\n"
         ),
     }
 }
