@@ -1,22 +1,14 @@
-//! The optimizers of optax, and what may stand around them.
-
-use alloc::vec::Vec;
+//! The optimizers of optax.
 
 use serde_json::json;
 
-use super::bound::{Bound, list, number_of};
-use super::error::CallError;
-use super::grammar::{Call, Kind};
-use super::schedules::Curve;
-use super::signature::Meaning::{
+use crate::call::bound::number_of;
+use crate::call::error::CallError;
+use crate::call::grammar::Kind;
+use crate::call::signature::Meaning::{
     self, Count, Flag, If, Number, Numbers, Only, Other, Rate, Refused, Scheduled, Unless,
 };
-use super::signature::{Argument, Reading, Rules, Signature, argument, optional};
-use super::similar::similar;
-use crate::{
-    Accumulate, AccumulateForm, AdaptiveClip, DescentConfig, GlobalNorm, GradientStage, Lookahead,
-    OptimizerConfig, Preset, Schedule, Units, WeightDecay,
-};
+use crate::call::signature::{Argument, Reading, Signature, argument, optional};
 
 const RATE: Argument = argument("learning_rate", Scheduled);
 /// A rate that may not be a schedule.
@@ -49,7 +41,7 @@ const WARMUP: Argument = optional(
 const RATE_POWER: Argument = argument("weight_lr_power", Number("rate_power"));
 
 /// Types of 32 bits and more.
-const FLOATS: &[&str] = &[
+pub(super) const FLOATS: &[&str] = &[
     "None",
     "jnp.float32",
     "jnp.float64",
@@ -58,7 +50,7 @@ const FLOATS: &[&str] = &[
 ];
 
 /// The optimizers, with the signatures of optax 0.2.8.
-pub(super) const SIGNATURES: &[Signature] = &[
+pub(in crate::call) const SIGNATURES: &[Signature] = &[
     Signature::new(
         "sgd",
         &["sgd", "momentum", "nesterov"],
@@ -447,40 +439,8 @@ const WITH_RATE: [&str; 7] = [
     "cocob",
 ];
 
-/// What makes a direction of the gradients, with the optimizer that follows it at a rate.
-const DIRECTIONS: [(&str, &str); 7] = [
-    ("scale_by_adam", "adam"),
-    ("scale_by_amsgrad", "amsgrad"),
-    ("scale_by_adamax", "adamax"),
-    ("scale_by_belief", "adabelief"),
-    ("scale_by_radam", "radam"),
-    ("scale_by_yogi", "yogi"),
-    ("scale_by_lion", "lion"),
-];
-
-/// How a direction is read: as its optimizer, without rate and decay.
-const DIRECTION: Rules = Rules {
-    preset: Preset::Optax,
-    before: &[],
-    without: &["learning_rate", "weight_decay", "mask"],
-    last: |_| Ok(()),
-};
-
-/// What may stand before an optimizer in `optax.chain`.
-const BEFORE: [&str; 6] = [
-    "clip",
-    "clip_by_global_norm",
-    "clip_by_block_rms",
-    "adaptive_grad_clip",
-    "centralize",
-    "add_decayed_weights",
-];
-
-/// What may stand around an optimizer.
-pub(super) const WRAPPERS: [&str; 4] = ["chain", "MultiSteps", "lookahead", "schedule_free"];
-
 /// What is not covered, and what to do.
-pub(super) const NOT_COVERED: &[(&str, &str)] = &[
+pub(in crate::call) const NOT_COVERED: &[(&str, &str)] = &[
     (
         "apply_if_finite",
         "it gives up after some steps; write the optimizer, and `non_finite = \"skip\"`",
@@ -512,282 +472,12 @@ pub(super) const NOT_COVERED: &[(&str, &str)] = &[
 ];
 
 /// Takes over what every optimizer has.
-pub(super) fn last(reading: &mut Reading<'_>) -> Result<(), CallError> {
+pub(in crate::call) fn last(reading: &mut Reading<'_>) -> Result<(), CallError> {
     let call = reading.bound.call;
     if !WITH_RATE.contains(&call.function()) && reading.bound.get("learning_rate").is_none() {
         return Err(call.error(alloc::format!("{} needs `learning_rate`", call.name)));
     }
     Ok(())
-}
-
-/// Reads what stands around an optimizer. `inner` reads the optimizer.
-pub(super) fn wrapped(
-    call: &Call<'_>,
-    inner: fn(&Call<'_>) -> Result<DescentConfig, CallError>,
-) -> Result<DescentConfig, CallError> {
-    match call.function() {
-        "chain" => chain(call, inner),
-        "MultiSteps" => {
-            let names = [
-                "opt",
-                "every_k_schedule",
-                "use_grad_mean",
-                "should_skip_update_fn",
-                "accumulator_dtype",
-            ];
-            let bound = Bound::new(call, &names, &[])?;
-            bound.only("should_skip_update_fn", &["None"])?;
-            bound.only("accumulator_dtype", FLOATS)?;
-            let mut config = inner(bound.nested("opt")?)?;
-            let form = match bound.maybe_flag("use_grad_mean")? {
-                Some(false) => AccumulateForm::Sum,
-                _ => AccumulateForm::Mean,
-            };
-            let steps = bound.needed_count("every_k_schedule")?;
-            config.accumulate = Accumulate::new(steps).with_form(form);
-            Ok(config)
-        }
-        "lookahead" => {
-            let names = [
-                "fast_optimizer",
-                "sync_period",
-                "slow_step_size",
-                "reset_state",
-            ];
-            let bound = Bound::new(call, &names, &[])?;
-            bound.only("reset_state", &["False"])?;
-            let config = inner(bound.nested("fast_optimizer")?)?;
-            let slow = Lookahead::new(
-                bound.needed_count("sync_period")?,
-                bound.needed("slow_step_size")?,
-            );
-            Ok(config.with_weights(slow))
-        }
-        _ => schedule_free(call, inner),
-    }
-}
-
-/// Schedule-free steps of gradient descent.
-fn schedule_free(
-    call: &Call<'_>,
-    inner: fn(&Call<'_>) -> Result<DescentConfig, CallError>,
-) -> Result<DescentConfig, CallError> {
-    let names = [
-        "base_optimizer",
-        "learning_rate",
-        "b1",
-        "weight_lr_power",
-        "state_dtype",
-    ];
-    let bound = Bound::new(call, &names, &[])?;
-    bound.only("state_dtype", &["None"])?;
-    let base = inner(bound.nested("base_optimizer")?)?;
-    let rate = bound.needed("learning_rate")?;
-    let mut sgd = OptimizerConfig::preset("sgd", Preset::Optax).and_then(Result::ok);
-    if let Some(sgd) = &mut sgd {
-        sgd.set("learning_rate", rate);
-    }
-    if sgd.map(DescentConfig::new) != Some(base) {
-        let message = alloc::format!(
-            "{} is read around optax.sgd with the same learning rate and nothing else; for Adam \
-             write optax.contrib.schedule_free_adamw",
-            call.name
-        );
-        return Err(bound.error("base_optimizer", message));
-    }
-    let mut settings = json!({ "preset": "optax", "step": "sgd", "learning_rate": rate });
-    for (theirs, ours) in [("b1", "beta_1"), ("weight_lr_power", "rate_power")] {
-        if let Some(number) = bound.number(theirs)? {
-            settings[ours] = json!(number);
-        }
-    }
-    let optimizer = serde_json::from_value(json!({ "schedule-free": settings }));
-    let optimizer: OptimizerConfig = optimizer.map_err(|it| call.error(alloc::format!("{it}")))?;
-    Ok(DescentConfig::new(optimizer))
-}
-
-/// Changes to the gradients, then an optimizer, or a direction and a rate.
-fn chain(
-    call: &Call<'_>,
-    inner: fn(&Call<'_>) -> Result<DescentConfig, CallError>,
-) -> Result<DescentConfig, CallError> {
-    let parts = call
-        .arguments
-        .iter()
-        .map(|argument| part(call, argument))
-        .collect::<Result<Vec<_>, _>>()?;
-    let is_direction = |part: &&Call<'_>| DIRECTIONS.iter().any(|(it, _)| *it == part.function());
-    let last = parts.len().checked_sub(1);
-    let Some(at) = parts.iter().position(is_direction).or(last) else {
-        return Err(call.error(alloc::format!("{} needs an optimizer", call.name)));
-    };
-    let (before, after) = (&parts[..at], &parts[at + 1..]);
-    let optimizer = parts[at];
-    if BEFORE.contains(&optimizer.function()) {
-        let message = alloc::format!(
-            "{} must come before the optimizer; the last part of {} is the optimizer",
-            optimizer.name,
-            call.name
-        );
-        return Err(optimizer.error(message));
-    }
-    let mut stages = Vec::new();
-    let mut decay = None;
-    for one in before {
-        if decay.is_some() {
-            let message = "after `add_decayed_weights` only the optimizer may follow";
-            return Err(one.error(message));
-        }
-        match stage(one)? {
-            Before::Stage(stage) => stages.push(stage),
-            Before::Decay(lambda) => decay = Some((one, lambda)),
-        }
-    }
-    let mut config = match is_direction(&optimizer) {
-        true => directed(optimizer, after)?,
-        false => inner(optimizer)?,
-    };
-    let is_wrapped = config.accumulate != Accumulate::default() || !config.weights.is_empty();
-    if at > 0 && is_wrapped {
-        let name = optimizer.name;
-        let message = alloc::format!("{name} must stand around {}, not in it", call.name);
-        return Err(optimizer.error(message));
-    }
-    if let Some((one, lambda)) = decay {
-        let has_none = config.optimizer.get("weight_decay") == Some(0.0);
-        if !has_none || !config.gradients.is_empty() {
-            return Err(one.error(alloc::format!(
-                "{} before {} is not covered: the optimizer has a weight decay of its own, or none",
-                one.name,
-                optimizer.name
-            )));
-        }
-        set_decay(&mut config, WeightDecay::L2(lambda), one)?;
-    }
-    stages.append(&mut config.gradients);
-    config.gradients = stages;
-    Ok(config)
-}
-
-/// A part of a chain.
-fn part<'c>(
-    chain: &Call<'c>,
-    argument: &'c super::grammar::Argument<'c>,
-) -> Result<&'c Call<'c>, CallError> {
-    match (argument.name, &argument.value.kind) {
-        (None, Kind::Call(part)) => Ok(part),
-        _ => {
-            let message = alloc::format!("a part of {} must be a call", chain.name);
-            Err(CallError::at(chain.text, argument.at, message))
-        }
-    }
-}
-
-/// A direction, then perhaps a weight decay, then a rate.
-fn directed(direction: &Call<'_>, after: &[&Call<'_>]) -> Result<DescentConfig, CallError> {
-    let name = direction.function();
-    let optimizer = DIRECTIONS.iter().find(|(it, _)| *it == name);
-    let signature = SIGNATURES.iter();
-    let signature = signature
-        .clone()
-        .find(|it| Some(it.name) == optimizer.map(|(_, it)| *it));
-    let wrong = || {
-        direction.error(alloc::format!(
-            "{} must be followed by optax.scale_by_learning_rate(..) or optax.scale(..) with a \
-             number below 0; between them there may be an optax.add_decayed_weights(..)",
-            direction.name
-        ))
-    };
-    let mut config = signature.ok_or_else(wrong)?.read(direction, &DIRECTION)?;
-    let (decay, rate) = match after {
-        [rate] => (WeightDecay::None, rate),
-        [decay, rate] if decay.function() == "add_decayed_weights" => match stage(decay)? {
-            Before::Decay(lambda) => (WeightDecay::Decoupled(lambda), rate),
-            Before::Stage(_) => return Err(wrong()),
-        },
-        _ => return Err(wrong()),
-    };
-    let Curve { base, schedule } = match rate.function() {
-        "scale_by_learning_rate" => {
-            let bound = Bound::new(rate, &["learning_rate"], &["flip_sign"])?;
-            bound.only("flip_sign", &["True"])?;
-            Curve::of_rate(&bound, "learning_rate")?
-        }
-        "scale" => {
-            let step = Bound::new(rate, &["step_size"], &[])?.needed("step_size")?;
-            match step < 0.0 {
-                true => Curve::constant(-step),
-                false => return Err(wrong()),
-            }
-        }
-        _ => return Err(wrong()),
-    };
-    set_decay(&mut config, decay, direction)?;
-    config.optimizer.set("learning_rate", base);
-    match schedule {
-        Schedule::Constant => Ok(config),
-        schedule => Ok(config.with_schedule("learning_rate", schedule)),
-    }
-}
-
-/// Gives an optimizer a weight decay.
-fn set_decay(
-    config: &mut DescentConfig,
-    decay: WeightDecay,
-    call: &Call<'_>,
-) -> Result<(), CallError> {
-    let error = |error: serde_json::Error| call.error(alloc::format!("{error}"));
-    let mut written = serde_json::to_value(&config.optimizer).map_err(error)?;
-    for settings in written
-        .as_object_mut()
-        .into_iter()
-        .flat_map(|it| it.values_mut())
-    {
-        settings["weight_decay"] = serde_json::to_value(decay).map_err(error)?;
-    }
-    config.optimizer = serde_json::from_value(written).map_err(error)?;
-    Ok(())
-}
-
-/// What stands before an optimizer.
-enum Before {
-    Stage(GradientStage),
-    /// A weight decay in the gradient, with this lambda.
-    Decay(f64),
-}
-
-fn stage(call: &Call<'_>) -> Result<Before, CallError> {
-    let bound = |names: &[&'static str]| Bound::new(call, names, &[]);
-    Ok(Before::Stage(match call.function() {
-        "clip" => GradientStage::ClipValue(bound(&["max_delta"])?.needed("max_delta")?),
-        "clip_by_global_norm" => GlobalNorm::new(bound(&["max_norm"])?.needed("max_norm")?).into(),
-        "clip_by_block_rms" => GradientStage::ClipRms(bound(&["threshold"])?.needed("threshold")?),
-        "adaptive_grad_clip" => {
-            let bound = bound(&["clipping", "eps", "axis"])?;
-            bound.only("axis", &["None"])?;
-            let clip = AdaptiveClip::new(bound.needed("clipping")?);
-            let least = bound.number("eps")?.unwrap_or(clip.min_norm);
-            clip.with_min_norm(least).into()
-        }
-        "centralize" => {
-            bound(&[])?;
-            GradientStage::Centralize(Units::First)
-        }
-        "add_decayed_weights" => {
-            let bound = bound(&["weight_decay", "mask"])?;
-            bound.only("mask", &["None"])?;
-            return Ok(Before::Decay(bound.number("weight_decay")?.unwrap_or(0.0)));
-        }
-        other => {
-            let remedy = match similar(other, BEFORE) {
-                Some(meant) => alloc::format!("did you mean `{meant}`?"),
-                None => alloc::format!("those that are read are {}", list(&BEFORE)),
-            };
-            let message =
-                alloc::format!("{} before an optimizer is not covered; {remedy}", call.name);
-            return Err(call.error(message));
-        }
-    }))
 }
 
 fn sgd(reading: &mut Reading<'_>) -> Result<(), CallError> {

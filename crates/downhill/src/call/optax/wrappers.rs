@@ -1,0 +1,100 @@
+//! What may stand around an optimizer of optax.
+
+use serde_json::json;
+
+use crate::call::bound::Bound;
+use crate::call::error::CallError;
+use crate::call::grammar::Call;
+use crate::call::optax::chain::chain;
+use crate::call::optax::optimizers::FLOATS;
+use crate::{Accumulate, AccumulateForm, DescentConfig, Lookahead, OptimizerConfig, Preset};
+
+/// What may stand around an optimizer.
+pub(in crate::call) const WRAPPERS: [&str; 4] =
+    ["chain", "MultiSteps", "lookahead", "schedule_free"];
+
+/// Reads what stands around an optimizer. `inner` reads the optimizer.
+pub(in crate::call) fn wrapped(
+    call: &Call<'_>,
+    inner: fn(&Call<'_>) -> Result<DescentConfig, CallError>,
+) -> Result<DescentConfig, CallError> {
+    match call.function() {
+        "chain" => chain(call, inner),
+        "MultiSteps" => {
+            let names = [
+                "opt",
+                "every_k_schedule",
+                "use_grad_mean",
+                "should_skip_update_fn",
+                "accumulator_dtype",
+            ];
+            let bound = Bound::new(call, &names, &[])?;
+            bound.only("should_skip_update_fn", &["None"])?;
+            bound.only("accumulator_dtype", FLOATS)?;
+            let mut config = inner(bound.nested("opt")?)?;
+            let form = match bound.maybe_flag("use_grad_mean")? {
+                Some(false) => AccumulateForm::Sum,
+                _ => AccumulateForm::Mean,
+            };
+            let steps = bound.needed_count("every_k_schedule")?;
+            config.accumulate = Accumulate::new(steps).with_form(form);
+            Ok(config)
+        }
+        "lookahead" => {
+            let names = [
+                "fast_optimizer",
+                "sync_period",
+                "slow_step_size",
+                "reset_state",
+            ];
+            let bound = Bound::new(call, &names, &[])?;
+            bound.only("reset_state", &["False"])?;
+            let config = inner(bound.nested("fast_optimizer")?)?;
+            let slow = Lookahead::new(
+                bound.needed_count("sync_period")?,
+                bound.needed("slow_step_size")?,
+            );
+            Ok(config.with_weights(slow))
+        }
+        _ => schedule_free(call, inner),
+    }
+}
+
+/// Schedule-free steps of gradient descent.
+fn schedule_free(
+    call: &Call<'_>,
+    inner: fn(&Call<'_>) -> Result<DescentConfig, CallError>,
+) -> Result<DescentConfig, CallError> {
+    let names = [
+        "base_optimizer",
+        "learning_rate",
+        "b1",
+        "weight_lr_power",
+        "state_dtype",
+    ];
+    let bound = Bound::new(call, &names, &[])?;
+    bound.only("state_dtype", &["None"])?;
+    let base = inner(bound.nested("base_optimizer")?)?;
+    let rate = bound.needed("learning_rate")?;
+    let mut sgd = OptimizerConfig::preset("sgd", Preset::Optax).and_then(Result::ok);
+    if let Some(sgd) = &mut sgd {
+        sgd.set("learning_rate", rate);
+    }
+    if sgd.map(DescentConfig::new) != Some(base) {
+        let message = alloc::format!(
+            "{} is read around optax.sgd with the same learning rate and nothing else; for Adam \
+             write optax.contrib.schedule_free_adamw",
+            call.name
+        );
+        return Err(bound.error("base_optimizer", message));
+    }
+    let mut settings = json!({ "preset": "optax", "step": "sgd", "learning_rate": rate });
+    for (theirs, ours) in [("b1", "beta_1"), ("weight_lr_power", "rate_power")] {
+        if let Some(number) = bound.number(theirs)? {
+            settings[ours] = json!(number);
+        }
+    }
+    let optimizer = serde_json::from_value(json!({ "schedule-free": settings }));
+    let optimizer: OptimizerConfig = optimizer.map_err(|it| call.error(alloc::format!("{it}")))?;
+    Ok(DescentConfig::new(optimizer))
+}
