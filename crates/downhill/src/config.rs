@@ -28,7 +28,13 @@ macro_rules! optimizers {
         /// assert_eq!(error.to_string(), "learning_rate must be finite and greater than 0, got -1");
         /// ```
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        // Derives functions of the same names in place of the traits.
+        #[serde(remote = "Self")]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[cfg_attr(
+            feature = "schema",
+            schemars(transform = $crate::custom::add_to_schema)
+        )]
         #[non_exhaustive]
         pub enum OptimizerConfig {
             $(
@@ -36,6 +42,42 @@ macro_rules! optimizers {
                 #[serde(rename = $name $(, alias = $old_name)?)]
                 $variant($config),
             )+
+            /// An optimizer of your own or of another crate; see [`custom`](crate::custom).
+            #[serde(skip)]
+            Custom($crate::custom::CustomSettings),
+        }
+
+        impl serde::Serialize for OptimizerConfig {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self {
+                    Self::Custom(settings) => serde::Serialize::serialize(settings, serializer),
+                    built_in => Self::serialize(built_in, serializer),
+                }
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for OptimizerConfig {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::custom::read_extended(deserializer)
+            }
+        }
+
+        impl $crate::custom::Extensible for OptimizerConfig {
+            fn built_in<'de, D: serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<Self, D::Error> {
+                Self::deserialize(deserializer)
+            }
+
+            fn custom(settings: $crate::custom::CustomSettings) -> Self {
+                Self::Custom(settings)
+            }
+        }
+
+        impl<C: $crate::custom::CustomConfig> From<C> for OptimizerConfig {
+            fn from(config: C) -> Self {
+                Self::Custom($crate::custom::CustomSettings::new(config))
+            }
         }
 
         $(impl From<$config> for OptimizerConfig {
@@ -45,13 +87,42 @@ macro_rules! optimizers {
         })+
 
         impl OptimizerConfig {
-            /// Returns each optimizer with its defaults. `formula` is not among them, for it has
-            /// none.
+            /// An optimizer of your own or of another crate, such as any of Burn's, whose settings
+            /// are not known. Its learning rate can be scheduled. The config cannot be written to
+            /// a file; implement [`CustomConfig`](crate::custom::CustomConfig) to have both.
+            pub fn custom(
+                optimizer: impl Into<$crate::custom::CustomOptimizer>,
+                learning_rate: f64,
+            ) -> Self {
+                let settings = $crate::custom::CustomSettings::bare(optimizer.into(), learning_rate);
+                Self::Custom(settings)
+            }
+
+            /// Returns each optimizer with its defaults. `formula` and custom optimizers are not
+            /// among them, for they have none.
             pub fn all() -> alloc::vec::Vec<Self> {
                 let all = [
                     $(<$config as $crate::settings::Settings>::defaults().map(Self::$variant),)+
                 ];
                 all.into_iter().flatten().collect()
+            }
+
+            /// Makes a custom optimizer known by its name to all config files that this program
+            /// reads, and to their JSON schema. A second time changes nothing.
+            ///
+            /// # Errors
+            ///
+            /// If the name is not made of lower-case letters, digits and hyphens, or is that of
+            /// another optimizer.
+            pub fn register<C: $crate::custom::CustomConfig>()
+            -> Result<(), $crate::custom::RegisterError> {
+                let is_built_in = Self::preset(C::NAME, $crate::Preset::Torch).is_some();
+                $crate::custom::register::<C>(is_built_in)
+            }
+
+            /// Returns the names of the registered optimizers, in the order of their registration.
+            pub fn registered() -> alloc::vec::Vec<&'static str> {
+                $crate::custom::registered()
             }
 
             /// Returns the settings of a library for the optimizer of this name, or `None` if there
@@ -90,6 +161,7 @@ macro_rules! optimizers {
             pub fn name(&self) -> &'static str {
                 match self {
                     $(Self::$variant(_) => <$config as $crate::settings::Settings>::NAME,)+
+                    Self::Custom(settings) => settings.name(),
                 }
             }
 
@@ -104,6 +176,7 @@ macro_rules! optimizers {
             pub fn source(&self) -> &'static str {
                 match self {
                     $(Self::$variant(_) => <$config as $crate::settings::Settings>::SOURCE,)+
+                    Self::Custom(_) => "",
                 }
             }
 
@@ -112,6 +185,7 @@ macro_rules! optimizers {
             pub fn renamed_settings(&self) -> &'static [(&'static str, &'static str)] {
                 match self {
                     $(Self::$variant(_) => <$config as $crate::settings::Settings>::RENAMED,)+
+                    Self::Custom(_) => &[],
                 }
             }
 
@@ -121,6 +195,7 @@ macro_rules! optimizers {
                     $(Self::$variant(config) => {
                         $crate::settings::Settings::learning_rate(config)
                     })+
+                    Self::Custom(settings) => settings.learning_rate(),
                 }
             }
 
@@ -131,6 +206,7 @@ macro_rules! optimizers {
                     $(Self::$variant(config) => {
                         $crate::settings::Settings::get(config, setting)
                     })+
+                    Self::Custom(settings) => settings.get(setting),
                 }
             }
 
@@ -141,6 +217,7 @@ macro_rules! optimizers {
                     $(Self::$variant(config) => {
                         $crate::settings::Settings::set(config, setting, value)
                     })+
+                    Self::Custom(settings) => settings.set(setting, value),
                 }
             }
 
@@ -154,12 +231,14 @@ macro_rules! optimizers {
             ) -> Result<burn::optim::ModuleOptimizer, $crate::InvalidHyperparameter> {
                 match self {
                     $(Self::$variant(config) => $crate::settings::Settings::optimizer(config),)+
+                    Self::Custom(settings) => settings.optimizer(),
                 }
             }
 
             pub(crate) fn form(&self) -> alloc::string::String {
                 match self {
                     $(Self::$variant(config) => $crate::settings::Settings::form(config),)+
+                    Self::Custom(settings) => settings.form(),
                 }
             }
 
@@ -169,6 +248,7 @@ macro_rules! optimizers {
             {
                 match self {
                     $(Self::$variant(config) => $crate::settings::Settings::rule(config),)+
+                    Self::Custom(settings) => settings.rule(),
                 }
             }
         }

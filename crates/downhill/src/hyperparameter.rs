@@ -13,6 +13,31 @@ pub struct InvalidHyperparameter {
     pub value: f64,
 }
 
+impl InvalidHyperparameter {
+    /// Returns an error unless `holds`, for the settings of a
+    /// [`CustomConfig`](crate::custom::CustomConfig).
+    ///
+    /// ```
+    /// use downhill::InvalidHyperparameter;
+    ///
+    /// let check = |value| InvalidHyperparameter::unless(value > 0.0, "brake", "be positive", value);
+    /// assert_eq!(check(-1.0).unwrap_err().to_string(), "brake must be positive, got -1");
+    /// assert!(check(1.0).is_ok());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If `holds` is `false`.
+    pub fn unless(
+        holds: bool,
+        name: &'static str,
+        requirement: &'static str,
+        value: f64,
+    ) -> Result<(), Self> {
+        ensure(holds, name, requirement, value)
+    }
+}
+
 type Checked = Result<(), InvalidHyperparameter>;
 
 /// Refuses the value unless `holds`.

@@ -39,7 +39,8 @@
 //! # Ok::<(), downhill::InvalidHyperparameter>(())
 //! ```
 //!
-//! [`FormulaConfig`] makes an optimizer of a formula, such as `x = x - learning_rate * sign(g)`.
+//! [`FormulaConfig`] makes an optimizer of a formula, such as `x = x - learning_rate * sign(g)`, and
+//! [`custom`] has the ways to write one in Rust.
 //!
 //! # A whole module at once
 //!
@@ -108,6 +109,7 @@ mod batch_statistics;
 mod burn_optimizer;
 pub mod call;
 mod config;
+pub mod custom;
 mod descent;
 mod epsilon;
 mod file;

@@ -51,6 +51,7 @@ use crate::hyperparameter::{not_negative, positive};
 ///
 /// A clone has the same parameter ids, so the gradients of one can be used for the other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SamConfig {
@@ -110,6 +111,16 @@ impl SamConfig {
         self
     }
 
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// If a setting is out of bounds; the error names it.
+    pub fn check(&self) -> Result<(), InvalidHyperparameter> {
+        positive("radius", self.radius)?;
+        not_negative("epsilon", self.epsilon)
+    }
+
     /// Returns the module moved by the radius to where its loss rises most, by these gradients.
     ///
     /// # Errors
@@ -120,8 +131,7 @@ impl SamConfig {
         module: M,
         mut gradients: GradientsParams,
     ) -> Result<M, SamError> {
-        positive("radius", self.radius)?;
-        not_negative("epsilon", self.epsilon)?;
+        self.check()?;
         if let Some([first, second]) = tied(&module, &gradients, |_| true) {
             return Err(SamError::TiedParameters { first, second });
         }

@@ -62,7 +62,11 @@ pub(super) const CRATES: &[Crate] = &[
                 "call",
                 &["descent", "config", "schedule", "preset", "weight_decay"],
             ),
-            room("config", &["settings", "preset", "hyperparameter", "rule"]),
+            room(
+                "config",
+                &["custom", "settings", "preset", "hyperparameter", "rule"],
+            ),
+            room("custom", &["hyperparameter", "rule", "weight_decay"]),
             room("epsilon", &["rule"]),
             room("batch_statistics", &["descent"]),
             room("module_optimizer", &["descent", "rule"]),
@@ -274,6 +278,7 @@ pub(super) const CRATES: &[Crate] = &[
     Crate {
         directory: "crates/downhill-trainer/src",
         rooms: &[
+            room("laboratory", &["commands", "runs", "done", "code", "error"]),
             room(
                 "commands",
                 &[
@@ -305,7 +310,7 @@ pub(super) const CRATES: &[Crate] = &[
             room("plan", &["device", "config", "code", "error"]),
             room("device", &["config", "error"]),
             room("config", &["error"]),
-            room("code", &[]),
+            room("code", &["error"]),
             room("error", &[]),
         ],
     },

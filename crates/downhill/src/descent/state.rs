@@ -7,7 +7,7 @@ use burn::optim::{StateSink, StateSource, join_index, join_path};
 use burn::tensor::{DType, Device, Tensor};
 
 use super::averages::{KEPT, TAKEN};
-use crate::rule::{Memory, Rule, push_shape, take_shape, take_tensor, widened};
+use crate::rule::{BurnMemory, Memory, Rule, push_shape, take_shape, take_tensor, widened};
 
 /// The state of all parameters, by path and by place. A place stays the same.
 #[derive(Clone, Debug, Default)]
@@ -141,13 +141,17 @@ impl ParameterState {
     ) -> Option<Self> {
         let (tensors, numbers, always) = (rule.tensors(), rule.numbers(), rule.always());
         let weights = join_path(path, "weights");
-        let rule = join_path(path, "rule");
+        let prefix = join_path(path, "rule");
         let weights = (0..stages).map(|index| {
             let stage = join_index(&weights, index);
             Memory::unflatten(&stage, &[KEPT], &[TAKEN], source, device)
         });
         let weights = weights.collect::<Option<Vec<_>>>()?;
-        let memory = Memory::unflatten(&rule, tensors, numbers, source, device)?;
+        let mut memory = Memory::unflatten(&prefix, tensors, numbers, source, device)?;
+        let rank = shape.as_ref().map_or(1, Vec::len);
+        if !memory.unflatten_burn(rule, rank, &prefix, source, device) {
+            return None;
+        }
         // Before the first step, and of a parameter without elements, there are no tensors.
         let has_none = memory.time == 0 || (shape.as_ref()).is_some_and(|shape| shape.contains(&0));
         let is_there = |name: &&str| memory.tensor(name).is_some();
@@ -182,7 +186,9 @@ impl ParameterState {
 
     /// Whether it has a tensor on another device.
     fn is_elsewhere(&self, device: &Device) -> bool {
+        let burns = self.rule.burn.as_ref();
         self.tensors().any(|tensor| tensor.device() != *device)
+            || burns.is_some_and(|burns| burns.device() != device)
     }
 
     /// Returns the length of an average that does not have this number of elements.
@@ -195,7 +201,8 @@ impl ParameterState {
     /// Returns the size of all its tensors.
     pub(crate) fn bytes(&self) -> usize {
         let size = |tensor: &Tensor<1>| tensor.dims()[0] * tensor.dtype().size();
-        self.tensors().map(size).sum()
+        let burns = self.rule.burn.as_ref();
+        self.tensors().map(size).sum::<usize>() + burns.map_or(0, BurnMemory::bytes)
     }
 
     fn tensors(&self) -> impl Iterator<Item = &Tensor<1>> {

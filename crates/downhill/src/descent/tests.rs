@@ -2,6 +2,7 @@
 
 mod bare_states;
 mod clones;
+mod custom;
 mod from_burn;
 mod half_precision;
 mod loading;

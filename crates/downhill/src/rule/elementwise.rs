@@ -109,7 +109,7 @@ pub(super) fn fields<E: Elementwise>(
 }
 
 /// The largest number of fields of a rule.
-pub(super) const MOST_FIELDS: usize = 5;
+pub(crate) const MOST_FIELDS: usize = 5;
 
 /// A struct of what a rule remembers of each element: fields that are always present, then those
 /// that only some settings need.

@@ -4,10 +4,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
-use burn::optim::{RecordState, StateSink, StateSource};
+use burn::optim::{RecordState, StateSink, StateSource, join_path};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
-use crate::rule::{BurnState, Layout, read_burns, widened};
+use crate::rule::{BurnMemory, BurnState, Layout, Rule, read_burns, widened};
 
 /// Named tensors, flattened to rank 1, and named numbers.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +20,8 @@ pub struct Memory {
     is_from_burn: bool,
     tensors: Vec<(&'static str, Tensor<1>)>,
     numbers: Vec<(&'static str, f64)>,
+    /// The state of an optimizer of Burn that is stepped as a rule.
+    pub(crate) burn: Option<BurnMemory>,
 }
 
 impl Memory {
@@ -127,6 +129,7 @@ impl Memory {
         self.tensors = (self.tensors.into_iter())
             .map(|(name, tensor)| (name, tensor.to_device(device)))
             .collect();
+        self.burn = self.burn.map(|burn| burn.moved_to(device));
         self
     }
 
@@ -139,6 +142,27 @@ impl Memory {
         for (name, number) in &self.numbers {
             out.push_scalar(prefix, name, burn_pack::Scalar::from(*number));
         }
+        if let Some(burn) = &self.burn {
+            out.push_scalar(prefix, BURN, burn_pack::Scalar::from(true));
+            burn.flatten(&join_path(prefix, BURN), out);
+        }
+    }
+
+    /// Reads the state of an optimizer of Burn that is stepped as this rule. Returns `false` if
+    /// there is one that it cannot read.
+    pub(crate) fn unflatten_burn(
+        &mut self,
+        rule: &dyn Rule,
+        rank: usize,
+        prefix: &str,
+        source: &mut StateSource,
+        device: &Device,
+    ) -> bool {
+        if source.take_scalar(prefix, BURN).is_none() {
+            return true;
+        }
+        self.burn = rule.read_burn_memory(rank, &join_path(prefix, BURN), source, device);
+        self.burn.is_some()
     }
 
     /// Reads what was written under `prefix` and has one of these names.
@@ -168,6 +192,8 @@ impl Memory {
 }
 
 const TIME: &str = "time";
+/// The state of an optimizer of Burn.
+const BURN: &str = "burn";
 /// The number of the format; the first had none.
 const FORMAT: &str = "format";
 const SHAPE: &str = "shape";
@@ -175,7 +201,11 @@ const SHAPE: &str = "shape";
 /// The name that tells the states of rules apart.
 fn rule_key<R>() -> String {
     let name = core::any::type_name::<R>();
-    let name = name.rsplit("::").next().unwrap_or(name);
+    let name = match name.split_once('<') {
+        // The name of a rule of somebody's own, with its path.
+        Some((_, own)) => own.split(',').next().unwrap_or(own),
+        None => name.rsplit("::").next().unwrap_or(name),
+    };
     // AdamW is Adam under another name.
     let name = if name == "AdamW" { "Adam" } else { name };
     alloc::format!("rule-{name}")

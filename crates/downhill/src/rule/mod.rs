@@ -9,6 +9,7 @@
 //! ```
 
 mod burn_layout;
+mod burn_memory;
 pub(crate) mod burn_state;
 #[cfg(feature = "_cubecl")]
 mod cube;
@@ -37,6 +38,7 @@ use burn::tensor::{DType, Device, Tensor};
 use crate::weight_decay::WeightDecay;
 
 pub(crate) use burn_layout::{BurnLayout, BurnState};
+pub(crate) use burn_memory::BurnMemory;
 #[cfg(feature = "_cubecl")]
 pub(crate) use cube::{
     Done as CubeDone, Step as CubeStep, can_step as can_step_on_cube, launch as launch_on_cube,
@@ -44,7 +46,7 @@ pub(crate) use cube::{
 };
 #[cfg(test)]
 pub(crate) use elementwise::tests::assert_steps;
-pub(crate) use elementwise::{Elementwise, Remembered, memory};
+pub(crate) use elementwise::{Elementwise, MOST_FIELDS, Remembered, memory};
 #[cfg(all(test, feature = "flex"))]
 pub(crate) use fused::{Instructions, step_by_program_with, tests::ByTensorsAndInPlace};
 #[cfg(feature = "flex")]
@@ -217,6 +219,17 @@ pub(crate) trait Rule: Names + Decays {
     /// unchanged, if the step needs more than one kernel.
     #[cfg(feature = "_cubecl")]
     fn record(&self, _learning_rate: f64, _memory: &mut Memory) -> Option<Recorded> {
+        None
+    }
+
+    /// Reads the state of an optimizer of Burn that steps a parameter of this rank.
+    fn read_burn_memory(
+        &self,
+        _rank: usize,
+        _prefix: &str,
+        _source: &mut StateSource,
+        _device: &Device,
+    ) -> Option<BurnMemory> {
         None
     }
 

@@ -4,13 +4,21 @@ use core::ops::{Add, Div, Mul, Neg, Sub};
 
 use burn::tensor::Tensor;
 
+/// Keeps others from implementing [`Real`].
+pub trait Sealed {}
+
+impl Sealed for Tensor<1> {}
+
+impl Sealed for f64 {}
+
 /// A value that an elementwise rule computes with. A rule is written once, for this trait; a
 /// parameter is then stepped as a whole with [`Tensor`], or number by number.
 ///
-/// All operations are elementwise. Scalars are `f64` and rounded to the element's type when they
+/// The trait is sealed: it may get more operations. All operations are elementwise. Scalars are `f64` and rounded to the element's type when they
 /// meet it.
-pub(crate) trait Real:
-    Clone
+pub trait Real:
+    Sealed
+    + Clone
     + Add<Output = Self>
     + Sub<Output = Self>
     + Mul<Output = Self>
@@ -31,10 +39,16 @@ pub(crate) trait Real:
     fn abs(self) -> Self;
     /// -1, 0 or 1.
     fn sign(self) -> Self;
+    /// e raised to this power.
+    fn exp(self) -> Self;
+    /// The natural logarithm; NaN below 0.
+    fn log(self) -> Self;
     /// `self` raised to a power.
     fn power(self, exponent: f64) -> Self;
     /// The elementwise maximum.
     fn max(self, other: Self) -> Self;
+    /// The elementwise minimum.
+    fn min(self, other: Self) -> Self;
     /// The value, limited to these bounds.
     fn clamp(self, least: f64, most: f64) -> Self;
     /// Returns `yes` if `self > 0`, else `no`.
@@ -85,6 +99,14 @@ impl Real for Tensor<1> {
         Tensor::sign(self)
     }
 
+    fn exp(self) -> Self {
+        Tensor::exp(self)
+    }
+
+    fn log(self) -> Self {
+        Tensor::log(self)
+    }
+
     // By a tensor, for burn-ndarray 0.22.1 rounds a scalar exponent to `f32` whatever the type
     // (`powf_elem`, called in its src/ops/tensor.rs:607).
     fn power(self, exponent: f64) -> Self {
@@ -94,6 +116,10 @@ impl Real for Tensor<1> {
 
     fn max(self, other: Self) -> Self {
         self.max_pair(other)
+    }
+
+    fn min(self, other: Self) -> Self {
+        self.min_pair(other)
     }
 
     fn clamp(self, least: f64, most: f64) -> Self {
@@ -140,12 +166,24 @@ impl Real for f64 {
         }
     }
 
+    fn exp(self) -> Self {
+        libm::exp(self)
+    }
+
+    fn log(self) -> Self {
+        libm::log(self)
+    }
+
     fn power(self, exponent: f64) -> Self {
         libm::pow(self, exponent)
     }
 
     fn max(self, other: Self) -> Self {
         f64::max(self, other)
+    }
+
+    fn min(self, other: Self) -> Self {
+        f64::min(self, other)
     }
 
     fn clamp(self, least: f64, most: f64) -> Self {

@@ -10,6 +10,7 @@ use core::ops::{Add, Div, Mul, Neg, Sub};
 
 use crate::rule::elementwise;
 use crate::rule::program::{Node, Operation, Program, Recorded};
+use crate::rule::real::Sealed;
 use crate::rule::{Elementwise, Memory, Real, Remembered};
 
 /// Records the next step of a rule. The time of `memory` is that of this step; afterwards it holds
@@ -141,6 +142,8 @@ impl Neg for Symbol {
     }
 }
 
+impl Sealed for Symbol {}
+
 impl Real for Symbol {
     fn scale(self, factor: f64) -> Self {
         let factor = self.scalar(factor);
@@ -172,6 +175,14 @@ impl Real for Symbol {
         self.then(Operation::Sign(self.node))
     }
 
+    fn exp(self) -> Self {
+        self.then(Operation::Exp(self.node))
+    }
+
+    fn log(self) -> Self {
+        self.then(Operation::Log(self.node))
+    }
+
     fn power(self, exponent: f64) -> Self {
         let exponent = self.scalar(exponent);
         self.then(Operation::Power(self.node, exponent.node))
@@ -181,10 +192,13 @@ impl Real for Symbol {
         self.then(Operation::Max(self.node, other.node))
     }
 
+    fn min(self, other: Self) -> Self {
+        self.then(Operation::Min(self.node, other.node))
+    }
+
     fn clamp(self, least: f64, most: f64) -> Self {
         let (least, most) = (self.scalar(least), self.scalar(most));
-        let raised = self.max(least);
-        raised.then(Operation::Min(raised.node, most.node))
+        self.max(least).min(most)
     }
 
     fn positive_or(self, yes: Self, no: Self) -> Self {

@@ -5,6 +5,7 @@ use core::ops::{Add, Div, Mul, Neg, Sub};
 use burn::backend::flex::FlexTensor;
 
 use crate::rule::Real;
+use crate::rule::real::Sealed;
 
 /// Number of values in a block: one cache line or two. With it, both types fill whole registers of
 /// every instruction set. Larger blocks were not faster.
@@ -166,6 +167,8 @@ impl<T: Number> Neg for Lanes<T> {
     }
 }
 
+impl<T: Number> Sealed for Lanes<T> {}
+
 // Each of these is, to the bit, what the same function of `Tensor<1>` does on flex.
 impl<T: Number> Real for Lanes<T> {
     // Unlike a tensor, which is returned as it is where the factor is 1: a product with 1 is the
@@ -207,6 +210,16 @@ impl<T: Number> Real for Lanes<T> {
         self.each(T::sign)
     }
 
+    #[inline(always)]
+    fn exp(self) -> Self {
+        self.each(T::exp)
+    }
+
+    #[inline(always)]
+    fn log(self) -> Self {
+        self.each(T::log)
+    }
+
     // An exponent that the compiler knew would let it compute something else than `pow`.
     #[inline(always)]
     fn power(self, exponent: f64) -> Self {
@@ -218,6 +231,11 @@ impl<T: Number> Real for Lanes<T> {
     #[inline(always)]
     fn max(self, other: Self) -> Self {
         self.with(other, |a, b| if a < b { b } else { a })
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        self.with(other, |a, b| if b < a { b } else { a })
     }
 
     #[inline(always)]

@@ -6,6 +6,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::custom::{CustomConfig, CustomOptimizer, ElementRule, Real};
 use crate::rule::elementwise_step::step_tensors;
 use crate::{OptimizerConfig, Preset};
 
@@ -418,4 +419,52 @@ fn a_formula_steps_where_the_parameter_and_its_state_lie_unless_others_hold_them
     x = step(x, &mut memory);
     assert_ne!(address(&x), at);
     assert_eq!((bits(&held.0), contents(&held.1)), before);
+}
+
+/// A custom rule with every operation of [`Real`](crate::custom::Real).
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+struct EveryOperation;
+
+impl ElementRule<2> for EveryOperation {
+    const NAMES: [&'static str; 2] = ["a", "b"];
+    type Scalars = (f64, f64);
+
+    fn scalars(&self, learning_rate: f64, step: u64) -> (f64, f64) {
+        (learning_rate, 1.0 / step as f64)
+    }
+
+    fn start<R: Real>(&self, scalars: &(f64, f64), x: &R, g: &R) -> [R; 2] {
+        [x.fill(scalars.1), g.clone().abs()]
+    }
+
+    #[inline(always)]
+    fn update<R: Real>(&self, s: &(f64, f64), x: R, g: R, [a, b]: [R; 2]) -> (R, [R; 2]) {
+        let growth = g.clone().clamp(-3.0, 3.0).exp().min(a.clone().shift(2.0));
+        let a = a.mix(0.9, growth.max(x.clone().abs().log()));
+        let b = b.mix(0.99, g.clone().square()).power(0.75 + s.1 / 8.0);
+        let step = a.clone() / b.clone().sqrt().shift(1e-3);
+        let step = g.clone().positive_or(step.clone(), -step) * g.sign();
+        (x - step.scale(s.0) + b.zero(), [a, b])
+    }
+}
+
+impl CustomConfig for EveryOperation {
+    const NAME: &'static str = "every-operation";
+
+    fn learning_rate(&self) -> f64 {
+        0.1
+    }
+
+    fn build(&self) -> Result<CustomOptimizer, crate::InvalidHyperparameter> {
+        Ok(CustomOptimizer::elementwise(self.clone()))
+    }
+}
+
+#[test]
+fn a_custom_rule_steps_as_tensors_do() {
+    for dtype in [DType::F32, DType::F64] {
+        for elements in [1, 16, 307] {
+            check(&EveryOperation.into(), dtype, elements);
+        }
+    }
 }
