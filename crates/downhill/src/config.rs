@@ -27,9 +27,7 @@ macro_rules! optimizers {
         /// let error = config.init().err().unwrap();
         /// assert_eq!(error.to_string(), "learning_rate must be finite and greater than 0, got -1");
         /// ```
-        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-        // Derives functions of the same names in place of the traits.
-        #[serde(remote = "Self")]
+        #[derive(Clone, Debug, PartialEq)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[cfg_attr(
             feature = "schema",
@@ -39,10 +37,23 @@ macro_rules! optimizers {
         pub enum OptimizerConfig {
             $(
                 #[doc = concat!("`", $name, "`")]
-                #[serde(rename = $name $(, alias = $old_name)?)]
+                #[cfg_attr(feature = "schema", schemars(rename = $name))]
                 $variant($config),
             )+
             /// An optimizer of your own or of another crate; see [`custom`](crate::custom).
+            #[cfg_attr(feature = "schema", schemars(skip))]
+            Custom($crate::custom::CustomSettings),
+        }
+
+        /// How the optimizers of this crate are written in a file.
+        #[derive(serde::Serialize, serde::Deserialize)]
+        #[serde(remote = "OptimizerConfig")]
+        #[allow(dead_code, reason = "it is there for its derived functions")]
+        enum Written {
+            $(
+                #[serde(rename = $name $(, alias = $old_name)?)]
+                $variant($config),
+            )+
             #[serde(skip)]
             Custom($crate::custom::CustomSettings),
         }
@@ -51,7 +62,7 @@ macro_rules! optimizers {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 match self {
                     Self::Custom(settings) => serde::Serialize::serialize(settings, serializer),
-                    built_in => Self::serialize(built_in, serializer),
+                    built_in => Written::serialize(built_in, serializer),
                 }
             }
         }
@@ -66,7 +77,7 @@ macro_rules! optimizers {
             fn built_in<'de, D: serde::Deserializer<'de>>(
                 deserializer: D,
             ) -> Result<Self, D::Error> {
-                Self::deserialize(deserializer)
+                Written::deserialize(deserializer)
             }
 
             fn custom(settings: $crate::custom::CustomSettings) -> Self {
@@ -88,8 +99,9 @@ macro_rules! optimizers {
 
         impl OptimizerConfig {
             /// An optimizer of your own or of another crate, such as any of Burn's, whose settings
-            /// are not known. Its learning rate can be scheduled. The config cannot be written to
-            /// a file; implement [`CustomConfig`](crate::custom::CustomConfig) to have both.
+            /// are not known. Of its settings only the learning rate can be scheduled, and the
+            /// config cannot be written to a file; for both, implement
+            /// [`CustomConfig`](crate::custom::CustomConfig).
             pub fn custom(
                 optimizer: impl Into<$crate::custom::CustomOptimizer>,
                 learning_rate: f64,
@@ -108,7 +120,8 @@ macro_rules! optimizers {
             }
 
             /// Makes a custom optimizer known by its name to all config files that this program
-            /// reads, and to their JSON schema. A second time changes nothing.
+            /// reads, and to their JSON schema. Call it before the first config is read. A second
+            /// time changes nothing.
             ///
             /// # Errors
             ///

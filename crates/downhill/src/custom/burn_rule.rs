@@ -36,10 +36,6 @@ impl<O: Optimizer> BurnRule<O> {
         let state = stepped.1.map(|state| DynState::create(state, D));
         (stepped.0.reshape(elements), state)
     }
-
-    fn memory_of(&self, state: DynState, device: Device) -> BurnMemory {
-        BurnMemory::new(Arc::clone(&self.keeper), state, device)
-    }
 }
 
 impl<O: Optimizer> Names for BurnRule<O> {
@@ -83,7 +79,7 @@ impl<O: Optimizer> Rule for BurnRule<O> {
             gradient,
             shape,
         } = parameter;
-        let device = value.device();
+        let (device, dtype) = (value.device(), value.dtype());
         let state = memory.burn.take().map(BurnMemory::into_state);
         let both = (value, gradient);
         let (value, state) = match shape.len() {
@@ -97,7 +93,8 @@ impl<O: Optimizer> Rule for BurnRule<O> {
             8 => self.step_of_rank::<8>(learning_rate, shape, both, state),
             rank => panic!("Burn 0.22 has no parameters of rank {rank}"),
         };
-        memory.burn = state.map(|state| self.memory_of(state, device));
+        let keeper = || Arc::clone(&self.keeper);
+        memory.burn = state.map(|state| BurnMemory::new(keeper(), state, device, Some(dtype)));
         (value, memory)
     }
 
@@ -109,6 +106,7 @@ impl<O: Optimizer> Rule for BurnRule<O> {
         device: &Device,
     ) -> Option<BurnMemory> {
         let state = (self.keeper).state_unflatten(rank, prefix, source, device)?;
-        Some(self.memory_of(state, device.clone()))
+        let keeper = Arc::clone(&self.keeper);
+        Some(BurnMemory::read(keeper, state, device.clone()))
     }
 }

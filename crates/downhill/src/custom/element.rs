@@ -19,7 +19,8 @@ use crate::weight_decay::WeightDecay;
 ///
 /// [`custom`](crate::custom) has an example.
 pub trait ElementRule<const N: usize>: Clone + Send + Sync + 'static {
-    /// Names of the remembered numbers, under which they are saved. They must differ.
+    /// Names of the remembered numbers, under which they are saved. They must differ, and not be
+    /// `time`, `format`, `shape` or `burn`.
     const NAMES: [&'static str; N];
 
     /// What all elements share at a step.
@@ -67,6 +68,10 @@ impl<E, R, const N: usize> From<[R; N]> for Past<E, R, N> {
 impl<E: ElementRule<N>, R, const N: usize> Remembered<R> for Past<E, R, N> {
     const NAMES: &'static [&'static str] = {
         assert!(N <= MOST_FIELDS, "a rule remembers at most 5 numbers");
+        assert!(
+            are_names(&E::NAMES),
+            "names must differ, and not be time, format, shape or burn"
+        );
         &E::NAMES
     };
     const ALWAYS: usize = N;
@@ -87,6 +92,39 @@ impl<E: ElementRule<N>, R, const N: usize> Remembered<R> for Past<E, R, N> {
             put(place, value);
         }
     }
+}
+
+/// Whether the names differ from each other and from those that every state has.
+const fn are_names(names: &[&str]) -> bool {
+    let reserved = ["time", "format", "shape", "burn"];
+    let mut at = 0;
+    while at < names.len() {
+        let mut other = 0;
+        while other < at {
+            if is_same(names[at], names[other]) {
+                return false;
+            }
+            other += 1;
+        }
+        let mut word = 0;
+        while word < reserved.len() {
+            if is_same(names[at], reserved[word]) {
+                return false;
+            }
+            word += 1;
+        }
+        at += 1;
+    }
+    true
+}
+
+const fn is_same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
 }
 
 impl<E: ElementRule<N>, const N: usize> Decays for ElementOptimizer<E, N> {
@@ -150,5 +188,17 @@ impl<E: ElementRule<N>, const N: usize> Optimizer for ElementOptimizer<E, N> {
 
     fn to_device<const D: usize>(state: State<Self>, device: &Device) -> State<Self> {
         state.memory.moved_to(device).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::are_names;
+
+    #[test]
+    fn names_differ_and_are_not_reserved() {
+        assert!(are_names(&[]) && are_names(&["m", "mm", "v"]));
+        assert!(!are_names(&["m", "v", "m"]));
+        assert!(!are_names(&["m", "shape"]) && !are_names(&["time"]));
     }
 }

@@ -87,8 +87,9 @@
 //! assert!(config.build().is_ok());
 //! ```
 //!
-//! Its settings are not known, so that only its learning rate can be scheduled, and the config
-//! cannot be written to a file. A [`CustomConfig`] around its settings has both.
+//! Its settings are not known. So only its learning rate can be scheduled, and the config cannot be
+//! written to a file. Implement [`CustomConfig`] for its settings to schedule all its numbers and to
+//! write it.
 
 mod burn_rule;
 mod element;
@@ -116,10 +117,13 @@ pub use settings::CustomSettings;
 
 /// The settings of an optimizer of your own.
 ///
-/// Numbers among its fields can be scheduled, and set by groups and by
-/// [`Descent::set`](crate::Descent::set). They are found by serialization, so a field has the same
-/// name here and in a file. A [`WeightDecay`](crate::WeightDecay), or any other enum whose variant
-/// holds one number, counts as that number.
+/// It is a struct with named fields. Numbers among them can be scheduled, and set by groups and by
+/// [`Descent::set`](crate::Descent::set), if all are finite. They are found by serialization, so a
+/// field has the same name here and in a file. A [`WeightDecay`](crate::WeightDecay), or any other
+/// enum whose variant holds one number, counts as that number.
+///
+/// Derive `Deserialize` with `#[serde(deny_unknown_fields)]`: without it, a misspelt setting in a
+/// file does nothing. With `#[serde(default)]`, a file need not have all settings.
 pub trait CustomConfig:
     Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
 {
@@ -136,7 +140,8 @@ pub trait CustomConfig:
     /// If a setting is out of bounds; the error names it.
     fn build(&self) -> Result<CustomOptimizer, InvalidHyperparameter>;
 
-    /// Returns the JSON schema of the settings, for editors. By default any object is allowed.
+    /// Returns the JSON schema of the settings, an object without references, for editors. By
+    /// default any object is allowed.
     fn schema() -> serde_json::Value {
         serde_json::json!({ "type": "object" })
     }

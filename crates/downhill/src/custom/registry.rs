@@ -144,7 +144,11 @@ impl<'de> DeserializeSeed<'de> for Entry {
 
     fn deserialize<D: Deserializer<'de>>(self, settings: D) -> Result<CustomSettings, D::Error> {
         let settings = &mut <dyn erased_serde::Deserializer<'_>>::erase(settings);
-        (self.read)(settings).map_err(D::Error::custom)
+        (self.read)(settings).map_err(|error| {
+            let text = error.to_string();
+            // toml 1.2 adds the key, which it will add once more.
+            D::Error::custom(text.split("\nin `").next().unwrap_or(&text))
+        })
     }
 }
 

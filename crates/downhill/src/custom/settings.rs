@@ -50,28 +50,32 @@ impl CustomSettings {
     }
 
     pub(crate) fn get(&self, setting: &str) -> Option<f64> {
-        match (setting, self.0.written()) {
-            ("learning_rate", _) => Some(self.learning_rate()),
-            (_, Ok(Value::Object(settings))) => number_in(settings.get(setting)?),
-            _ => None,
+        match setting {
+            "learning_rate" => Some(self.learning_rate()),
+            _ => number_in(setting, self.written()?.get(setting)?),
         }
     }
 
     pub(crate) fn set(&mut self, setting: &str, value: f64) -> bool {
+        let is_there = value == 0.0 && self.get(setting) == Some(0.0);
         match self.0.with(setting, value) {
             Some(changed) => {
                 *self = changed;
                 true
             }
-            None => false,
+            None => is_there,
         }
+    }
+
+    fn written(&self) -> Option<Value> {
+        serde_json::to_value(self.0.settings()?).ok()
     }
 
     /// Returns what decides the meaning of a memory: the name, and the settings that are not
     /// numbers.
     pub(crate) fn form(&self) -> String {
         let mut form = alloc::format!("custom-{}", self.name());
-        if let Ok(Value::Object(settings)) = self.0.written() {
+        if let Some(Value::Object(settings)) = self.written() {
             for (name, value) in &settings {
                 if let Some(value) = form_of(value) {
                     form += &alloc::format!(" {name}={value}");
@@ -106,17 +110,25 @@ impl PartialEq for CustomSettings {
 
 impl Serialize for CustomSettings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let settings = self.0.written().map_err(S::Error::custom)?;
+        let unknown = || {
+            S::Error::custom(alloc::format!(
+                "the settings of `{}` are not known and cannot be written; implement \
+                 `CustomConfig` for them",
+                self.name()
+            ))
+        };
+        let settings = self.0.settings().ok_or_else(unknown)?;
         let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry(self.name(), &settings)?;
+        map.serialize_entry(self.name(), settings)?;
         map.end()
     }
 }
 
 /// Returns the number that a setting is, or the one that its variant holds.
-fn number_in(setting: &Value) -> Option<f64> {
+fn number_in(name: &str, setting: &Value) -> Option<f64> {
     match setting {
         Value::Number(number) => number.as_f64(),
+        Value::String(none) if name == "weight_decay" && none == "none" => Some(0.0),
         Value::Object(variant) if variant.len() == 1 => variant.values().next()?.as_f64(),
         _ => None,
     }
@@ -163,8 +175,8 @@ trait Erased: fmt::Debug + Send + Sync {
     fn name(&self) -> &'static str;
     fn learning_rate(&self) -> f64;
     fn build(&self) -> Result<CustomOptimizer, InvalidHyperparameter>;
-    /// Returns the settings as they are in a file.
-    fn written(&self) -> Result<Value, String>;
+    /// Returns the settings as they are written in a file; `None` if they are not known.
+    fn settings(&self) -> Option<&dyn erased_serde::Serialize>;
     /// Returns the settings with another number; `None` if there is none of this name.
     fn with(&self, setting: &str, value: f64) -> Option<CustomSettings>;
     fn is_equal(&self, other: &dyn Erased) -> bool;
@@ -192,12 +204,12 @@ impl<C: CustomConfig> Erased for Written<C> {
         self.0.build()
     }
 
-    fn written(&self) -> Result<Value, String> {
-        serde_json::to_value(&self.0).map_err(|error| error.to_string())
+    fn settings(&self) -> Option<&dyn erased_serde::Serialize> {
+        Some(&self.0)
     }
 
     fn with(&self, setting: &str, value: f64) -> Option<CustomSettings> {
-        let mut settings = self.written().ok()?;
+        let mut settings = serde_json::to_value(&self.0).ok()?;
         set_number_in(settings.get_mut(setting)?, value)?;
         let changed: C = serde_json::from_value(settings).ok()?;
         Some(CustomSettings::new(changed))
@@ -233,12 +245,8 @@ impl Erased for Bare {
         Ok(self.optimizer.clone())
     }
 
-    fn written(&self) -> Result<Value, String> {
-        Err(alloc::format!(
-            "the settings of `{}` are not known and cannot be written; implement `CustomConfig` \
-             for them",
-            self.name()
-        ))
+    fn settings(&self) -> Option<&dyn erased_serde::Serialize> {
+        None
     }
 
     fn with(&self, setting: &str, value: f64) -> Option<CustomSettings> {

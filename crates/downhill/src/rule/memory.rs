@@ -143,7 +143,7 @@ impl Memory {
             out.push_scalar(prefix, name, burn_pack::Scalar::from(*number));
         }
         if let Some(burn) = &self.burn {
-            out.push_scalar(prefix, BURN, burn_pack::Scalar::from(true));
+            out.push_scalar(prefix, BURN, burn_pack::Scalar::from(burn.width()));
             burn.flatten(&join_path(prefix, BURN), out);
         }
     }
@@ -158,11 +158,12 @@ impl Memory {
         source: &mut StateSource,
         device: &Device,
     ) -> bool {
-        if source.take_scalar(prefix, BURN).is_none() {
+        let Some(width) = source.take_scalar(prefix, BURN) else {
             return true;
-        }
+        };
         self.burn = rule.read_burn_memory(rank, &join_path(prefix, BURN), source, device);
-        self.burn.is_some()
+        let read = self.burn.as_ref().map(BurnMemory::width);
+        read.is_some() && read == u64::try_from(width).ok()
     }
 
     /// Reads what was written under `prefix` and has one of these names.
@@ -203,7 +204,7 @@ fn rule_key<R>() -> String {
     let name = core::any::type_name::<R>();
     let name = match name.split_once('<') {
         // The name of a rule of somebody's own, with its path.
-        Some((_, own)) => own.split(',').next().unwrap_or(own),
+        Some((_, own)) => own.rsplit_once(',').map_or(own, |(own, _)| own),
         None => name.rsplit("::").next().unwrap_or(name),
     };
     // AdamW is Adam under another name.

@@ -273,6 +273,58 @@ fn a_state_is_saved_and_loaded_to_the_bit() {
     }
 }
 
+/// Burn reads a state of `f64` as `f32`.
+#[test]
+fn a_state_of_burn_that_is_read_in_another_type_is_refused() {
+    let config = DescentConfig::new(OptimizerConfig::custom(BurnsAdamConfig::new().build(), 0.1));
+    let mut descent = config.build().unwrap();
+    let model = stepped(&mut descent, one(&[1.0], DType::F64), 0.3);
+    let saved = descent.to_bytes().unwrap();
+    let loaded = config.build().unwrap().load_bytes(saved, &Device::flex());
+    assert!(matches!(loaded, Err(DescentRecordError::Incomplete { .. })));
+    stepped(&mut descent, model, 0.3);
+    // And one of f32 for a module of f64.
+    let mut descent = config.build().unwrap();
+    stepped(&mut descent, one(&[1.0], DType::F32), 0.3);
+    let mut wide = config.build().unwrap();
+    wide.load_bytes(descent.to_bytes().unwrap(), &Device::flex())
+        .unwrap();
+    let model = one(&[1.0], DType::F64);
+    let gradients = gradient(&model, 0.3);
+    assert!(wide.step(model, gradients).is_err());
+}
+
+#[test]
+fn settings_that_are_absent_or_not_finite_are_written() {
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Limited {
+        learning_rate: f64,
+        limit: f64,
+        cut: Option<f64>,
+    }
+    impl CustomConfig for Limited {
+        const NAME: &'static str = "some";
+
+        fn learning_rate(&self) -> f64 {
+            self.learning_rate
+        }
+
+        fn build(&self) -> Result<CustomOptimizer, InvalidHyperparameter> {
+            Ok(BurnsSgdConfig::new().build().into())
+        }
+    }
+    let config = DescentConfig::new(Limited {
+        learning_rate: 0.1,
+        limit: f64::INFINITY,
+        cut: None,
+    });
+    let text = toml::to_string(&config).unwrap();
+    assert!(
+        text.contains("limit = inf") && !text.contains("cut"),
+        "{text}"
+    );
+}
+
 #[test]
 fn the_state_of_another_optimizer_is_refused() {
     let saved = |config: OptimizerConfig| {
@@ -344,6 +396,14 @@ fn its_numbers_are_scheduled_and_set() {
     assert!(
         error.contains("own-lion") && error.contains("beta_3"),
         "{error}"
+    );
+    // No decay is one of 0.
+    let none = DescentConfig::new(own_lion()).with_decay_from_rank(2);
+    assert_eq!(none.build().unwrap().get("weight_decay"), Some(0.0));
+    assert!(
+        none.with_setting(Parameters::All, "weight_decay", 0.1)
+            .build()
+            .is_err()
     );
     // A whole number takes only whole ones.
     let mut adam = OptimizerConfig::from(burns_adam());
