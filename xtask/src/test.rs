@@ -18,8 +18,9 @@ use crate::{round_trips, vulkan};
 
 /// Run the tests on every backend, or only on some
 ///
-/// flex includes the tests of the crates themselves, their examples and documentation, and a
-/// project outside the workspace that uses the optimizers (tests/consumer).
+/// flex includes the tests of the crates themselves, their examples and documentation, and two
+/// projects outside the workspace: one that uses the optimizers (tests/consumer), and one with an
+/// optimizer of its own in the laboratory (examples/own-optimizer).
 /// wgpu needs a Vulkan driver. If there is none, a software driver is installed with apt-get, as
 /// root or with `sudo -n`; elsewhere the part is not run, and the error says what to install.
 ///
@@ -84,7 +85,7 @@ pub(crate) fn run_flex_built_with_all() -> Result<ExitCode> {
 
 /// Runs the parts in the order in which they can be built, so that results come early.
 ///
-/// All parts but the consumer are built with one selection of packages and features: another
+/// All parts but the projects outside are built with one selection of packages and features: another
 /// selection compiles Burn again. (With flex alone 177 of 392 units differ from those built with
 /// all backends, burn-flex, burn-core and serde among them: building for flex first would cost most
 /// of a second build.) But cargo builds only what a part needs, and the tests of reports, data and
@@ -106,7 +107,8 @@ fn run_parts(backends: &[Backend], build: &[String], no_setup: bool) -> Result<E
     }
     if with_flex {
         parts.push(part("documentation", documentation_tests(build))?);
-        parts.push(part("consumer", consumer())?);
+        parts.push(part("consumer", outside("tests/consumer", "run"))?);
+        parts.push(part("own optimizer", outside(OWN_OPTIMIZER, "test"))?);
     }
     sum_up(&Summary { parts })
 }
@@ -224,11 +226,14 @@ const MUTATIONS: [&str; 2] = [
     "a_setting_that_is_moved_leaves_its_reference",
 ];
 
-/// The project that uses the optimizers from outside. It is built separately, because it must work
-/// without the features of Burn that the workspace turns on.
-fn consumer() -> Command {
-    let mut command = cargo_in(&workspace().join("tests/consumer"), "run");
-    let target = target_directory().join("consumer");
+const OWN_OPTIMIZER: &str = "examples/own-optimizer";
+
+/// A project outside the workspace. It is built separately, because it must work without the
+/// features of Burn that the workspace turns on.
+fn outside(directory: &str, command: &str) -> Command {
+    let mut command = cargo_in(&workspace().join(directory), command);
+    let name = directory.rsplit('/').next().unwrap_or(directory);
+    let target = target_directory().join(name);
     command.arg("--target-dir").arg(target);
     command
 }
@@ -294,7 +299,7 @@ mod tests {
 
     #[test]
     fn the_consumer_shares_nothing_with_the_workspace() {
-        let command = consumer();
+        let command = outside("tests/consumer", "run");
         let target = target_directory().join("consumer").display().to_string();
         assert_eq!(arguments(&command), ["run", "--target-dir", &target]);
         let manifest = workspace().join("tests/consumer/Cargo.toml");

@@ -5,6 +5,7 @@
 //! ```
 //!
 //! [`train`] goes down that list. [`training::Training`] is a single run without files.
+//! [`Laboratory`] is the whole command line, to which optimizers of your own can be added.
 
 mod code;
 pub mod commands;
@@ -13,6 +14,7 @@ pub mod device;
 mod done;
 mod error;
 mod experiments;
+mod laboratory;
 pub mod plan;
 pub mod runs;
 pub mod training;
@@ -37,6 +39,7 @@ pub use downhill_cli as cli;
 pub use downhill_cli::backend::Backend;
 pub use downhill_cli::train::{OutputArguments, TrainArguments};
 pub use error::TrainError;
+pub use laboratory::Laboratory;
 pub use runs::pool::is_training;
 
 /// The project's README's code must compile.

@@ -15,6 +15,9 @@ use crate::error::TrainError;
 /// The column of the settings' names.
 const SETTING: &str = "setting";
 
+/// The source of an optimizer that is registered.
+const OF_THIS_PROGRAM: &str = "an optimizer of this program";
+
 /// Widest table, in characters; a wider one is split between its columns.
 const WIDTH: usize = 100;
 
@@ -48,12 +51,22 @@ fn all() -> String {
             config.source().to_owned(),
         ]
     };
-    let rows = OptimizerConfig::all().iter().map(row).collect();
+    let mut rows: Vec<Vec<String>> = OptimizerConfig::all().iter().map(row).collect();
+    for own in OptimizerConfig::registered() {
+        rows.push(vec![
+            own.to_owned(),
+            String::new(),
+            OF_THIS_PROGRAM.to_owned(),
+        ]);
+    }
     TextTable::of_words(&["optimizer", "presets", "source"], rows).to_string()
 }
 
 /// The settings of each preset, side by side, and what the libraries call them.
 fn settings_of(name: &str) -> Result<String, TrainError> {
+    if OptimizerConfig::registered().contains(&name) {
+        return Ok(format!("{name}\n{OF_THIS_PROGRAM}\n"));
+    }
     let all = OptimizerConfig::all();
     let config = all.iter().find(|config| config.name() == name);
     let config = config.ok_or_else(|| TrainError::Config(no_optimizer(name)))?;
