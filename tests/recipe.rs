@@ -5,7 +5,10 @@ use std::path::Path;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use downhill::schedule::{Cosine, WarmUp};
-use downhill::{AdamWConfig, DescentConfig, Ema, Parameters, Schedule, WeightDecay, WeightStage};
+use downhill::{
+    AdamWConfig, Descent, DescentConfig, Ema, Parameters, SamConfig, Schedule, WeightDecay,
+    WeightStage,
+};
 use downhill_data::{BatchOrder, Batches, Purpose, Stream};
 use downhill_model::Network;
 use downhill_report::read_record;
@@ -108,6 +111,31 @@ fn trained(config: &TrainingConfig) -> (Network, DeviceSet) {
 
 const IMAGE: [usize; 3] = [1, 28, 28];
 
+/// The network after the 20 updates of a config with seed 3, made one by one.
+fn by_hand(config: &TrainingConfig, train: &DeviceSet, descent: &mut Descent) -> Network {
+    let mut weights = Stream::new(3, Purpose::InitialWeights, 0);
+    let autodiff = open(Backend::Flex).autodiff();
+    let mut normal = || weights.normal();
+    let model = Network::new(&config.model, IMAGE, 10, &autodiff, &mut normal);
+    let mut model = step::prepared(model.expect("a network"), train);
+    let mut batches = Batches::new(BatchOrder::ShuffledEpochs, 3, 50, 200).expect("batches");
+    for update in 0..20 {
+        let rows = batches.indices(update);
+        let gradients_of = |model: &mut Network| {
+            let mut masks = Stream::new(3, Purpose::DropoutMask, update);
+            let mut keep = |length, probability| masks.keep_mask(length, probability);
+            step::gradients(model, train, &rows, &mut keep).1
+        };
+        let mut gradients = gradients_of(&mut model);
+        if let Some(sam) = &config.sam {
+            let ascended = sam.ascend(model.clone(), gradients);
+            gradients = gradients_of(&mut ascended.expect("within bounds"));
+        }
+        (model, _) = descent.step(model, gradients).expect("a step");
+    }
+    model
+}
+
 #[test]
 fn a_recipe_trains_bit_for_bit_as_the_library_does() {
     let config = resolved(RECIPE, &[]).expect("a config");
@@ -126,22 +154,32 @@ fn a_recipe_trains_bit_for_bit_as_the_library_does() {
         .with_ema(0.9)
         .build()
         .expect("a descent");
-    let mut weights = Stream::new(3, Purpose::InitialWeights, 0);
-    let autodiff = open(Backend::Flex).autodiff();
-    let mut normal = || weights.normal();
-    let model = Network::new(&config.model, IMAGE, 10, &autodiff, &mut normal);
-    let mut model = step::prepared(model.expect("a network"), &train);
-    let mut batches = Batches::new(BatchOrder::ShuffledEpochs, 3, 50, 200).expect("batches");
-    let mut raw = Vec::new();
-    for update in 0..20 {
-        let rows = batches.indices(update);
-        let mut keep = |length: usize, _| vec![1.0; length];
-        let (_, gradients) = step::gradients(&mut model, &train, &rows, &mut keep);
-        (model, _) = descent.step(model, gradients).expect("a step");
-        raw = bits(&model);
-    }
-    assert_eq!(bits(&found), bits(&descent.averaged(model)));
-    assert_ne!(bits(&found), raw, "the average differs from the weights");
+    let model = by_hand(&config, &train, &mut descent);
+    assert_eq!(bits(&found), bits(&descent.averaged(model.clone())));
+    let weights = bits(&model);
+    assert_ne!(
+        bits(&found),
+        weights,
+        "the average differs from the weights"
+    );
+}
+
+#[test]
+fn sharpness_aware_updates_are_those_of_the_library() {
+    let text = "
+        data = { train_images = 200, test_images = 100 }
+        training = { batch = 50, updates = 20, evaluate_every = 20 }
+        model = { hidden = [20, 10], dropout.probability = 0.3 }
+        optimizer.momentum = { preset = 'torch', learning_rate = 0.1, momentum = 0.9 }
+    ";
+    let config = resolved(&format!("sam = 0.5\n{text}"), &[]).expect("a config");
+    assert_eq!(config.sam, Some(SamConfig::default().with_radius(0.5)));
+    let (found, train) = trained(&config);
+    let mut descent = config.descent().build().expect("a descent");
+    let model = by_hand(&config, &train, &mut descent);
+    assert_eq!(bits(&found), bits(&model));
+    let (plain, _) = trained(&resolved(text, &[]).expect("a config"));
+    assert_ne!(bits(&found), bits(&plain));
 }
 
 #[test]

@@ -113,6 +113,9 @@ pub(crate) static TRAINING_KEYS: LazyLock<Table> = LazyLock::new(|| {
         "formula".into(),
         Value::Table(formula.into_iter().collect()),
     );
+    for own in OptimizerConfig::registered() {
+        all.insert(own.into(), Value::Boolean(true));
+    }
     keys.insert("optimizer".into(), Value::Table(all));
     keys.extend(RECIPE.map(|key| (key.to_owned(), Value::Boolean(true))));
     if let Some(data) = keys.get_mut("data").and_then(Value::as_table_mut) {
@@ -249,10 +252,17 @@ fn check_epochs(training: &Table, epochs: &Value, path: &str) -> Result<(), Stri
     }
 }
 
+/// The names of all optimizers, except `formula`, which has no defaults.
+pub(crate) fn names_of_optimizers() -> Vec<&'static str> {
+    let built_in = OptimizerConfig::all();
+    let mut names: Vec<&str> = built_in.iter().map(OptimizerConfig::name).collect();
+    names.extend(OptimizerConfig::registered());
+    names
+}
+
 /// Says that there is no optimizer of this name, and which is meant.
 pub(crate) fn no_optimizer(name: &str) -> String {
-    let all = OptimizerConfig::all();
-    let names: Vec<&str> = all.iter().map(OptimizerConfig::name).collect();
+    let names = names_of_optimizers();
     let renamed = OptimizerConfig::renamed(name).map(str::to_owned);
     let meant = || did_you_mean(name, names.iter().copied());
     let remedy = match renamed.or_else(|| same_as(name)) {

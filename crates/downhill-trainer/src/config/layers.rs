@@ -183,6 +183,8 @@ fn lay(
             // Settings and state belong to their formula.
             is_one_of(&path) && !new.keys().all(|kind| there.contains_key(kind))
                 || path == "optimizer.formula" && new.contains_key("update")
+                // No schedules, as `gradients = []` means no changes.
+                || path == "schedules" && new.is_empty()
         };
         match (under.get_mut(key), value) {
             (Some(Value::Table(there)), Value::Table(new)) if !other_kind(there, new) => {
@@ -270,6 +272,16 @@ mod tests {
         let new = "optimizer.formula = { learning_rate = 2, update = 'new' }";
         layers.lay(&new.parse().unwrap(), "method");
         assert_eq!(layers.table, new.parse().unwrap());
+    }
+
+    #[test]
+    fn no_schedules_replace_those_below() {
+        let layers = layers(&[
+            ("file", "schedules.beta_1.cosine.steps = 9"),
+            ("method", "schedules = {}"),
+        ]);
+        assert_eq!(layers.table, "schedules = {}".parse().unwrap());
+        assert_eq!(layers.origin("schedules"), Some("method"));
     }
 
     #[test]

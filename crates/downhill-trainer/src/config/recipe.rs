@@ -4,12 +4,13 @@ use downhill::{OptimizerConfig, Preset};
 use toml::{Table, Value};
 
 use crate::config::calls::{of_call, same_as};
+use crate::config::keys::names_of_optimizers;
 use crate::config::layers::{Layers, Notes, at, join};
 use crate::config::words::shown;
 use crate::error::TrainError;
 
 /// The keys of a recipe: what happens before and after the steps of the optimizer.
-pub(crate) const RECIPE: [&str; 7] = [
+pub(crate) const RECIPE: [&str; 8] = [
     "groups",
     "schedules",
     "accumulate",
@@ -17,6 +18,7 @@ pub(crate) const RECIPE: [&str; 7] = [
     "gradients",
     "mask",
     "weights",
+    "sam",
 ];
 
 /// Lengths of schedules.
@@ -138,7 +140,7 @@ fn said_by_call(
 
 /// Whether an optimizer has this name here.
 fn is_own(name: &str) -> bool {
-    OptimizerConfig::all().iter().any(|it| it.name() == name)
+    names_of_optimizers().contains(&name)
 }
 
 /// Writes the short forms of a table of settings, and of those of its methods, in full.
@@ -153,6 +155,11 @@ pub(crate) fn spell_out(settings: &mut Table) {
         && steps.is_integer()
     {
         *steps = table("steps", steps.clone());
+    }
+    if let Some(radius) = settings.get_mut("sam")
+        && is_number(radius)
+    {
+        *radius = table("radius", radius.clone());
     }
     for (list, kind, setting) in [
         ("gradients", "clip-global-norm", "max_norm"),

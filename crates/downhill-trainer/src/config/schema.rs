@@ -10,7 +10,7 @@ use downhill::{OptimizerConfig, Preset};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use crate::config::keys::{DEFAULT_SEEDS, MAX_SEEDS};
+use crate::config::keys::{DEFAULT_SEEDS, MAX_SEEDS, names_of_optimizers};
 use crate::config::recipe::{EPOCHS, SCHEDULE_LENGTHS, WEIGHT_LENGTHS};
 use crate::config::tables::gradient_check::GradientCheckConfig;
 use crate::config::tables::grid::GridConfig;
@@ -147,10 +147,7 @@ fn references(schema: &Value) -> Vec<String> {
 /// Adds the forms of settings that are written out when a config is read.
 fn short_forms(training: &mut Map<String, Value>, definitions: &mut Value) {
     let number = json!({ "type": "number" });
-    let names: Vec<&str> = OptimizerConfig::all()
-        .iter()
-        .map(OptimizerConfig::name)
-        .collect();
+    let names = names_of_optimizers();
     let names = json!({
         "description": "The name of an optimizer, or a call of PyTorch, Keras or optax, such as \
                         `torch.optim.AdamW(lr=3e-4)`.",
@@ -175,6 +172,10 @@ fn short_forms(training: &mut Map<String, Value>, definitions: &mut Value) {
     or(
         &mut training["properties"]["accumulate"],
         &json!({ "type": "integer", "minimum": 1 }),
+    );
+    or(
+        &mut training["properties"]["sam"],
+        &json!({ "anyOf": [{ "type": "number" }, { "const": false }] }),
     );
     or(&mut definitions["Group"]["properties"]["optimizer"], &names);
     for (stages, short) in [
@@ -286,12 +287,17 @@ fn optimizers(schema: &mut Value) {
         settings["description"] = description.into();
         all.insert(name.to_owned(), settings);
     }
-    let formula = (schema["oneOf"].as_array().into_iter().flatten())
-        .find_map(|kind| kind["properties"].get("formula"));
-    if let Some(formula) = formula {
-        let mut formula = formula.clone();
-        formula["description"] = "An optimizer that is written as a formula.".into();
-        all.insert("formula".to_owned(), formula);
+    let others = OptimizerConfig::registered()
+        .into_iter()
+        .map(|own| (own, "An optimizer of this program."))
+        .chain([("formula", "An optimizer that is written as a formula.")]);
+    for (name, description) in others {
+        let mut kinds = schema["oneOf"].as_array().into_iter().flatten();
+        if let Some(settings) = kinds.find_map(|kind| kind["properties"].get(name)) {
+            let mut settings = settings.clone();
+            settings["description"] = description.into();
+            all.insert(name.to_owned(), settings);
+        }
     }
     *schema = json!({
         "description": "The optimizer: a table with its name as the single key.",

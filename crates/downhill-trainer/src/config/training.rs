@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use downhill::{
-    Accumulate, DescentConfig, GradientStage, Group, NonFinite, OptimizerConfig, Schedule,
-    SgdConfig, StepMask, WeightStage,
+    Accumulate, DescentConfig, GradientStage, Group, NonFinite, OptimizerConfig, SamConfig,
+    Schedule, SgdConfig, StepMask, WeightStage,
 };
 use downhill_data::{BatchOrder, DEFAULT_SOURCE};
 use downhill_model::{BatchNormConvention, MlpConfig};
@@ -43,6 +43,11 @@ pub struct TrainingConfig {
     /// Averages and slow weights, updated in this order after the step.
     #[serde(skip_serializing_if = "is_default")]
     pub weights: Vec<WeightStage>,
+    /// Sharpness-aware minimization: each update uses the gradient from where the loss nearby is
+    /// largest, which costs a second gradient of the same batch, with the same dropout. The loss of
+    /// an update is that before the move.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sam: Option<SamConfig>,
     /// The training loop.
     pub training: LoopConfig,
 }
@@ -92,6 +97,7 @@ impl Default for TrainingConfig {
             gradients: Vec::new(),
             mask: StepMask::default(),
             weights: Vec::new(),
+            sam: None,
             training: LoopConfig::default(),
         }
     }

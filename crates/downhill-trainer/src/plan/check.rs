@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use downhill::{DescentConfig, InvalidDescent, InvalidHyperparameter, OptimizerConfig};
+use downhill::{DescentConfig, InvalidDescent, InvalidHyperparameter, OptimizerConfig, SamConfig};
 use downhill_data::ImagePair;
 use downhill_model::{BatchNormConvention, InvalidModel};
 
@@ -144,6 +144,12 @@ fn check_recipe(config: &TrainingConfig, layers: &Layers) -> Result<(), TrainErr
             &format!("weights[{at}]"),
             &bare().with_weights(stage.clone()),
         )?;
+    }
+    if let Some(Err(error)) = config.sam.as_ref().map(SamConfig::check) {
+        let path = format!("sam.{}", error.name);
+        let value = number(error.value);
+        let message = format!("{path} must {}, got {value}", error.requirement);
+        return Err(layers.blame(&path, &message));
     }
     usable("accumulate", &config.descent())
 }

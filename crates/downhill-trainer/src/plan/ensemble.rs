@@ -23,6 +23,7 @@ pub(crate) fn common_settings(config: &TrainingConfig) -> Option<TrainingConfig>
         || model.l1_decay > 0.0
         || model.max_norm > 0.0
         || config.has_own_statistics()
+        || config.sam.is_some()
         // An ensemble's parameters have paths of their own.
         || !config.groups.is_empty();
     if own_images || recorded || unsupported {

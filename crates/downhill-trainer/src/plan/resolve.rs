@@ -20,6 +20,10 @@ pub(crate) fn resolve(layers: &Layers) -> Result<(TrainingConfig, Layers), Train
     let written = layers;
     let mut layers = layers.clone();
     choose_kinds(&mut layers);
+    // Lies over that of the experiment.
+    if layers.table.get("sam") == Some(&Value::Boolean(false)) {
+        layers.table.remove("sam");
+    }
     refuse_lists(&DEFAULT_CONFIG, &layers.table, "", &layers)?;
     let mut config = read(without_lengths(&layers), &layers)?;
     let of_epoch = || updates_of_epoch(&config, &layers.images);
@@ -42,6 +46,15 @@ pub(crate) fn resolve(layers: &Layers) -> Result<(TrainingConfig, Layers), Train
         ..Layers::default()
     };
     full.lay(&as_table(&config), DEFAULT);
+    // A part of the recipe that is written as its default replaces that of the experiment.
+    for key in RECIPE {
+        if let (None, Some(written)) = (full.table.get(key), written.table.get(key)) {
+            full.lay(
+                &[(key.to_owned(), written.clone())].into_iter().collect(),
+                DEFAULT,
+            );
+        }
+    }
     let preset = preset(layers, config.optimizer.name());
     for (path, origin) in &mut full.origins {
         if let Some(found) = origin_of(written, path) {
@@ -112,7 +125,7 @@ fn in_formula(layers: &Layers, path: &str, words: &str) -> TrainError {
 
 /// Refuses lists where tables belong in the recipe.
 fn refuse_lists_in_recipe(config: &TrainingConfig, layers: &Layers) -> Result<(), TrainError> {
-    let read = as_table(&config.descent());
+    let read = as_table(config);
     for key in RECIPE {
         let pair = layers.table.get(key).zip(read.get(key));
         if let Some((path, list, table)) = pair.and_then(|pair| list_for_table(pair, key)) {

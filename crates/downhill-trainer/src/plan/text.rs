@@ -189,6 +189,47 @@ mod tests {
     }
 
     #[test]
+    fn a_method_without_the_recipe_of_the_experiment_says_so() {
+        let text = "
+            optimizer = 'adam'
+            accumulate = 2
+            mask = 'cautious'
+            sam = 0.1
+            schedules.learning_rate.cosine.steps = 'rest'
+            gradients = [{ clip-global-norm = 1.0 }]
+            weights = [{ ema = 0.9 }]
+            groups = [{ parameters = 'all', frozen = true }]
+            [methods.recipe]
+            [methods.plain]
+            accumulate = 1
+            sam = false
+            mask = 'none'
+            schedules = {}
+            gradients = []
+            weights = []
+            groups = []";
+        let path = std::path::Path::new("some.toml");
+        let written = plan(path, text.to_owned(), &[]);
+        let again = plan(path, config_toml(&written), &[]);
+        for plan in [&written, &again] {
+            let [recipe, plain] = &plan.methods[..] else {
+                panic!("two methods");
+            };
+            let descent = plain.config.descent();
+            assert_eq!(
+                descent,
+                downhill::DescentConfig::new(plain.config.optimizer.clone())
+            );
+            assert_eq!(recipe.config.groups.len(), 1);
+            assert_eq!(
+                (recipe.config.sam.is_some(), &plain.config.sam),
+                (true, &None)
+            );
+            assert_eq!(plain.changes.len(), 7, "{:?}", plain.changes);
+        }
+    }
+
+    #[test]
     fn what_is_resolved_reads_back_as_the_same_experiment() {
         let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
         let mut read = 0;

@@ -100,11 +100,20 @@ impl Training<'_> {
         for update in 1..=training.updates {
             // Batches and masks are numbered from 0.
             let rows = batches.indices(update - 1);
-            let mut masks = Stream::new(self.seed, Purpose::DropoutMask, update - 1);
-            let mut keep_mask = |length, probability| masks.keep_mask(length, probability);
-
-            let (loss, gradients) = step::gradients(&mut model, self.train, &rows, &mut keep_mask);
+            let gradients_of = |model: &mut Network| {
+                let mut masks = Stream::new(self.seed, Purpose::DropoutMask, update - 1);
+                let mut keep_mask = |length, probability| masks.keep_mask(length, probability);
+                step::gradients(model, self.train, &rows, &mut keep_mask)
+            };
+            let (loss, mut gradients) = gradients_of(&mut model);
             losses.push(loss);
+            if let Some(sam) = &self.config.sam {
+                let ascended = sam.ascend(model.clone(), gradients);
+                // The running statistics of this copy are dropped with it.
+                let mut ascended =
+                    ascended.map_err(|error| TrainError::Config(error.to_string()))?;
+                (_, gradients) = gradients_of(&mut ascended);
+            }
             (model, _) = descent.step(model, gradients)?;
             model = model.bounded();
 
