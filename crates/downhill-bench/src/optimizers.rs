@@ -1,6 +1,7 @@
 //! Our elementwise optimizers, each with Burn's own where it has one.
 
 use burn::optim::{self, ModuleOptimizer, momentum::MomentumConfig};
+use downhill::custom::{CustomOptimizer, ElementRule, Real};
 use downhill::{FormulaConfig, FormulaError, OptimizerConfig, Preset};
 
 /// One of our optimizers and its equivalent in Burn.
@@ -55,6 +56,33 @@ pub(crate) fn formula_of_adam() -> Result<OptimizerConfig, FormulaError> {
     let settings = [("beta_1", 0.9), ("beta_2", 0.999), ("epsilon", 1e-8)];
     let state = [("m", "0"), ("v", "0")];
     FormulaConfig::new(1e-3, &settings, &state, update).map(OptimizerConfig::from)
+}
+
+/// PyTorch's Adam as a custom rule.
+pub(crate) fn custom_adam() -> OptimizerConfig {
+    OptimizerConfig::custom(CustomOptimizer::elementwise(CustomAdam), 1e-3)
+}
+
+#[derive(Clone)]
+struct CustomAdam;
+
+impl ElementRule<2> for CustomAdam {
+    const NAMES: [&'static str; 2] = ["m", "v"];
+    /// The learning rate over the correction of `m`, and the inverse correction of `v`.
+    type Scalars = [f64; 2];
+
+    fn scalars(&self, learning_rate: f64, step: u64) -> [f64; 2] {
+        let correction = |beta: f64| 1.0 - beta.powf(step as f64);
+        [learning_rate / correction(0.9), 1.0 / correction(0.999)]
+    }
+
+    #[inline(always)]
+    fn update<R: Real>(&self, s: &[f64; 2], x: R, g: R, [m, v]: [R; 2]) -> (R, [R; 2]) {
+        let m = m.mix(0.9, g.clone());
+        let v = v.mix(0.999, g.square());
+        let divisor = v.clone().scale(s[1]).sqrt().shift(1e-8);
+        (x - m.clone().scale(s[0]) / divisor, [m, v])
+    }
 }
 
 /// Burn's own under our name.

@@ -23,7 +23,7 @@ use downhill_trainer::{Backend, device};
 use super::Wanted;
 use super::ensemble::{BATCH, Single, Together};
 use crate::failure::Failure;
-use crate::optimizers::formula_of_adam;
+use crate::optimizers::{custom_adam, formula_of_adam};
 use crate::statistics::Quartiles;
 use crate::temporary::TemporaryDirectory;
 
@@ -195,6 +195,10 @@ pub(crate) fn run(wanted: &Wanted) -> Result<(), Failure> {
         (
             "ours, a descent by a formula",
             Update::Descent(DescentConfig::new(formula_of_adam()?).build()?),
+        ),
+        (
+            "ours, a descent by a custom rule",
+            Update::Descent(DescentConfig::new(custom_adam()).build()?),
         ),
     ] {
         let single = std::cell::RefCell::new(Single::new(images, &device)?);

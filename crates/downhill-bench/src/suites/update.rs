@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Wanted, enter};
 use crate::contender::{Field, Length, play};
 use crate::failure::Failure;
-use crate::optimizers::{Pair, elementwise, formula_of_adam};
+use crate::optimizers::{Pair, custom_adam, elementwise, formula_of_adam};
 use crate::peer::TORCH;
 use crate::report::Report;
 use crate::table::Table;
@@ -53,11 +53,12 @@ fn table(
             enter(&mut field, group, Updating::burns(burns, shapes)?);
         }
         if group == "adam" {
-            enter(
-                &mut field,
-                group,
-                Updating::formula(formula_of_adam()?, shapes)?,
-            );
+            for (name, adam) in [
+                ("ours, as a formula", formula_of_adam()?),
+                ("ours, as a custom rule", custom_adam()),
+            ] {
+                enter(&mut field, group, Updating::written(name, adam, shapes)?);
+            }
             enter(&mut field, group, ByHand::new(shapes));
         }
         if wanted.peers() && ["adam", "sgd", "momentum"].contains(&group) {

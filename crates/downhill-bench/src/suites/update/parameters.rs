@@ -91,12 +91,12 @@ impl Updating {
         Ok(ours)
     }
 
-    /// The same of an optimizer that is written as a formula.
-    pub(crate) fn formula(
+    /// The same of an optimizer that is written in another way.
+    pub(crate) fn written(
+        name: &'static str,
         optimizer: OptimizerConfig,
         shapes: &[Vec<usize>],
     ) -> Result<Self, Failure> {
-        let name = "ours, as a formula";
         Ok(Self {
             name,
             ..Self::ours(optimizer, shapes)?
