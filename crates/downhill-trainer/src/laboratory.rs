@@ -17,6 +17,8 @@ use crate::commands::optimizers::list_optimizers;
 use crate::commands::report::report;
 use crate::commands::runs::list_runs;
 use crate::commands::train::train;
+#[cfg(feature = "schema")]
+use crate::config::schema::schema;
 use crate::done::Done;
 use crate::error::TrainError;
 use crate::runs::pool::is_training;
@@ -71,7 +73,8 @@ impl Laboratory {
     }
 
     /// Runs the command that the arguments of the process name, and returns its exit code. An
-    /// optimizer whose name is taken ends it with exit code 2.
+    /// optimizer whose name is taken ends it with exit code 2. Call it first in `main`, before any
+    /// thread is started: it sets an environment variable and handlers of signals.
     pub fn main(self) -> ExitCode {
         report_large_files();
         #[cfg(all(target_os = "linux", feature = "wgpu"))]
@@ -120,7 +123,7 @@ impl Laboratory {
 
 #[cfg(feature = "schema")]
 fn print_schema(out: &mut io::Stdout) -> Result<(), TrainError> {
-    print(out, &format!("{:#}\n", crate::schema())).map_err(TrainError::output)
+    print(out, &format!("{:#}\n", schema())).map_err(TrainError::output)
 }
 
 #[cfg(not(feature = "schema"))]

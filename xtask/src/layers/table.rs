@@ -278,7 +278,10 @@ pub(super) const CRATES: &[Crate] = &[
     Crate {
         directory: "crates/downhill-trainer/src",
         rooms: &[
-            room("laboratory", &["commands", "runs", "done", "code", "error"]),
+            room(
+                "laboratory",
+                &["commands", "runs", "done", "config", "code", "error"],
+            ),
             room(
                 "commands",
                 &[

@@ -7,6 +7,7 @@ use toml::{Table, Value};
 
 use crate::config::calls::same_as;
 use crate::config::layers::join;
+use crate::config::names::names_of_optimizers;
 use crate::config::recipe::{EPOCHS, RECIPE, is_number};
 use crate::config::similar::did_you_mean;
 use crate::config::training::TrainingConfig;
@@ -250,14 +251,6 @@ fn check_epochs(training: &Table, epochs: &Value, path: &str) -> Result<(), Stri
         )),
         () => Ok(()),
     }
-}
-
-/// The names of all optimizers, except `formula`, which has no defaults.
-pub(crate) fn names_of_optimizers() -> Vec<&'static str> {
-    let built_in = OptimizerConfig::all();
-    let mut names: Vec<&str> = built_in.iter().map(OptimizerConfig::name).collect();
-    names.extend(OptimizerConfig::registered());
-    names
 }
 
 /// Says that there is no optimizer of this name, and which is meant.

@@ -7,6 +7,7 @@ pub(crate) mod images;
 pub(crate) mod keys;
 pub(crate) mod layers;
 pub(crate) mod lines;
+pub(crate) mod names;
 pub(crate) mod overrides;
 pub(crate) mod recipe;
 #[cfg(feature = "schema")]

@@ -4,8 +4,8 @@ use downhill::{OptimizerConfig, Preset};
 use toml::{Table, Value};
 
 use crate::config::calls::{of_call, same_as};
-use crate::config::keys::names_of_optimizers;
 use crate::config::layers::{Layers, Notes, at, join};
+use crate::config::names::names_of_optimizers;
 use crate::config::words::shown;
 use crate::error::TrainError;
 

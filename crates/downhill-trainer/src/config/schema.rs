@@ -10,7 +10,8 @@ use downhill::{OptimizerConfig, Preset};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use crate::config::keys::{DEFAULT_SEEDS, MAX_SEEDS, names_of_optimizers};
+use crate::config::keys::{DEFAULT_SEEDS, MAX_SEEDS};
+use crate::config::names::names_of_optimizers;
 use crate::config::recipe::{EPOCHS, SCHEDULE_LENGTHS, WEIGHT_LENGTHS};
 use crate::config::tables::gradient_check::GradientCheckConfig;
 use crate::config::tables::grid::GridConfig;
