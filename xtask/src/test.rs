@@ -85,11 +85,11 @@ pub(crate) fn run_flex_built_with_all() -> Result<ExitCode> {
 
 /// Runs the parts in the order in which they can be built, so that results come early.
 ///
-/// All parts but the projects outside are built with one selection of packages and features: another
-/// selection compiles Burn again. (With flex alone 177 of 392 units differ from those built with
-/// all backends, burn-flex, burn-core and serde among them: building for flex first would cost most
-/// of a second build.) But cargo builds only what a part needs, and the tests of reports, data and
-/// xtask do not need Burn: they come first, within a minute or two.
+/// All parts but the projects outside are built with one selection of packages and features:
+/// another selection compiles Burn again. (With flex alone 177 of 392 units differ from those built
+/// with all backends, burn-flex, burn-core and serde among them: building for flex first would cost
+/// most of a second build.) But cargo builds only what a part needs, and the tests of reports, data
+/// and xtask do not need Burn: they come first, within a minute or two.
 fn run_parts(backends: &[Backend], build: &[String], no_setup: bool) -> Result<ExitCode> {
     let with_flex = backends.contains(&Backend::Flex);
     let mut parts = Vec::new();

@@ -52,9 +52,9 @@ static STOP: AtomicBool = AtomicBool::new(false);
 /// Experiments then name it by its [`CustomConfig::NAME`], as `optimizer.mine`, wherever they name
 /// an optimizer. `examples/own-optimizer` is such a program.
 ///
-/// The code of your optimizer is not known to the laboratory. So, with an optimizer of your own, all
-/// runs count as made by other code, and are trained again, once the program has been built anew
-/// and its executable differs.
+/// The code of your optimizer is not known to the laboratory. So, with an optimizer of your own,
+/// all runs count as made by other code, and are trained again, once the program has been built
+/// anew and its executable differs.
 #[derive(Debug, Default)]
 pub struct Laboratory {
     optimizers: Vec<Result<(), RegisterError>>,

@@ -39,8 +39,8 @@
 //! # Ok::<(), downhill::InvalidHyperparameter>(())
 //! ```
 //!
-//! [`FormulaConfig`] makes an optimizer of a formula, such as `x = x - learning_rate * sign(g)`, and
-//! [`custom`] has the ways to write one in Rust.
+//! [`FormulaConfig`] makes an optimizer of a formula, such as `x = x - learning_rate * sign(g)`,
+//! and [`custom`] has the ways to write one in Rust.
 //!
 //! # A whole module at once
 //!

@@ -88,8 +88,8 @@
 //! ```
 //!
 //! Its settings are not known. So only its learning rate can be scheduled, and the config cannot be
-//! written to a file. Implement [`CustomConfig`] for its settings to schedule all its numbers and to
-//! write it.
+//! written to a file. Implement [`CustomConfig`] for its settings to schedule all its numbers and
+//! to write it.
 
 mod burn_rule;
 mod element;

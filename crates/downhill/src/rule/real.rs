@@ -14,8 +14,8 @@ impl Sealed for f64 {}
 /// A value that an elementwise rule computes with. A rule is written once, for this trait; a
 /// parameter is then stepped as a whole with [`Tensor`], or number by number.
 ///
-/// The trait is sealed: it may get more operations. All operations are elementwise. Scalars are `f64` and rounded to the element's type when they
-/// meet it.
+/// The trait is sealed: it may get more operations. All operations are elementwise. Scalars are
+/// `f64` and rounded to the element's type when they meet it.
 pub trait Real:
     Sealed
     + Clone
