@@ -1,6 +1,7 @@
 //! A rule for one element, in the form in which others write it.
 
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 
 use burn::optim::{LearningRate, Optimizer};
 use burn::tensor::{Device, Tensor};
@@ -76,13 +77,33 @@ impl<E: ElementRule<N>, R, const N: usize> Remembered<R> for Past<E, R, N> {
     };
     const ALWAYS: usize = N;
 
+    // `array::from_fn` and `array::map` are not always inlined: a step then takes four times as
+    // long.
     #[inline(always)]
-    fn gather(take: impl FnMut(usize) -> Option<R>) -> Option<Self> {
-        let past: [Option<R>; N] = core::array::from_fn(take);
-        if past.iter().any(Option::is_none) {
+    fn gather(mut take: impl FnMut(usize) -> Option<R>) -> Option<Self> {
+        let mut past = [const { MaybeUninit::<R>::uninit() }; N];
+        let mut there = 0;
+        while there < N {
+            let Some(value) = take(there) else {
+                break;
+            };
+            past[there].write(value);
+            there += 1;
+        }
+        if there < N {
+            for value in &mut past[..there] {
+                #[expect(unsafe_code, reason = "arrays cannot be filled in part")]
+                // SAFETY: these were written above.
+                unsafe {
+                    value.assume_init_drop();
+                }
+            }
             return None;
         }
-        let past = past.map(|value| value.expect("none is missing"));
+        #[expect(unsafe_code, reason = "arrays cannot be filled one by one")]
+        // SAFETY: all values were written, `MaybeUninit<R>` has the layout of `R`, and `past` is
+        // not used, nor its values dropped, afterwards.
+        let past = unsafe { core::mem::transmute_copy::<[MaybeUninit<R>; N], [R; N]>(&past) };
         Some(past.into())
     }
 
