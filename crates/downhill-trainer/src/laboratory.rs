@@ -52,9 +52,8 @@ static STOP: AtomicBool = AtomicBool::new(false);
 /// Experiments then name it by its [`CustomConfig::NAME`], as `optimizer.mine`, wherever they name
 /// an optimizer. `examples/own-optimizer` is such a program.
 ///
-/// The code of your optimizer is not known to the laboratory. So, with an optimizer of your own,
-/// all runs count as made by other code, and are trained again, once the program has been built
-/// anew and its executable differs.
+/// The laboratory does not see the sources of your optimizer. It identifies the code of a run by
+/// the executable instead. When the executable changes, all runs are trained again.
 #[derive(Debug, Default)]
 pub struct Laboratory {
     optimizers: Vec<Result<(), RegisterError>>,

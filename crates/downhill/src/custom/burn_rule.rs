@@ -50,14 +50,6 @@ impl<O: Optimizer> Names for BurnRule<O> {
     fn numbers(&self) -> &'static [&'static str] {
         &[]
     }
-
-    fn read_burns(&self, _: &str, _: &mut StateSource, _: &Device) -> Option<Memory> {
-        None
-    }
-
-    fn has_burns_meaning(&self) -> bool {
-        false
-    }
 }
 
 impl<O: Optimizer> Decays for BurnRule<O> {

@@ -105,14 +105,6 @@ impl Names for Formula {
     fn numbers(&self) -> &'static [&'static str] {
         &[]
     }
-
-    fn read_burns(&self, _: &str, _: &mut StateSource, _: &Device) -> Option<Memory> {
-        None
-    }
-
-    fn has_burns_meaning(&self) -> bool {
-        false
-    }
 }
 
 impl Decays for Formula {

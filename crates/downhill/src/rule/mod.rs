@@ -91,12 +91,20 @@ pub(crate) trait Names: Send + Sync + 'static {
     fn numbers(&self) -> &'static [&'static str];
 
     /// Reads the state of Burn's own optimizer under a prefix. `None` if it is that of another
-    /// rule, or not complete.
-    fn read_burns(&self, prefix: &str, source: &mut StateSource, device: &Device)
-    -> Option<Memory>;
+    /// rule, or not complete, or if Burn does not have the rule.
+    fn read_burns(
+        &self,
+        _prefix: &str,
+        _source: &mut StateSource,
+        _device: &Device,
+    ) -> Option<Memory> {
+        None
+    }
 
     /// Whether these settings give that state the meaning that it has in Burn.
-    fn has_burns_meaning(&self) -> bool;
+    fn has_burns_meaning(&self) -> bool {
+        false
+    }
 }
 
 impl<L: Layout + BurnState> Names for L {
