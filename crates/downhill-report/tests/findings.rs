@@ -1,6 +1,6 @@
 //! The answer in words, for experiments whose numbers are known.
 
-use downhill_report::record::RunOutcome;
+use downhill_report::record::{RunOutcome, Scores};
 use downhill_report::{AccuracyTarget, Experiment, Method, Report, TargetImages};
 use downhill_sample::{self as sample, decay, experiment, method, run};
 
@@ -250,6 +250,73 @@ fn a_target_is_told_with_what_missed_it() {
     assert!(told.starts_with("70.5 % test accuracy"), "{found:?}");
     assert!(told.contains("“none” after "), "{told}");
     assert!(told.contains(" of 8 runs do not)"), "{told}");
+}
+
+#[test]
+fn averaged_weights_are_compared_with_the_weights_themselves() {
+    let mut experiment = decay();
+    let differences = [0.010, 0.012, 0.008, 0.010];
+    for (run, difference) in experiment.methods[1].runs.iter_mut().zip(differences) {
+        for evaluation in &mut run.evaluations {
+            let mut test = evaluation.test;
+            test.accuracy -= difference;
+            evaluation.not_averaged = Some(Scores {
+                train: evaluation.train,
+                test,
+                validation: None,
+            });
+        }
+    }
+    // By SciPy 1.17.1, `stats.t.interval`: 0.01 +- 3.1824 * 0.001633 / 2.
+    let found = findings(&experiment);
+    let expected = "The averaged weights of “weight-decay” have 72.0 % test accuracy, the weights \
+                    themselves 71.0 % (difference +1.0 points, 95 % interval +0.7 to +1.3, 4 \
+                    seeds).";
+    assert_eq!(found[3], expected, "{found:?}");
+    let text = Report::of(&experiment).unwrap().text();
+    assert!(text.contains("+1.0 [+0.7, +1.3]"), "{text}");
+    assert!(text.contains("All other tables have the averages."), "{text}");
+}
+
+#[test]
+fn runs_that_stopped_early_and_kept_networks_are_named() {
+    let finals = [(0.9, 0.70), (0.9, 0.71)];
+    let mut methods = vec![method("a", 601, &finals), method("b", 401, &finals)];
+    for (run, kept) in methods[1].runs.iter_mut().zip([1, 401]) {
+        run.header.config = serde_json::json!({ "training": { "updates": 601 } }).into();
+        run.end.kept = Some(kept);
+    }
+    let experiment = experiment(Some("a"), methods);
+    let found = findings(&experiment);
+    assert_eq!(
+        found.last().unwrap(),
+        "2 of 2 finished runs of “b” ended before the number of updates in its config: after 401 \
+         updates."
+    );
+    // The first run counts with its first evaluation.
+    assert!(found[0].contains("“b”"), "{found:?}");
+    let page = Report::of(&experiment).unwrap().html();
+    assert!(page.contains("Methods with `keep_best` count with the evaluation"));
+}
+
+#[test]
+fn what_was_held_equal_is_told() {
+    let finals = [(0.9, 0.70), (0.9, 0.71)];
+    let mut methods = vec![method("a", 601, &finals), method("b", 301, &finals)];
+    for run in &mut methods[1].runs {
+        run.end.gradients = Some(601);
+    }
+    assert_eq!(
+        findings(&experiment(Some("a"), methods.clone())).last().unwrap(),
+        "All methods computed 601 gradients in a run, in different numbers of updates (601 for \
+         “a”; 301 for “b”)."
+    );
+    methods[1].runs[1].end.gradients = Some(602);
+    assert_eq!(
+        findings(&experiment(Some("a"), methods)).last().unwrap(),
+        "The methods computed different numbers of gradients in a run (601 for “a”; 601 to 602 for \
+         “b”), which also affects their final values."
+    );
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub fn run(
             train: score(*train),
             test: score(*test),
             validation: None,
+            not_averaged: None,
         })
         .collect();
     RunRecord {
@@ -55,7 +56,12 @@ pub fn run(
         losses: Vec::new(),
         activations: Vec::new(),
         pretraining: Vec::new(),
-        end: RunEnd { outcome, updates },
+        end: RunEnd {
+            outcome,
+            updates,
+            kept: None,
+            gradients: None,
+        },
     }
 }
 

@@ -5,7 +5,9 @@ use crate::record::{Evaluation, RunRecord, Score};
 
 /// The names of the columns, in their order.
 const HEAD: &str = "method,seed,run,epoch,updates,train_loss,train_accuracy,test_loss,\
-                    test_accuracy,validation_loss,validation_accuracy,outcome";
+                    test_accuracy,validation_loss,validation_accuracy,not_averaged_train_loss,\
+                    not_averaged_train_accuracy,not_averaged_test_loss,\
+                    not_averaged_test_accuracy,outcome";
 
 /// Each evaluation of each run as a row; see [`crate::Report::csv`].
 pub(crate) fn runs_csv(experiment: &Experiment) -> String {
@@ -43,6 +45,10 @@ fn row(method: &Method, run: &RunRecord, evaluation: Option<&Evaluation>) -> Str
         of(|evaluation| Some(evaluation.test), |score| score.accuracy),
         of(|evaluation| evaluation.validation, |score| score.loss),
         of(|evaluation| evaluation.validation, |score| score.accuracy),
+        of(|evaluation| Some(evaluation.not_averaged?.train), |score| score.loss),
+        of(|evaluation| Some(evaluation.not_averaged?.train), |score| score.accuracy),
+        of(|evaluation| Some(evaluation.not_averaged?.test), |score| score.loss),
+        of(|evaluation| Some(evaluation.not_averaged?.test), |score| score.accuracy),
         run.end.outcome.word().to_owned(),
     ];
     fields.join(",") + "\r\n"
@@ -67,7 +73,7 @@ pub(crate) fn quoted(field: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::RunOutcome;
+    use crate::record::{RunOutcome, Scores};
     use crate::sample;
 
     #[test]
@@ -77,6 +83,12 @@ mod tests {
         runs[0].evaluations[1].validation = Some(Score {
             loss: 1.25,
             accuracy: 0.5,
+        });
+        let score = |loss, accuracy| Score { loss, accuracy };
+        runs[0].evaluations[1].not_averaged = Some(Scores {
+            train: score(2.0, 0.375),
+            test: score(3.0, 0.125),
+            validation: None,
         });
         let method = Method {
             name: "none".into(),
@@ -88,9 +100,12 @@ mod tests {
         assert_eq!(
             text,
             "method,seed,run,epoch,updates,train_loss,train_accuracy,test_loss,test_accuracy,\
-             validation_loss,validation_accuracy,outcome\r\n\
-             none,7,0000000000000007,0,1,2.26,0.1,1.9,0.25,,,finished\r\n\
-             none,7,0000000000000007,5,16,1.3,0.5,1.7000000000000002,0.3333333333333333,1.25,0.5,finished\r\n"
+             validation_loss,validation_accuracy,not_averaged_train_loss,\
+             not_averaged_train_accuracy,not_averaged_test_loss,not_averaged_test_accuracy,\
+             outcome\r\n\
+             none,7,0000000000000007,0,1,2.26,0.1,1.9,0.25,,,,,,,finished\r\n\
+             none,7,0000000000000007,5,16,1.3,0.5,1.7000000000000002,0.3333333333333333,1.25,0.5,\
+             2,0.375,3,0.125,finished\r\n"
         );
     }
 
@@ -111,8 +126,8 @@ mod tests {
         assert_eq!(
             rows,
             [
-                "a,0,0000000000000000,,1,,0.1,2.26,0.1,,,diverged",
-                "a,0,0000000000000000,,3,,,,,,,diverged"
+                "a,0,0000000000000000,,1,,0.1,2.26,0.1,,,,,,,diverged",
+                "a,0,0000000000000000,,3,,,,,,,,,,,diverged"
             ]
         );
     }

@@ -19,10 +19,12 @@ use crate::record::{Evaluation, RunOutcome, RunRecord, Score};
 type Scored = fn(&Evaluation) -> Option<Score>;
 
 /// The parts of the images, as the tags name them.
-const PARTS: [(&str, Scored); 3] = [
+const PARTS: [(&str, Scored); 5] = [
     ("train", |evaluation| Some(evaluation.train)),
     ("test", |evaluation| Some(evaluation.test)),
     ("validation", |evaluation| evaluation.validation),
+    ("train_not_averaged", |evaluation| Some(evaluation.not_averaged?.train)),
+    ("test_not_averaged", |evaluation| Some(evaluation.not_averaged?.test)),
 ];
 
 /// The loss of an update's batch, where it was recorded.

@@ -23,7 +23,11 @@ pub struct RunObject<'a> {
     diverged_at: Option<u64>,
     /// Updates made.
     updates: u64,
-    /// The last evaluation; `null` in a diverged run, which has no final score.
+    /// Gradients computed, where it is not one for each update.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gradients: Option<u64>,
+    /// The evaluation that the run counts with: the last, or the best if the config asks for it.
+    /// `null` in a diverged run, which has no final score.
     #[serde(rename = "final")]
     last: Option<&'a Evaluation>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -51,6 +55,7 @@ impl<'a> RunObject<'a> {
                 RunOutcome::Finished => None,
             },
             updates: run.end.updates,
+            gradients: run.end.gradients,
             last: run.final_evaluation(),
             ensemble: header.ensemble,
             config: &header.config,

@@ -1,5 +1,7 @@
 //! The answer in words. Every sentence follows from the numbers; none is written in advance.
 
+mod averages;
+mod budget;
 mod effect;
 mod grid;
 pub(crate) mod limits;
@@ -7,6 +9,8 @@ mod target;
 
 use std::collections::BTreeSet;
 
+use crate::findings::averages::averages;
+use crate::findings::budget::{different_budgets, stopped};
 use crate::findings::effect::{Direction, Effect, effect, gap_verb, only_witness, verdicts};
 use crate::findings::grid::grid_findings;
 use crate::record::RunRecord;
@@ -44,10 +48,12 @@ pub(crate) fn findings(summary: &Summary<'_>) -> Vec<String> {
             }),
     );
     let methods = summary.methods.iter();
-    found.extend(methods.filter_map(|method| diverged(method, precision)));
+    found.extend((methods.clone()).filter_map(|method| averages(method, precision)));
+    found.extend((methods.clone()).filter_map(|method| diverged(method, precision)));
     found.extend(worse_than_before(summary));
     found.extend(memorised(summary));
-    found.extend(different_updates(summary));
+    found.extend(methods.clone().filter_map(stopped));
+    found.extend(different_budgets(summary));
     found
 }
 
@@ -449,28 +455,4 @@ fn memorised(summary: &Summary<'_>) -> Vec<String> {
         format!("{names} {verb} all {number} training images correctly in every run.")
     };
     groups.iter().map(sentence).collect()
-}
-
-/// Which methods made how many updates, if they differ.
-fn different_updates(summary: &Summary<'_>) -> Option<String> {
-    let mut groups: Vec<(u64, Vec<String>)> = Vec::new();
-    for method in &summary.methods {
-        for updates in &method.updates {
-            match groups.iter_mut().find(|(known, _)| known == updates) {
-                Some((_, names)) => names.push(quoted(&method.name)),
-                None => groups.push((*updates, vec![quoted(&method.name)])),
-            }
-        }
-    }
-    let named: Vec<String> = groups
-        .iter()
-        .map(|(updates, names)| format!("{} for {}", count(*updates), listed(names)))
-        .collect();
-    (named.len() > 1).then(|| {
-        format!(
-            "The methods made different numbers of updates ({}), which also affects their final \
-             values.",
-            named.join("; ")
-        )
-    })
 }

@@ -93,6 +93,16 @@ pub enum RecordError {
         /// Updates of the end.
         found: u64,
     },
+    /// The run keeps a network that was not evaluated.
+    #[error(
+        "line {line}: the end's kept network must have an evaluation, got none after {kept} updates"
+    )]
+    KeptNotEvaluated {
+        /// The line.
+        line: usize,
+        /// Updates of the kept network.
+        kept: u64,
+    },
     /// A finished run without an evaluation.
     #[error("line {line}: a finished run must have at least one evaluation before its end")]
     NoEvaluation {
@@ -174,6 +184,10 @@ pub fn read_record(text: &(impl AsRef<[u8]> + ?Sized)) -> Result<RunRecord, Reco
             Line::Pretraining(seen) => pretraining.push(seen),
             Line::End(end) => {
                 check_end(&end, before, line)?;
+                let is_kept = |kept| evaluations.iter().any(|found| found.updates == kept);
+                if let Some(kept) = end.kept.filter(|kept| !is_kept(*kept)) {
+                    return Err(RecordError::KeptNotEvaluated { line, kept });
+                }
                 if let Some((line, _)) = lines.next() {
                     return Err(RecordError::AfterEnd { line });
                 }
@@ -361,6 +375,8 @@ mod tests {
         let end = RunEnd {
             outcome: RunOutcome::Diverged { update: 3 },
             updates: 3,
+            kept: None,
+            gradients: None,
         };
         // printf '%s' '{"kind":"end","outcome":{"diverged":{"update":3}},"updates":3}' | sha256sum
         assert_eq!(
@@ -433,6 +449,24 @@ mod tests {
         assert_eq!(
             read_record(&text).unwrap_err().to_string(),
             "line 4: the end's updates must reach the 16 of the line before, got 15"
+        );
+    }
+
+    #[test]
+    fn a_kept_network_counts_and_must_have_been_evaluated() {
+        let mut lines = lines();
+        let text = |lines: &[Line]| lines.iter().map(encode).collect::<String>();
+        let mut keep = |updates| {
+            if let Line::End(end) = &mut lines[3] {
+                end.kept = Some(updates);
+            }
+            text(&lines)
+        };
+        let record = read_record(&keep(1)).unwrap();
+        assert_eq!(record.final_evaluation(), Some(&record.evaluations[0]));
+        assert_eq!(
+            read_record(&keep(2)).unwrap_err().to_string(),
+            "line 4: the end's kept network must have an evaluation, got none after 2 updates"
         );
     }
 

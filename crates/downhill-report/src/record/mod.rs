@@ -38,12 +38,25 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
-    /// Returns the evaluation that the run counts with, its last. `None` if it diverged, or if a
-    /// loss of that evaluation is not finite.
+    /// Returns the evaluation that the run counts with: its last, or that of the network that it
+    /// kept. `None` if it diverged, or if a loss of that evaluation is not finite.
     #[must_use]
     pub fn final_evaluation(&self) -> Option<&Evaluation> {
-        let last = self.evaluations.last().filter(|last| last.is_finite())?;
-        (!self.end.outcome.is_diverged()).then_some(last)
+        let mut evaluations = self.evaluations.iter();
+        let last = match self.end.kept {
+            Some(kept) => evaluations.find(|evaluation| evaluation.updates == kept),
+            None => evaluations.next_back(),
+        };
+        last.filter(|last| last.is_finite() && !self.end.outcome.is_diverged())
+    }
+
+    /// Returns the number of updates that the config allows, if the run made fewer and did not
+    /// diverge: early stopping or a budget of gradients ended it.
+    #[must_use]
+    pub fn stopped_before(&self) -> Option<u64> {
+        let allowed = self.header.config.pointer("/training/updates")?.as_u64()?;
+        let ended_early = self.end.updates < allowed && !self.end.outcome.is_diverged();
+        ended_early.then_some(allowed)
     }
 
     /// Returns the final test accuracy, 0 to 1. It is 0 for a run without a final evaluation.
@@ -182,6 +195,22 @@ pub struct Evaluation {
     /// On the images held out of the training images to choose by, where there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Score>,
+    /// The scores of the weights that the optimizer steps, where those above are of an average of
+    /// them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_averaged: Option<Scores>,
+}
+
+/// The scores of one network.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// On the training images.
+    pub train: Score,
+    /// On the test images.
+    pub test: Score,
+    /// On the images held out of the training images, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Score>,
 }
 
 impl Evaluation {
@@ -257,13 +286,20 @@ pub struct RunEnd {
     pub outcome: RunOutcome,
     /// Number of updates made.
     pub updates: u64,
+    /// Updates at the evaluation whose network is the result of the run, where the config asks for
+    /// the best network rather than the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<u64>,
+    /// Number of gradients of batches that were computed, where it is not one for each update.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gradients: Option<u64>,
 }
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunOutcome {
-    /// All updates were made.
+    /// All updates were made, or early stopping or a budget of gradients ended the run.
     Finished,
     /// The loss was not finite.
     Diverged {

@@ -3,6 +3,7 @@
 //! A run counts with its last evaluation. One that diverged counts as an accuracy of 0 %, for
 //! training and test alike; it has no loss and no gap, which have no worst value.
 
+pub(crate) mod averages;
 pub(crate) mod curves;
 pub(crate) mod families;
 pub(crate) mod target;
@@ -14,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::experiment::{Experiment, Method};
 use crate::record::{Evaluation, RunOutcome, RunRecord, WORST_ACCURACY};
 use crate::statistics::{PairedDifferences, Statistics, correct, describe, paired_differences};
+use crate::summary::averages::averages;
 use crate::summary::families::Families;
 use crate::summary::target::TargetSummary;
 use crate::summary::validation::ValidationSummary;
@@ -58,6 +60,16 @@ pub(crate) struct MethodSummary {
     pub(crate) versus_baseline: Option<Comparison>,
     /// Test accuracy at the best validation accuracy; `None` without held-out images.
     pub(crate) validation: Option<ValidationSummary>,
+    /// Test accuracy of averaged weights minus that of the weights themselves; `None` without
+    /// averages.
+    pub(crate) averages: Option<PairedDifferences>,
+    /// Number of finished runs that ended before the number of updates in their config.
+    pub(crate) stopped: usize,
+    /// The numbers of gradients that finished runs computed.
+    pub(crate) gradients: BTreeSet<u64>,
+    /// Whether the final values of some run are those of its best network by validation, rather
+    /// than of its last.
+    pub(crate) keeps_best: bool,
 }
 
 /// Statistics over the last evaluations of the runs that finished.
@@ -175,12 +187,19 @@ impl MethodSummary {
             finished_only: None,
             versus_baseline: None,
             validation: ValidationSummary::of(method),
+            averages: averages(method),
+            stopped: 0,
+            gradients: BTreeSet::new(),
+            keeps_best: method.runs.iter().any(|run| run.end.kept.is_some()),
         };
         for run in &method.runs {
             let seed = run.header.seed;
             if let Some(last) = run.final_evaluation() {
                 summary.finished.insert(seed, *last);
                 summary.updates.insert(run.end.updates);
+                let gradients = run.end.gradients.unwrap_or(run.end.updates);
+                summary.gradients.insert(gradients);
+                summary.stopped += usize::from(run.stopped_before().is_some());
             } else {
                 summary.diverged.insert(seed, diverged_at(run));
             }

@@ -1,5 +1,6 @@
 //! The tables of a report, and all of them as plain text for a terminal.
 
+pub(crate) mod averages;
 pub(crate) mod differences;
 pub(crate) mod final_values;
 pub(crate) mod grid;
@@ -8,6 +9,7 @@ pub(crate) mod target;
 pub(crate) mod validation;
 
 use crate::summary::Summary;
+use crate::tables::averages::{AVERAGES_HEADS, AVERAGES_NOTE, averages_rows};
 use crate::tables::differences::{DIFFERENCE_HEADS, difference_rows, differences_legend};
 use crate::tables::final_values::{FINAL_HEADS, final_rows, legend};
 use crate::tables::published::{PUBLISHED_HEADS, published_note, published_rows};
@@ -37,6 +39,8 @@ pub(crate) fn text(summary: &Summary<'_>) -> String {
     }
     // Of a grid they would be many, and its figure has them.
     if summary.experiment.grid.is_none() {
+        let rows = averages_rows(summary);
+        push_table(&mut text, AVERAGES_NOTE, &AVERAGES_HEADS, rows);
         let rows = validation_rows(summary);
         push_table(&mut text, VALIDATION_NOTE, &VALIDATION_HEADS, rows);
         let rows = published_rows(summary);

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::experiment::{Experiment, TargetImages};
 use crate::record::{DataIdentity, Duplicates};
 use crate::statistics::FEWEST_RESAMPLED;
-use crate::summary::Summary;
+use crate::summary::{MethodSummary, Summary};
 use crate::summary::training_data::{counts, headers, image_counts, is_mixed};
 use crate::text::numbers::listed;
 
@@ -35,7 +35,7 @@ pub(crate) fn limits(summary: &Summary<'_>) -> Vec<String> {
         updates(summary),
         target(summary),
         divergence(summary),
-        selection(),
+        selection(summary),
     ];
     limits.into_iter().flatten().collect()
 }
@@ -247,10 +247,20 @@ fn divergence(summary: &Summary<'_>) -> Option<String> {
     })
 }
 
-fn selection() -> Option<String> {
-    Some(
-        "Final values are those of the last evaluation, not of the best. Choosing settings, or \
-         when to stop, by these test accuracies would use the test set."
-            .into(),
-    )
+fn selection(summary: &Summary<'_>) -> Option<String> {
+    let keeps_best = |method: &&MethodSummary| method.keeps_best;
+    let of_best = summary.methods.iter().filter(keeps_best).count();
+    let which = if of_best == 0 {
+        "Final values are those of the last evaluation, not of the best."
+    } else if of_best == summary.methods.len() {
+        "Final values are those of the evaluation with the best score on the validation images, \
+         not of the last."
+    } else {
+        "Methods with `keep_best` count with the evaluation that has the best score on the \
+         validation images, the others with the last."
+    };
+    Some(format!(
+        "{which} Choosing settings, or when to stop, by these test accuracies would use the test \
+         set."
+    ))
 }

@@ -13,6 +13,7 @@ use crate::summary::training_data::image_counts;
 use crate::tables::differences::{difference_rows, differences_legend};
 use crate::tables::final_values::{final_cells, legend};
 use crate::tables::published::{PUBLISHED_HEADS, published_note, published_rows};
+use crate::tables::averages::{AVERAGES_HEADS, AVERAGES_NOTE, averages_rows};
 use crate::tables::validation::{VALIDATION_HEADS, VALIDATION_NOTE, validation_rows};
 use crate::tables::{grid, target};
 use crate::text::columns::NONE;
@@ -57,8 +58,16 @@ fn sections(summary: &Summary<'_>) -> Vec<Section> {
     let parts = parts(summary);
     let section = |part: &Part| Section::of_figures(part.id, &part.title, &part.figures);
     let mut sections: Vec<Section> = parts.iter().map(section).collect();
-    let rows = validation_rows(summary);
     let mut tables = vec![results];
+    let rows = averages_rows(summary);
+    if families.is_none() && !rows.is_empty() {
+        tables.push(Section::new(
+            "averages",
+            "Averaged weights",
+            table(AVERAGES_NOTE, &AVERAGES_HEADS, &rows),
+        ));
+    }
+    let rows = validation_rows(summary);
     if families.is_none() && !rows.is_empty() {
         tables.push(Section::new(
             "validation",
