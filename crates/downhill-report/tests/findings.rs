@@ -275,7 +275,10 @@ fn averaged_weights_are_compared_with_the_weights_themselves() {
     assert_eq!(found[3], expected, "{found:?}");
     let text = Report::of(&experiment).unwrap().text();
     assert!(text.contains("+1.0 [+0.7, +1.3]"), "{text}");
-    assert!(text.contains("All other tables have the averages."), "{text}");
+    assert!(
+        text.contains("All other tables have the averages."),
+        "{text}"
+    );
 }
 
 #[test]
@@ -307,7 +310,9 @@ fn what_was_held_equal_is_told() {
         run.end.gradients = Some(601);
     }
     assert_eq!(
-        findings(&experiment(Some("a"), methods.clone())).last().unwrap(),
+        findings(&experiment(Some("a"), methods.clone()))
+            .last()
+            .unwrap(),
         "All methods computed 601 gradients in a run, in different numbers of updates (601 for \
          “a”; 301 for “b”)."
     );

@@ -45,10 +45,22 @@ fn row(method: &Method, run: &RunRecord, evaluation: Option<&Evaluation>) -> Str
         of(|evaluation| Some(evaluation.test), |score| score.accuracy),
         of(|evaluation| evaluation.validation, |score| score.loss),
         of(|evaluation| evaluation.validation, |score| score.accuracy),
-        of(|evaluation| Some(evaluation.not_averaged?.train), |score| score.loss),
-        of(|evaluation| Some(evaluation.not_averaged?.train), |score| score.accuracy),
-        of(|evaluation| Some(evaluation.not_averaged?.test), |score| score.loss),
-        of(|evaluation| Some(evaluation.not_averaged?.test), |score| score.accuracy),
+        of(
+            |evaluation| Some(evaluation.not_averaged?.train),
+            |score| score.loss,
+        ),
+        of(
+            |evaluation| Some(evaluation.not_averaged?.train),
+            |score| score.accuracy,
+        ),
+        of(
+            |evaluation| Some(evaluation.not_averaged?.test),
+            |score| score.loss,
+        ),
+        of(
+            |evaluation| Some(evaluation.not_averaged?.test),
+            |score| score.accuracy,
+        ),
         run.end.outcome.word().to_owned(),
     ];
     fields.join(",") + "\r\n"

@@ -23,8 +23,12 @@ const PARTS: [(&str, Scored); 5] = [
     ("train", |evaluation| Some(evaluation.train)),
     ("test", |evaluation| Some(evaluation.test)),
     ("validation", |evaluation| evaluation.validation),
-    ("train_not_averaged", |evaluation| Some(evaluation.not_averaged?.train)),
-    ("test_not_averaged", |evaluation| Some(evaluation.not_averaged?.test)),
+    ("train_not_averaged", |evaluation| {
+        Some(evaluation.not_averaged?.train)
+    }),
+    ("test_not_averaged", |evaluation| {
+        Some(evaluation.not_averaged?.test)
+    }),
 ];
 
 /// The loss of an update's batch, where it was recorded.

@@ -87,9 +87,12 @@ fn advice(path: &str, key: &str) -> Option<String> {
             "set `data.source`, or the option --data-dir"
         }
         (["data"], "shuffle") => "set `training.batch_order`",
-        (_, "patience" | "early_stopping") => {
-            "there is no early stopping; with `data.validation_images` the report has the test \
-             accuracy where the validation accuracy is best"
+        (_, "patience" | "early_stopping" | "min_delta" | "restore_best_weights") => {
+            "set `training.early_stopping`, such as { patience = 10 }, and \
+             `data.validation_images`"
+        }
+        (["optimizer"], "lbfgs" | "l-bfgs") => {
+            "it is a table of its own beside the optimizer: `lbfgs = {}`"
         }
         _ => return None,
     };
@@ -123,7 +126,9 @@ pub(crate) static TRAINING_KEYS: LazyLock<Table> = LazyLock::new(|| {
         data.insert("source".into(), Value::Boolean(true));
     }
     if let Some(training) = keys.get_mut("training").and_then(Value::as_table_mut) {
-        training.insert(EPOCHS.into(), Value::Boolean(true));
+        for key in [EPOCHS, "gradients", "early_stopping"] {
+            training.insert(key.into(), Value::Boolean(true));
+        }
     }
     keys
 });
@@ -322,7 +327,7 @@ mod tests {
         assert!(
             message.ends_with(
                 "known here: batch, batch_order, updates, evaluate_every, record_losses, \
-                 record_activations, pretraining, epochs"
+                 record_activations, pretraining, epochs, gradients, early_stopping"
             ),
             "{message}"
         );

@@ -10,7 +10,7 @@ use crate::config::words::shown;
 use crate::error::TrainError;
 
 /// The keys of a recipe: what happens before and after the steps of the optimizer.
-pub(crate) const RECIPE: [&str; 8] = [
+pub(crate) const RECIPE: [&str; 9] = [
     "groups",
     "schedules",
     "accumulate",
@@ -19,7 +19,11 @@ pub(crate) const RECIPE: [&str; 8] = [
     "mask",
     "weights",
     "sam",
+    "lbfgs",
 ];
+
+/// Settings that are absent by default, and that a method turns off with `false`.
+pub(crate) const SWITCHES: [&str; 3] = ["sam", "lbfgs", "training.early_stopping"];
 
 /// Lengths of schedules.
 pub(crate) const SCHEDULE_LENGTHS: [&str; 7] = [
@@ -45,6 +49,9 @@ const LOOP_LENGTHS: [&str; 3] = [
 
 /// The length of the run in epochs, in place of that in updates.
 pub(crate) const EPOCHS: &str = "epochs";
+
+/// The length of the run in gradients.
+const GRADIENTS: &str = "training.gradients";
 
 /// The length that may be what is left of the run.
 const OPEN_LENGTH: &str = "steps";
@@ -304,6 +311,9 @@ pub(crate) fn with_lengths(
                 lengths.run.updates = whole(length).unwrap_or(run.updates);
             }
         }
+        if path == LOOP_LENGTHS[0] {
+            lengths.of_gradients(&mut table);
+        }
     }
     let calls = at(&layers.table, "accumulate.steps").and_then(whole);
     lengths.calls = calls.unwrap_or(1).max(1);
@@ -352,6 +362,29 @@ struct Lengths<'a> {
 }
 
 impl Lengths<'_> {
+    /// Ends the run with the number of gradients, if it has one.
+    fn of_gradients(&mut self, settings: &mut Table) {
+        let of_update = match settings.contains_key("sam") {
+            true => 2,
+            false => 1,
+        };
+        let gradients = at(settings, GRADIENTS).and_then(Value::as_integer);
+        let Some(gradients) = gradients.and_then(|it| u64::try_from(it).ok()) else {
+            return;
+        };
+        let most = gradients.div_ceil(of_update).max(1);
+        let is_written = at(settings, LOOP_LENGTHS[0]).is_some();
+        if is_written && self.run.updates <= most {
+            return;
+        }
+        self.run.updates = most;
+        if let Some(training) = settings.get_mut("training").and_then(Value::as_table_mut) {
+            training.insert("updates".into(), Value::Integer(most as i64));
+            let note = format!("{gradients} gradients = {most}");
+            (self.notes.entry(LOOP_LENGTHS[0].to_owned()).or_default()).push(note);
+        }
+    }
+
     /// Resolves the lengths of a schedule, for which this number of steps is left.
     fn of_schedule(
         &mut self,

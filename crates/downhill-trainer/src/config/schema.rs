@@ -178,6 +178,12 @@ fn short_forms(training: &mut Map<String, Value>, definitions: &mut Value) {
         &mut training["properties"]["sam"],
         &json!({ "anyOf": [{ "type": "number" }, { "const": false }] }),
     );
+    let off = json!({ "const": false });
+    or(&mut training["properties"]["lbfgs"], &off);
+    or(
+        &mut definitions["LoopConfig"]["properties"]["early_stopping"],
+        &off,
+    );
     or(&mut definitions["Group"]["properties"]["optimizer"], &names);
     for (stages, short) in [
         (

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use downhill::{
-    Accumulate, DescentConfig, GradientStage, Group, NonFinite, OptimizerConfig, SamConfig,
-    Schedule, SgdConfig, StepMask, WeightStage,
+    Accumulate, DescentConfig, GradientStage, Group, LbfgsConfig, NonFinite, OptimizerConfig,
+    SamConfig, Schedule, SgdConfig, StepMask, WeightStage,
 };
 use downhill_data::{BatchOrder, DEFAULT_SOURCE};
 use downhill_model::{BatchNormConvention, MlpConfig};
@@ -48,6 +48,10 @@ pub struct TrainingConfig {
     /// an update is that before the move.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sam: Option<SamConfig>,
+    /// L-BFGS in place of the optimizer, whose settings are then not used. An update is a call on
+    /// one batch, of up to `max_iterations` iterations, with the same dropout in each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lbfgs: Option<LbfgsConfig>,
     /// The training loop.
     pub training: LoopConfig,
 }
@@ -72,15 +76,30 @@ impl TrainingConfig {
         descent
     }
 
-    /// Whether evaluations need batch statistics of their own: those of averaged weights in a
-    /// network with batch normalization.
+    /// Whether averages of the weights are evaluated, beside the weights themselves.
+    pub(crate) fn has_averages(&self) -> bool {
+        let mut optimizers = (self.groups.iter())
+            .filter_map(|group| group.optimizer.as_ref())
+            .chain([&self.optimizer]);
+        let has_average = |optimizer: &OptimizerConfig| {
+            matches!(
+                optimizer,
+                OptimizerConfig::ScheduleFree(_) | OptimizerConfig::Asgd(_)
+            )
+        };
+        self.lbfgs.is_none() && (!self.weights.is_empty() || optimizers.any(has_average))
+    }
+
+    /// Whether evaluations need batch statistics of their own in a network with batch
+    /// normalization: those of averaged weights, and of weights that L-BFGS tried on copies.
     pub(crate) fn has_own_statistics(&self) -> bool {
-        let averages = matches!(
-            self.optimizer,
-            OptimizerConfig::ScheduleFree(_) | OptimizerConfig::Asgd(_)
-        );
         let normalized = self.model.batch_norm != BatchNormConvention::None;
-        normalized && (averages || !self.weights.is_empty())
+        normalized && (self.has_averages() || self.lbfgs.is_some())
+    }
+
+    /// Gradients that an update computes; with L-BFGS, the fewest.
+    pub(crate) fn gradients_of_update(&self) -> u64 {
+        1 + u64::from(self.sam.is_some())
     }
 }
 
@@ -98,6 +117,7 @@ impl Default for TrainingConfig {
             mask: StepMask::default(),
             weights: Vec::new(),
             sam: None,
+            lbfgs: None,
             training: LoopConfig::default(),
         }
     }
@@ -238,6 +258,10 @@ pub struct LoopConfig {
     pub batch_order: BatchOrder,
     /// Number of updates.
     pub updates: u64,
+    /// Number of gradients of batches at which the run ends, if `updates` does not end it before.
+    /// An update computes one, with SAM two, and with L-BFGS as many as it needs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gradients: Option<u64>,
     /// Updates between evaluations. The network is also evaluated before and after the first update
     /// and after the last.
     pub evaluate_every: u64,
@@ -248,6 +272,50 @@ pub struct LoopConfig {
     pub record_activations: bool,
     /// Pre-training of the hidden layers, one after the other.
     pub pretraining: PretrainingConfig,
+    /// Whether the run ends when the score on the validation images does not improve, and which
+    /// network is its result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStoppingConfig>,
+}
+
+/// Early stopping by the score on the validation images (`data.validation_images`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct EarlyStoppingConfig {
+    /// The score: `accuracy`, or `loss`.
+    pub measure: Measure,
+    /// Number of evaluations in a row without an improvement after which the run ends. Without it,
+    /// the run makes all updates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<u64>,
+    /// A score improves on the best one if it is better by more than this; at least 0. Accuracies
+    /// lie in \[0, 1\].
+    pub min_delta: f64,
+    /// Whether the result of the run is the network with the best score, rather than the last.
+    pub keep_best: bool,
+}
+
+impl Default for EarlyStoppingConfig {
+    fn default() -> Self {
+        Self {
+            measure: Measure::Accuracy,
+            patience: None,
+            min_delta: 0.0,
+            keep_best: true,
+        }
+    }
+}
+
+/// A score of a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Measure {
+    /// The share of images classified correctly.
+    Accuracy,
+    /// The mean cross-entropy.
+    Loss,
 }
 
 /// Pre-training of each hidden layer as a denoising autoencoder, starting with the first. Each
@@ -291,10 +359,12 @@ impl Default for LoopConfig {
             batch: 100,
             batch_order: BatchOrder::ShuffledEpochs,
             updates: 1000,
+            gradients: None,
             evaluate_every: 100,
             record_losses: RecordLosses::No,
             record_activations: false,
             pretraining: PretrainingConfig::default(),
+            early_stopping: None,
         }
     }
 }

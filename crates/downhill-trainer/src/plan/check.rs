@@ -145,13 +145,87 @@ fn check_recipe(config: &TrainingConfig, layers: &Layers) -> Result<(), TrainErr
             &bare().with_weights(stage.clone()),
         )?;
     }
-    if let Some(Err(error)) = config.sam.as_ref().map(SamConfig::check) {
-        let path = format!("sam.{}", error.name);
-        let value = number(error.value);
-        let message = format!("{path} must {}, got {value}", error.requirement);
-        return Err(layers.blame(&path, &message));
+    let bounds = [
+        ("sam", config.sam.as_ref().map(SamConfig::check)),
+        (
+            "lbfgs",
+            config.lbfgs.as_ref().map(|it| it.build().map(drop)),
+        ),
+    ];
+    for (table, bound) in bounds {
+        if let Some(Err(error)) = bound {
+            let path = format!("{table}.{}", error.name);
+            let value = number(error.value);
+            let message = format!("{path} must {}, got {value}", error.requirement);
+            return Err(layers.blame(&path, &message));
+        }
     }
+    check_lbfgs(config, layers)?;
+    check_length(config, layers)?;
     usable("accumulate", &config.descent())
+}
+
+/// Refuses what belongs to the optimizer where L-BFGS takes its place.
+fn check_lbfgs(config: &TrainingConfig, layers: &Layers) -> Result<(), TrainError> {
+    if config.lbfgs.is_none() {
+        return Ok(());
+    }
+    let bare = TrainingConfig {
+        model: config.model.clone(),
+        training: config.training.clone(),
+        lbfgs: config.lbfgs.clone(),
+        optimizer: config.optimizer.clone(),
+        data: config.data.clone(),
+        ..TrainingConfig::default()
+    };
+    let (written, bare) = (as_table(config), as_table(&bare));
+    if let Some(key) = written.keys().find(|key| !bare.contains_key(*key)) {
+        let message = format!(
+            "{key} belongs to the optimizer, in whose place L-BFGS steps; leave out `{key}`, or \
+             turn it off for this method"
+        );
+        return Err(layers.blame(key, &message));
+    }
+    for (path, is_met) in [
+        ("model.max_norm", config.model.max_norm == 0.0),
+        (
+            "training.pretraining.updates",
+            config.training.pretraining.updates == 0,
+        ),
+    ] {
+        if !is_met {
+            let message = format!("{path} must be 0 with L-BFGS");
+            return Err(layers.blame(path, &message));
+        }
+    }
+    Ok(())
+}
+
+/// Checks what ends a run besides its number of updates.
+fn check_length(config: &TrainingConfig, layers: &Layers) -> Result<(), TrainError> {
+    let refuse = |path: &str, must: &str, got: &dyn Display| {
+        Err(layers.blame(path, &format!("{path} must {must}, got {got}")))
+    };
+    if config.training.gradients == Some(0) {
+        return refuse("training.gradients", "be at least 1", &0);
+    }
+    let Some(stopping) = &config.training.early_stopping else {
+        return Ok(());
+    };
+    if config.data.validation_images == 0 {
+        let message = "training.early_stopping needs images held out for validation; set \
+                       `data.validation_images`";
+        return Err(layers.blame("training.early_stopping", message));
+    }
+    if stopping.patience == Some(0) {
+        return refuse("training.early_stopping.patience", "be at least 1", &0);
+    }
+    let delta = stopping.min_delta;
+    if !(delta.is_finite() && delta >= 0.0) {
+        let path = "training.early_stopping.min_delta";
+        return refuse(path, "be finite and at least 0", &number(delta));
+    }
+    Ok(())
 }
 
 /// The message about a part of the recipe that is refused, other than by a bound.

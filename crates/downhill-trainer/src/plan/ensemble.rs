@@ -24,6 +24,8 @@ pub(crate) fn common_settings(config: &TrainingConfig) -> Option<TrainingConfig>
         || model.max_norm > 0.0
         || config.has_own_statistics()
         || config.sam.is_some()
+        || config.lbfgs.is_some()
+        || training.early_stopping.is_some()
         // An ensemble's parameters have paths of their own.
         || !config.groups.is_empty();
     if own_images || recorded || unsupported {

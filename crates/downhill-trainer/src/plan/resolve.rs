@@ -5,7 +5,9 @@ use toml::{Table, Value};
 use crate::config::images::TrainingImages;
 use crate::config::keys::{DEFAULT_CONFIG, as_table};
 use crate::config::layers::{DEFAULT, Layers, at, join, leaves, nested};
-use crate::config::recipe::{RECIPE, RunLength, choose_kinds, with_lengths, without_lengths};
+use crate::config::recipe::{
+    RECIPE, RunLength, SWITCHES, choose_kinds, with_lengths, without_lengths,
+};
 use crate::config::training::{Amount, TrainingConfig};
 use crate::config::words::{shown, typed};
 use crate::error::TrainError;
@@ -20,9 +22,11 @@ pub(crate) fn resolve(layers: &Layers) -> Result<(TrainingConfig, Layers), Train
     let written = layers;
     let mut layers = layers.clone();
     choose_kinds(&mut layers);
-    // Lies over that of the experiment.
-    if layers.table.get("sam") == Some(&Value::Boolean(false)) {
-        layers.table.remove("sam");
+    // `false` lies over that of the experiment.
+    for path in SWITCHES {
+        if at(&layers.table, path) == Some(&Value::Boolean(false)) {
+            remove(&mut layers.table, path);
+        }
     }
     refuse_lists(&DEFAULT_CONFIG, &layers.table, "", &layers)?;
     let mut config = read(without_lengths(&layers), &layers)?;
@@ -47,12 +51,9 @@ pub(crate) fn resolve(layers: &Layers) -> Result<(TrainingConfig, Layers), Train
     };
     full.lay(&as_table(&config), DEFAULT);
     // A part of the recipe that is written as its default replaces that of the experiment.
-    for key in RECIPE {
-        if let (None, Some(written)) = (full.table.get(key), written.table.get(key)) {
-            full.lay(
-                &[(key.to_owned(), written.clone())].into_iter().collect(),
-                DEFAULT,
-            );
+    for path in RECIPE.into_iter().chain(SWITCHES) {
+        if let (None, Some(written)) = (at(&full.table, path), at(&written.table, path)) {
+            full.lay(&nested(path, written.clone()), DEFAULT);
         }
     }
     let preset = preset(layers, config.optimizer.name());
@@ -68,6 +69,18 @@ pub(crate) fn resolve(layers: &Layers) -> Result<(TrainingConfig, Layers), Train
         }
     }
     Ok((config, full))
+}
+
+/// Removes the value at a path.
+fn remove(table: &mut Table, path: &str) {
+    match path.split_once('.') {
+        None => drop(table.remove(path)),
+        Some((key, below)) => {
+            if let Some(Value::Table(table)) = table.get_mut(key) {
+                remove(table, below);
+            }
+        }
+    }
 }
 
 /// The origin of a value that is written: as it is, or in a short form.

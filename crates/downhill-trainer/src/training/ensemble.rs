@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use downhill::Descent;
 use downhill_data::{Batches, Purpose, Stream};
 use downhill_model::{Ensemble, Mlp};
-use downhill_report::record::{Evaluation, RunEnd, RunOutcome};
+use downhill_report::record::{Evaluation, RunEnd, RunOutcome, Scores};
 
 use crate::config::training::TrainingConfig;
 use crate::device::set::DeviceSet;
@@ -74,7 +74,13 @@ impl EnsembleTraining<'_> {
                 let epoch = (update - 1) / updates_per_epoch;
                 // Some optimizers evaluate averaged networks.
                 let networks = descent.averaged(ensemble.clone());
-                let evaluations = self.evaluate(&networks, Some(epoch), update);
+                let mut evaluations = self.evaluate(&networks, Some(epoch), update);
+                if config.has_averages() {
+                    let own = self.scores(&ensemble);
+                    for (evaluation, own) in evaluations.iter_mut().zip(own) {
+                        evaluation.not_averaged = Some(own);
+                    }
+                }
                 for (run, evaluation) in evaluations.iter().enumerate() {
                     if members[run].ended {
                         continue;
@@ -189,17 +195,28 @@ impl EnsembleTraining<'_> {
     }
 
     fn evaluate(&self, ensemble: &Ensemble, epoch: Option<u64>, updates: u64) -> Vec<Evaluation> {
-        let ensemble = ensemble.valid();
-        let train = scores(&ensemble, self.train);
-        let test = scores(&ensemble, self.test);
-        let evaluation = |(train, test)| Evaluation {
+        let evaluation = |scores: Scores| Evaluation {
             epoch,
             updates,
+            train: scores.train,
+            test: scores.test,
+            validation: None,
+            not_averaged: None,
+        };
+        self.scores(ensemble).into_iter().map(evaluation).collect()
+    }
+
+    fn scores(&self, ensemble: &Ensemble) -> Vec<Scores> {
+        let ensemble = ensemble.valid();
+        let pairs = scores(&ensemble, self.train)
+            .into_iter()
+            .zip(scores(&ensemble, self.test));
+        let of_network = |(train, test)| Scores {
             train,
             test,
             validation: None,
         };
-        train.into_iter().zip(test).map(evaluation).collect()
+        pairs.map(of_network).collect()
     }
 }
 
@@ -227,6 +244,12 @@ impl Member {
             return Ok(());
         }
         self.ended = true;
-        observer.ended(run, &RunEnd { outcome, updates })
+        let end = RunEnd {
+            outcome,
+            updates,
+            kept: None,
+            gradients: None,
+        };
+        observer.ended(run, &end)
     }
 }

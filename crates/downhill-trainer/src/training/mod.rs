@@ -1,5 +1,6 @@
 //! A run: a network trained from its first to its last update.
 
+mod early_stopping;
 pub mod ensemble;
 mod histogram;
 mod losses;
@@ -7,20 +8,23 @@ pub mod observer;
 mod pretraining;
 pub(crate) mod score;
 pub mod step;
+mod stepper;
 
 use burn::tensor::Device;
 use downhill_data::{Batches, DataError, Purpose, Stream};
 use downhill_model::Network;
-use downhill_report::record::{Activations, Evaluation, Line, RunEnd, RunOutcome};
+use downhill_report::record::{Activations, Evaluation, Line, RunEnd, RunOutcome, Scores};
 
 use crate::config::training::TrainingConfig;
 use crate::device::set::DeviceSet;
 use crate::error::TrainError;
+use crate::training::early_stopping::EarlyStopping;
 use crate::training::histogram::histogram;
 use crate::training::losses::{Losses, Recorded};
 use crate::training::observer::Observer;
 use crate::training::pretraining::{Pretrained, pretrain};
 use crate::training::score::score;
+use crate::training::stepper::Stepper;
 
 /// Images for which the hidden units are recorded.
 const ACTIVATION_IMAGES: usize = 1000;
@@ -68,8 +72,7 @@ impl Training<'_> {
             &mut || weights.normal(),
         )
         .map_err(|error| TrainError::Config(format!("model.{error}")))?;
-        let descent = self.config.descent().build();
-        let mut descent = descent.map_err(|error| TrainError::Config(error.to_string()))?;
+        let mut stepper = Stepper::new(self.config)?;
 
         if let Some(mlp) = model.as_mlp_mut() {
             match pretrain(
@@ -82,7 +85,12 @@ impl Training<'_> {
             )? {
                 Pretrained::Done => {}
                 Pretrained::Diverged => {
-                    return Ok(Some(end(RunOutcome::Diverged { update: 0 }, 0)));
+                    return Ok(Some(RunEnd {
+                        outcome: RunOutcome::Diverged { update: 0 },
+                        updates: 0,
+                        kept: None,
+                        gradients: None,
+                    }));
                 }
                 Pretrained::Stopped => return Ok(None),
             }
@@ -97,32 +105,36 @@ impl Training<'_> {
         model = step::prepared(model, self.train);
         let mut losses = Losses::default();
         let mut recorded = Recorded::new(training.record_losses);
-        for update in 1..=training.updates {
+        let mut stopping = training.early_stopping.as_ref().map(EarlyStopping::new);
+        let mut gradients = 0;
+        let mut update = 0;
+        loop {
+            update += 1;
             // Batches and masks are numbered from 0.
             let rows = batches.indices(update - 1);
-            let gradients_of = |model: &mut Network| {
+            let updated = stepper.update(model, &mut |model| {
                 let mut masks = Stream::new(self.seed, Purpose::DropoutMask, update - 1);
                 let mut keep_mask = |length, probability| masks.keep_mask(length, probability);
                 step::gradients(model, self.train, &rows, &mut keep_mask)
-            };
-            let (loss, mut gradients) = gradients_of(&mut model);
-            losses.push(loss);
-            if let Some(sam) = &self.config.sam {
-                let ascended = sam.ascend(model.clone(), gradients);
-                // The running statistics of this copy are dropped with it.
-                let mut ascended =
-                    ascended.map_err(|error| TrainError::Config(error.to_string()))?;
-                (_, gradients) = gradients_of(&mut ascended);
-            }
-            (model, _) = descent.step(model, gradients)?;
-            model = model.bounded();
+            })?;
+            model = updated.network;
+            losses.push(updated.loss);
+            gradients += updated.gradients;
 
             recorded.after_update(|| step::evaluation_loss(&model, self.train, &rows));
 
             if !observer.updated() {
                 return Ok(None);
             }
-            let due = training.evaluates_after(update);
+            let end = |outcome| RunEnd {
+                outcome,
+                updates: update,
+                kept: None,
+                gradients: (gradients != update).then_some(gradients),
+            };
+            let spent = training.gradients.is_some_and(|most| gradients >= most);
+            let is_last = update == training.updates || spent;
+            let due = is_last || training.evaluates_after(update);
             let mut diverged = None;
             if due || losses.are_many() {
                 diverged = losses.first_not_finite().into_iter().flatten().next();
@@ -130,32 +142,53 @@ impl Training<'_> {
                     observer.observe(&Line::Losses(line))?;
                 }
             }
-            if let Some(update) = diverged {
-                return Ok(Some(end(RunOutcome::Diverged { update }, update)));
+            if let Some(at) = diverged {
+                return Ok(Some(RunEnd {
+                    updates: at,
+                    gradients: None,
+                    ..end(RunOutcome::Diverged { update: at })
+                }));
             }
-            if due {
-                let epoch = (update - 1) / updates_per_epoch;
-                // Some optimizers and recipes evaluate averaged weights.
-                let network = descent.averaged(model.clone());
-                let network = self.with_own_statistics(network, update);
-                let Some(evaluation) = self.evaluate(&network, Some(epoch), update, observer)
-                else {
+            if !due {
+                continue;
+            }
+            let epoch = Some((update - 1) / updates_per_epoch);
+            let averaged = stepper.averaged(&model);
+            let network = averaged.as_ref().unwrap_or(&model);
+            let network = self.with_own_statistics(network.clone(), update);
+            let Some(mut evaluation) = self.evaluate(&network, epoch, update, observer) else {
+                return Ok(None);
+            };
+            if averaged.is_some() {
+                let Some(own) = self.scores(&model, observer) else {
                     return Ok(None);
                 };
-                // The last update itself may have diverged.
-                if !evaluation.train.loss.is_finite() {
-                    return Ok(Some(end(RunOutcome::Diverged { update }, update)));
+                evaluation.not_averaged = Some(own);
+            }
+            // The last update itself may have diverged.
+            if !evaluation.train.loss.is_finite() {
+                return Ok(Some(end(RunOutcome::Diverged { update })));
+            }
+            observer.evaluated(&evaluation)?;
+            let stops = (stopping.as_mut())
+                .is_some_and(|stopping| stopping.ends_with(&evaluation, &network));
+            if is_last || stops {
+                let best = stopping.and_then(EarlyStopping::best);
+                let (network, kept) = match best {
+                    Some((network, kept)) => (network, Some(kept)),
+                    None => (network, None),
+                };
+                if training.record_activations {
+                    let updates = kept.unwrap_or(update);
+                    observer.observe(&Line::Activations(self.activations(&network, updates)))?;
                 }
-                observer.evaluated(&evaluation)?;
-                if update == training.updates && training.record_activations {
-                    observer.observe(&Line::Activations(self.activations(&network, update)))?;
-                }
-                if update == training.updates {
-                    observer.trained(&network)?;
-                }
+                observer.trained(&network)?;
+                return Ok(Some(RunEnd {
+                    kept,
+                    ..end(RunOutcome::Finished)
+                }));
             }
         }
-        Ok(Some(end(RunOutcome::Finished, training.updates)))
     }
 
     fn batches(&self) -> Result<Batches, DataError> {
@@ -172,11 +205,22 @@ impl Training<'_> {
         updates: u64,
         observer: &mut dyn Observer,
     ) -> Option<Evaluation> {
-        let model = burn::module::Module::valid(model);
-        let mut score = |images| score(&model, images, &mut || observer.goes_on());
+        let scores = self.scores(model, observer)?;
         Some(Evaluation {
             epoch,
             updates,
+            train: scores.train,
+            test: scores.test,
+            validation: scores.validation,
+            not_averaged: None,
+        })
+    }
+
+    /// Returns `None` if the observer stopped the run.
+    fn scores(&self, model: &Network, observer: &mut dyn Observer) -> Option<Scores> {
+        let model = burn::module::Module::valid(model);
+        let mut score = |images| score(&model, images, &mut || observer.goes_on());
+        Some(Scores {
             train: score(self.train)?,
             test: score(self.test)?,
             validation: match self.validation {
@@ -186,8 +230,8 @@ impl Training<'_> {
         })
     }
 
-    /// Returns a network of averaged weights with batch statistics that belong to them: those of
-    /// the first training images.
+    /// Returns a network with batch statistics that belong to its weights, if they may not: those
+    /// of the first training images.
     fn with_own_statistics(&self, network: Network, update: u64) -> Network {
         let mlp = match burn::module::Module::valid(&network) {
             Network::Mlp(mlp) if self.config.has_own_statistics() => mlp,
@@ -216,8 +260,4 @@ impl Training<'_> {
                 .collect(),
         }
     }
-}
-
-fn end(outcome: RunOutcome, updates: u64) -> RunEnd {
-    RunEnd { outcome, updates }
 }

@@ -8,6 +8,7 @@ use crate::hyperparameter::{at_least_1, not_negative, positive};
 
 /// The settings of [`Lbfgs`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LbfgsConfig {
@@ -31,6 +32,7 @@ pub struct LbfgsConfig {
 
 /// How the length of a step of [`Lbfgs`] is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum LineSearch {

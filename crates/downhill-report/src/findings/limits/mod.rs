@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::experiment::{Experiment, TargetImages};
 use crate::record::{DataIdentity, Duplicates};
 use crate::statistics::FEWEST_RESAMPLED;
-use crate::summary::{MethodSummary, Summary};
 use crate::summary::training_data::{counts, headers, image_counts, is_mixed};
+use crate::summary::{MethodSummary, Summary};
 use crate::text::numbers::listed;
 
 /// Fewer images than this are too few to speak of the data set's usual size.

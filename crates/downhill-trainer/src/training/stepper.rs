@@ -1,0 +1,101 @@
+//! What changes the weights: a descent, or L-BFGS.
+
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+use downhill::{Descent, Lbfgs, LbfgsStop, SamConfig};
+use downhill_model::Network;
+
+use crate::config::training::TrainingConfig;
+use crate::error::TrainError;
+
+/// The loss of a network on the batch of an update, `[1]`, and its gradients.
+type GradientsOf<'a> = dyn FnMut(&mut Network) -> (Tensor<1>, GradientsParams) + 'a;
+
+/// What changes the weights.
+pub(super) struct Stepper<'a> {
+    config: &'a TrainingConfig,
+    method: Method<'a>,
+}
+
+enum Method<'a> {
+    Descent(Box<Descent>, Option<&'a SamConfig>),
+    Lbfgs(Box<Lbfgs>),
+}
+
+/// An update that was made.
+pub(super) struct Updated {
+    pub(super) network: Network,
+    /// The loss before it, `[1]`.
+    pub(super) loss: Tensor<1>,
+    /// The number of gradients computed.
+    pub(super) gradients: u64,
+}
+
+impl<'a> Stepper<'a> {
+    pub(super) fn new(config: &'a TrainingConfig) -> Result<Self, TrainError> {
+        let method = match &config.lbfgs {
+            Some(lbfgs) => lbfgs
+                .build()
+                .map(Box::new)
+                .map(Method::Lbfgs)
+                .map_err(unusable)?,
+            None => {
+                let descent = config.descent().build().map_err(unusable)?;
+                Method::Descent(Box::new(descent), config.sam.as_ref())
+            }
+        };
+        Ok(Self { config, method })
+    }
+
+    /// Makes an update.
+    pub(super) fn update(
+        &mut self,
+        mut network: Network,
+        gradients_of: &mut GradientsOf<'_>,
+    ) -> Result<Updated, TrainError> {
+        let (network, loss, gradients) = match &mut self.method {
+            Method::Descent(descent, sam) => {
+                let (loss, mut gradients) = gradients_of(&mut network);
+                if let Some(sam) = sam {
+                    let ascended = sam.ascend(network.clone(), gradients);
+                    // The running statistics of this copy are dropped with it.
+                    (_, gradients) = gradients_of(&mut ascended.map_err(unusable)?);
+                }
+                let (network, _) = descent.step(network, gradients)?;
+                (network, loss, self.config.gradients_of_update())
+            }
+            Method::Lbfgs(lbfgs) => {
+                let device = network.devices().first().cloned().unwrap_or_default();
+                let (network, outcome) = lbfgs.step(network, |network: &Network| {
+                    let (loss, gradients) = gradients_of(&mut network.clone());
+                    (loss.into_scalar(), gradients)
+                });
+                let loss = match outcome.stop {
+                    LbfgsStop::NotFinite => f64::NAN,
+                    _ => outcome.initial_loss,
+                };
+                let loss = Tensor::from_floats([loss as f32], &device.inner());
+                (network, loss, outcome.evaluations as u64)
+            }
+        };
+        Ok(Updated {
+            network: network.bounded(),
+            loss,
+            gradients,
+        })
+    }
+
+    /// Returns the network with the averages of its weights, if there are any.
+    pub(super) fn averaged(&self, network: &Network) -> Option<Network> {
+        match &self.method {
+            Method::Descent(descent, _) if self.config.has_averages() => {
+                Some(descent.averaged(network.clone()))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn unusable(error: impl ToString) -> TrainError {
+    TrainError::Config(error.to_string())
+}
