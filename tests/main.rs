@@ -39,6 +39,7 @@ mod recipe;
 mod reference;
 #[cfg(feature = "flex")]
 mod refused;
+mod run_end;
 mod schedules;
 mod training;
 mod trajectories;
@@ -90,7 +91,7 @@ on_each_backend! {
     ensemble: an_ensemble_trains_as_its_members_alone, a_diverging_member_leaves_the_others_alone,
         an_ensemble_answers_as_its_members;
     ensemble_training: runs_of_an_ensemble_are_as_alone;
-    training: the_first_loss_is_the_same_everywhere, a_training_repeats,
+    training: the_first_loss_is_the_same_everywhere, a_training_repeats, lbfgs_lowers_the_loss,
         a_few_updates_give_the_pinned_losses, divergence_is_an_outcome, sixty_thousand_images_fit;
     command: an_experiment_from_config_to_report;
 }

@@ -12,7 +12,7 @@ use downhill::{
 use downhill_data::{BatchOrder, Batches, Purpose, Stream};
 use downhill_model::Network;
 use downhill_report::read_record;
-use downhill_report::record::Evaluation;
+use downhill_report::record::{Evaluation, RunEnd};
 use downhill_trainer::config::file::ExperimentFile;
 use downhill_trainer::config::training::TrainingConfig;
 use downhill_trainer::device::set::DeviceSet;
@@ -55,12 +55,16 @@ const RECIPE: &str = "
     set.weight_decay = 0
 ";
 
-/// Keeps the trained network.
+/// Keeps the trained network and the evaluations.
 #[derive(Default)]
-struct Kept(Option<Network>);
+pub(crate) struct Kept {
+    network: Option<Network>,
+    evaluations: Vec<Evaluation>,
+}
 
 impl Observer for Kept {
-    fn evaluated(&mut self, _evaluation: &Evaluation) -> Result<(), TrainError> {
+    fn evaluated(&mut self, evaluation: &Evaluation) -> Result<(), TrainError> {
+        self.evaluations.push(*evaluation);
         Ok(())
     }
 
@@ -69,13 +73,13 @@ impl Observer for Kept {
     }
 
     fn trained(&mut self, network: &Network) -> Result<(), TrainError> {
-        self.0 = Some(network.clone());
+        self.network = Some(network.clone());
         Ok(())
     }
 }
 
 /// The bits of all parameters.
-fn bits(network: &Network) -> Vec<Vec<u32>> {
+pub(crate) fn bits(network: &Network) -> Vec<Vec<u32>> {
     struct Bits(Vec<Vec<u32>>);
     impl ModuleVisitor for Bits {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -88,8 +92,25 @@ fn bits(network: &Network) -> Vec<Vec<u32>> {
     found.0
 }
 
+/// A run that was trained.
+pub(crate) struct Trained {
+    pub(crate) network: Network,
+    pub(crate) evaluations: Vec<Evaluation>,
+    pub(crate) end: RunEnd,
+    /// Its training images.
+    pub(crate) train: DeviceSet,
+    /// Its test images, by which it also validates.
+    pub(crate) test: DeviceSet,
+}
+
 /// The network that a config trains with seed 3, and its training images.
 fn trained(config: &TrainingConfig) -> (Network, DeviceSet) {
+    let Trained { network, train, .. } = run(config);
+    (network, train)
+}
+
+/// The run of a config with seed 3.
+pub(crate) fn run(config: &TrainingConfig) -> Trained {
     let device = open(Backend::Flex);
     let set = |images| DeviceSet::new(images, Backend::Flex, &device);
     let images = first(&MNIST.train, 200);
@@ -100,16 +121,21 @@ fn trained(config: &TrainingConfig) -> (Network, DeviceSet) {
         seed: 3,
         train: &train,
         test: &test,
-        validation: None,
+        validation: Some(&test),
         image: IMAGE,
         device: &device,
     };
     let end = training.run(&mut kept).expect("it trains");
-    end.expect("nobody stops it");
-    (kept.0.expect("a network"), train)
+    Trained {
+        end: end.expect("nobody stops it"),
+        network: kept.network.expect("a network"),
+        evaluations: kept.evaluations,
+        train,
+        test,
+    }
 }
 
-const IMAGE: [usize; 3] = [1, 28, 28];
+pub(crate) const IMAGE: [usize; 3] = [1, 28, 28];
 
 /// The network after the 20 updates of a config with seed 3, made one by one.
 fn by_hand(config: &TrainingConfig, train: &DeviceSet, descent: &mut Descent) -> Network {
@@ -139,7 +165,13 @@ fn by_hand(config: &TrainingConfig, train: &DeviceSet, descent: &mut Descent) ->
 #[test]
 fn a_recipe_trains_bit_for_bit_as_the_library_does() {
     let config = resolved(RECIPE, &[]).expect("a config");
-    let (found, train) = trained(&config);
+    let Trained {
+        network: found,
+        train,
+        test,
+        evaluations,
+        ..
+    } = run(&config);
 
     // An epoch has 4 updates, so 2 steps; 20 updates are 10 steps.
     let schedule = WarmUp::new(2).with_start_factor(0.0).then(Cosine::new(8));
@@ -162,6 +194,19 @@ fn a_recipe_trains_bit_for_bit_as_the_library_does() {
         weights,
         "the average differs from the weights"
     );
+
+    // Both are evaluated, the averages first.
+    let right = |network: &Network| {
+        let (images, _, labels) = test.part(0..test.len());
+        let logits = network.valid().evaluate(images);
+        let answers = logits.argmax(1).squeeze_dim::<1>(1);
+        answers.equal(labels).int().sum().into_scalar::<i64>() as f64 / test.len() as f64
+    };
+    let last = evaluations.last().expect("an evaluation");
+    let own = last.not_averaged.expect("the weights themselves");
+    assert_eq!(last.test.accuracy, right(&found));
+    assert_eq!(own.test.accuracy, right(&model));
+    assert_ne!(own.test.loss, last.test.loss);
 }
 
 #[test]

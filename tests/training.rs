@@ -123,6 +123,21 @@ pub(crate) fn the_first_loss_is_the_same_everywhere(backend: Backend) {
     assert_eq!(evaluations[0].epoch, None);
 }
 
+/// A few calls on one large batch.
+pub(crate) fn lbfgs_lowers_the_loss(backend: Backend) {
+    let config = config(
+        "data = { train_images = 100, test_images = 50 }
+        training = { batch = 100, updates = 3, evaluate_every = 3 }
+        model.hidden = [20]
+        lbfgs = { max_iterations = 5, line_search = 'strong-wolfe' }",
+    );
+    let (evaluations, end) = train(&config, 1, backend);
+    assert_eq!((end.outcome, end.updates), (RunOutcome::Finished, 3));
+    assert!(end.gradients > Some(3 * 5), "{:?}", end.gradients);
+    let loss = |at: usize| evaluations[at].train.loss;
+    assert!(loss(2) < 0.2 * loss(0), "{} {}", loss(0), loss(2));
+}
+
 /// Twice the same numbers on the CPU, others with another seed.
 pub(crate) fn a_training_repeats(backend: Backend) {
     let config = config(CONFIG);

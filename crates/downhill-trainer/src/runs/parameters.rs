@@ -27,7 +27,12 @@ pub(crate) fn text(plan: &Plan, data: &ImagePair) -> Result<String, TrainError> 
         return Ok(String::new());
     };
     let mut tables: Vec<(String, Vec<&str>)> = Vec::new();
-    for method in &plan.methods {
+    // L-BFGS has no settings for single parameters.
+    let by_parameter = plan
+        .methods
+        .iter()
+        .filter(|method| method.config.lbfgs.is_none());
+    for method in by_parameter {
         let table = table(&method.config, data, &device)?;
         match tables.iter_mut().find(|(known, _)| *known == table) {
             Some((_, methods)) => methods.push(&method.name),

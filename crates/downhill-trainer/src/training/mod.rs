@@ -72,7 +72,7 @@ impl Training<'_> {
             &mut || weights.normal(),
         )
         .map_err(|error| TrainError::Config(format!("model.{error}")))?;
-        let mut stepper = Stepper::new(self.config)?;
+        let mut stepper = Stepper::new(self.config, self.device)?;
 
         if let Some(mlp) = model.as_mlp_mut() {
             match pretrain(

@@ -1,7 +1,7 @@
 //! What changes the weights: a descent, or L-BFGS.
 
 use burn::optim::GradientsParams;
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use downhill::{Descent, Lbfgs, LbfgsStop, SamConfig};
 use downhill_model::Network;
 
@@ -14,6 +14,8 @@ type GradientsOf<'a> = dyn FnMut(&mut Network) -> (Tensor<1>, GradientsParams) +
 /// What changes the weights.
 pub(super) struct Stepper<'a> {
     config: &'a TrainingConfig,
+    /// Without autodiff.
+    device: &'a Device,
     method: Method<'a>,
 }
 
@@ -32,7 +34,7 @@ pub(super) struct Updated {
 }
 
 impl<'a> Stepper<'a> {
-    pub(super) fn new(config: &'a TrainingConfig) -> Result<Self, TrainError> {
+    pub(super) fn new(config: &'a TrainingConfig, device: &'a Device) -> Result<Self, TrainError> {
         let method = match &config.lbfgs {
             Some(lbfgs) => lbfgs
                 .build()
@@ -44,7 +46,11 @@ impl<'a> Stepper<'a> {
                 Method::Descent(Box::new(descent), config.sam.as_ref())
             }
         };
-        Ok(Self { config, method })
+        Ok(Self {
+            config,
+            device,
+            method,
+        })
     }
 
     /// Makes an update.
@@ -65,7 +71,6 @@ impl<'a> Stepper<'a> {
                 (network, loss, self.config.gradients_of_update())
             }
             Method::Lbfgs(lbfgs) => {
-                let device = network.devices().first().cloned().unwrap_or_default();
                 let (network, outcome) = lbfgs.step(network, |network: &Network| {
                     let (loss, gradients) = gradients_of(&mut network.clone());
                     (loss.into_scalar(), gradients)
@@ -74,7 +79,7 @@ impl<'a> Stepper<'a> {
                     LbfgsStop::NotFinite => f64::NAN,
                     _ => outcome.initial_loss,
                 };
-                let loss = Tensor::from_floats([loss as f32], &device.inner());
+                let loss = Tensor::from_floats([loss as f32], self.device);
                 (network, loss, outcome.evaluations as u64)
             }
         };
