@@ -125,6 +125,7 @@ mod sam;
 pub mod schedule;
 mod setters;
 mod settings;
+mod similar;
 mod weight_decay;
 
 pub use batch_statistics::BatchStatistics;

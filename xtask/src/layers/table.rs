@@ -53,6 +53,7 @@ pub(super) const CRATES: &[Crate] = &[
                     "preset",
                     "rule",
                     "settings",
+                    "similar",
                     "weight_decay",
                 ],
             ),
@@ -60,7 +61,14 @@ pub(super) const CRATES: &[Crate] = &[
             room("burn_optimizer", &["settings", "rule", "weight_decay"]),
             room(
                 "call",
-                &["descent", "config", "schedule", "preset", "weight_decay"],
+                &[
+                    "descent",
+                    "config",
+                    "schedule",
+                    "preset",
+                    "similar",
+                    "weight_decay",
+                ],
             ),
             room(
                 "config",
@@ -95,6 +103,7 @@ pub(super) const CRATES: &[Crate] = &[
             room("preset", &[]),
             room("schedule", &["setters", "hyperparameter"]),
             room("setters", &[]),
+            room("similar", &[]),
             room("hyperparameter", &[]),
             room("rule", &["weight_decay"]),
             room("weight_decay", &["hyperparameter", "rule"]),

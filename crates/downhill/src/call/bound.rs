@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::error::CallError;
 use super::grammar::{Call, Kind, Value};
-use super::similar::similar;
+use crate::similar::similar;
 
 /// Longest part of a call in a message.
 const LONGEST: usize = 40;

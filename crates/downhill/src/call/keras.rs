@@ -6,7 +6,7 @@ use super::error::CallError;
 use super::signature::Meaning::{
     self, Count, Flag, If, Ignored, Negative, Number, Only, Other, Scheduled, Unless,
 };
-use super::signature::{Argument, Reading, Signature, argument, optional};
+use super::signature::{Argument, Reading, Signature, argument, optional, sgd};
 use crate::schedule::WarmUp;
 use crate::{Accumulate, Ema, GlobalNorm, GradientStage, WeightStage};
 
@@ -258,19 +258,6 @@ pub(super) fn last(reading: &mut Reading<'_>) -> Result<(), CallError> {
             return Err(reading.bound.error(accumulate, message));
         }
         reading.around.accumulate = Accumulate::new(steps);
-    }
-    Ok(())
-}
-
-fn sgd(reading: &mut Reading<'_>) -> Result<(), CallError> {
-    let is_nesterov = reading.bound.flag("nesterov")?;
-    reading.optimizer = match reading.value("momentum") {
-        0.0 => "sgd",
-        _ if is_nesterov => "nesterov",
-        _ => "momentum",
-    };
-    if reading.optimizer == "sgd" {
-        reading.drop("momentum");
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! grammar     the text of a call
 //! bound       its values, by the names of the function's parameters
 //! signature   a function that makes an optimizer: what its arguments are called here
+//! words       words of any library for settings
 //! torch, keras, optax, schedules   the functions
 //! ```
 
@@ -18,13 +19,14 @@ mod keras;
 mod optax;
 mod schedules;
 mod signature;
-mod similar;
 #[cfg(test)]
 mod tests;
 mod torch;
+mod words;
 
 pub use error::CallError;
 
+use crate::similar::similar;
 use crate::{DescentConfig, Preset};
 use grammar::Call;
 use signature::{Rules, Signature};
@@ -246,7 +248,7 @@ impl Library {
             return alloc::format!("{called} is not covered: {reason}");
         }
         let names = self.signatures.iter().map(Signature::function);
-        let remedy = match similar::similar(name, names.clone()) {
+        let remedy = match similar(name, names.clone()) {
             Some(meant) => alloc::format!("did you mean `{meant}`?"),
             None => {
                 let names: Vec<_> = names.collect();

@@ -5,12 +5,12 @@ use alloc::vec::Vec;
 use super::bound::{Bound, number_of};
 use super::error::CallError;
 use super::grammar::{Call, Kind};
-use super::similar::similar;
 use crate::Schedule;
 use crate::schedule::{
     Cosine, CosineEnd, CosineRestarts, Exponential, Joined, Linear, MultiStep, Polynomial, Step,
     WarmUp,
 };
+use crate::similar::similar;
 
 /// A schedule with the value that it changes.
 pub(super) struct Curve {

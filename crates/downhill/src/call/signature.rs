@@ -10,7 +10,8 @@ use super::bound::Bound;
 use super::error::CallError;
 use super::grammar::{Call, Kind};
 use super::schedules::Curve;
-use super::similar::{setting, similar};
+use super::words::setting;
+use crate::similar::similar;
 use crate::{DescentConfig, OptimizerConfig, Preset, Schedule};
 
 /// A function that makes an optimizer.
@@ -360,4 +361,18 @@ impl Reading<'_> {
         self.around.schedules.append(&mut self.schedules);
         Ok(self.around)
     }
+}
+
+/// SGD, which Keras and optax give a momentum: three optimizers here.
+pub(super) fn sgd(reading: &mut Reading<'_>) -> Result<(), CallError> {
+    let is_nesterov = reading.bound.flag("nesterov")?;
+    reading.optimizer = match reading.value("momentum") {
+        0.0 => "sgd",
+        _ if is_nesterov => "nesterov",
+        _ => "momentum",
+    };
+    if reading.optimizer == "sgd" {
+        reading.drop("momentum");
+    }
+    Ok(())
 }

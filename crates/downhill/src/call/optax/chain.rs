@@ -8,7 +8,7 @@ use crate::call::grammar::{Call, Kind};
 use crate::call::optax::optimizers::SIGNATURES;
 use crate::call::schedules::Curve;
 use crate::call::signature::Rules;
-use crate::call::similar::similar;
+use crate::similar::similar;
 use crate::{
     Accumulate, AdaptiveClip, DescentConfig, GlobalNorm, GradientStage, Preset, Schedule, Units,
     WeightDecay,

@@ -8,7 +8,7 @@ use crate::call::grammar::Kind;
 use crate::call::signature::Meaning::{
     self, Count, Flag, If, Number, Numbers, Only, Other, Rate, Refused, Scheduled, Unless,
 };
-use crate::call::signature::{Argument, Reading, Signature, argument, optional};
+use crate::call::signature::{Argument, Reading, Signature, argument, optional, sgd};
 
 const RATE: Argument = argument("learning_rate", Scheduled);
 /// A rate that may not be a schedule.
@@ -476,19 +476,6 @@ pub(in crate::call) fn last(reading: &mut Reading<'_>) -> Result<(), CallError> 
     let call = reading.bound.call;
     if !WITH_RATE.contains(&call.function()) && reading.bound.get("learning_rate").is_none() {
         return Err(call.error(alloc::format!("{} needs `learning_rate`", call.name)));
-    }
-    Ok(())
-}
-
-fn sgd(reading: &mut Reading<'_>) -> Result<(), CallError> {
-    let is_nesterov = reading.bound.flag("nesterov")?;
-    reading.optimizer = match reading.value("momentum") {
-        0.0 => "sgd",
-        _ if is_nesterov => "nesterov",
-        _ => "momentum",
-    };
-    if reading.optimizer == "sgd" {
-        reading.drop("momentum");
     }
     Ok(())
 }
