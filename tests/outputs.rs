@@ -158,6 +158,8 @@ fn a_kept_network_is_the_one_of_the_record() {
         overrides: Vec::new(),
         backend: Backend::Flex,
         data_dir: None,
+        confusion: false,
+        predictions: None,
         json: true,
     };
     for (path, text) in &records {
@@ -171,6 +173,7 @@ fn a_kept_network_is_the_one_of_the_record() {
         assert_eq!(found["weights"]["method"], record.header.method.as_str());
         assert_eq!(found["weights"]["seed"], record.header.seed);
         assert_eq!(found["other_data"], false);
+        check_answers(&arguments, &found);
         // The same by the config file.
         arguments.config = Some(bench.arguments.config.clone());
         arguments.method = Some(record.header.method.clone());
@@ -194,6 +197,63 @@ fn a_kept_network_is_the_one_of_the_record() {
     assert!(!records[0].0.with_file_name("weights.safetensors").exists());
 }
 
+/// The answers to single images make the accuracy.
+fn check_answers(arguments: &EvaluateArguments, found: &Value) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let predictions = directory.path().join("predictions.csv");
+    let asked = EvaluateArguments {
+        confusion: true,
+        predictions: Some(predictions.clone()),
+        ..arguments.clone()
+    };
+    let with_answers = evaluation(&asked).expect("it is evaluated");
+    assert_eq!(with_answers["right"], found["right"]);
+    let confusion: Vec<Vec<u64>> =
+        serde_json::from_value(with_answers["confusion"].clone()).expect("a table");
+    let right: u64 = (0..10).map(|label| confusion[label][label]).sum();
+    assert_eq!(found["right"], right);
+    let text = fs::read_to_string(&predictions).expect("predictions");
+    let rows: Vec<Vec<f64>> = (text.lines().skip(1))
+        .map(|line| {
+            line.split(',')
+                .map(|it| it.parse().expect("a number"))
+                .collect()
+        })
+        .collect();
+    assert_eq!(rows.len(), 50);
+    let mut counted = vec![vec![0; 10]; 10];
+    for (at, row) in rows.iter().enumerate() {
+        let &[image, label, answer, probability, of_label] = &row[..] else {
+            panic!("{row:?}");
+        };
+        assert_eq!(image, at as f64);
+        assert!((0.0..=1.0).contains(&of_label) && (0.1..=1.0).contains(&probability));
+        assert_eq!(label == answer, probability == of_label, "{row:?}");
+        counted[label as usize][answer as usize] += 1;
+    }
+    assert_eq!(counted, confusion);
+    let losses = rows.iter().map(|row| -row[4].ln());
+    let loss = losses.sum::<f64>() / 50.0;
+    assert!((loss - found["loss"].as_f64().expect("a loss")).abs() < 1e-5);
+
+    let mut said = Vec::new();
+    let asked = EvaluateArguments {
+        json: false,
+        predictions: None,
+        ..asked
+    };
+    evaluate(&asked, &mut said).expect("it is evaluated");
+    let said = String::from_utf8(said).expect("text");
+    assert!(said.contains("most frequent mistakes: "), "{said}");
+    let row: Vec<_> = (said.lines().filter(|line| line.starts_with("3 ")))
+        .flat_map(str::split_whitespace)
+        .skip(1)
+        .take(10)
+        .map(|it| it.parse::<u64>().expect("a count"))
+        .collect();
+    assert_eq!(row, confusion[3]);
+}
+
 #[test]
 fn members_of_an_ensemble_keep_their_own_networks() {
     let mut bench = bench();
@@ -213,6 +273,8 @@ fn members_of_an_ensemble_keep_their_own_networks() {
             overrides: Vec::new(),
             backend: Backend::Flex,
             data_dir: None,
+            confusion: false,
+            predictions: None,
             json: true,
         });
         let found = found.expect("it is evaluated");

@@ -91,6 +91,15 @@ pub struct EvaluateArguments {
     #[arg(long, value_name = "DIR", env = "DOWNHILL_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
 
+    /// Also print how often the images of each class are taken for each other class
+    #[arg(long)]
+    pub confusion: bool,
+
+    /// Also write the answer to each image, in the order of the test images: number, label, answer,
+    /// its probability and that of the label, as CSV
+    #[arg(long, value_name = "FILE")]
+    pub predictions: Option<PathBuf>,
+
     /// Print a JSON object instead of text
     #[arg(long)]
     pub json: bool,

@@ -37,7 +37,8 @@ impl TextTable {
 
     /// Returns a table whose first column is aligned to the left and all others to the right. The
     /// first column is broken into several lines where a row would exceed [`TABLE_WIDTH`].
-    pub(crate) fn of_numbers(heads: &[&str], cells: Vec<Vec<String>>) -> Self {
+    #[must_use]
+    pub fn of_numbers(heads: &[&str], cells: Vec<Vec<String>>) -> Self {
         let mut table = Self::of_words(heads, cells);
         let others = table.widths[1..].iter().map(|width| width + SPACE.len());
         let room = TABLE_WIDTH.saturating_sub(others.sum()).max(1);

@@ -11,6 +11,7 @@ use downhill_data::split;
 use downhill_model::{Network, PixelScale};
 use serde::Serialize;
 
+use crate::commands::answers::Answers;
 use crate::config::file::ExperimentFile;
 use crate::config::images::load;
 use crate::config::training::TrainingConfig;
@@ -18,6 +19,7 @@ use crate::device;
 use crate::device::set::DeviceSet;
 use crate::error::TrainError;
 use crate::plan::Plan;
+use crate::runs::files::write_whole;
 use crate::training::score::score;
 use crate::weights;
 
@@ -61,6 +63,12 @@ pub fn evaluate(arguments: &EvaluateArguments, out: &mut dyn Write) -> Result<()
         deviation: config.data.pixel_deviation,
     };
     let test = DeviceSet::scaled(&test, scale, arguments.backend, &device);
+    let are_asked = arguments.confusion || arguments.predictions.is_some();
+    let answers = are_asked.then(|| Answers::of(&network, &test));
+    if let (Some(path), Some(answers)) = (&arguments.predictions, &answers) {
+        write_whole(path, answers.csv().as_bytes())?;
+    }
+    let answers = answers.filter(|_| arguments.confusion);
     let score = score(&network, &test, &mut || true).expect("it goes on");
     let evaluation = Evaluation {
         kind: "evaluation",
@@ -76,12 +84,15 @@ pub fn evaluate(arguments: &EvaluateArguments, out: &mut dyn Write) -> Result<()
         right: (score.accuracy * images as f64).round() as usize,
         accuracy: score.accuracy,
         loss: score.loss,
+        confusion: answers.as_ref().map(Answers::confusion),
     };
     let text = match arguments.json {
         true => serde_json::to_string(&evaluation).expect("an object has string keys only"),
         false => evaluation.to_string(),
     };
-    print(out, &format!("{}\n", escaped(&text))).map_err(TrainError::output)
+    let answers = answers.filter(|_| !arguments.json);
+    let answers = answers.map_or_else(String::new, |answers| answers.text());
+    print(out, &format!("{}\n{answers}", escaped(&text))).map_err(TrainError::output)
 }
 
 /// The result, as text or as JSON.
@@ -97,6 +108,9 @@ struct Evaluation {
     right: usize,
     accuracy: f64,
     loss: f64,
+    /// How often the images of each label, a row each, have each answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confusion: Option<Vec<Vec<usize>>>,
 }
 
 /// The run whose weights they are.

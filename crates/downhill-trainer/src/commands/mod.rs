@@ -1,5 +1,6 @@
 //! The commands of the binary, a file each.
 
+mod answers;
 mod differences;
 pub mod evaluate;
 pub mod optimizers;
