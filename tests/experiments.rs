@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use downhill_report::record::Line;
-use downhill_report::{RunRecord, encode, read_record};
+use downhill_report::{RecordEncoder, RunRecord, read_record};
 use downhill_trainer::cli::commands::{ReportArguments, RunsArguments};
 use downhill_trainer::config::file::ExperimentFile;
 use downhill_trainer::plan::Plan;
@@ -451,13 +451,17 @@ fn made_by_other_code(bench: &Bench) {
     let mut experiment = fs::read_to_string(&kept).expect("text");
     let mut own = String::new();
     for (path, text) in bench.records() {
-        let mut header = read_record(text.as_bytes()).expect("a record").header;
+        let record = read_record(text.as_bytes()).expect("a record");
+        let mut header = record.header;
         own = std::mem::replace(&mut header.versions.code, "0123456789ab".into());
         let other: String = header.run.chars().rev().collect();
         experiment = experiment.replace(&header.run, &other);
         header.run.clone_from(&other);
-        let (_, rest) = text.split_once('\n').expect("lines");
-        let text = encode(&Line::Run(header)) + rest;
+        let mut encoder = RecordEncoder::default();
+        let evaluations = record.evaluations.into_iter().map(Line::Evaluation);
+        let lines = [Line::Run(header)].into_iter().chain(evaluations);
+        let lines = lines.chain([Line::End(record.end)]);
+        let text: String = lines.map(|line| encoder.encode(&line)).collect();
         let directory = path.parent().expect("its directory");
         fs::write(&path, text).expect("written");
         fs::rename(directory, directory.with_file_name(other)).expect("renamed");

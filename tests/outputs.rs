@@ -184,7 +184,18 @@ fn a_kept_network_is_the_one_of_the_record() {
         assert_eq!(error.exit_code(), 3);
         assert!(error.to_string().contains("must have the shape"), "{error}");
     }
-    let kept = fs::read(records[0].0.with_file_name("weights.safetensors")).expect("weights");
+    let [one, other] = [0, 1].map(|at| records[at].0.with_file_name("weights.safetensors"));
+    let kept = fs::read(&one).expect("weights");
+    let mut damaged = kept.clone();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    for wrong in [damaged, fs::read(&other).expect("weights")] {
+        fs::write(&one, wrong).expect("written");
+        let error = evaluation(&arguments(one.clone())).expect_err("other weights");
+        assert_eq!(error.exit_code(), 3);
+        assert!(error.to_string().contains("checksum"), "{error}");
+    }
+    fs::write(&one, &kept).expect("written");
     bench.arguments.again = true;
     bench.train().expect("it trains again");
     let again = fs::read(records[0].0.with_file_name("weights.safetensors"));

@@ -50,6 +50,6 @@ pub use pages::search::{PublishedTrials, Round, Search, SearchReport, SearchedSe
 pub use pages::training::Report;
 pub use pages::valley::{ValleyPath, ValleyReport};
 pub use record::RunRecord;
-pub use record::lines::{RecordError, encode, read_record};
+pub use record::lines::{RecordEncoder, RecordError, read_record};
 pub use text::columns::{TABLE_WIDTH, TextTable};
 pub use text::numbers::{duration, seed_ranges};

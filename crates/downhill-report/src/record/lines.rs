@@ -1,8 +1,11 @@
 //! Records as text: one JSON object per line, each sealed with a checksum.
 //!
 //! A line is the JSON object of a [`Line`] with one more key at its end,
-//! `"checksum":"<16 hexadecimal digits>"`: the start of the SHA-256 over the object's text without
-//! that key. A record that was cut off or changed is therefore never read as a result.
+//! `"checksum":"<16 hexadecimal digits>"`: the start of the SHA-256 over the checksum of the line
+//! before and the object's text without that key. So a record that was cut off or changed, or of
+//! which a line is missing or comes from another record, is never read as a result.
+//!
+//! In format 1, a checksum is over the text of its line alone.
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -28,8 +31,10 @@ pub enum RecordError {
         /// The line.
         line: usize,
     },
-    /// The line's text and its checksum do not belong together.
-    #[error("line {line}: checksum must be {computed} for this text, got {found}")]
+    /// The line's text and its checksum do not belong together, or not to the line before.
+    #[error(
+        "line {line}: checksum must be {computed} for this text after the line before, got {found}"
+    )]
     ChecksumMismatch {
         /// The line.
         line: usize,
@@ -47,7 +52,7 @@ pub enum RecordError {
         reason: String,
     },
     /// The record was written in a format that this version does not read.
-    #[error("line 1: format must be {RECORD_FORMAT}, got {found}")]
+    #[error("line 1: format must be a number from 1 to {RECORD_FORMAT}, got {found}")]
     WrongFormat {
         /// The header's format.
         found: String,
@@ -125,17 +130,26 @@ pub enum RecordError {
     },
 }
 
-/// One line of a record with its checksum and its line feed, ready to be appended to a file.
-///
-/// # Panics
-///
-/// Never: every [`Line`] is a JSON object.
-#[must_use]
-pub fn encode(line: &Line) -> String {
-    let object = serde_json::to_string(line).expect("a line has string keys only");
-    let checksum = checksum_of(&object);
-    let open = object.strip_suffix('}').expect("an object ends in a brace");
-    format!("{open}{CHECKSUM_KEY}{checksum}\"}}\n")
+/// Writes a record, line by line.
+#[derive(Clone, Debug, Default)]
+pub struct RecordEncoder {
+    /// The checksum of the last line.
+    last: String,
+}
+
+impl RecordEncoder {
+    /// Returns the next line with its checksum and its line feed, ready to be appended to a file.
+    ///
+    /// # Panics
+    ///
+    /// Never: every [`Line`] is a JSON object.
+    #[must_use]
+    pub fn encode(&mut self, line: &Line) -> String {
+        let object = serde_json::to_string(line).expect("a line has string keys only");
+        self.last = checksum_of(&self.last, &object);
+        let open = object.strip_suffix('}').expect("an object ends in a brace");
+        format!("{open}{CHECKSUM_KEY}{}\"}}\n", self.last)
+    }
 }
 
 /// Reads a whole record.
@@ -147,7 +161,9 @@ pub fn encode(line: &Line) -> String {
 pub fn read_record(text: &(impl AsRef<[u8]> + ?Sized)) -> Result<RunRecord, RecordError> {
     let mut lines = (1..).zip(text.as_ref().split_inclusive(|byte| *byte == b'\n'));
     let (_, first) = lines.next().ok_or(RecordError::MissingHeader)?;
-    let header = header_of(first)?;
+    let mut last = String::new();
+    let header = header_of(first, &mut last)?;
+    let is_chained = header.format > 1;
 
     let mut evaluations: Vec<Evaluation> = Vec::new();
     let mut losses: Vec<f32> = Vec::new();
@@ -156,7 +172,10 @@ pub fn read_record(text: &(impl AsRef<[u8]> + ?Sized)) -> Result<RunRecord, Reco
     let mut next = 2;
     while let Some((line, bytes)) = lines.next() {
         let before = evaluations.last().map(|last| last.updates);
-        match decode(bytes, line)? {
+        if !is_chained {
+            last.clear();
+        }
+        match parsed(&unsealed(bytes, line, &mut last)?, line)? {
             Line::Run(_) => return Err(RecordError::SecondHeader { line }),
             Line::Evaluation(evaluation) => {
                 let found = evaluation.updates;
@@ -206,15 +225,15 @@ pub fn read_record(text: &(impl AsRef<[u8]> + ?Sized)) -> Result<RunRecord, Reco
     Err(RecordError::MissingEnd { line: next })
 }
 
-fn header_of(bytes: &[u8]) -> Result<RunHeader, RecordError> {
-    let object = unsealed(bytes, 1)?;
+fn header_of(bytes: &[u8], last: &mut String) -> Result<RunHeader, RecordError> {
+    let object = unsealed(bytes, 1, last)?;
     // Another format may have other keys, so its number is read before anything else.
     let value: serde_json::Value = parsed(&object, 1)?;
     if value.get("kind").and_then(serde_json::Value::as_str) != Some("run") {
         return Err(RecordError::MissingHeader);
     }
     match value.get("format") {
-        Some(format) if *format == RECORD_FORMAT => {}
+        Some(format) if (1..=RECORD_FORMAT).any(|known| *format == known) => {}
         format => {
             let found = format.map_or("none".into(), ToString::to_string);
             return Err(RecordError::WrongFormat { found });
@@ -239,10 +258,6 @@ fn check_end(end: &RunEnd, before: Option<u64>, line: usize) -> Result<(), Recor
     }
 }
 
-fn decode(bytes: &[u8], line: usize) -> Result<Line, RecordError> {
-    parsed(&unsealed(bytes, line)?, line)
-}
-
 fn parsed<T: serde::de::DeserializeOwned>(object: &str, line: usize) -> Result<T, RecordError> {
     serde_json::from_str(object).map_err(|error| RecordError::NotALine {
         line,
@@ -250,8 +265,9 @@ fn parsed<T: serde::de::DeserializeOwned>(object: &str, line: usize) -> Result<T
     })
 }
 
-/// The line's object without its checksum, once that is found to be right.
-fn unsealed(bytes: &[u8], line: usize) -> Result<String, RecordError> {
+/// The line's object without its checksum, once that is found to be right. `last` is the checksum
+/// of the line before, and then that of this line.
+fn unsealed(bytes: &[u8], line: usize, last: &mut String) -> Result<String, RecordError> {
     let complete = bytes.strip_suffix(b"\n");
     let complete = complete.ok_or(RecordError::CutOff { line })?;
     let text = std::str::from_utf8(complete).map_err(|error| RecordError::NotALine {
@@ -259,8 +275,9 @@ fn unsealed(bytes: &[u8], line: usize) -> Result<String, RecordError> {
         reason: error.to_string(),
     })?;
     let (object, found) = split_checksum(text).ok_or(RecordError::MissingChecksum { line })?;
-    let computed = checksum_of(&object);
+    let computed = checksum_of(last, &object);
     if computed == found {
+        *last = computed;
         Ok(object)
     } else {
         let found = found.to_owned();
@@ -279,8 +296,11 @@ fn split_checksum(text: &str) -> Option<(String, &str)> {
     (checksum.len() == CHECKSUM_DIGITS).then(|| (format!("{open}}}"), checksum))
 }
 
-fn checksum_of(object: &str) -> String {
-    let digest = Sha256::digest(object.as_bytes());
+fn checksum_of(last: &str, object: &str) -> String {
+    let digest = Sha256::new()
+        .chain_update(last)
+        .chain_update(object)
+        .finalize();
     let start = digest.first_chunk().expect("a SHA-256 has 32 bytes");
     format!("{:0CHECKSUM_DIGITS$x}", u64::from_be_bytes(*start))
 }
@@ -301,7 +321,12 @@ mod tests {
     }
 
     fn text() -> String {
-        lines().iter().map(encode).collect()
+        text_of(&lines())
+    }
+
+    fn text_of(lines: &[Line]) -> String {
+        let mut encoder = RecordEncoder::default();
+        lines.iter().map(|line| encoder.encode(line)).collect()
     }
 
     #[test]
@@ -319,7 +344,7 @@ mod tests {
         if let Line::Evaluation(evaluation) = &mut lines[2] {
             evaluation.train.loss = f64::INFINITY;
         }
-        let text: String = lines.iter().map(encode).collect();
+        let text = text_of(&lines);
         let record = read_record(&text).unwrap();
         assert!(record.evaluations[1].train.loss.is_nan());
         assert!(record.evaluations[1].test.loss.is_finite());
@@ -355,7 +380,7 @@ mod tests {
         lines.push(Line::Activations(activations.clone()));
         lines.push(batches(3, &[0.1]));
         lines.push(end);
-        let text: String = lines.iter().map(encode).collect();
+        let text = text_of(&lines);
         let record = read_record(&text).unwrap();
         assert_eq!((record.losses[0], record.losses[2]), (2.3, 0.1));
         assert!(record.losses[1].is_nan() && record.losses.len() == 3);
@@ -363,7 +388,7 @@ mod tests {
         assert_eq!(record.pretraining, [pretraining]);
 
         lines.remove(4);
-        let text: String = lines.iter().map(encode).collect();
+        let text = text_of(&lines);
         assert_eq!(
             read_record(&text).unwrap_err().to_string(),
             "line 6: losses must begin with update 1, got 3"
@@ -380,7 +405,7 @@ mod tests {
         };
         // printf '%s' '{"kind":"end","outcome":{"diverged":{"update":3}},"updates":3}' | sha256sum
         assert_eq!(
-            encode(&Line::End(end)),
+            RecordEncoder::default().encode(&Line::End(end)),
             "{\"kind\":\"end\",\"outcome\":{\"diverged\":{\"update\":3}},\"updates\":3,\
              \"checksum\":\"89992a14ad8f83f7\"}\n"
         );
@@ -409,11 +434,65 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_is_missing_twice_or_of_another_record_is_detected() {
+        let evaluations = [
+            (1, 0.1, 0.1),
+            (16, 0.5, 0.3),
+            (31, 0.6, 0.4),
+            (46, 0.7, 0.5),
+        ];
+        let text_of_run = |seed| {
+            let run = sample::run("none", seed, &evaluations, RunOutcome::Finished);
+            let evaluations = run.evaluations.into_iter().map(Line::Evaluation);
+            let lines = [Line::Run(run.header)].into_iter().chain(evaluations);
+            text_of(&lines.chain([Line::End(run.end)]).collect::<Vec<_>>())
+        };
+        let (own, other) = (text_of_run(0), text_of_run(1));
+        let lines: Vec<&str> = own.split_inclusive('\n').collect();
+        let others: Vec<&str> = other.split_inclusive('\n').collect();
+        assert!(read_record(&own).is_ok());
+        for at in 0..lines.len() {
+            let without = [&lines[..at], &lines[at + 1..]].concat().concat();
+            assert!(read_record(&without).is_err(), "without line {at}");
+            let twice = [&lines[..=at], &lines[at..]].concat().concat();
+            assert!(read_record(&twice).is_err(), "line {at} twice");
+            let mut exchanged = lines.clone();
+            exchanged[at] = others[at];
+            assert!(
+                read_record(&exchanged.concat()).is_err(),
+                "line {at} of another"
+            );
+        }
+    }
+
+    #[test]
+    fn records_of_the_first_format_are_read() {
+        let mut lines = lines();
+        if let Line::Run(header) = &mut lines[0] {
+            header.format = 1;
+        }
+        // Each line by itself.
+        let text: String = (lines.iter())
+            .map(|line| text_of(std::slice::from_ref(line)))
+            .collect();
+        assert_eq!(read_record(&text).unwrap().evaluations.len(), 2);
+        if let Line::Run(header) = &mut lines[0] {
+            header.format = 2;
+        }
+        let text = text_of(&lines[..1]) + text.split_once('\n').unwrap().1;
+        let error = read_record(&text).unwrap_err();
+        assert!(matches!(
+            error,
+            RecordError::ChecksumMismatch { line: 2, .. }
+        ));
+    }
+
+    #[test]
     fn disorder_is_named_with_its_line() {
-        let encoded: Vec<String> = lines().iter().map(encode).collect();
+        let lines = lines();
         let message = |order: &[usize]| {
-            let text: String = order.iter().map(|at| encoded[*at].as_str()).collect();
-            read_record(&text).unwrap_err().to_string()
+            let order: Vec<Line> = order.iter().map(|at| lines[*at].clone()).collect();
+            read_record(&text_of(&order)).unwrap_err().to_string()
         };
         assert_eq!(message(&[]), "line 1: must be the run's header");
         assert_eq!(message(&[1, 2, 3]), "line 1: must be the run's header");
@@ -445,7 +524,7 @@ mod tests {
         if let Line::End(end) = &mut lines[3] {
             end.updates = 15;
         }
-        let text: String = lines.iter().map(encode).collect();
+        let text = text_of(&lines);
         assert_eq!(
             read_record(&text).unwrap_err().to_string(),
             "line 4: the end's updates must reach the 16 of the line before, got 15"
@@ -455,12 +534,11 @@ mod tests {
     #[test]
     fn a_kept_network_counts_and_must_have_been_evaluated() {
         let mut lines = lines();
-        let text = |lines: &[Line]| lines.iter().map(encode).collect::<String>();
         let mut keep = |updates| {
             if let Line::End(end) = &mut lines[3] {
                 end.kept = Some(updates);
             }
-            text(&lines)
+            text_of(&lines)
         };
         let record = read_record(&keep(1)).unwrap();
         assert_eq!(record.final_evaluation(), Some(&record.evaluations[0]));
@@ -475,19 +553,26 @@ mod tests {
         let object = "{\"kind\":\"run\",\"format\":99";
         let sealed = sealed(object);
         let error = read_record(&sealed).unwrap_err();
-        assert_eq!(error.to_string(), "line 1: format must be 1, got 99");
+        assert_eq!(
+            error.to_string(),
+            "line 1: format must be a number from 1 to 2, got 99"
+        );
     }
 
     #[test]
     fn a_sealed_line_of_unknown_kind_is_not_a_line() {
-        let header = encode(&lines()[0]);
+        let mut lines = lines();
+        if let Line::Run(header) = &mut lines[0] {
+            header.format = 1;
+        }
+        let header = text_of(&lines[..1]);
         let text = header + &sealed("{\"kind\":\"other\"");
         let error = read_record(&text).unwrap_err();
         assert!(matches!(error, RecordError::NotALine { line: 2, .. }));
     }
 
     fn sealed(open: &str) -> String {
-        let checksum = checksum_of(&format!("{open}}}"));
+        let checksum = checksum_of("", &format!("{open}}}"));
         format!("{open}{CHECKSUM_KEY}{checksum}\"}}\n")
     }
 }

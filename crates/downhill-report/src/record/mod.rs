@@ -14,8 +14,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub use resolved_config::ResolvedConfig;
 
-/// The version of the record's format; a reader refuses any other.
-pub const RECORD_FORMAT: u32 = 1;
+/// The version of the record's format; a reader also accepts those before, and refuses any other.
+pub const RECORD_FORMAT: u32 = 2;
 
 /// The accuracy that a diverged run counts with.
 pub(crate) const WORST_ACCURACY: f64 = 0.0;

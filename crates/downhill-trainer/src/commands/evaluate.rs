@@ -20,6 +20,7 @@ use crate::device::set::DeviceSet;
 use crate::error::TrainError;
 use crate::plan::Plan;
 use crate::runs::files::write_whole;
+use crate::runs::store::check_weights;
 use crate::training::score::score;
 use crate::weights;
 
@@ -33,6 +34,7 @@ pub fn evaluate(arguments: &EvaluateArguments, out: &mut dyn Write) -> Result<()
     let path = arguments.path();
     let bytes = fs::read(path).map_err(TrainError::file("cannot read", path))?;
     refuse_other_formats(&bytes, path)?;
+    check_weights(path, &bytes).map_err(|reason| unusable(path, reason))?;
     let about = match weights::metadata(&bytes) {
         Ok(about) => about,
         Err(reason) => return Err(unusable(path, reason)),

@@ -290,11 +290,12 @@ impl<'a> Recorder<'a> {
     fn end(mut self, end: RunEnd, seconds: f64, members: usize) -> Result<(), TrainError> {
         let pool = self.pool;
         self.writer.write(&Line::End(end.clone()))?;
-        self.writer.finish(&Timing {
+        self.writer.finish(Timing {
             seconds: seconds / members as f64,
             device: device::describe(pool.backend, pool.device),
             workers: pool.workers,
             members,
+            weights: None,
         })?;
         self.progress.ended(end);
         Ok(())

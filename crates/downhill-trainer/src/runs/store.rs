@@ -21,7 +21,8 @@ use std::sync::Once;
 
 use downhill_cli::print::print_error;
 use downhill_report::record::Line;
-use downhill_report::{Picture, RunRecord, encode, read_record};
+use downhill_report::{Picture, RecordEncoder, RunRecord, read_record};
+use sha2::{Digest, Sha256};
 
 use crate::error::TrainError;
 use crate::runs::files::{write_if_changed, write_pictures, write_whole};
@@ -147,8 +148,9 @@ impl Store {
         Ok(Some(RecordWriter {
             path,
             file,
+            encoder: RecordEncoder::default(),
             lock,
-            has_weights: false,
+            weights: None,
         }))
     }
 
@@ -191,8 +193,10 @@ fn damaged(path: &Path, what: &str) -> TrainError {
 pub struct RecordWriter {
     path: PathBuf,
     file: File,
+    encoder: RecordEncoder,
     lock: File,
-    has_weights: bool,
+    /// Checksum of the saved network.
+    weights: Option<String>,
 }
 
 impl RecordWriter {
@@ -202,8 +206,8 @@ impl RecordWriter {
     ///
     /// A file that cannot be written.
     pub fn write(&mut self, line: &Line) -> Result<(), TrainError> {
-        (self.file.write_all(encode(line).as_bytes()))
-            .map_err(TrainError::file("cannot write", &self.path))
+        let text = self.encoder.encode(line);
+        (self.file.write_all(text.as_bytes())).map_err(TrainError::file("cannot write", &self.path))
     }
 
     /// Saves the trained network, which appears together with the record.
@@ -213,7 +217,7 @@ impl RecordWriter {
     /// A file that cannot be written.
     pub fn keep_weights(&mut self, bytes: &[u8]) -> Result<(), TrainError> {
         write_whole(&self.path.with_file_name(WEIGHTS_WAITING), bytes)?;
-        self.has_weights = true;
+        self.weights = Some(checksum_of_weights(bytes));
         Ok(())
     }
 
@@ -223,14 +227,15 @@ impl RecordWriter {
     /// # Errors
     ///
     /// Files that cannot be written.
-    pub fn finish(self, timing: &Timing) -> Result<(), TrainError> {
+    pub fn finish(self, mut timing: Timing) -> Result<(), TrainError> {
         let failed = |error| TrainError::file("cannot write", &self.path)(error);
         self.file.sync_all().map_err(failed)?;
+        timing.weights.clone_from(&self.weights);
         let text = timing.encoded();
         write_whole(&self.path.with_file_name("timing.json"), text.as_bytes())?;
         let weights = self.path.with_file_name(WEIGHTS);
         let waiting = self.path.with_file_name(WEIGHTS_WAITING);
-        if self.has_weights {
+        if self.weights.is_some() {
             fs::rename(&waiting, &weights).map_err(failed)?;
         } else {
             for path in [&weights, &waiting] {
@@ -242,6 +247,29 @@ impl RecordWriter {
             Err(error) if !has_no_locks(&error) => Err(failed(error)),
             _ => Ok(()),
         }
+    }
+}
+
+/// The checksum of a file of weights.
+pub(crate) fn checksum_of_weights(bytes: &[u8]) -> String {
+    downhill_data::hex(&Sha256::digest(bytes))
+}
+
+/// Checks a file of weights against the timing next to it, if that is of a run with saved weights.
+///
+/// # Errors
+///
+/// Weights that are not those of the run.
+pub(crate) fn check_weights(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    let timing = fs::read_to_string(path.with_file_name("timing.json"));
+    let timing = timing.ok().and_then(|text| Timing::decoded(&text));
+    match timing.and_then(|timing| timing.weights) {
+        Some(saved) if path.ends_with(WEIGHTS) && saved != checksum_of_weights(bytes) => Err(
+            "it is damaged, or of another run: its checksum is not that in timing.json; train the \
+             run again with --save-weights --again"
+                .to_owned(),
+        ),
+        _ => Ok(()),
     }
 }
 

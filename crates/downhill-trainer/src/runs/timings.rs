@@ -17,6 +17,9 @@ pub struct Timing {
     /// Number of runs in the ensemble; 1 for a run trained alone.
     #[serde(default = "one")]
     pub members: usize,
+    /// SHA-256 of the saved network; `None` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
 }
 
 /// A timing as it is stored, with a checksum, because the report's times are drawn from it.
@@ -51,8 +54,11 @@ impl Timing {
             device,
             workers,
             members,
+            weights,
         } = self;
-        let text = format!("{:x} {device} {workers} {members}", seconds.to_bits());
+        let weights = weights.as_deref().unwrap_or("");
+        let bits = seconds.to_bits();
+        let text = format!("{bits:x} {device} {workers} {members}{weights}");
         downhill_data::hex(&Sha256::digest(text)[..8])
     }
 }
@@ -108,6 +114,7 @@ mod tests {
             device: "some".to_owned(),
             workers: 2,
             members: 1,
+            weights: None,
         };
         let text = timing.encoded();
         assert_eq!(Timing::decoded(&text), Some(timing.clone()));
