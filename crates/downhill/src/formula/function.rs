@@ -324,23 +324,56 @@ mod tests {
     #[test]
     fn what_is_not_a_function_is_refused_at_its_place() {
         for (text, expected) in [
-            ("", "line 1, column 1: a number, a name or `(` must come here"),
+            (
+                "",
+                "line 1, column 1: a number, a name or `(` must come here",
+            ),
             ("x +", "line 1, column 4: a number, a name or `(` must come"),
             ("x + z", "line 1, column 5: unknown name `z`"),
             ("x\n+ (y", "line 2, column 3: `(` is not closed"),
-            ("x\ny", "line 2, column 1: an operator or the end must come here, got `y`"),
-            ("x; y", "line 1, column 4: an operator or the end must come here, got `y`"),
-            ("(x\n+ yy)", "line 2, column 3: unknown name `yy`; did you mean `y`?"),
+            (
+                "x\ny",
+                "line 2, column 1: an operator or the end must come here, got `y`",
+            ),
+            (
+                "x; y",
+                "line 1, column 4: an operator or the end must come here, got `y`",
+            ),
+            (
+                "(x\n+ yy)",
+                "line 2, column 3: unknown name `yy`; did you mean `y`?",
+            ),
             ("f = x^2", "line 1, column 3: a function is one expression"),
-            ("coz(x)", "line 1, column 1: unknown function `coz`; did you mean `cos`?"),
+            (
+                "coz(x)",
+                "line 1, column 1: unknown function `coz`; did you mean `cos`?",
+            ),
             ("norm(x)", "line 1, column 1: unknown function `norm`"),
-            ("sin(x, y)", "line 1, column 1: `sin` takes one number, got 2"),
-            ("sin", "line 1, column 1: `sin` is a function: write `sin(..)`"),
-            ("pi(2)", "line 1, column 1: `pi` is a number and not a function"),
-            ("learning_rate * x", "line 1, column 1: unknown name `learning_rate`"),
-            ("2x", "line 1, column 1: `2x` is not a number; write `*` between"),
+            (
+                "sin(x, y)",
+                "line 1, column 1: `sin` takes one number, got 2",
+            ),
+            (
+                "sin",
+                "line 1, column 1: `sin` is a function: write `sin(..)`",
+            ),
+            (
+                "pi(2)",
+                "line 1, column 1: `pi` is a number and not a function",
+            ),
+            (
+                "learning_rate * x",
+                "line 1, column 1: unknown name `learning_rate`",
+            ),
+            (
+                "2x",
+                "line 1, column 1: `2x` is not a number; write `*` between",
+            ),
             ("x ** 2", "line 1, column 3: write a power as `a ^ b`"),
-            ("x > y", "line 1, column 3: a comparison stands first in `where"),
+            (
+                "x > y",
+                "line 1, column 3: a comparison stands first in `where",
+            ),
         ] {
             let error = FormulaFunction::new(text, &["x", "y"]).unwrap_err();
             let error = error.to_string();
@@ -361,7 +394,10 @@ mod tests {
     #[test]
     fn variables_need_names_of_their_own() {
         for (variables, expected) in [
-            (&["x", "x"][..], "variables: `x` stands for something else already"),
+            (
+                &["x", "x"][..],
+                "variables: `x` stands for something else already",
+            ),
             (&["pi"], "variables: `pi` stands for something else already"),
             (&["cos"], "variables: `cos` is a function"),
             (&["2x"], "variables: `2x` is not a name"),
