@@ -3,7 +3,7 @@
 
 use maud::html;
 
-use crate::drawing::axis::Axis;
+use crate::drawing::axis::{Axis, ends};
 use crate::drawing::chart::{SMALL, thinned};
 use crate::drawing::figure::{Figure, Layout};
 use crate::drawing::labels::fitted;
@@ -23,8 +23,14 @@ const BOTTOM: f64 = SIZE.1 - 24.0;
 const LEFT: f64 = 34.0;
 const RIGHT: f64 = SIZE.0 - 10.0;
 
-/// Share of the region that is drawn beyond it at each side.
+/// Share of the region of starts and minima that is drawn beyond it at each side.
 const MARGIN: f64 = 0.08;
+
+/// Number of contour lines' levels.
+const LEVELS: usize = 6;
+
+/// Points of a contour line are at least this far apart.
+const APART: f64 = 2.0;
 
 impl LandscapesReport<'_> {
     pub(super) fn figures(&self) -> Vec<Figure> {
@@ -33,19 +39,12 @@ impl LandscapesReport<'_> {
         landscapes.map(|landscape| self.figure(landscape)).collect()
     }
 
-    fn figure(&self, landscape: &Landscape<'_>) -> Figure {
-        let wider = |(from, to): (f64, f64)| {
-            let room = MARGIN * (to - from);
-            (from - room, to + room)
-        };
-        let region = Region {
-            x: wider(landscape.x),
-            y: wider(landscape.y),
-        };
+    pub(super) fn figure(&self, landscape: &Landscape<'_>) -> Figure {
+        let region = region(landscape);
         let field = Field::of(landscape.function, region);
-        let contours: String = (field.levels_by_area().iter())
+        let contours: String = (field.levels_by_area(LEVELS).iter())
             .flat_map(|level| field.lines(*level))
-            .map(|points| line(points.into_iter().map(|point| at(&region, point))))
+            .map(|points| line(apart(points.into_iter().map(|point| at(&region, point)))))
             .collect();
         let methods = self.methods.iter().zip(&landscape.methods).enumerate();
         let panels = methods.map(|(index, (method, found))| {
@@ -71,11 +70,10 @@ impl LandscapesReport<'_> {
             key: Vec::new(),
             panels: panels.collect(),
             caption: format!(
-                "{}: {}. Each method {rate}, from {}. A ring is a start, a filled marker an end at \
+                "{}. Each method {rate}, from {}. A ring is a start, a filled marker an end at \
                  the minimum, a hollow one an end elsewhere, a cross the last point before a \
                  descent diverged{minima}. Thin lines are contours; they are denser where f is \
                  low. What lies beyond a panel is drawn at its edge.",
-                landscape.name,
                 landscape.formula,
                 match self.starts().min(Self::PATHS) {
                     1 => "the first start".into(),
@@ -146,9 +144,63 @@ fn panel(
     }
 }
 
+/// The region of the starts and the minima, with a margin.
+fn region(landscape: &Landscape<'_>) -> Region {
+    let wider = |(from, to): (f64, f64), of: fn(&(f64, f64)) -> f64| {
+        let minima = landscape.minima.iter().map(of);
+        let (from, to) = ends(minima.chain([from, to])).unwrap_or((from, to));
+        let room = MARGIN * (to - from);
+        (from - room, to + room)
+    };
+    Region {
+        x: wider(landscape.x, |point| point.0),
+        y: wider(landscape.y, |point| point.1),
+    }
+}
+
+/// The points without those that are near the one before; the last one stays.
+fn apart(points: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
+    let mut kept: Vec<(f64, f64)> = Vec::new();
+    let mut last = None;
+    for point in points {
+        let is_near = |other: &(f64, f64)| (point.0 - other.0).hypot(point.1 - other.1) < APART;
+        if kept.last().is_some_and(is_near) {
+            last = Some(point);
+        } else {
+            kept.push(point);
+            last = None;
+        }
+    }
+    kept.extend(last);
+    kept
+}
+
 /// The position at which a point is drawn.
 fn at(region: &Region, (x, y): (f64, f64)) -> (f64, f64) {
     let across = Axis::exactly("x", region.x).scale((LEFT, RIGHT));
     let up = Axis::exactly("y", region.y).scale((BOTTOM, TOP));
     (across.at(x), up.at(y))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn the_region_holds_the_starts_and_the_minima() {
+        let mut report = sample::landscapes();
+        let landscape = &mut report.landscapes[0];
+        assert_eq!(region(landscape).x, (-2.32, 2.32));
+        landscape.minima.push((0.0, 8.5));
+        assert_eq!(region(landscape).y, (-2.3, 9.3));
+    }
+
+    #[test]
+    fn near_points_are_left_out_but_not_the_last() {
+        let points = [0.0, 1.0, 2.5, 3.0, 4.0].map(|x| (x, 0.0));
+        let kept = apart(points.into_iter());
+        assert_eq!(kept, [(0.0, 0.0), (2.5, 0.0), (4.0, 0.0)]);
+        assert!(apart(std::iter::empty()).is_empty());
+    }
 }

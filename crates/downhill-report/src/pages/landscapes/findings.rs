@@ -1,7 +1,6 @@
 //! What the descents show, in words.
 
-use crate::pages::landscapes::descents::{Landscape, LandscapeDescents, LandscapesReport};
-use crate::pages::landscapes::tables::reached;
+use crate::pages::landscapes::descents::{Landscape, LandscapesReport};
 use crate::pages::valley::value_text;
 use crate::statistics::{CostStatistics, describe_costs};
 use crate::text::numbers::{cost, count, counted, listed, quoted, setting_value};
@@ -88,33 +87,43 @@ impl LandscapesReport<'_> {
         })
     }
 
-    /// How many starts of a function each method brings to the minimum, and how soon.
+    /// From how many starts of a function each method reaches the minimum, and how soon.
     fn sentence(&self, landscape: &Landscape<'_>) -> String {
         let methods = self.methods.iter().zip(&landscape.methods);
-        let mut described: Vec<(CostStatistics, &LandscapeDescents, &str)> = methods
+        let mut described: Vec<(CostStatistics, &str)> = methods
             .filter_map(|(method, found)| {
-                Some((describe_costs(&found.costs())?, found, method.name.as_str()))
+                Some((describe_costs(&found.costs())?, method.name.as_str()))
             })
             .collect();
-        described.sort_by(|(one, ..), (other, ..)| {
+        described.sort_by(|(one, _), (other, _)| {
             (other.reached.cmp(&one.reached)).then(one.median.total_cmp(&other.median))
         });
-        let (some, none): (Vec<_>, Vec<_>) =
-            described.iter().partition(|(costs, ..)| costs.reached > 0);
-        let mut clauses: Vec<String> = (some.iter())
-            .map(|(costs, found, name)| {
-                let after = match costs.median.is_finite() {
-                    true => format!(" after a median of {} updates", cost(costs.median)),
-                    false => String::new(),
-                };
-                format!("{} from {}{after}", quoted(name), reached(found))
-            })
-            .collect();
-        if !none.is_empty() {
-            let names: Vec<String> = none.iter().map(|(.., name)| quoted(name)).collect();
-            clauses.push(format!("{} from none", listed(&names)));
+        let on = quoted(&landscape.name);
+        let starts = counted(
+            described
+                .iter()
+                .map(|(costs, _)| costs.runs)
+                .max()
+                .unwrap_or(0),
+            "start",
+        );
+        if described.iter().all(|(costs, _)| costs.reached == 0) {
+            return format!("On {on}, no method reaches the minimum from any of {starts}.");
         }
-        format!("On {}: {}.", quoted(&landscape.name), clauses.join("; "))
+        let mut is_first = true;
+        let clause = |(costs, name): &(CostStatistics, &str)| {
+            let (name, reached) = (quoted(name), count(costs.reached));
+            if !costs.median.is_finite() {
+                return format!("{name} {reached}");
+            }
+            let median = cost(costs.median);
+            match std::mem::take(&mut is_first) {
+                true => format!("{name} {reached} (after a median of {median} updates)"),
+                false => format!("{name} {reached} ({median})"),
+            }
+        };
+        let clauses: Vec<String> = described.iter().map(clause).collect();
+        format!("On {on}, of {starts}: {}.", listed(&clauses))
     }
 
     fn at_ends_of_rates(&self, landscape: &Landscape<'_>) -> Option<String> {
@@ -189,10 +198,8 @@ mod tests {
         );
         let has = |found: &[String], words: &str| found.iter().any(|text| text.contains(words));
         for landscape in &report.landscapes {
-            assert!(
-                has(&found, &format!("On “{}”: “", landscape.name)),
-                "{found:?}"
-            );
+            let on = format!("On “{}”, of 8 starts: “", landscape.name);
+            assert!(has(&found, &on), "{found:?}");
         }
         assert!(
             has(&found, "highest rate tried was chosen for “"),
@@ -202,6 +209,11 @@ mod tests {
         assert!(!has(&found, "below its minimum"), "{found:?}");
 
         report.landscapes[0].minimum = 10.0;
+        for found in &mut report.landscapes[1].methods {
+            for descent in &mut found.descents {
+                descent.reached = None;
+            }
+        }
         report.tuning = None;
         let found = report.findings();
         assert!(
@@ -209,6 +221,10 @@ mod tests {
             "{found:?}"
         );
         assert!(has(&found, "Nothing was tuned"), "{found:?}");
+        assert!(
+            has(&found, "no method reaches the minimum from any of 8 starts"),
+            "{found:?}"
+        );
         report.landscapes.clear();
         assert_eq!(report.findings(), ["There are no descents."]);
     }

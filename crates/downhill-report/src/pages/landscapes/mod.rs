@@ -5,7 +5,7 @@ mod figures;
 mod findings;
 mod tables;
 
-use maud::html;
+use maud::{Markup, html};
 
 use crate::drawing::figure::{Figure, Picture};
 use crate::export::csv::{finite, quoted as field};
@@ -21,14 +21,10 @@ impl LandscapesReport<'_> {
     /// The report as one HTML file.
     #[must_use]
     pub fn html(&self) -> String {
-        let figures = self.figures();
-        let mut sections = vec![Section::new(
-            "results",
-            "Starts that reach the minimum",
-            self.overview(),
-        )];
-        sections.push(Section::of_figures("paths", "Paths", &figures));
-        sections.push(Section::new("functions", "Each function", self.tables()));
+        let sections = vec![
+            Section::new("results", "Starts that reach the minimum", self.overview()),
+            Section::new("functions", "Each function", self.each_function()),
+        ];
         let formulas = html! {
             ul { @for landscape in &self.landscapes { li { (landscape.name) ": " (landscape.formula) } } }
         };
@@ -50,6 +46,23 @@ impl LandscapesReport<'_> {
             source: "the descents",
         };
         page.html()
+    }
+
+    /// The figure and the table of each function, and how its rates were chosen.
+    fn each_function(&self) -> Markup {
+        html! {
+            @for landscape in &self.landscapes {
+                h3 { (landscape.name) }
+                @if !landscape.methods.is_empty() { (self.figure(landscape).on_page()) }
+                (self.table_of(landscape))
+                @if let Some(tuning) = &self.tuning {
+                    details {
+                        summary { "Learning rates tried on " (landscape.name) }
+                        (self.tried_on(landscape, tuning.starts))
+                    }
+                }
+            }
+        }
     }
 
     /// The figures as pictures of their own.

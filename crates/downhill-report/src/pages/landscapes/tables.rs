@@ -1,6 +1,6 @@
 //! The tables: methods by functions, then the methods of each function.
 
-use maud::{Markup, html};
+use maud::Markup;
 
 use crate::pages::landscapes::descents::{Landscape, LandscapeDescents, LandscapesReport};
 use crate::pages::page::table;
@@ -70,23 +70,8 @@ impl LandscapesReport<'_> {
         table(&note, &heads, &rows)
     }
 
-    /// A table for each function, and how its rates were chosen.
-    pub(super) fn tables(&self) -> Markup {
-        html! {
-            @for landscape in &self.landscapes {
-                h3 { (landscape.name) }
-                (self.table_of(landscape))
-                @if let Some(tuning) = &self.tuning {
-                    details {
-                        summary { "Learning rates tried on " (landscape.name) }
-                        (self.tried_on(landscape, tuning.starts))
-                    }
-                }
-            }
-        }
-    }
-
-    fn table_of(&self, landscape: &Landscape<'_>) -> Markup {
+    /// The methods on a function.
+    pub(super) fn table_of(&self, landscape: &Landscape<'_>) -> Markup {
         let heads = [
             "method",
             "learning rate",
@@ -110,7 +95,7 @@ impl LandscapesReport<'_> {
                     reached(found),
                     share(found),
                     cost_cell(&found.costs()),
-                    median(&values).map_or_else(|| NONE.into(), value_text),
+                    median(&values).map_or_else(|| NONE.into(), last_value),
                     count(found.diverged()),
                 ]
             })
@@ -118,7 +103,8 @@ impl LandscapesReport<'_> {
         let note = format!(
             "{}. The least value is {}. Shares with their 95 % intervals by Wilson's score. \
              Updates: the median over all starts and its 95 % interval; a start that does not \
-             reach the minimum counts as ∞ and is not left out.{}",
+             reach the minimum counts as ∞ and is not left out, and so does the last f of a \
+             descent that diverged.{}",
             landscape.formula,
             setting_value(landscape.minimum),
             match self.tuning {
@@ -130,7 +116,7 @@ impl LandscapesReport<'_> {
     }
 
     /// How many of the starts for the choice reach the minimum at each rate.
-    fn tried_on(&self, landscape: &Landscape<'_>, starts: usize) -> Markup {
+    pub(super) fn tried_on(&self, landscape: &Landscape<'_>, starts: usize) -> Markup {
         let rates = landscape.methods.first().map(|found| &found.tried);
         let mut heads = vec!["method".to_owned()];
         heads.extend(rates.into_iter().flatten().map(|it| setting_value(it.rate)));
@@ -169,6 +155,14 @@ impl LandscapeDescents {
         } else {
             None
         }
+    }
+}
+
+/// The last value of a function; infinite after a descent that diverged.
+fn last_value(value: f64) -> String {
+    match value.is_finite() {
+        true => value_text(value),
+        false => cost(f64::INFINITY),
     }
 }
 
