@@ -32,7 +32,7 @@ impl LandscapesReport<'_> {
     pub(super) fn how_tuned(&self) -> String {
         match &self.tuning {
             Some(tuning) => format!(
-                "Chosen for each method and each function from {}: that from which most of {} \
+                "Chosen for each method and each function from {}: that at which most of {} \
                  reach the minimum, then that with the fewest updates by the median, then that \
                  with the lowest median of the last values. The results have other starts.",
                 counted(tuning.rates.len(), "rate"),

@@ -30,6 +30,9 @@ impl LandscapesReport<'_> {
         };
         let made_details = html! {
             h3 { "What each method changes" }
+            @if self.tuning.is_some() {
+                p { "The learning rates chosen above replace those of the settings." }
+            }
             ul { @for method in &self.methods { li { (method.name) ": " (changes(&method.changes)) } } }
         };
         let page = Page {

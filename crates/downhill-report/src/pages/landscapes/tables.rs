@@ -101,11 +101,10 @@ impl LandscapesReport<'_> {
             })
             .collect();
         let note = format!(
-            "{}. The least value is {}. Shares with their 95 % intervals by Wilson's score. \
+            "The least value is {}. Shares with their 95 % intervals by Wilson's score. \
              Updates: the median over all starts and its 95 % interval; a start that does not \
              reach the minimum counts as ∞ and is not left out, and so does the last f of a \
              descent that diverged.{}",
-            landscape.formula,
             setting_value(landscape.minimum),
             match self.tuning {
                 Some(_) => " (lowest), (highest): the rate is at an end of those tried.",
