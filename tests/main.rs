@@ -87,7 +87,8 @@ on_each_backend! {
     convolution: a_convolutional_network_is_that_of_pytorch,
         convolutions_answer_alike_in_training_and_evaluation;
     experiments: a_grid_trains_every_method_at_every_value, a_search_narrows_its_range_and_goes_on,
-        a_valley_is_descended_to_its_end, other_networks_train;
+        a_valley_is_descended_to_its_end, landscapes_are_descended_from_many_starts,
+        other_networks_train;
     ensemble: an_ensemble_trains_as_its_members_alone, a_diverging_member_leaves_the_others_alone,
         an_ensemble_answers_as_its_members;
     ensemble_training: runs_of_an_ensemble_are_as_alone;

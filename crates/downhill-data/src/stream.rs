@@ -24,6 +24,8 @@ pub enum Purpose {
     Search,
     /// The inputs that pre-training corrupts.
     Corruption,
+    /// The points from which functions are descended.
+    Starts,
 }
 
 impl Purpose {
@@ -37,6 +39,7 @@ impl Purpose {
             Self::Validation => "validation",
             Self::Search => "search",
             Self::Corruption => "corruption",
+            Self::Starts => "starts",
         }
     }
 }

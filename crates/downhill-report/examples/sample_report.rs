@@ -30,6 +30,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let valley = sample::valley();
     write(directory, "valley", &valley.html(), &valley.pictures())?;
+    let landscapes = sample::landscapes();
+    write(
+        directory,
+        "landscapes",
+        &landscapes.html(),
+        &landscapes.pictures(),
+    )?;
     let check = sample::gradient_check();
     write(
         directory,

@@ -46,6 +46,10 @@ pub use export::json_lines::{RunObject, run_json};
 pub use pages::about::About;
 pub use pages::comparison::ComparisonReport;
 pub use pages::gradient_check::{GradientReport, GradientRow};
+pub use pages::landscapes::{
+    Landscape, LandscapeDescent, LandscapeDescents, LandscapeMethod, LandscapeTuning,
+    LandscapesReport, TriedRate,
+};
 pub use pages::search::{PublishedTrials, Round, Search, SearchReport, SearchedSetting, Trial};
 pub use pages::training::Report;
 pub use pages::valley::{ValleyPath, ValleyReport};

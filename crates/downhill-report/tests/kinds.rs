@@ -88,6 +88,30 @@ fn every_kind() -> Vec<Kind> {
             pictures: valley.pictures(),
         });
     }
+    let mut untuned = sample::landscapes();
+    untuned.tuning = None;
+    let found = untuned.landscapes.iter_mut().flat_map(|it| &mut it.methods);
+    for (at, found) in found.enumerate() {
+        found.rate = None;
+        found.tried.clear();
+        found.descents[0].points.push((1e300, -1e300));
+        found.descents[1].points.clear();
+        found.descents[2].value = f64::NAN;
+        found.descents.truncate(if at == 0 { 0 } else { 5 });
+    }
+    let mut no_function = sample::landscapes();
+    no_function.landscapes.clear();
+    for (name, report) in [
+        ("landscapes", sample::landscapes()),
+        ("untuned", untuned),
+        ("no function", no_function),
+    ] {
+        kinds.push(Kind {
+            name,
+            page: report.html(),
+            pictures: report.pictures(),
+        });
+    }
     let mut broken = sample::gradient_check();
     broken.rows[0].largest_difference = f64::NAN;
     broken.rows[1].largest_difference = 0.0;

@@ -1,8 +1,9 @@
 //! Made-up reports of the other kinds.
 
 use downhill_report::{
-    About, GradientReport, GradientRow, PublishedTrials, Round, Search, SearchReport,
-    SearchedSetting, Trial, ValleyPath, ValleyReport,
+    About, GradientReport, GradientRow, Landscape, LandscapeDescent, LandscapeDescents,
+    LandscapeMethod, LandscapeTuning, LandscapesReport, PublishedTrials, Round, Search,
+    SearchReport, SearchedSetting, Trial, TriedRate, ValleyPath, ValleyReport,
 };
 
 use super::{data, noise, versions};
@@ -59,6 +60,107 @@ pub fn valley() -> ValleyReport<'static> {
             path("a small rate", descent(0.1, 0.0, 30)),
             path("too large a rate", descent(1.03, 0.0, 20)),
         ],
+    }
+}
+
+/// Gradient descent at three rates on two functions; the largest rate diverges on the first.
+#[must_use]
+pub fn landscapes() -> LandscapesReport<'static> {
+    let rates = [0.01, 0.1, 0.6];
+    let descents = |function: Function, slope: Slope| {
+        [0.1, 0.01, 0.6].map(|rate| LandscapeDescents {
+            rate: Some(rate),
+            tried: (rates.iter().enumerate())
+                .map(|(at, rate)| TriedRate {
+                    rate: *rate,
+                    reached: 2 + at,
+                    median_updates: 20.0,
+                    median_value: 0.005,
+                })
+                .collect(),
+            descents: (0..8)
+                .map(|start| made_up_descent(function, slope, rate, start))
+                .collect(),
+        })
+    };
+    let landscape = |name: &str, formula: &str| Landscape {
+        name: name.into(),
+        formula: formula.into(),
+        function: &bowl,
+        x: (-2.0, 2.0),
+        y: (-1.5, 1.5),
+        minimum: 0.0,
+        minima: vec![(0.0, 0.0)],
+        methods: descents(bowl, |x, y| (2.0 * x, 4.0 * y)).into(),
+    };
+    let method = |name: &str| LandscapeMethod {
+        name: name.into(),
+        changes: vec![format!("optimizer = {name:?}")],
+    };
+    LandscapesReport {
+        about: about(
+            "landscapes",
+            "Made-up numbers: which rates reach the minimum?",
+            false,
+            1,
+        ),
+        updates: 50,
+        tolerance: 0.01,
+        tuning: Some(LandscapeTuning {
+            starts: 8,
+            rates: rates.into(),
+        }),
+        methods: ["a good rate", "a small rate", "too large a rate"]
+            .map(method)
+            .into(),
+        landscapes: vec![
+            landscape("bowl", "f(x, y) = x^2 + 2 * y^2"),
+            Landscape {
+                function: &two_minima,
+                minima: vec![(-1.0, 0.0), (1.0, 0.0)],
+                methods: descents(two_minima, |x, y| (4.0 * x * (x * x - 1.0), 2.0 * y)).into(),
+                ..landscape("two-minima", "f(x, y) = (x^2 - 1)^2 + y^2")
+            },
+        ],
+    }
+}
+
+type Function = fn(f64, f64) -> f64;
+type Slope = fn(f64, f64) -> (f64, f64);
+
+fn bowl(x: f64, y: f64) -> f64 {
+    x * x + 2.0 * y * y
+}
+
+fn two_minima(x: f64, y: f64) -> f64 {
+    (x * x - 1.0).powi(2) + y * y
+}
+
+/// Gradient descent from a start that looks like chance.
+fn made_up_descent(function: Function, slope: Slope, rate: f64, start: u64) -> LandscapeDescent {
+    let (mut x, mut y) = (2.0 * noise(start, 3), 1.5 * noise(start, 4));
+    let mut points = vec![(x, y)];
+    let mut reached = None;
+    let mut diverged = false;
+    for update in 1..=50 {
+        let (across, up) = slope(x, y);
+        (x, y) = (x - rate * across, y - rate * up);
+        if x.abs().max(y.abs()) > 1e3 {
+            diverged = true;
+            break;
+        }
+        points.push((x, y));
+        if function(x, y) <= 0.01 {
+            reached = Some(update);
+            break;
+        }
+    }
+    let end = points[points.len() - 1];
+    LandscapeDescent {
+        value: function(end.0, end.1),
+        points,
+        reached,
+        diverged,
     }
 }
 

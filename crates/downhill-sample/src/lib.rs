@@ -8,7 +8,7 @@ use downhill_report::record::{
 };
 use downhill_report::{Experiment, Method, RunRecord};
 
-pub use kinds::{gradient_check, search, valley};
+pub use kinds::{gradient_check, landscapes, search, valley};
 pub use records::{grid, optimizers, with_target};
 
 /// A run whose evaluations are `(updates, train accuracy, test accuracy)`.

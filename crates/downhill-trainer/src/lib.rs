@@ -29,6 +29,7 @@ pub use commands::train::train;
 pub use config::schema::schema;
 pub use config::tables::gradient_check::GradientCheckConfig;
 pub use config::tables::kind::Kind;
+pub use config::tables::landscapes::{LandscapeConfig, LandscapesConfig};
 pub use config::tables::search::{
     PublishedSearch, PublishedTrial, Range, SearchConfig, SearchedRange,
 };

@@ -40,7 +40,8 @@
 //! ```
 //!
 //! [`FormulaConfig`] makes an optimizer of a formula, such as `x = x - learning_rate * sign(g)`,
-//! and [`custom`] has the ways to write one in Rust.
+//! and [`custom`] has the ways to write one in Rust. [`FormulaFunction`] is a function of some
+//! numbers as a formula, with its gradient, to try optimizers on.
 //!
 //! # A whole module at once
 //!

@@ -125,6 +125,12 @@ pub(crate) fn cross((x, y): (f64, f64)) -> Markup {
     html! { path class="cross" d=(stroke(ARM) + &stroke(-ARM)) {} }
 }
 
+/// The plus sign of a place that is known.
+pub(crate) fn plus((x, y): (f64, f64)) -> Markup {
+    let strokes = line([(x - 5.0, y), (x + 5.0, y)]) + &line([(x, y - 5.0), (x, y + 5.0)]);
+    html! { path class="cross" d=(strokes) {} }
+}
+
 /// A name of at most `length` characters; the end of a longer one is left out.
 pub(crate) fn shortened(name: &str, length: usize) -> String {
     if name.chars().count() <= length {

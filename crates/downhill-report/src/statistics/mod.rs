@@ -5,6 +5,7 @@
 //! bootstrap.rs     the interval of a mean;  median.rs  that of a median
 //! paired.rs        differences seed by seed, with their test and their sizes
 //! wilcoxon.rs      the signed-rank test;  ranks.rs  what it counts;  holm.rs  several tests at once
+//! share.rs         the interval of a share
 //! effect_size.rs   the size of differences relative to their spread
 //! cost.rs          the cost of a target, misses included;  profile.rs  relative to the best
 //! ```
@@ -19,6 +20,7 @@ mod median;
 mod paired;
 mod profile;
 mod ranks;
+mod share;
 mod wilcoxon;
 
 pub use bootstrap::{FEWEST_RESAMPLED, Resamples, mean_interval};
@@ -30,6 +32,7 @@ pub use interval::{CONFIDENCE, Interval};
 pub use median::{FEWEST_ORDERED, median, median_interval};
 pub use paired::{PairedDifferences, Significance, correct, paired_differences};
 pub use profile::PerformanceProfile;
+pub use share::share_interval;
 pub use wilcoxon::{NullDistribution, WilcoxonTest, least_p, wilcoxon};
 
 /// Differences of accuracies that are smaller come from rounding alone.

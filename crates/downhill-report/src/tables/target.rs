@@ -72,7 +72,7 @@ fn missed(costs: &CostStatistics) -> String {
 }
 
 /// Median and its interval: `1,300 [1,170, ∞]`.
-fn cost_cell(costs: &Costs) -> String {
+pub(crate) fn cost_cell(costs: &Costs) -> String {
     let Some(costs) = describe_costs(costs) else {
         return none();
     };

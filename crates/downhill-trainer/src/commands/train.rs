@@ -14,6 +14,7 @@ use crate::done::Done;
 use crate::error::TrainError;
 use crate::experiments::comparison::compare;
 use crate::experiments::gradient_check::{check_backend, check_gradients};
+use crate::experiments::landscapes::{self, explore};
 use crate::experiments::output::Output;
 use crate::experiments::search::{check, search};
 use crate::experiments::trainings::Trainer;
@@ -60,14 +61,17 @@ fn run(
     }
     match &plan.kind {
         Kind::Training | Kind::Search(_) => {}
-        Kind::Valley(_) | Kind::GradientCheck(_) if arguments.dry_run => {
-            if let Kind::Valley(valley) = &plan.kind {
-                valley::check(&plan, valley)?;
+        Kind::Valley(_) | Kind::Landscapes(_) | Kind::GradientCheck(_) if arguments.dry_run => {
+            match &plan.kind {
+                Kind::Valley(valley) => valley::check(&plan, valley)?,
+                Kind::Landscapes(config) => landscapes::check(&plan, config)?,
+                _ => {}
             }
             out.say(&dry_run(&plan));
             return Ok(Done::Finished);
         }
         Kind::Valley(valley) => return descend(arguments, &plan, valley, &store, out),
+        Kind::Landscapes(config) => return explore(arguments, &plan, config, &store, out),
         Kind::GradientCheck(check) => return check_gradients(arguments, &plan, check, &store, out),
     }
     if !plan.left_out.is_empty() {

@@ -21,7 +21,7 @@ pub(crate) const DEFAULT_SEEDS: u64 = 8;
 pub(crate) const MAX_SEEDS: i64 = 100_000;
 
 /// Keys of an experiment that are not settings of a training.
-const EXPERIMENT_KEYS: [&str; 10] = [
+const EXPERIMENT_KEYS: [&str; 11] = [
     "seeds",
     "may_diverge",
     "baseline",
@@ -30,6 +30,7 @@ const EXPERIMENT_KEYS: [&str; 10] = [
     "target",
     "published",
     "valley",
+    "landscapes",
     "gradient-check",
     "search",
 ];

@@ -15,6 +15,7 @@ use crate::config::names::names_of_optimizers;
 use crate::config::recipe::{EPOCHS, SCHEDULE_LENGTHS, WEIGHT_LENGTHS};
 use crate::config::tables::gradient_check::GradientCheckConfig;
 use crate::config::tables::grid::GridConfig;
+use crate::config::tables::landscapes::LandscapesConfig;
 use crate::config::tables::published::PublishedConfig;
 use crate::config::tables::search::SearchConfig;
 use crate::config::tables::target::TargetConfig;
@@ -30,6 +31,7 @@ struct Tables {
     published: Option<PublishedConfig>,
     target: Option<TargetConfig>,
     valley: Option<ValleyConfig>,
+    landscapes: Option<LandscapesConfig>,
     gradient_check: Option<GradientCheckConfig>,
     search: Option<SearchConfig>,
 }

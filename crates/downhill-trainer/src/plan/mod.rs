@@ -20,9 +20,8 @@ use toml::{Table, Value};
 use crate::config::file::ExperimentFile;
 use crate::config::images::TrainingImages;
 use crate::config::keys::{DEFAULT_SEEDS, MAX_SEEDS};
-use crate::config::layers::{DEFAULT, Layers, at, join};
+use crate::config::layers::{DEFAULT, Layers, at, join, nested};
 use crate::config::overrides::{Overrides, without_experiment_keys};
-use crate::config::recipe::RECIPE;
 use crate::config::similar::no_method;
 use crate::config::tables::grid::GridConfig;
 use crate::config::tables::kind::{Kind, TABLES};
@@ -103,6 +102,17 @@ impl Plan {
             tables.lay_below(&search.with_defaults(), DEFAULT);
         }
         let grid = GridConfig::of(&experiment)?;
+        // Lengths that are relative to the run are relative to the descent.
+        let length = kind.updates().map(|(path, updates)| {
+            let origin = experiment.origin(path).unwrap_or(DEFAULT).to_owned();
+            (
+                nested("training.updates", Value::Integer(updates as i64)),
+                origin,
+            )
+        });
+        if let Some((length, origin)) = &length {
+            base.lay(length, origin);
+        }
         let mut methods = Vec::new();
         for (name, table) in method_tables(file, &overrides, &experiment.table)? {
             let mut layers = base.clone();
@@ -111,6 +121,9 @@ impl Plan {
                 for (origin, over) in overrides.for_method(&name) {
                     refuse_other_optimizer(&name, &table, &over, origin)?;
                     layers.lay(&over, origin);
+                }
+                if let Some((length, origin)) = &length {
+                    layers.lay(length, origin);
                 }
                 Ok::<(), TrainError>(())
             };
@@ -134,6 +147,9 @@ impl Plan {
         for (origin, table) in &overrides.tables {
             base.lay(&without_experiment_keys(table), origin);
         }
+        if let Some((length, origin)) = &length {
+            base.lay(length, origin);
+        }
         base = resolve(&base)?.1;
         for method in &mut methods {
             method.changes = changes(&base, &method.layers);
@@ -152,8 +168,8 @@ impl Plan {
         choose(&mut methods, &arguments.methods)?;
         let target = TargetConfig::of(&experiment)?;
         refuse_without_validation(&methods, &kind, target)?;
-        if let Kind::Valley(_) = kind {
-            methods.iter().try_for_each(refuse_recipe)?;
+        if let Kind::Valley(_) | Kind::Landscapes(_) = kind {
+            methods.iter().try_for_each(refuse_other_steps)?;
         }
         let chosen = |name: &String| methods.iter().any(|method| method.name == *name);
         let baseline = baseline.filter(chosen);
@@ -194,7 +210,7 @@ impl Plan {
         match &self.kind {
             Kind::Training => self.methods.len() * self.seeds.len(),
             Kind::Search(search) => search.trials * search.rounds * self.seeds.len(),
-            Kind::Valley(_) | Kind::GradientCheck(_) => 0,
+            Kind::Valley(_) | Kind::Landscapes(_) | Kind::GradientCheck(_) => 0,
         }
     }
 
@@ -263,20 +279,22 @@ fn source(methods: &[MethodPlan]) -> Result<String, TrainError> {
     }
 }
 
-/// Refuses a recipe where only the optimizer counts.
-fn refuse_recipe(method: &MethodPlan) -> Result<(), TrainError> {
-    match RECIPE
-        .iter()
-        .find(|key| method.layers.table.contains_key(**key))
-    {
-        Some(key) => {
+/// Refuses what a descent of a function does not have: SAM and L-BFGS.
+fn refuse_other_steps(method: &MethodPlan) -> Result<(), TrainError> {
+    let config = &method.config;
+    for (key, is_set) in [
+        ("sam", config.sam.is_some()),
+        ("lbfgs", config.lbfgs.is_some()),
+    ] {
+        if is_set {
             let message = format!(
-                "{key} has no effect with [valley], which descends by the optimizer alone; remove it"
+                "{key} has no effect on descents of functions, whose updates have one gradient \
+                 each; remove it"
             );
-            Err(method.layers.blame(key, &message))
+            return Err(method.layers.blame(key, &message));
         }
-        None => Ok(()),
     }
+    Ok(())
 }
 
 /// Refuses to give a method another optimizer than the one it sets.

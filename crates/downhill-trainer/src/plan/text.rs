@@ -5,6 +5,7 @@ use std::fmt::Write;
 use toml::Value;
 
 use crate::config::layers::{DEFAULT, Layers};
+use crate::config::recipe::RECIPE;
 use crate::config::tables::kind::Kind;
 use crate::plan::ensemble::may_share;
 use crate::plan::{Plan, schedules};
@@ -55,7 +56,10 @@ fn base(plan: &Plan) -> Vec<(String, Value)> {
     let mut leaves = plan.base.leaves();
     leaves.retain(|(path, _)| match plan.kind {
         Kind::Training | Kind::Search(_) => true,
-        Kind::Valley(_) => path.starts_with("optimizer."),
+        Kind::Valley(_) | Kind::Landscapes(_) => {
+            let key = path.split('.').next().unwrap_or(path);
+            key == "optimizer" || RECIPE.contains(&key)
+        }
         Kind::GradientCheck(_) => false,
     });
     leaves
@@ -135,6 +139,13 @@ fn amount(plan: &Plan) -> String {
             updates.sum::<u64>() * plan.runs() as u64
         ),
         Kind::Valley(valley) => format!("{} updates of each method", valley.updates),
+        Kind::Landscapes(landscapes) => format!(
+            "{methods} methods x {} functions = {} descents, tuning included, each of at most {} \
+             updates",
+            landscapes.functions.len(),
+            methods * landscapes.descents(seeds),
+            landscapes.updates
+        ),
         Kind::GradientCheck(_) => format!("gradients with {seeds} seeds"),
     }
 }

@@ -10,7 +10,7 @@ use core::fmt;
 use super::Start;
 use super::error::FormulaError;
 use super::graph::{Comparison, Extent, Graph, Id, Node, One, Place, Two};
-use super::lexer::{Text, on_one_line};
+use super::lexer::{Text, is_word, on_one_line};
 use super::parser::{FUNCTIONS, Names, Parser, RESERVED};
 use crate::rule::{Operation, Program};
 
@@ -112,6 +112,7 @@ pub(super) fn compile(
         let names = Names {
             known: known.clone(),
             settings: &names,
+            functions: &FUNCTIONS,
         };
         let start = Parser::new(text, &tokens, &mut graph, names).single()?;
         graph.starts.push(start);
@@ -130,6 +131,7 @@ pub(super) fn compile(
     let names_in_update = Names {
         known,
         settings: &names,
+        functions: &FUNCTIONS,
     };
     let parser = Parser::new(text, &tokens, &mut graph, names_in_update);
     let (known, assigned) = parser.lines()?;
@@ -187,9 +189,7 @@ pub(super) fn compile(
 
 /// Refuses what cannot be the name of a setting or a state.
 fn check_name(key: &str, name: &str) -> Result<(), FormulaError> {
-    let is_word = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let message = if !is_word {
+    let message = if !is_word(name) {
         format!("`{name}` is not a name: letters, digits and `_`, and no digit first")
     } else if RESERVED.contains(&name) {
         format!("every formula knows `{name}` as something else; take another name")
@@ -234,6 +234,7 @@ fn lower(graph: &Graph, starts: bool) -> Lowered {
                     One::Sign => Operation::Sign(a),
                     One::Exp => Operation::Exp(a),
                     One::Log => Operation::Log(a),
+                    One::Sin | One::Cos => unreachable!("no optimizer's formula has these"),
                 }
             }
             Node::Two(two, a, b) => {

@@ -10,7 +10,8 @@ use crate::similar::similar;
 #[error("{key}{}: {message}", place(.line_and_column))]
 #[non_exhaustive]
 pub struct FormulaError {
-    /// The key of the config: `update`, `state.NAME`, `settings.NAME` or `learning_rate`.
+    /// The key of the config: `update`, `state.NAME`, `settings.NAME` or `learning_rate`; of a
+    /// [`FormulaFunction`](crate::FormulaFunction), `function` or `variables`.
     pub key: String,
     /// The line and column in the text of the key, counted from 1; `None` if it is about all of it.
     pub line_and_column: Option<(usize, usize)>,

@@ -37,6 +37,8 @@ pub(super) enum One {
     Sign,
     Exp,
     Log,
+    Sin,
+    Cos,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,6 +198,8 @@ impl One {
             Self::Sign => 0.0,
             Self::Exp => libm::exp(a),
             Self::Log => libm::log(a),
+            Self::Sin => libm::sin(a),
+            Self::Cos => libm::cos(a),
         }
     }
 }

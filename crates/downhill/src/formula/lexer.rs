@@ -159,6 +159,12 @@ fn line_and_column(text: &str, at: usize) -> (usize, usize) {
     (line, before[start..].chars().count() + 1)
 }
 
+/// Whether a text is a word.
+pub(super) fn is_word(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
 /// Returns a text without spaces, comments and empty lines, on one line.
 pub(super) fn on_one_line(text: &str, tokens: &[Token]) -> String {
     let mut line = String::new();

@@ -1,4 +1,4 @@
-//! An optimizer made of a formula in a config.
+//! Formulas in a config: an optimizer, or a function of numbers.
 //!
 //! ```text
 //! mod.rs        the config, as it is written
@@ -9,10 +9,12 @@
 //! graph.rs      the results, and those that are scalars, in f64
 //! tensors.rs    the graph by operations on tensors
 //! rule.rs       a step of a parameter
+//! function.rs   a function of numbers and its gradient, from the same graph
 //! ```
 
 mod compiled;
 mod error;
+mod function;
 mod graph;
 mod lexer;
 mod parser;
@@ -41,6 +43,7 @@ use crate::weight_decay::WeightDecay;
 
 use compiled::{Compiled, compile};
 pub use error::FormulaError;
+pub use function::FormulaFunction;
 use graph::Place;
 use lexer::Text;
 pub use rule::{Formula, FormulaState};

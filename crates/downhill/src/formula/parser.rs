@@ -39,9 +39,15 @@ enum Function {
     Over(Reduction),
 }
 
+/// The functions of an optimizer's formula.
 pub(super) const FUNCTIONS: [&str; 13] = [
     "sqrt", "abs", "sign", "exp", "log", "min", "max", "clamp", "where", "norm", "mean", "sum",
     "rms",
+];
+
+/// The functions of a function of numbers.
+pub(super) const FUNCTIONS_OF_NUMBERS: [&str; 11] = [
+    "sqrt", "abs", "sign", "exp", "log", "sin", "cos", "min", "max", "clamp", "where",
 ];
 
 fn function(name: &str) -> Option<Function> {
@@ -51,6 +57,8 @@ fn function(name: &str) -> Option<Function> {
         "sign" => Function::One(One::Sign),
         "exp" => Function::One(One::Exp),
         "log" => Function::One(One::Log),
+        "sin" => Function::One(One::Sin),
+        "cos" => Function::One(One::Cos),
         "min" => Function::Two(Two::Min),
         "max" => Function::Two(Two::Max),
         "clamp" => Function::Clamp,
@@ -79,6 +87,8 @@ pub(super) struct Names<'a> {
     pub(super) known: BTreeMap<String, Id>,
     /// The names of the settings.
     pub(super) settings: &'a [&'a str],
+    /// The names of the functions.
+    pub(super) functions: &'static [&'static str],
 }
 
 /// Reads one text into a graph.
@@ -162,7 +172,7 @@ impl<'a> Parser<'a> {
             "t" => Some("the number of the step"),
             "learning_rate" => Some("the learning rate"),
             name if self.names.settings.contains(&name) => Some("a setting"),
-            name if FUNCTIONS.contains(&name) => Some("a function"),
+            name if self.names.functions.contains(&name) => Some("a function"),
             _ => None,
         };
         if let Some(what) = refused {
@@ -178,7 +188,7 @@ impl<'a> Parser<'a> {
         self.depth += 1;
         if self.depth > DEEPEST {
             let message = format!(
-                "it is nested more than {DEEPEST} deep; give a part of it a name on a line of its own"
+                "it is nested more than {DEEPEST} deep; write it with fewer parentheses and signs"
             );
             return Err(self.text.error(self.token().start, message));
         }
@@ -246,7 +256,7 @@ impl<'a> Parser<'a> {
         if let Some(id) = self.names.known.get(name) {
             return Ok(*id);
         }
-        if FUNCTIONS.contains(&name) {
+        if self.names.functions.contains(&name) {
             let message = format!("`{name}` is a function: write `{name}(..)`");
             return Err(self.text.error(start, message));
         }
@@ -274,12 +284,13 @@ impl<'a> Parser<'a> {
     }
 
     fn call(&mut self, start: usize, name: &str) -> Parsed<Id> {
-        let Some(function) = function(name) else {
+        let known = self.names.functions.contains(&name);
+        let Some(function) = function(name).filter(|_| known) else {
             let message = match self.names.known.contains_key(name) {
                 true => format!("`{name}` is a number and not a function: write `{name} * (..)`"),
                 false => format!(
                     "unknown function `{name}`; {}",
-                    did_you_mean(name, &FUNCTIONS)
+                    did_you_mean(name, self.names.functions)
                 ),
             };
             return Err(self.text.error(start, message));

@@ -142,6 +142,8 @@ fn one(function: One, a: Value) -> Value {
         One::Sign => a.sign(),
         One::Exp => a.exp(),
         One::Log => a.log(),
+        One::Sin => a.sin(),
+        One::Cos => a.cos(),
     })
 }
 

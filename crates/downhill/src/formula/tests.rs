@@ -320,8 +320,8 @@ fn a_setting_or_a_state_that_cannot_be_is_named() {
 
 #[test]
 fn no_formula_overflows_the_stack_or_grows_without_bound() {
-    let deep = "update, line 1, column 55: it is nested more than 50 deep; give a part of it a name \
-                on a line of its own";
+    let deep = "update, line 1, column 55: it is nested more than 50 deep; write it with fewer \
+                parentheses and signs";
     let error = |update: &str| plain(update).unwrap_err().to_string();
     for (open, close) in [("(", ")"), ("-", ""), ("2^", "")] {
         // As long as a text may be.

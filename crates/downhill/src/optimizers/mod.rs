@@ -76,5 +76,5 @@ optimizers! {
     dadapt_adam: DAdaptAdam(DAdaptAdamConfig) = "d-adapt-adam" or "dadaptadam",
     prodigy: Prodigy(ProdigyConfig) with ProdigyWarmup = "prodigy",
     cocob: Cocob(CocobConfig) = "cocob",
-    formula: Formula(FormulaConfig) with FormulaError, FormulaState = "formula",
+    formula: Formula(FormulaConfig) with FormulaError, FormulaFunction, FormulaState = "formula",
 }

@@ -2,6 +2,7 @@
 
 use crate::config::layers::Layers;
 use crate::config::tables::gradient_check::GradientCheckConfig;
+use crate::config::tables::landscapes::LandscapesConfig;
 use crate::config::tables::search::SearchConfig;
 use crate::config::tables::valley::ValleyConfig;
 use crate::error::TrainError;
@@ -15,6 +16,8 @@ pub enum Kind {
     Training,
     /// Lets the optimizers of the methods descend a function of two variables.
     Valley(ValleyConfig),
+    /// Lets the optimizers of the methods descend several functions from many starts.
+    Landscapes(LandscapesConfig),
     /// Compares backpropagation with numerical gradients.
     GradientCheck(GradientCheckConfig),
     /// Trains one method many times, with random settings.
@@ -22,9 +25,18 @@ pub enum Kind {
 }
 
 /// The tables that name a kind.
-pub(crate) const TABLES: [&str; 3] = ["valley", "gradient-check", "search"];
+pub(crate) const TABLES: [&str; 4] = ["valley", "landscapes", "gradient-check", "search"];
 
 impl Kind {
+    /// The updates of a descent, and the path of their number; `None` where networks are trained.
+    pub(crate) fn updates(&self) -> Option<(&'static str, u64)> {
+        match self {
+            Self::Valley(valley) => Some(("valley.updates", valley.updates)),
+            Self::Landscapes(landscapes) => Some(("landscapes.updates", landscapes.updates)),
+            Self::Training | Self::GradientCheck(_) | Self::Search(_) => None,
+        }
+    }
+
     pub(crate) fn of(experiment: &Layers) -> Result<Self, TrainError> {
         let has = |name: &&&str| experiment.table.contains_key(**name);
         let mut kinds = TABLES.iter().filter(has);
@@ -43,6 +55,10 @@ impl Kind {
         }
         match *kind {
             "valley" => Ok(ValleyConfig::of(experiment)?.map_or(Self::Training, Self::Valley)),
+            "landscapes" => {
+                let config = LandscapesConfig::of(experiment)?;
+                Ok(config.map_or(Self::Training, Self::Landscapes))
+            }
             "search" => Ok(SearchConfig::of(experiment)?.map_or(Self::Training, Self::Search)),
             _ => {
                 let config = GradientCheckConfig::of(experiment)?;

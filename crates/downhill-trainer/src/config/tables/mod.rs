@@ -3,6 +3,8 @@
 pub mod gradient_check;
 pub(crate) mod grid;
 pub mod kind;
+pub mod landscapes;
+pub(crate) mod plane;
 pub(crate) mod published;
 pub mod search;
 pub mod target;

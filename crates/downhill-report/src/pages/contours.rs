@@ -59,6 +59,26 @@ impl Field {
         }
     }
 
+    /// Levels between which a growing part of the region lies, so that there are lines around low
+    /// minima of a function that is high elsewhere.
+    pub(crate) fn levels_by_area(&self, number: usize) -> Vec<f64> {
+        let mut values: Vec<f64> = (self.values.iter().copied())
+            .filter(|value| value.is_finite())
+            .collect();
+        values.sort_by(f64::total_cmp);
+        let Some(least) = values.first().copied() else {
+            return Vec::new();
+        };
+        let level = |step: usize| {
+            let share = step as f64 / (number + 1) as f64;
+            values[(share * share * (values.len() - 1) as f64) as usize]
+        };
+        let mut levels: Vec<f64> = (1..=number).map(level).collect();
+        levels.retain(|level| *level > least);
+        levels.dedup();
+        levels
+    }
+
     /// The lines on which the function has this value. A cell with a value that is not finite has
     /// none.
     pub(crate) fn lines(&self, level: f64) -> Vec<Vec<(f64, f64)>> {
@@ -220,6 +240,16 @@ mod tests {
                 .all(|three| three[2] - three[1] > three[1] - three[0])
         );
         assert!(Field::of(&|_, _| 1.0, REGION).levels().is_empty());
+        assert!(Field::of(&|_, _| 1.0, REGION).levels_by_area(6).is_empty());
+        let steep = |x: f64, y: f64| (x * x + y * y).powi(4);
+        let below = |level: f64| {
+            let field = Field::of(&steep, REGION);
+            let values = field.values.iter();
+            values.filter(|value| **value < level).count() as f64 / (COLUMNS * ROWS) as f64
+        };
+        let levels = Field::of(&steep, REGION).levels_by_area(6);
+        assert_eq!(levels.len(), 6);
+        assert!((below(levels[3]) - 16.0 / 49.0).abs() < 0.01);
         assert!(Field::of(&|_, _| f64::NAN, REGION).levels().is_empty());
     }
 }

@@ -1,19 +1,17 @@
 //! The report of descents of a function of two variables: their paths over contour lines.
 
-mod contours;
-
 use maud::{Markup, html};
 
 use crate::drawing::axis::{Axis, ends};
 use crate::drawing::chart::NARROW;
 use crate::drawing::figure::{Figure, Layout, Picture};
 use crate::drawing::labels::fitted;
-use crate::drawing::marks::{Look, coordinate, line};
+use crate::drawing::marks::{Look, coordinate, line, plus};
 use crate::drawing::panel::Panel;
 use crate::export::csv::{finite, quoted as field};
 use crate::pages::about::About;
+use crate::pages::contours::{Field, Region};
 use crate::pages::page::{Page, Section, changes, table};
-use crate::pages::valley::contours::{Field, Region};
 use crate::text::numbers::{count, counted, fixed, listed, quoted};
 
 /// Descents of a function of two variables.
@@ -300,17 +298,12 @@ fn at(region: &Region, (x, y): (f64, f64)) -> (f64, f64) {
     (across.at(x), up.at(y))
 }
 
-fn plus((x, y): (f64, f64)) -> Markup {
-    let strokes = line([(x - 5.0, y), (x + 5.0, y)]) + &line([(x, y - 5.0), (x, y + 5.0)]);
-    html! { path class="cross" d=(strokes) {} }
-}
-
 fn place((x, y): (f64, f64)) -> String {
     format!("({}, {})", fixed(x, 3), fixed(y, 3))
 }
 
 /// A value of the function with three significant digits.
-fn value_text(value: f64) -> String {
+pub(crate) fn value_text(value: f64) -> String {
     if value.is_finite() {
         crate::text::numbers::loss(value)
     } else {
