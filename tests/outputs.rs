@@ -46,7 +46,7 @@ fn runs_are_beside_the_report_as_csv_and_json_lines() {
         assert_eq!(run["final"]["test"]["accuracy"], last.test.accuracy);
         assert_eq!(run["final"]["train"]["loss"], last.train.loss);
         assert_eq!(run["config"], *record.header.config);
-        let row = format!("{},{},,,finished", last.test.loss, last.test.accuracy);
+        let row = format!("{},{},,,,,,,finished", last.test.loss, last.test.accuracy);
         assert!(csv.contains(&row), "{row}: {csv}");
     }
     bench.arguments.again = true;
@@ -63,7 +63,9 @@ fn a_diverged_run_is_in_every_file() {
     let (done, _) = bench.train().expect("it trains");
     assert_eq!(done, Done::Diverged { runs: 2 });
     let (_, csv) = report(&bench, ".csv");
-    let ends = csv.lines().filter(|line| line.ends_with(",,,,,diverged"));
+    let ends = csv
+        .lines()
+        .filter(|line| line.ends_with(",,,,,,,,,,,diverged"));
     assert_eq!(ends.count(), 2, "{csv}");
     let (_, lines) = report(&bench, ".jsonl");
     assert_eq!(lines.matches("\"final\":null").count(), 2);

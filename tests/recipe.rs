@@ -197,10 +197,10 @@ fn a_recipe_trains_bit_for_bit_as_the_library_does() {
 
     // Both are evaluated, the averages first.
     let right = |network: &Network| {
-        let (images, _, labels) = test.part(0..test.len());
-        let logits = network.valid().evaluate(images);
-        let answers = logits.argmax(1).squeeze_dim::<1>(1);
-        answers.equal(labels).int().sum().into_scalar::<i64>() as f64 / test.len() as f64
+        let (images, targets) = test.batch(&(0..test.len()).collect::<Vec<_>>());
+        let answers = network.valid().evaluate(images).argmax(1);
+        let right = answers.equal(targets.argmax(1)).int().sum();
+        right.into_scalar::<i64>() as f64 / test.len() as f64
     };
     let last = evaluations.last().expect("an evaluation");
     let own = last.not_averaged.expect("the weights themselves");

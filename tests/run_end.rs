@@ -68,11 +68,12 @@ fn a_run_stops_early_and_its_result_is_the_best_network() {
 
 #[test]
 fn records_tell_which_network_counts() {
-    let text = format!(
-        "{CONFIG}\ndata.validation_images = 100\n\
-         [training.early_stopping]\npatience = 1\n"
-    );
-    let bench = Bench::new(Backend::Flex, &text);
+    let mut bench = Bench::new(Backend::Flex, CONFIG);
+    bench.arguments.overrides = vec![
+        "data.validation_images=40".into(),
+        "training.evaluate_every=1".into(),
+        "training.early_stopping.patience=1".into(),
+    ];
     let (_, said) = bench.train().expect("it trains");
     let mut stopped = 0;
     for (_, text) in bench.records() {

@@ -56,6 +56,12 @@ pub(crate) fn resolve(layers: &Layers) -> Result<(TrainingConfig, Layers), Train
             full.lay(&nested(path, written.clone()), DEFAULT);
         }
     }
+    // A table without settings has a place, too.
+    for path in SWITCHES {
+        if let Some(origin) = written.origins.get(path) {
+            full.origins.insert(path.to_owned(), origin.clone());
+        }
+    }
     let preset = preset(layers, config.optimizer.name());
     for (path, origin) in &mut full.origins {
         if let Some(found) = origin_of(written, path) {
