@@ -41,7 +41,7 @@ fn every_config_resolves() {
         names.push(file.name);
     }
     names.sort();
-    assert_eq!(names.len(), 26, "{names:?}");
+    assert_eq!(names.len(), 27, "{names:?}");
 }
 
 const GRID: &str = "\

@@ -5,6 +5,9 @@ use crate::pages::valley::value_text;
 use crate::statistics::{CostStatistics, describe_costs};
 use crate::text::numbers::{cost, count, counted, listed, quoted, setting_value};
 
+/// More methods than this are counted and not named where they share a place.
+const MOST_NAMES: usize = 4;
+
 impl LandscapesReport<'_> {
     /// What was found, in words, the answer first.
     #[must_use]
@@ -61,8 +64,11 @@ impl LandscapesReport<'_> {
         let with = |wanted: usize| {
             let names = all.iter().filter(|(reached, _)| *reached == wanted);
             let names: Vec<String> = names.map(|(_, name)| quoted(name)).collect();
-            let verb = if names.len() == 1 { "reaches" } else { "reach" };
-            format!("{} {verb}", listed(&names))
+            match names.len() {
+                1 => format!("{} reaches", names[0]),
+                2..=MOST_NAMES => format!("{} reach", listed(&names)),
+                number => format!("{} methods reach", count(number)),
+            }
         };
         if starts == 0 {
             return None;
@@ -225,6 +231,15 @@ mod tests {
             has(&found, "no method reaches the minimum from any of 8 starts"),
             "{found:?}"
         );
+        let first = report.methods[0].clone();
+        report.methods = vec![first; 5];
+        for landscape in &mut report.landscapes {
+            let first = landscape.methods[0].clone();
+            landscape.methods = vec![first; 5];
+        }
+        let found = report.findings();
+        let expected = "5 methods reach the minimum from 8 of 16 starts each on 2 functions.";
+        assert_eq!(found[0], expected);
         report.landscapes.clear();
         assert_eq!(report.findings(), ["There are no descents."]);
     }
