@@ -70,10 +70,6 @@ impl RunRecord {
 /// One line of a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "lines are written and read one at a time"
-)]
 pub enum Line {
     /// The first line.
     Run(RunHeader),

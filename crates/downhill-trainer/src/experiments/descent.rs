@@ -96,7 +96,7 @@ mod tests {
             backend: Backend::Flex,
             device: &device,
         };
-        path(config, &VALLEY, [-7.0, 2.0], 30, place, is_end).unwrap()
+        path(config, &VALLEY, [-7.0, 2.0], 30, place, is_end).expect("a path")
     }
 
     #[test]
@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(faded[5], faded[30]);
 
         // An average lags behind.
-        let averaged = path_of(&plain.clone().with_ema(0.9), &|_| false);
+        let averaged = path_of(&plain.with_ema(0.9), &|_| false);
         assert!(averaged[5][0] < points[5][0], "{averaged:?}");
     }
 

@@ -76,7 +76,7 @@ mod tests {
     fn ended(config: &EarlyStoppingConfig, losses: &[f64]) -> (Option<u64>, Option<u64>) {
         let device = Device::flex();
         let network = Network::new(&MlpConfig::default(), [1, 2, 2], 10, &device, &mut || 0.1);
-        let network = network.unwrap();
+        let network = network.expect("a network");
         let mut stopping = EarlyStopping::new(config);
         let mut evaluations = (1..).zip(losses).map(|(updates, loss)| {
             let score = Score {

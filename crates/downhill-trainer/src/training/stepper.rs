@@ -40,9 +40,9 @@ impl<'a> Stepper<'a> {
                 .build()
                 .map(Box::new)
                 .map(Method::Lbfgs)
-                .map_err(unusable)?,
+                .map_err(|error| unusable(&error))?,
             None => {
-                let descent = config.descent().build().map_err(unusable)?;
+                let descent = config.descent().build().map_err(|error| unusable(&error))?;
                 Method::Descent(Box::new(descent), config.sam.as_ref())
             }
         };
@@ -65,7 +65,7 @@ impl<'a> Stepper<'a> {
                 if let Some(sam) = sam {
                     let ascended = sam.ascend(network.clone(), gradients);
                     // The running statistics of this copy are dropped with it.
-                    (_, gradients) = gradients_of(&mut ascended.map_err(unusable)?);
+                    (_, gradients) = gradients_of(&mut ascended.map_err(|error| unusable(&error))?);
                 }
                 let (network, _) = descent.step(network, gradients)?;
                 (network, loss, self.config.gradients_of_update())
@@ -101,6 +101,6 @@ impl<'a> Stepper<'a> {
     }
 }
 
-fn unusable(error: impl ToString) -> TrainError {
+fn unusable(error: &impl ToString) -> TrainError {
     TrainError::Config(error.to_string())
 }
