@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-/// Returns the name that is most like a word: it differs in at most two letters, and in at most half
-/// of those of the word, whatever their case.
+/// Returns the name that is most like a word: it differs in at most two letters, and in at most
+/// half of those of the word, whatever their case.
 pub(crate) fn similar<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let most = 2.min(word.chars().count() / 2);
     let near = |name: &'a str| (distance(word, name), name);
