@@ -81,10 +81,10 @@ fn records_tell_which_network_counts() {
         let kept = record.end.kept.expect("a network");
         let last = record.final_evaluation().expect("an evaluation");
         assert_eq!(last.updates, kept);
-        stopped += usize::from(record.stopped_before().is_some());
+        stopped += usize::from(record.is_stopped_early());
     }
     assert!(
-        stopped > 0 && said.contains("ended before the number of updates"),
+        stopped > 0 && said.contains("Early stopping ended"),
         "{said}"
     );
     // Finished runs are not trained again.

@@ -293,8 +293,7 @@ fn runs_that_stopped_early_and_kept_networks_are_named() {
     let found = findings(&experiment);
     assert_eq!(
         found.last().unwrap(),
-        "2 of 2 finished runs of “b” ended before the number of updates in its config: after 401 \
-         updates."
+        "Early stopping ended 2 of 2 finished runs of “b”, after 401 updates."
     );
     // The first run counts with its first evaluation.
     assert!(found[0].contains("“b”"), "{found:?}");

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use crate::summary::{MethodSummary, Summary};
 use crate::text::numbers::{count, counted, listed, quoted};
 
-/// The runs of a method that ended before the number of updates in their config.
+/// The runs of a method that early stopping ended.
 pub(super) fn stopped(method: &MethodSummary) -> Option<String> {
     (method.stopped > 0).then(|| {
         format!(
-            "{} of {} of {} ended before the number of updates in its config: after {} updates.",
+            "Early stopping ended {} of {} of {}, after {} updates.",
             count(method.stopped),
             counted(method.finished.len(), "finished run"),
             quoted(&method.name),
@@ -33,6 +33,9 @@ pub(super) fn different_budgets(summary: &Summary<'_>) -> Option<String> {
     let are_counted = summary.methods.iter().filter(is_counted).count() > 0;
     let updates_differ = updates.len() > 1;
     match (updates_differ, are_counted, gradients.as_slice()) {
+        (false, true, [(gradients, _)]) => Some(format!(
+            "All methods computed {gradients} gradients in a run."
+        )),
         (true, true, [(gradients, _)]) => Some(format!(
             "All methods computed {gradients} gradients in a run, in different numbers of updates \
              ({}).",

@@ -142,8 +142,12 @@ fn ending(method: &MethodSummary, precision: Precision) -> String {
     } else {
         String::new()
     };
+    let verb = match method.keeps_best {
+        true => "has, with its best network by validation,",
+        false => "ends at",
+    };
     format!(
-        "{name} ends at {} % training and {} % test accuracy ({}){gap}.",
+        "{name} {verb} {} % training and {} % test accuracy ({}){gap}.",
         precision.percent(train.mean),
         precision.percent(test.mean),
         certainty_of_accuracy(&test, precision),

@@ -11,6 +11,7 @@ mod resolved_config;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 pub use resolved_config::ResolvedConfig;
 
@@ -50,13 +51,18 @@ impl RunRecord {
         last.filter(|last| last.is_finite() && !self.end.outcome.is_diverged())
     }
 
-    /// Returns the number of updates that the config allows, if the run made fewer and did not
-    /// diverge: early stopping or a budget of gradients ended it.
+    /// Whether early stopping ended the run: it did not diverge, and made fewer updates and
+    /// computed fewer gradients than its config allows.
     #[must_use]
-    pub fn stopped_before(&self) -> Option<u64> {
-        let allowed = self.header.config.pointer("/training/updates")?.as_u64()?;
-        let ended_early = self.end.updates < allowed && !self.end.outcome.is_diverged();
-        ended_early.then_some(allowed)
+    pub fn is_stopped_early(&self) -> bool {
+        let allowed = |key| self.header.config.pointer(key).and_then(Value::as_u64);
+        let RunEnd {
+            updates, gradients, ..
+        } = self.end;
+        let gradients = gradients.unwrap_or(updates);
+        allowed("/training/updates").is_some_and(|allowed| updates < allowed)
+            && allowed("/training/gradients").is_none_or(|allowed| gradients < allowed)
+            && !self.end.outcome.is_diverged()
     }
 
     /// Returns the final test accuracy, 0 to 1. It is 0 for a run without a final evaluation.

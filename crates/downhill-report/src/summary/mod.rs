@@ -63,7 +63,7 @@ pub(crate) struct MethodSummary {
     /// Test accuracy of averaged weights minus that of the weights themselves; `None` without
     /// averages.
     pub(crate) averages: Option<PairedDifferences>,
-    /// Number of finished runs that ended before the number of updates in their config.
+    /// Number of finished runs that early stopping ended.
     pub(crate) stopped: usize,
     /// The numbers of gradients that finished runs computed.
     pub(crate) gradients: BTreeSet<u64>,
@@ -199,7 +199,7 @@ impl MethodSummary {
                 summary.updates.insert(run.end.updates);
                 let gradients = run.end.gradients.unwrap_or(run.end.updates);
                 summary.gradients.insert(gradients);
-                summary.stopped += usize::from(run.stopped_before().is_some());
+                summary.stopped += usize::from(run.is_stopped_early());
             } else {
                 summary.diverged.insert(seed, diverged_at(run));
             }

@@ -18,8 +18,12 @@ pub(crate) struct ValidationSummary {
 }
 
 impl ValidationSummary {
-    /// `None` if no run that finished has held-out images.
+    /// `None` if no run that finished has held-out images, and if the runs chose a network by them
+    /// themselves.
     pub(crate) fn of(method: &Method) -> Option<Self> {
+        if method.runs.iter().any(|run| run.end.kept.is_some()) {
+            return None;
+        }
         let best: Vec<(&Evaluation, f64)> =
             method.runs.iter().filter_map(best_validation).collect();
         let described = |value: fn(&(&Evaluation, f64)) -> f64| {

@@ -31,6 +31,20 @@ pub struct ExperimentFile {
     pub(crate) lines: Arc<Lines>,
 }
 
+/// Why no experiment is known by name.
+const NO_EXPERIMENTS: &str = "there is no `configs` directory here or above, and this program was \
+    built without the experiments (`cargo install --path crates/downhill-trainer` installs one with \
+    them); give the path of a config file, or write one with `new`";
+
+/// Says that a config file of this name is here.
+fn file_beside(config: &str) -> String {
+    let file = format!("{config}.toml");
+    match Path::new(&file).is_file() {
+        true => format!("; the config file here is `{file}`"),
+        false => String::new(),
+    }
+}
+
 impl ExperimentFile {
     /// Reads a config, given as a path, or as the name of a file in `configs/`, here or in a
     /// directory above, or of an experiment inside this program.
@@ -64,8 +78,8 @@ impl ExperimentFile {
         let known = experiments(directory.as_deref());
         if known.is_empty() {
             return Err(TrainError::Config(format!(
-                "no experiment `{config}`: there is no `configs` directory here or above; give the \
-                 path of a config file"
+                "no experiment `{config}`: {NO_EXPERIMENTS}{}",
+                file_beside(config)
             )));
         }
         let meant = match did_you_mean(config, known.keys().map(String::as_str)) {
@@ -73,7 +87,8 @@ impl ExperimentFile {
             None => String::new(),
         };
         Err(TrainError::Config(format!(
-            "no experiment `{config}`: {meant}the experiments are\n{}",
+            "no experiment `{config}`{}: {meant}the experiments are\n{}",
+            file_beside(config),
             lines_of(&known)
         )))
     }
@@ -88,11 +103,7 @@ impl ExperimentFile {
         let known = experiments(configs_directory().as_deref());
         match known.is_empty() {
             false => Ok(lines_of(&known) + "\n"),
-            true => Err(TrainError::Config(
-                "there is no `configs` directory here or above; give `train` the path of a config \
-                 file, or write one with `new`"
-                    .to_owned(),
-            )),
+            true => Err(TrainError::Config(NO_EXPERIMENTS.to_owned())),
         }
     }
 

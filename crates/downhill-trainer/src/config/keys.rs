@@ -262,6 +262,10 @@ fn check_epochs(training: &Table, epochs: &Value, path: &str) -> Result<(), Stri
 /// Says that there is no optimizer of this name, and which is meant.
 pub(crate) fn no_optimizer(name: &str) -> String {
     let names = names_of_optimizers();
+    if name.eq_ignore_ascii_case("lbfgs") {
+        return "L-BFGS is a table of its own in place of the optimizer: write `lbfgs = {}`"
+            .to_owned();
+    }
     let renamed = OptimizerConfig::renamed(name).map(str::to_owned);
     let meant = || did_you_mean(name, names.iter().copied());
     let remedy = match renamed.or_else(|| same_as(name)) {

@@ -7,7 +7,10 @@ const SIMILAR: f64 = 0.7;
 const PART: usize = 3;
 
 /// Words of other libraries, each with those that have its place here.
-const SYNONYMS: [(&str, &[&str]); 40] = [
+const SYNONYMS: [(&str, &[&str]); 43] = [
+    ("clip", &["clip-global-norm"]),
+    ("clip_grad_norm", &["clip-global-norm"]),
+    ("max_grad_norm", &["clip-global-norm"]),
     ("kaiming", &["he"]),
     ("glorot", &["xavier"]),
     ("normal", &["std"]),

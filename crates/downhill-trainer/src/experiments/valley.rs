@@ -61,9 +61,11 @@ pub(crate) fn descend(
     for path in &report.paths {
         let (x, y) = path.points.last().copied().unwrap_or_default();
         out.say(&format!(
-            "{:12} ends at ({x:.6}, {y:.6}), f = {:.6}\n",
+            "{:12} ends at ({}, {}), f = {}\n",
             path.name,
-            value(x, y)
+            shown(x),
+            shown(y),
+            shown(value(x, y))
         ));
     }
     write(
@@ -77,7 +79,17 @@ pub(crate) fn descend(
         store,
         out,
     )?;
-    Ok(Done::Finished)
+    let made = |path: &ValleyPath| path.points.len() as u64 - 1;
+    let diverged = (report.paths.iter()).filter(|path| made(path) < valley.updates);
+    Ok(Done::with_diverged(diverged.count(), plan.may_diverge))
+}
+
+/// A number of at most a dozen letters.
+fn shown(number: f64) -> String {
+    match number.abs() < 1e6 {
+        true => format!("{number:.6}"),
+        false => format!("{number:.3e}"),
+    }
 }
 
 /// Refuses what cannot descend: makes the first update of each method.

@@ -321,6 +321,9 @@ fn refuse_other_optimizer(
 fn only_method(file: &ExperimentFile, overrides: &Overrides) -> String {
     let tables = overrides.tables.iter().rev().map(|(_, table)| table);
     let mut optimizers = tables.chain([&file.table]).filter_map(|table| {
+        if table.get("lbfgs").is_some_and(Value::is_table) {
+            return Some("lbfgs".to_owned());
+        }
         let optimizer = table.get("optimizer")?.as_table()?;
         optimizer.keys().next().cloned()
     });

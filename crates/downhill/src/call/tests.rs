@@ -359,7 +359,7 @@ fn what_cannot_be_read_is_named_with_its_column() {
         (
             "torch.optim.LBFGS(params)",
             "column 1: torch.optim.LBFGS is not covered: it computes the loss several times a \
-             step; build it in code, with `LbfgsConfig`",
+             step; build it in code, with `LbfgsConfig`, or write `lbfgs = {}` in an experiment",
         ),
         (
             "torch.optim.Adam(params, lr=0.1, beta=(0.9, 0.99))",

@@ -175,7 +175,8 @@ pub(super) const SIGNATURES: &[Signature] = &[
 pub(super) const NOT_COVERED: &[(&str, &str)] = &[
     (
         "LBFGS",
-        "it computes the loss several times a step; build it in code, with `LbfgsConfig`",
+        "it computes the loss several times a step; build it in code, with `LbfgsConfig`, or write \
+         `lbfgs = {}` in an experiment",
     ),
     (
         "SparseAdam",

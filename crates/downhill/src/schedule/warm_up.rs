@@ -27,7 +27,8 @@ use crate::hyperparameter::{InvalidHyperparameter, not_negative};
 pub struct WarmUp {
     /// Number of steps before the other schedule; 0 for no warm-up.
     pub steps: u64,
-    /// First value as a factor on the base; non-negative.
+    /// First value as a factor on the base; non-negative. 0 by default.
+    #[serde(default)]
     pub start_factor: f64,
     /// Schedule that follows; constant by default.
     #[serde(default)]

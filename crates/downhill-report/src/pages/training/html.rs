@@ -217,7 +217,8 @@ fn every_run(experiment: &Experiment) -> Markup {
             cells
         });
     table(
-        "The last evaluation of each run. Its hash is the name of the run's directory.",
+        "The evaluation that each run counts with: its last, or that of the network that it kept. The \
+         hash is the name of the run's directory.",
         &heads,
         &rows.collect::<Vec<_>>(),
     )
@@ -227,6 +228,13 @@ fn outcome(run: &RunRecord) -> String {
     match run.end.outcome {
         RunOutcome::Diverged { update } => format!("diverged at update {}", count(update)),
         RunOutcome::Finished if run.final_evaluation().is_none() => "not finite at the end".into(),
-        RunOutcome::Finished => format!("finished, {} updates", count(run.end.updates)),
+        RunOutcome::Finished => {
+            let kept = run
+                .end
+                .kept
+                .map(|kept| format!(", network of update {}", count(kept)));
+            let updates = count(run.end.updates);
+            format!("finished, {updates} updates{}", kept.unwrap_or_default())
+        }
     }
 }

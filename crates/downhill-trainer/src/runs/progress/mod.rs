@@ -230,12 +230,19 @@ impl RunProgress<'_> {
         let Self { name, progress, .. } = self;
         let seconds = self.start.elapsed().as_secs_f64();
         let of = progress.runs;
-        match (&end.outcome, self.evaluations.last()) {
+        let kept = end.kept.and_then(|kept| {
+            let mut evaluations = self.evaluations.iter();
+            evaluations.find(|evaluation| evaluation.updates == kept)
+        });
+        let of_kept = kept.map_or_else(String::new, |kept| {
+            format!(", network of update {}", kept.updates)
+        });
+        match (&end.outcome, kept.or(self.evaluations.last())) {
             (RunOutcome::Diverged { update }, _) => format!(
                 "{name}: diverged at update {update}: its loss was not finite ({ended} of {of})"
             ),
             (RunOutcome::Finished, Some(last)) => format!(
-                "{name}: test accuracy {:.2} %, train {:.2} %, {} updates in {seconds:.1} s \
+                "{name}: test accuracy {:.2} %, train {:.2} %, {} updates in {seconds:.1} s{of_kept} \
                  ({ended} of {of})",
                 100.0 * last.test.accuracy,
                 100.0 * last.train.accuracy,

@@ -451,7 +451,8 @@ pub(in crate::call) const NOT_COVERED: &[(&str, &str)] = &[
     ),
     (
         "lbfgs",
-        "it computes the loss several times a step; build it in code, with `LbfgsConfig`",
+        "it computes the loss several times a step; build it in code, with `LbfgsConfig`, or write \
+         `lbfgs = {}` in an experiment",
     ),
     (
         "multi_transform",
