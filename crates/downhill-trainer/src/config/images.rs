@@ -24,6 +24,8 @@ pub(crate) fn load(data_dir: Option<&Path>, source: &str) -> Result<ImagePair, D
 #[derive(Debug, Default)]
 pub(crate) struct TrainingImages {
     data_dir: Option<PathBuf>,
+    /// Whether nothing is trained on images, so that there are no epochs.
+    pub(crate) are_unused: bool,
     /// By source.
     numbers: Mutex<BTreeMap<String, usize>>,
 }
@@ -33,7 +35,15 @@ impl TrainingImages {
     pub(crate) fn of(data_dir: Option<&Path>) -> Self {
         Self {
             data_dir: data_dir.map(Path::to_path_buf),
-            numbers: Mutex::default(),
+            ..Self::default()
+        }
+    }
+
+    /// Those of an experiment without images.
+    pub(crate) fn unused() -> Self {
+        Self {
+            are_unused: true,
+            ..Self::default()
         }
     }
 

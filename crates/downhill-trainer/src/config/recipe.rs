@@ -281,8 +281,8 @@ fn at_mut<'a>(table: &'a mut Table, path: &str) -> Option<&'a mut Value> {
 pub(crate) struct RunLength<'a> {
     /// Updates of the run.
     pub(crate) updates: u64,
-    /// Returns the updates of an epoch.
-    pub(crate) of_epoch: &'a dyn Fn() -> Result<u64, TrainError>,
+    /// Returns the updates of an epoch; `None` where nothing is trained on images.
+    pub(crate) of_epoch: Option<&'a dyn Fn() -> Result<u64, TrainError>>,
 }
 
 /// Returns the settings with numbers in place of the lengths that are relative to the run, and a
@@ -452,15 +452,18 @@ impl Lengths<'_> {
         let epochs = epochs.into_iter().flatten().next();
         let steps = |updates: f64| (updates / self.calls as f64).round() as u64;
         let of_run = path != LOOP_LENGTHS[0];
+        let epochs = epochs.zip(self.run.of_epoch);
         let steps = match (open, percent, epochs) {
             (Some(left), ..) if text == "rest" => left,
             (_, Some(percent), _) if of_run => steps(self.run.updates as f64 * percent / 100.0),
-            (_, _, Some(epochs)) => steps(epochs * (self.run.of_epoch)()? as f64),
+            (_, _, Some((epochs, of_epoch))) => steps(epochs * of_epoch()? as f64),
             _ => {
-                let others = match (of_run, open) {
-                    (false, _) => " or \"3 epochs\"",
-                    (true, None) => ", \"3 epochs\" or \"10 %\" of the run",
-                    (true, Some(_)) => ", \"3 epochs\" or \"10 %\" of the run, \"rest\"",
+                let others = match (of_run, open, self.run.of_epoch) {
+                    (_, None, None) => " or \"10 %\" of the descent",
+                    (_, Some(_), None) => " or \"10 %\" of the descent, \"rest\"",
+                    (false, ..) => " or \"3 epochs\"",
+                    (true, None, _) => ", \"3 epochs\" or \"10 %\" of the run",
+                    (true, Some(_), _) => ", \"3 epochs\" or \"10 %\" of the run, \"rest\"",
                 };
                 let message = format!(
                     "{path} must be a number of updates{others}, got {}",

@@ -112,6 +112,7 @@ impl Plan {
         });
         if let Some((length, origin)) = &length {
             base.lay(length, origin);
+            base.images = Arc::new(TrainingImages::unused());
         }
         let mut methods = Vec::new();
         for (name, table) in method_tables(file, &overrides, &experiment.table)? {

@@ -33,7 +33,10 @@ pub(crate) fn resolve(layers: &Layers) -> Result<(TrainingConfig, Layers), Train
     let of_epoch = || updates_of_epoch(&config, &layers.images);
     let run = RunLength {
         updates: config.training.updates,
-        of_epoch: &of_epoch,
+        of_epoch: match layers.images.are_unused {
+            true => None,
+            false => Some(&of_epoch),
+        },
     };
     let (table, notes) = with_lengths(&layers, run)?;
     layers.table = table;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use downhill_report::{Cell, Grid};
 use serde::Deserialize;
-use toml::Table;
+use toml::{Table, Value};
 
 use crate::config::layers::Layers;
 use crate::config::varied::Varied;
@@ -56,6 +56,17 @@ struct Logarithmic {
 impl GridConfig {
     /// Reads `[grid]`; `None` if the experiment has none.
     pub(crate) fn of(experiment: &Layers) -> Result<Option<Self>, TrainError> {
+        let written = experiment.table.get("grid");
+        let setting = written.and_then(|grid| grid.get("setting"));
+        for (path, value) in [("grid", written), ("grid.setting", setting)] {
+            if value.is_some_and(Value::is_array) {
+                let message = format!(
+                    "{path}: a grid varies one setting; vary several with [search], or write a \
+                     method for each value of the others"
+                );
+                return Err(experiment.blame(path, &message));
+            }
+        }
         let Some(grid) = experiment.read::<Self>("grid")? else {
             return Ok(None);
         };
