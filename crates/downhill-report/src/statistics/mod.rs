@@ -5,7 +5,7 @@
 //! bootstrap.rs     the interval of a mean;  median.rs  that of a median
 //! paired.rs        differences seed by seed, with their test and their sizes
 //! wilcoxon.rs      the signed-rank test;  ranks.rs  what it counts;  holm.rs  several tests at once
-//! share.rs         the interval of a share: so many of so many
+//! share.rs         the confidence interval of a proportion
 //! effect_size.rs   the size of differences relative to their spread
 //! cost.rs          the cost of a target, misses included;  profile.rs  relative to the best
 //! ```

@@ -1,11 +1,11 @@
-//! The interval of a share: so many of so many.
+//! The confidence interval of a proportion.
 
 use super::interval::Interval;
 
 /// The quantile of the normal distribution that leaves 2.5 % above.
 const QUANTILE: f64 = 1.959_963_984_540_054;
 
-/// The 95 % interval of a share of which `count` of `of` were seen, by Wilson's score (E. B. Wilson
+/// The 95 % interval of a proportion, observed as `count` of `of`, by Wilson's score (E. B. Wilson
 /// 1927, "Probable inference, the law of succession, and statistical inference"); `None` if `of` is
 /// 0 or less than `count`.
 ///

@@ -1,7 +1,8 @@
 //! From the runs of an experiment to the numbers of a report.
 //!
-//! A run counts with its last evaluation. One that diverged counts as an accuracy of 0 %, for
-//! training and test alike; it has no loss and no gap, which have no worst value.
+//! A run counts with its last evaluation, or with that of the network that it kept. One that
+//! diverged counts as an accuracy of 0 %, for training and test alike; it has no loss and no gap,
+//! which have no worst value.
 
 pub(crate) mod averages;
 pub(crate) mod curves;

@@ -96,11 +96,6 @@ impl TrainingConfig {
         let normalized = self.model.batch_norm != BatchNormConvention::None;
         normalized && (self.has_averages() || self.lbfgs.is_some())
     }
-
-    /// Gradients that an update computes; with L-BFGS, the fewest.
-    pub(crate) fn gradients_of_update(&self) -> u64 {
-        1 + u64::from(self.sam.is_some())
-    }
 }
 
 impl Default for TrainingConfig {

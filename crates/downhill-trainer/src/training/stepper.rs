@@ -62,13 +62,15 @@ impl<'a> Stepper<'a> {
         let (network, loss, gradients) = match &mut self.method {
             Method::Descent(descent, sam) => {
                 let (loss, mut gradients) = gradients_of(&mut network);
+                let mut computed = 1;
                 if let Some(sam) = sam {
                     let ascended = sam.ascend(network.clone(), gradients);
                     // The running statistics of this copy are dropped with it.
+                    computed += 1;
                     (_, gradients) = gradients_of(&mut ascended.map_err(|error| unusable(&error))?);
                 }
                 let (network, _) = descent.step(network, gradients)?;
-                (network, loss, self.config.gradients_of_update())
+                (network, loss, computed)
             }
             Method::Lbfgs(lbfgs) => {
                 let (network, outcome) = lbfgs.step(network, |network: &Network| {

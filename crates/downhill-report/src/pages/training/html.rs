@@ -59,21 +59,27 @@ fn sections(summary: &Summary<'_>) -> Vec<Section> {
     let section = |part: &Part| Section::of_figures(part.id, &part.title, &part.figures);
     let mut sections: Vec<Section> = parts.iter().map(section).collect();
     let mut tables = vec![results];
-    let rows = averages_rows(summary);
-    if families.is_none() && !rows.is_empty() {
-        tables.push(Section::new(
+    // Of a grid they would be many, and its figure has them.
+    if families.is_none() {
+        let averages = (
             "averages",
             "Averaged weights",
-            table(AVERAGES_NOTE, &AVERAGES_HEADS, &rows),
-        ));
-    }
-    let rows = validation_rows(summary);
-    if families.is_none() && !rows.is_empty() {
-        tables.push(Section::new(
+            AVERAGES_NOTE,
+            &AVERAGES_HEADS[..],
+            averages_rows(summary),
+        );
+        let validation = (
             "validation",
             "Test accuracy at the best validation accuracy",
-            table(VALIDATION_NOTE, &VALIDATION_HEADS, &rows),
-        ));
+            VALIDATION_NOTE,
+            &VALIDATION_HEADS[..],
+            validation_rows(summary),
+        );
+        for (id, title, note, heads, rows) in [averages, validation] {
+            if !rows.is_empty() {
+                tables.push(Section::new(id, title, table(note, heads, &rows)));
+            }
+        }
     }
     let rows = published_rows(summary);
     if !rows.is_empty() {
