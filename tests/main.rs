@@ -39,6 +39,7 @@ mod recipe;
 mod reference;
 #[cfg(feature = "flex")]
 mod refused;
+mod resume;
 mod run_end;
 mod schedules;
 mod training;
@@ -94,5 +95,6 @@ on_each_backend! {
     ensemble_training: runs_of_an_ensemble_are_as_alone;
     training: the_first_loss_is_the_same_everywhere, a_training_repeats, lbfgs_lowers_the_loss,
         a_few_updates_give_the_pinned_losses, divergence_is_an_outcome, sixty_thousand_images_fit;
+    resume: a_stopped_run_is_continued;
     command: an_experiment_from_config_to_report;
 }

@@ -5,6 +5,7 @@
 
 pub mod backend;
 pub mod bench;
+pub mod checkpoint;
 pub mod commands;
 pub mod environment;
 pub mod interpreters;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::backend::Backend;
+use crate::checkpoint::CheckpointEvery;
 
 /// Arguments of `train`.
 #[derive(Args, Clone, Debug, PartialEq)]
@@ -47,9 +48,16 @@ pub struct TrainArguments {
     #[arg(long)]
     pub quiet: bool,
 
-    /// Train finished runs again and replace their records
+    /// Train finished runs again and replace their records. If it is interrupted, repeat the
+    /// command: it trains those that are left
     #[arg(long)]
     pub again: bool,
+
+    /// Save a checkpoint of each run that is being trained after so many updates (1000) or seconds
+    /// (30s), or never. A command that is repeated continues from it. The time between two is
+    /// longer if saving would take over 1 % of it
+    #[arg(long, value_name = "N", default_value_t = CheckpointEvery::DEFAULT)]
+    pub checkpoint_every: CheckpointEvery,
 
     /// Images to use instead of those of the config: the name of a set, such as `fashion-mnist`, or
     /// a directory of four IDX files (raw or gzip) or of PNG files in `train/CLASS` and
@@ -93,6 +101,7 @@ impl Default for TrainArguments {
             dry_run: false,
             quiet: false,
             again: false,
+            checkpoint_every: CheckpointEvery::DEFAULT,
             data_dir: None,
             runs_dir: "runs".into(),
             workers: None,

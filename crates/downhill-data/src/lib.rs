@@ -50,4 +50,5 @@ pub use order::{BatchOrder, Batches};
 #[cfg(feature = "embedded")]
 pub use pair::load_mnist;
 pub use pair::{DEFAULT_LIMIT, Duplicates, ImagePair, load_directory, load_directory_within};
+pub use source::decompress;
 pub use stream::{Purpose, Stream};

@@ -71,7 +71,7 @@ impl ImagePair {
 pub fn load_mnist() -> Result<ImagePair, DataError> {
     read_set("mnist".into(), |role| {
         let name = PathBuf::from(&role.file_names()[1]);
-        let bytes = source::read_gzip(&name, embedded(role), kind(role), DEFAULT_LIMIT)?;
+        let bytes = source::decompress(&name, embedded(role), kind(role), DEFAULT_LIMIT)?;
         Ok((name, bytes))
     })
 }
@@ -279,7 +279,7 @@ mod tests {
     fn load_gzip(files: &[Vec<u8>; 4]) -> Result<ImagePair, DataError> {
         read_set("small".into(), |role| {
             let name = PathBuf::from(format!("{role:?}"));
-            let bytes = source::read_gzip(&name, &files[role as usize][..], kind(role), 4096)?;
+            let bytes = source::decompress(&name, &files[role as usize][..], kind(role), 4096)?;
             Ok((name, bytes))
         })
     }

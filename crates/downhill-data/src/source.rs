@@ -129,7 +129,7 @@ pub(crate) fn read(path: &Path, kind: Kind, limit: u64) -> Result<Vec<u8>, DataE
         .map_err(unreadable)?;
     let bytes = if gzip::is_gzip(&first_bytes) {
         let reader = BufReader::with_capacity(1 << 16, file);
-        decompress(path, reader, kind, limit)?
+        decompressed(path, reader, kind, limit)?
     } else {
         let expected = idx::announced(path, &first_bytes, kind)?;
         if expected < found.len() {
@@ -149,7 +149,7 @@ pub(crate) fn read(path: &Path, kind: Kind, limit: u64) -> Result<Vec<u8>, DataE
         .ok_or_else(too_large)
 }
 
-fn decompress(
+fn decompressed(
     file: &Path,
     reader: impl BufRead,
     kind: Kind,
@@ -163,15 +163,13 @@ fn decompress(
     gzip::decompress(file, reader, limit, Some(&header))
 }
 
-/// Decompresses a gzip file in memory.
-#[cfg(any(test, feature = "embedded"))]
-pub(crate) fn read_gzip(
-    name: &Path,
-    bytes: &[u8],
-    kind: Kind,
-    limit: u64,
-) -> Result<Vec<u8>, DataError> {
-    let read = decompress(name, bytes, kind, limit)?;
+/// Decompresses the gzip file of an IDX file, up to `limit` bytes. `name` is only used in errors.
+///
+/// # Errors
+///
+/// A file that is damaged, is not of this `kind`, or exceeds the limit.
+pub fn decompress(name: &Path, bytes: &[u8], kind: Kind, limit: u64) -> Result<Vec<u8>, DataError> {
+    let read = decompressed(name, bytes, kind, limit)?;
     read.ok_or_else(|| DataError::TooLarge {
         file: name.into(),
         limit,

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use downhill::FailedStep;
+use downhill::{CheckpointError, FailedStep, FileError};
 use downhill_data::DataError;
 use downhill_report::InvalidExperiment;
 use thiserror::Error;
@@ -51,12 +51,12 @@ pub enum TrainError {
     /// Backpropagated and numerical gradients disagree.
     #[error("backpropagated and numerical gradients disagree beyond the tolerance; see the report")]
     WrongGradient,
-    /// A run that another process is training.
-    #[error(
-        "the run in {} is being trained by another process; wait, or use another --runs-dir",
-        .0.display()
-    )]
-    Locked(PathBuf),
+    /// A checkpoint that does not fit the run.
+    #[error("cannot continue from the checkpoint: {0}")]
+    Checkpoint(#[from] CheckpointError),
+    /// A checkpoint that cannot be read or written.
+    #[error("checkpoint {0}")]
+    CheckpointFile(#[from] FileError<CheckpointError>),
 }
 
 fn lines(errors: &[TrainError]) -> String {
@@ -77,7 +77,11 @@ impl TrainError {
             Self::Config(_) => 2,
             Self::Data(_) | Self::Runs(_) | Self::Weights { .. } => 3,
             Self::WrongGradient => 4,
-            Self::Backend(_) | Self::File { .. } | Self::Damaged(_) | Self::Locked(_) => 5,
+            Self::Backend(_)
+            | Self::File { .. }
+            | Self::Damaged(_)
+            | Self::Checkpoint(_)
+            | Self::CheckpointFile(_) => 5,
         }
     }
 

@@ -166,12 +166,27 @@ fn run_training(arguments: &TrainArguments) -> Result<Done, TrainError> {
         }
         complain("stopping; Ctrl-C again ends at once");
     });
+    #[cfg(unix)]
+    stop_before_the_limit();
     if let Err(error) = handler {
         complain(&format!(
             "warning: Ctrl-C will end the process at once: {error}"
         ));
     }
     train(arguments, &mut io::stdout(), &STOP)
+}
+
+/// Stops in order at SIGUSR1, which Slurm sends before the limit of a job if asked to.
+#[cfg(unix)]
+fn stop_before_the_limit() {
+    extern "C" fn stop(_signal: libc::c_int) {
+        STOP.store(true, Ordering::Relaxed);
+    }
+    #[expect(unsafe_code, reason = "the standard library handles no signals")]
+    // SAFETY: the handler does nothing but set an atomic flag.
+    unsafe {
+        libc::signal(libc::SIGUSR1, stop as *const () as libc::sighandler_t);
+    }
 }
 
 fn complain(text: &str) {

@@ -49,8 +49,9 @@
 //! the norm of all gradients, optimizers that estimate their rate from all parameters ([`Prodigy`],
 //! [`DAdaptAdam`], [`Dog`], [`Dowg`]), groups with their own settings, [schedules](schedule) for
 //! the rate and any other number, accumulation, skipping of gradients that are not finite, averages
-//! of the weights, lookahead and cautious steps. Its state is saved and loaded bit for bit. It can
-//! be combined with [`SamConfig`].
+//! of the weights, lookahead and cautious steps. Its state is saved and loaded bit for bit.
+//! [`Checkpoints`] saves it together with the module, so that a training that is killed goes on
+//! where it was. It can be combined with [`SamConfig`].
 //!
 //! Use [`learner`] to run a descent in a `Learner`, and [`module_optimizer`] to pass it to code
 //! that takes a `ModuleOptimizer`. [`coming_from_burn`] maps Burn's names to ours and has recipes.
@@ -85,7 +86,7 @@
 //!   does not start; the environment variable `BURN_DEVICE` selects another. [`Descent::load`]
 //!   takes the device as an argument.
 //! - The crate never prints and never draws random numbers. It reads and writes files only in
-//!   `load` and `save`.
+//!   `load`, `save` and [`Checkpoints`].
 //!
 //! # Features
 //!
@@ -109,6 +110,7 @@ pub mod coming_from_burn {}
 mod batch_statistics;
 mod burn_optimizer;
 pub mod call;
+mod checkpoint;
 mod config;
 pub mod custom;
 mod descent;
@@ -131,6 +133,7 @@ mod weight_decay;
 
 pub use batch_statistics::BatchStatistics;
 pub use call::CallError;
+pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints, Newest};
 pub use descent::{
     Accumulate, AccumulateForm, AdaptiveClip, Descent, DescentConfig, DescentRecordError,
     Description, Ema, EmaStart, FailedStep, GlobalNorm, GlobalNormForm, GradientStage, Group,

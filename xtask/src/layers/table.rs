@@ -31,6 +31,7 @@ pub(super) const CRATES: &[Crate] = &[
     Crate {
         directory: "crates/downhill/src",
         rooms: &[
+            room("checkpoint", &["descent", "file"]),
             room("lbfgs", &["descent", "file", "hyperparameter"]),
             room("learner", &["module_optimizer", "descent"]),
             room(

@@ -138,6 +138,22 @@ pub struct RecordEncoder {
 }
 
 impl RecordEncoder {
+    /// Continues a record that begins with these lines. Also returns them, header and all.
+    ///
+    /// # Errors
+    ///
+    /// A line that is cut off or altered, or a first line that is no header.
+    pub fn continuing(text: &[u8]) -> Result<(Self, Vec<Line>), RecordError> {
+        let mut lines = (1..).zip(text.split_inclusive(|byte| *byte == b'\n'));
+        let (_, first) = lines.next().ok_or(RecordError::MissingHeader)?;
+        let mut last = String::new();
+        let mut read = vec![Line::Run(header_of(first, &mut last)?)];
+        for (line, bytes) in lines {
+            read.push(parsed(&unsealed(bytes, line, &mut last)?, line)?);
+        }
+        Ok((Self { last }, read))
+    }
+
     /// Returns the next line with its checksum and its line feed, ready to be appended to a file.
     ///
     /// # Panics
@@ -322,6 +338,33 @@ mod tests {
 
     fn text() -> String {
         text_of(&lines())
+    }
+
+    #[test]
+    fn a_record_is_continued_where_it_was() {
+        let (whole, lines) = (text(), lines());
+        let ends: Vec<usize> = (whole.match_indices('\n'))
+            .map(|(end, _)| end + 1)
+            .collect();
+        for (before, &end) in (1..).zip(&ends) {
+            let begun = &whole[..end];
+            let (mut encoder, read) = RecordEncoder::continuing(begun.as_bytes()).unwrap();
+            assert_eq!(read, lines[..before]);
+            let rest: String = lines[before..]
+                .iter()
+                .map(|line| encoder.encode(line))
+                .collect();
+            assert_eq!(format!("{begun}{rest}"), whole);
+        }
+        let continued = |text: &str| RecordEncoder::continuing(text.as_bytes()).map(|_| ());
+        assert_eq!(continued(""), Err(RecordError::MissingHeader));
+        let cut_off = RecordError::CutOff { line: 2 };
+        assert_eq!(continued(&whole[..ends[0] + 3]), Err(cut_off));
+        let altered = whole.replacen("0.5", "0.6", 1);
+        assert!(matches!(
+            continued(&altered),
+            Err(RecordError::ChecksumMismatch { .. })
+        ));
     }
 
     fn text_of(lines: &[Line]) -> String {

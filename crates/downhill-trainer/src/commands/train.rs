@@ -1,5 +1,6 @@
 //! The command `train`, from config to report.
 
+use std::cell::OnceCell;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -99,6 +100,7 @@ fn run(
         plan: &plan,
         store: &store,
         stop,
+        again: OnceCell::new(),
     };
     match &plan.kind {
         Kind::Search(config) => search(&trainer, config, data, out),

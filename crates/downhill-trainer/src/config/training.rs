@@ -76,6 +76,11 @@ impl TrainingConfig {
         descent
     }
 
+    /// Updates of pre-training, of all hidden layers together.
+    pub(crate) fn pretraining_updates(&self) -> u64 {
+        self.training.pretraining.updates * self.model.hidden.len() as u64
+    }
+
     /// Whether averages of the weights are evaluated, beside the weights themselves.
     pub(crate) fn has_averages(&self) -> bool {
         let mut optimizers = (self.groups.iter())

@@ -29,6 +29,7 @@ pub(crate) fn compare(
         .keep_experiment(trainer.plan, &record, &names)?;
     match trainer.train(&all, Arc::new(data), out)? {
         Some(Complete { records, damaged }) => {
+            trainer.finish()?;
             let done = report(trainer, &record, &records, out)?;
             TrainError::of_damaged(damaged).map(|()| done)
         }

@@ -1,9 +1,11 @@
 //! The trainings of an experiment: those that are missing are trained, the others are read.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use downhill_cli::checkpoint::CheckpointEvery;
 use downhill_cli::train::TrainArguments;
 use downhill_data::ImagePair;
 
@@ -13,10 +15,11 @@ use crate::error::TrainError;
 use crate::experiments::exports;
 use crate::experiments::output::Output;
 use crate::plan::Plan;
-use crate::plan::runs::RunPlan;
-use crate::runs::pool::RunPool;
+use crate::plan::runs::{RunPlan, report_name_of};
+use crate::runs::again::Again;
+use crate::runs::pool::{RunPool, Trained};
 use crate::runs::progress::Progress;
-use crate::runs::records::{Complete, Records};
+use crate::runs::records::Complete;
 use crate::runs::store::Store;
 
 /// Trains the runs of an experiment.
@@ -26,6 +29,8 @@ pub(crate) struct Trainer<'a> {
     pub(crate) store: &'a Store,
     /// Set when the user wants to stop.
     pub(crate) stop: &'a AtomicBool,
+    /// What `--again` has trained, from the first runs on.
+    pub(crate) again: OnceCell<Again>,
 }
 
 impl Trainer<'_> {
@@ -41,10 +46,16 @@ impl Trainer<'_> {
         let Self {
             arguments, store, ..
         } = *self;
-        let mut records = match arguments.again {
-            true => Records::none(all),
-            false => store.runs(all),
-        };
+        let mut records = store.runs(all);
+        if let Some(again) = self.again(all)? {
+            records.miss_all_but(|run| again.has(run))?;
+            let before = again.trained_before();
+            if before > 0 {
+                out.say(&format!(
+                    "continuing an interrupted --again, which has trained {before} runs\n"
+                ));
+            }
+        }
         if arguments.output.save_weights {
             let without = records.miss_weights(store);
             if without > 0 {
@@ -82,38 +93,66 @@ impl Trainer<'_> {
             return Ok(Some(records.complete(store)?));
         }
         let start = Instant::now();
-        let finished = self.train_missing(&missing, data, out)?;
+        let trained = self.train_missing(&missing, all, data, out)?;
         let seconds = start.elapsed().as_secs_f64();
+        let elsewhere = match trained.elsewhere {
+            0 => String::new(),
+            elsewhere => format!(", {elsewhere} by other processes"),
+        };
         out.say(&format!(
-            "{finished} of {} runs trained in {seconds:.1} s\n",
+            "{} of {} runs trained in {seconds:.1} s{elsewhere}\n",
+            trained.here,
             missing.len()
         ));
-        if finished == missing.len() {
+        if trained.finished() == missing.len() {
             return Ok(Some(records.complete(store)?));
         }
-        let kept = records.finished().count() + finished;
+        let kept = records.finished().count() + trained.finished();
+        let all_runs = all.len();
+        let goes_on = match arguments.checkpoint_every {
+            CheckpointEvery::Never => "",
+            _ => "; those in progress continue from their checkpoints",
+        };
         out.say(&match arguments.again {
             true => format!(
-                "stopped: {finished} of {} runs were trained again; the others keep their old \
-                 records\n",
-                all.len()
+                "stopped: {kept} of {all_runs} runs were trained again, and the others have their \
+                 old records; repeat the command to train the rest{goes_on}\n",
             ),
             false => format!(
-                "stopped: {kept} of {} runs are finished and kept; repeat the command to train \
-                 the rest\n",
-                all.len()
+                "stopped: {kept} of {all_runs} runs are finished and kept; repeat the command to \
+                 train the rest{goes_on}\n",
             ),
         });
         out.object(&exports::Stopped::new(all.len(), kept));
         Ok(None)
     }
 
+    /// The list of `--again`, if it was asked for. It has the name of these runs if they are the
+    /// first.
+    fn again(&self, all: &[RunPlan<'_>]) -> Result<Option<&Again>, TrainError> {
+        if !self.arguments.again {
+            return Ok(None);
+        }
+        if let Some(again) = self.again.get() {
+            return Ok(Some(again));
+        }
+        let names: Vec<&str> = all.iter().map(|run| run.header.run.as_str()).collect();
+        let again = Again::begin(self.store, &report_name_of(self.plan, &names))?;
+        Ok(Some(self.again.get_or_init(|| again)))
+    }
+
+    /// Called when all runs of the command are trained.
+    pub(crate) fn finish(&self) -> Result<(), TrainError> {
+        self.again.get().map_or(Ok(()), Again::complete)
+    }
+
     fn train_missing(
         &self,
         missing: &[&RunPlan<'_>],
+        all: &[RunPlan<'_>],
         data: Arc<ImagePair>,
         out: &mut Output<'_>,
-    ) -> Result<usize, TrainError> {
+    ) -> Result<Trained, TrainError> {
         let Self {
             arguments, plan, ..
         } = *self;
@@ -135,10 +174,11 @@ impl Trainer<'_> {
                 stop: self.stop,
                 workers: arguments.workers(),
                 ensemble: plan.ensemble,
-                again: arguments.again,
+                again: self.again.get(),
+                checkpoint_every: arguments.checkpoint_every,
                 save_weights: arguments.output.save_weights,
             };
-            pool.train(missing)
+            pool.train(missing, all)
         })
     }
 }

@@ -19,7 +19,6 @@ use crate::device::shared::{RunImages, SharedImages};
 use crate::error::TrainError;
 use crate::plan::Plan;
 use crate::plan::runs::{RunPlan, runs};
-use crate::runs::records::Records;
 use crate::runs::store::Store;
 use crate::runs::threads::{start, thread_pool};
 use crate::training::Training;
@@ -54,10 +53,10 @@ pub(crate) fn text(
     if arguments.output.save_weights {
         records.miss_weights(&store);
     }
-    let missing = match arguments.again {
-        true => Records::none(&all).missing(),
-        false => records.missing(),
-    };
+    if arguments.again {
+        records.miss_all_but(|_| Ok(false))?;
+    }
+    let missing = records.missing();
     let damaged: String = (records.damaged())
         .map(|error| format!("{error}; the run will not be trained\n"))
         .collect();
@@ -216,7 +215,7 @@ impl<'a> Meter<'a> {
         let speed = self.speed(config)?;
         let training = &config.training;
         // An update of pre-training counts as one of the network.
-        let before = training.pretraining.updates * config.model.hidden.len() as u64;
+        let before = config.pretraining_updates();
         let data = &config.data;
         let images =
             data.train_images.of(self.data.train.len()) + data.test_images.of(self.data.test.len());

@@ -138,6 +138,15 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
         .map_err(failed)
 }
 
+/// Waits until the names in the directory of this file are on the disk.
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        // Only Unix opens directories as files.
+        Some(directory) if cfg!(unix) => File::open(directory)?.sync_all(),
+        _ => Ok(()),
+    }
+}
+
 /// Removes what processes that have ended left of this file.
 fn remove_stale(path: &Path) {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {

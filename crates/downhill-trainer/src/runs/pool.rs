@@ -1,29 +1,28 @@
 //! Workers that train runs side by side, each a network or an ensemble at a time. The result of a
 //! run does not depend on the number of workers.
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::Duration;
 
 use burn::tensor::Device;
 use downhill_cli::backend::Backend;
-use downhill_model::{Ensemble, Network};
-use downhill_report::record::{Evaluation, Line, RunEnd};
+use downhill_cli::checkpoint::CheckpointEvery;
 
-use crate::device;
 use crate::device::shared::SharedImages;
 use crate::error::TrainError;
 use crate::plan::runs::RunPlan;
+use crate::runs::again::Again;
+use crate::runs::ensembles::{EnsembleCheckpoints, SavedEnsemble, interrupted};
 use crate::runs::groups::together;
-use crate::runs::progress::{Progress, RunProgress};
-use crate::runs::store::{RecordWriter, Store};
+use crate::runs::progress::Progress;
+use crate::runs::recorder::{EnsembleRecorder, Recorder, Shared};
+use crate::runs::store::{Begun, Store};
 use crate::runs::threads::{start, thread_pool};
-use crate::runs::timings::Timing;
 use crate::training::Training;
 use crate::training::ensemble::EnsembleTraining;
-use crate::training::observer::{EnsembleObserver, Observer};
-use crate::weights;
 
 /// Trains runs side by side, and holds what they share.
 #[derive(Debug)]
@@ -44,11 +43,76 @@ pub(crate) struct RunPool<'a> {
     pub(crate) workers: usize,
     /// The largest number of runs that train as one ensemble.
     pub(crate) ensemble: usize,
-    /// Whether finished runs are trained again.
-    pub(crate) again: bool,
+    /// The runs that were trained again, if finished runs are to be.
+    pub(crate) again: Option<&'a Again>,
+    /// How often checkpoints are saved.
+    pub(crate) checkpoint_every: CheckpointEvery,
     /// Whether trained networks are saved.
     pub(crate) save_weights: bool,
 }
+
+/// What became of the runs that a pool was to train.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Trained {
+    /// Runs that this pool trained to their end.
+    pub(crate) here: usize,
+    /// Runs that other processes finished in the meantime.
+    pub(crate) elsewhere: usize,
+}
+
+impl Trained {
+    /// The runs that are finished.
+    pub(crate) fn finished(self) -> usize {
+        self.here + self.elsewhere
+    }
+}
+
+/// What is left to do.
+struct Queue<'r, 'p> {
+    groups: VecDeque<Group<'r, 'p>>,
+    /// Runs that another process was training when they were to begin.
+    busy: VecDeque<&'r RunPlan<'p>>,
+}
+
+/// Runs that train together, or one alone.
+struct Group<'r, 'p> {
+    /// The runs, and whether each is yet to be finished.
+    runs: Vec<(&'r RunPlan<'p>, bool)>,
+    /// The checkpoint that they continue from as an ensemble.
+    saved: Option<SavedEnsemble>,
+}
+
+impl<'r, 'p> Group<'r, 'p> {
+    fn new(runs: Vec<&'r RunPlan<'p>>) -> Self {
+        Self {
+            runs: runs.into_iter().map(|run| (run, true)).collect(),
+            saved: None,
+        }
+    }
+}
+
+impl<'r, 'p> Queue<'r, 'p> {
+    /// The next runs, and whether nothing but runs of other processes is left.
+    fn next(&mut self) -> Option<(Group<'r, 'p>, bool)> {
+        match self.groups.pop_front() {
+            Some(group) => Some((group, false)),
+            None => (self.busy.pop_front()).map(|run| (Group::new(vec![run]), true)),
+        }
+    }
+}
+
+/// What became of a group of runs.
+#[derive(Default)]
+struct Outcome<'r, 'p> {
+    trained: Trained,
+    /// Runs to look at again later.
+    busy: Vec<&'r RunPlan<'p>>,
+    /// Whether the user stopped the runs, or another one failed.
+    stopped: bool,
+}
+
+/// The pause before a run of another process is looked at again.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// The number of pools that train.
 static TRAINING: AtomicUsize = AtomicUsize::new(0);
@@ -76,52 +140,82 @@ impl Drop for Counted {
 }
 
 impl RunPool<'_> {
-    /// Trains the runs and keeps each record as soon as it is complete. Returns the number of
-    /// finished runs: all of them unless the user stopped.
+    /// Trains those of the runs of a plan that are missing, and keeps each record as soon as it is
+    /// complete. A run that another process is training is left until all others are done; it is
+    /// then waited for, and trained here if that process ends without it. All runs are finished
+    /// afterwards unless the user stopped.
     ///
     /// # Errors
     ///
     /// The first failure. Runs that were finished before it are kept.
-    pub(crate) fn train(&self, runs: &[&RunPlan<'_>]) -> Result<usize, TrainError> {
+    pub(crate) fn train<'p>(
+        &self,
+        missing: &[&RunPlan<'p>],
+        all: &[RunPlan<'p>],
+    ) -> Result<Trained, TrainError> {
         let _counted = Counted::new();
-        let groups = together(
-            runs,
-            self.ensemble,
-            self.backend,
-            (self.image_size(), self.images.classes),
-        );
-        let next = Mutex::new(groups.iter());
-        let done = Mutex::new(0);
+        let groups = self.groups(missing, all)?;
+        let workers = self.workers.min(groups.len()).max(1);
+        let queue = Mutex::new(Queue {
+            groups,
+            busy: VecDeque::new(),
+        });
+        let trained = Mutex::new(Trained::default());
         let failure = Mutex::new(None);
         let failed = AtomicBool::new(false);
+        let waits = AtomicBool::new(false);
+        let shared = Shared {
+            backend: self.backend,
+            device: self.device,
+            progress: self.progress,
+            stop: self.stop,
+            failed: &failed,
+            again: self.again,
+            checkpoint_every: self.checkpoint_every,
+            save_weights: self.save_weights,
+            workers: self.workers,
+            image_size: self.image_size(),
+        };
         let work = || {
             while !self.stopped() && !failed.load(Ordering::Relaxed) {
-                let Some(group) = lock(&next).next() else {
+                let Some((group, is_last)) = lock(&queue).next() else {
                     return;
                 };
                 // A panic counts as a failure and stops the other workers at once.
                 let guard = RaiseOnDrop(&failed);
-                let finished = match group.as_slice() {
-                    [run] => self.train_one(run, &failed).map(usize::from),
-                    runs => self.train_ensemble(runs, &failed),
+                let outcome = match (group.runs.as_slice(), &group.saved) {
+                    ([(run, _)], None) => self.train_one(run, &shared),
+                    _ => self.train_ensemble(group, &shared),
                 };
                 std::mem::forget(guard);
-                match finished {
-                    Ok(finished) => {
-                        *lock(&done) += finished;
-                        if finished < group.len() {
-                            return;
-                        }
-                    }
+                let outcome = match outcome {
+                    Ok(outcome) => outcome,
                     Err(error) => {
                         failed.store(true, Ordering::Relaxed);
                         lock(&failure).get_or_insert(error);
                         return;
                     }
+                };
+                let mut trained = lock(&trained);
+                trained.here += outcome.trained.here;
+                trained.elsewhere += outcome.trained.elsewhere;
+                drop(trained);
+                if outcome.stopped {
+                    return;
+                }
+                if outcome.busy.is_empty() {
+                    continue;
+                }
+                lock(&queue).busy.extend(outcome.busy);
+                if is_last {
+                    if !waits.swap(true, Ordering::Relaxed) {
+                        let line = "waiting for runs that another process is training";
+                        self.progress.note(line);
+                    }
+                    thread::sleep(PAUSE);
                 }
             }
         };
-        let workers = self.workers.min(groups.len()).max(1);
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let pools: Vec<_> = (0..workers)
             .map(|_| thread_pool((cores / workers).max(1)))
@@ -137,21 +231,80 @@ impl RunPool<'_> {
         self.progress.finish();
         match lock(&failure).take() {
             Some(error) => Err(error),
-            None => Ok(*lock(&done)),
+            None => Ok(*lock(&trained)),
         }
     }
 
-    /// Trains a run. Returns whether it was finished.
-    fn train_one(&self, run: &RunPlan<'_>, failed: &AtomicBool) -> Result<bool, TrainError> {
-        let start = Instant::now();
-        let config = &run.method.config;
-        let Some(writer) = self.begin(run)? else {
-            self.progress.skipped(config.training.updates);
-            return Ok(true);
+    /// The missing runs: first those of interrupted ensembles, then the others.
+    fn groups<'r, 'p>(
+        &self,
+        missing: &[&'r RunPlan<'p>],
+        all: &'r [RunPlan<'p>],
+    ) -> Result<VecDeque<Group<'r, 'p>>, TrainError> {
+        let mut left: HashMap<&str, &'r RunPlan<'p>> = (missing.iter())
+            .map(|run| (run.header.run.as_str(), *run))
+            .collect();
+        let mut groups = VecDeque::new();
+        if self.ensemble > 1 {
+            let all: HashMap<&str, &'r RunPlan<'p>> = all
+                .iter()
+                .map(|run| (run.header.run.as_str(), run))
+                .collect();
+            for saved in interrupted(self.store)? {
+                let runs = saved.runs.iter().map(|run| all.get(run.as_str()).copied());
+                // Others belong to another plan.
+                let Some(runs) = runs.collect::<Option<Vec<_>>>() else {
+                    continue;
+                };
+                let member = |(run, ended): (&'r RunPlan<'p>, &bool)| {
+                    let is_missing = !ended && left.remove(run.header.run.as_str()).is_some();
+                    (run, is_missing)
+                };
+                let runs: Vec<_> = runs.into_iter().zip(&saved.ended).map(member).collect();
+                if runs.iter().any(|(_, is_missing)| *is_missing) {
+                    let saved = Some(saved);
+                    groups.push_back(Group { runs, saved });
+                } else {
+                    // A process was killed after it finished the last of them.
+                    self.checkpoints(&runs).clear()?;
+                }
+            }
+        }
+        let others: Vec<_> = (missing.iter().copied())
+            .filter(|run| left.contains_key(run.header.run.as_str()))
+            .collect();
+        let size = (self.image_size(), self.images.classes);
+        let others = together(&others, self.ensemble, self.backend, size);
+        groups.extend(others.into_iter().map(Group::new));
+        Ok(groups)
+    }
+
+    fn checkpoints(&self, members: &[(&RunPlan<'_>, bool)]) -> EnsembleCheckpoints {
+        let runs = members.iter().map(|(run, _)| run.header.run.as_str());
+        EnsembleCheckpoints::of(self.store, &runs.collect::<Vec<_>>())
+    }
+
+    /// Trains a run.
+    fn train_one<'r, 'p>(
+        &self,
+        run: &'r RunPlan<'p>,
+        shared: &Shared<'_>,
+    ) -> Result<Outcome<'r, 'p>, TrainError> {
+        let mut outcome = Outcome::default();
+        let (writer, saved) = match self.begin(run)? {
+            Begun::Run(writer, saved) => (*writer, saved),
+            Begun::Busy => {
+                outcome.busy.push(run);
+                return Ok(outcome);
+            }
+            Begun::Done => {
+                self.finished_elsewhere(run)?;
+                outcome.trained.elsewhere = 1;
+                return Ok(outcome);
+            }
         };
+        let config = &run.method.config;
         let images = self.images.of_run(&config.data, run.header.seed)?;
-        let mut recorder = Recorder::new(self, run, writer, failed);
-        recorder.writer.write(&Line::Run(run.header.clone()))?;
         let training = Training {
             config,
             seed: run.header.seed,
@@ -161,37 +314,71 @@ impl RunPool<'_> {
             image: self.images.image,
             device: self.device,
         };
-        let Some(end) = training.run(&mut recorder)? else {
-            return Ok(false);
+        let is_resumed = saved.is_some();
+        let mut recorder = match saved {
+            Some(saved) => Recorder::resume(shared, run, writer, *saved)?,
+            None => Recorder::begin(shared, run, writer)?,
         };
-        recorder.end(end, start.elapsed().as_secs_f64(), 1)?;
-        Ok(true)
+        let mut end = training.run(&mut recorder);
+        if let Err(error @ TrainError::Checkpoint(_)) = &end
+            && is_resumed
+        {
+            recorder = recorder.restart(error)?;
+            end = training.run(&mut recorder);
+        }
+        match end? {
+            Some(end) => {
+                recorder.end(end, 1)?;
+                outcome.trained.here = 1;
+            }
+            None => outcome.stopped = true,
+        }
+        Ok(outcome)
     }
 
-    /// Trains an ensemble. Returns the number of finished runs: all unless stopped.
-    fn train_ensemble(
+    /// Trains an ensemble.
+    fn train_ensemble<'r, 'p>(
         &self,
-        runs: &[&RunPlan<'_>],
-        failed: &AtomicBool,
-    ) -> Result<usize, TrainError> {
-        let start = Instant::now();
-        let mut recorders = Vec::with_capacity(runs.len());
-        let mut chosen = Vec::with_capacity(runs.len());
-        let mut finished = 0;
-        for &run in runs {
-            let config = &run.method.config;
-            let Some(writer) = self.begin(run)? else {
-                self.progress.skipped(config.training.updates);
-                finished += 1;
-                continue;
+        group: Group<'r, 'p>,
+        shared: &Shared<'_>,
+    ) -> Result<Outcome<'r, 'p>, TrainError> {
+        let Group { runs, mut saved } = group;
+        let mut outcome = Outcome::default();
+        let mut members = Vec::with_capacity(runs.len());
+        for (run, is_missing) in runs {
+            let begun = match is_missing {
+                true => self.begin(run)?,
+                false => Begun::Done,
             };
-            let mut recorder = Recorder::new(self, run, writer, failed);
-            recorder.writer.write(&Line::Run(run.header.clone()))?;
-            recorders.push(Some(recorder));
-            chosen.push((config, run.header.seed));
+            let writer = match begin_together(begun)? {
+                Begun::Run(writer, _) => Some(*writer),
+                Begun::Busy => {
+                    outcome.busy.push(run);
+                    // The others cannot continue without it.
+                    saved = None;
+                    continue;
+                }
+                Begun::Done => {
+                    if is_missing {
+                        self.finished_elsewhere(run)?;
+                        outcome.trained.elsewhere += 1;
+                    }
+                    None
+                }
+            };
+            members.push((run, writer));
         }
-        let Some((config, seed)) = chosen.first() else {
-            return Ok(finished);
+        if saved.is_none() {
+            members.retain(|(_, writer)| writer.is_some());
+        }
+        let chosen: Vec<_> = (members.iter())
+            .map(|(run, _)| (&run.method.config, run.header.seed))
+            .collect();
+        let left: Vec<_> = (members.iter())
+            .filter_map(|(run, writer)| writer.is_some().then_some(*run))
+            .collect();
+        let Some((config, seed)) = chosen.first().filter(|_| !left.is_empty()) else {
+            return Ok(outcome);
         };
         // All runs of an ensemble have the same images.
         let images = self.images.of_run(&config.data, *seed)?;
@@ -202,23 +389,42 @@ impl RunPool<'_> {
             image_size: self.image_size(),
             device: self.device,
         };
-        let members = recorders.len();
-        let mut recorders = EnsembleRecorder {
-            start,
-            members,
-            recorders,
-        };
+        let names: Vec<_> = members.iter().map(|(run, _)| (*run, true)).collect();
+        let is_resumed = saved.is_some();
+        let checkpoints = self.checkpoints(&names);
+        let mut recorder = EnsembleRecorder::new(shared, members, checkpoints, saved)?;
+        match training.run(&mut recorder) {
+            Err(TrainError::Checkpoint(error)) if is_resumed => {
+                let line = format!("warning: {error}; the runs of an ensemble begin anew");
+                self.progress.note(&line);
+                self.checkpoints(&names).clear()?;
+                outcome.busy.extend(left);
+                return Ok(outcome);
+            }
+            trained => drop(trained?),
+        }
         // Diverged runs end before the others are stopped.
-        training.run(&mut recorders)?;
-        let left = recorders.recorders.iter().flatten().count();
-        Ok(finished + members - left)
+        outcome.trained.here = left.len() - recorder.left();
+        outcome.stopped = recorder.left() > 0;
+        Ok(outcome)
     }
 
-    /// Begins the record of a run; `None` if it is finished.
-    fn begin(&self, run: &RunPlan<'_>) -> Result<Option<RecordWriter>, TrainError> {
+    /// Begins the record of a run unless it is done.
+    fn begin(&self, run: &RunPlan<'_>) -> Result<Begun, TrainError> {
         let run = &run.header.run;
-        let lacks_weights = self.save_weights && !self.store.weights(run).is_file();
-        self.store.begin(run, self.again || lacks_weights)
+        let again = match self.again {
+            Some(again) => !again.has(run)?,
+            None => self.save_weights && !self.store.weights(run).is_file(),
+        };
+        self.store.begin(run, again)
+    }
+
+    /// Shows a run that another process has finished.
+    fn finished_elsewhere(&self, run: &RunPlan<'_>) -> Result<(), TrainError> {
+        let record = self.store.finished(&run.header.run)?;
+        let updates = run.method.config.training.updates;
+        self.progress.finished_elsewhere(updates, record);
+        Ok(())
     }
 
     fn image_size(&self) -> usize {
@@ -230,118 +436,14 @@ impl RunPool<'_> {
     }
 }
 
-/// Writes the record of a run while it trains.
-struct Recorder<'a> {
-    pool: &'a RunPool<'a>,
-    run: &'a RunPlan<'a>,
-    writer: RecordWriter,
-    failed: &'a AtomicBool,
-    progress: RunProgress<'a>,
-}
-
-impl Observer for Recorder<'_> {
-    fn observe(&mut self, line: &Line) -> Result<(), TrainError> {
-        self.writer.write(line)
-    }
-
-    fn evaluated(&mut self, evaluation: &Evaluation) -> Result<(), TrainError> {
-        self.writer.write(&Line::Evaluation(*evaluation))?;
-        self.progress.evaluated(evaluation);
-        Ok(())
-    }
-
-    fn trained(&mut self, network: &Network) -> Result<(), TrainError> {
-        if !self.pool.save_weights {
-            return Ok(());
+/// Begins the record of a member of an ensemble: without what it could continue from alone.
+fn begin_together(begun: Begun) -> Result<Begun, TrainError> {
+    match begun {
+        Begun::Run(mut writer, Some(_)) => {
+            writer.restart()?;
+            Ok(Begun::Run(writer, None))
         }
-        let config = &self.run.method.config;
-        let bytes = weights::encode(&self.run.header, config, network, self.pool.image_size())?;
-        self.writer.keep_weights(&bytes)
-    }
-
-    fn goes_on(&mut self) -> bool {
-        !self.pool.stopped() && !self.failed.load(Ordering::Relaxed)
-    }
-
-    fn updated(&mut self) -> bool {
-        self.progress.updated();
-        !self.pool.stopped() && !self.failed.load(Ordering::Relaxed)
-    }
-}
-
-impl<'a> Recorder<'a> {
-    fn new(
-        pool: &'a RunPool<'a>,
-        run: &'a RunPlan<'a>,
-        writer: RecordWriter,
-        failed: &'a AtomicBool,
-    ) -> Self {
-        let updates = run.method.config.training.updates;
-        Self {
-            pool,
-            run,
-            writer,
-            failed,
-            progress: pool.progress.begin(&run.header, updates),
-        }
-    }
-
-    /// Completes the record. `seconds` are those of the whole ensemble.
-    fn end(mut self, end: RunEnd, seconds: f64, members: usize) -> Result<(), TrainError> {
-        let pool = self.pool;
-        self.writer.write(&Line::End(end.clone()))?;
-        self.writer.finish(Timing {
-            seconds: seconds / members as f64,
-            device: device::describe(pool.backend, pool.device),
-            workers: pool.workers,
-            members,
-            weights: None,
-        })?;
-        self.progress.ended(end);
-        Ok(())
-    }
-}
-
-/// Writes the records of an ensemble while it trains.
-struct EnsembleRecorder<'a> {
-    start: Instant,
-    members: usize,
-    /// By run; `None` once the run has ended.
-    recorders: Vec<Option<Recorder<'a>>>,
-}
-
-impl EnsembleObserver for EnsembleRecorder<'_> {
-    fn evaluated(&mut self, run: usize, evaluation: &Evaluation) -> Result<(), TrainError> {
-        match &mut self.recorders[run] {
-            Some(recorder) => recorder.evaluated(evaluation),
-            None => Ok(()),
-        }
-    }
-
-    fn ended(&mut self, run: usize, end: &RunEnd) -> Result<(), TrainError> {
-        let seconds = self.start.elapsed().as_secs_f64();
-        match self.recorders[run].take() {
-            Some(recorder) => recorder.end(end.clone(), seconds, self.members),
-            None => Ok(()),
-        }
-    }
-
-    fn trained(&mut self, networks: &Ensemble) -> Result<(), TrainError> {
-        let recorders = self.recorders.iter_mut().flatten();
-        if !(recorders.into_iter()).any(|recorder| recorder.pool.save_weights) {
-            return Ok(());
-        }
-        for (recorder, network) in self.recorders.iter_mut().zip(networks.members()) {
-            if let Some(recorder) = recorder {
-                recorder.trained(&Network::Mlp(network))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn updated(&mut self) -> bool {
-        let mut recorders = self.recorders.iter_mut().flatten();
-        recorders.all(|recorder| recorder.updated())
+        begun => Ok(begun),
     }
 }
 

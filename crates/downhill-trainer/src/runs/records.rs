@@ -52,10 +52,17 @@ impl Store {
 }
 
 impl<'r, 'p> Records<'r, 'p> {
-    /// Treats all runs as missing, so that all are trained again.
-    pub fn none(runs: &'r [RunPlan<'p>]) -> Self {
-        let states = runs.iter().map(|_| State::Missing).collect();
-        Self { runs, states }
+    /// Treats all runs as missing but those that are done.
+    pub(crate) fn miss_all_but(
+        &mut self,
+        is_done: impl Fn(&str) -> Result<bool, TrainError>,
+    ) -> Result<(), TrainError> {
+        for (run, state) in self.runs.iter().zip(&mut self.states) {
+            if !is_done(&run.header.run)? {
+                *state = State::Missing;
+            }
+        }
+        Ok(())
     }
 
     /// Treats finished runs without saved weights as missing. Returns their number. Diverged runs

@@ -5,33 +5,33 @@
 //!   trainings/<hash of experiment, method, config, seed, data, backend, code>/
 //!     record.jsonl           a finished run
 //!     record.jsonl.partial   an unfinished run
+//!     checkpoints/           where an unfinished run can be continued, the last two
 //!     lock                   locked by the process that trains the run
 //!     timing.json            duration and device: the only file that differs if a run is repeated
 //!     weights.safetensors    the trained network, if saved
+//!   ensembles/<hash of its runs>/
+//!     the checkpoints of an ensemble, whose runs continue together
 //!   experiments/<experiment>-<backend>-<hash of its runs>.json
 //!     what makes an experiment besides its runs, so that `report` shows what `train` showed
+//!   experiments/<the same>.again
+//!     the runs that an unfinished `--again` has trained
 //!   reports/<experiment>-<backend>-<hash of its runs>
 //!     .html, .csv and .jsonl of the runs, -<figure>.svg and -<figure>.png
 //! ```
 
-use std::fs::{self, File, TryLockError};
-use std::io::{ErrorKind, Write};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Once;
 
+use downhill::{Checkpoint, Checkpoints};
 use downhill_cli::print::print_error;
-use downhill_report::record::Line;
-use downhill_report::{Picture, RecordEncoder, RunRecord, read_record};
-use sha2::{Digest, Sha256};
+use downhill_report::{Picture, RunRecord, read_record};
 
 use crate::error::TrainError;
-use crate::runs::files::{write_if_changed, write_pictures, write_whole};
+use crate::runs::files::{write_if_changed, write_pictures};
+use crate::runs::locks::try_lock;
 use crate::runs::timings::{Timing, Timings};
-
-/// File of the trained network.
-const WEIGHTS: &str = "weights.safetensors";
-/// The same file until the record is complete.
-const WEIGHTS_WAITING: &str = "weights.safetensors.partial";
+use crate::runs::writer::{RECORD, RecordWriter, SavedRun, WEIGHTS, checksum_of_weights};
 
 /// The directory of all runs and reports.
 #[derive(Clone, Debug)]
@@ -66,7 +66,7 @@ impl Store {
     ///
     /// A record that cannot be read or is damaged.
     pub fn finished(&self, run: &str) -> Result<Option<RunRecord>, TrainError> {
-        let path = self.directory(run).join("record.jsonl");
+        let path = self.directory(run).join(RECORD);
         let text = match fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -111,47 +111,28 @@ impl Store {
         Timing::decoded(&text)
     }
 
-    /// Begins the record of a run, overwriting that of an interrupted one. `None` if another
-    /// process has finished the run in the meantime and it is not to be trained `again`.
+    /// Begins the record of a run, or continues it from a checkpoint. A finished run is done unless
+    /// it is to be trained `again`.
     ///
     /// # Errors
     ///
-    /// A directory that cannot be written, or a run that another process is training.
-    pub fn begin(&self, run: &str, again: bool) -> Result<Option<RecordWriter>, TrainError> {
+    /// A directory that cannot be read or written.
+    pub(crate) fn begin(&self, run: &str, again: bool) -> Result<Begun, TrainError> {
         let directory = self.directory(run);
         fs::create_dir_all(&directory).map_err(TrainError::file("cannot create", &directory))?;
-        let path = directory.join("lock");
-        let failed = |error| TrainError::file("cannot lock", &path)(error);
-        let lock = File::create(&path).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(TrainError::Locked(directory)),
-            // Some network file systems have no locks.
-            Err(TryLockError::Error(error)) if has_no_locks(&error) => {
-                static WARNED: Once = Once::new();
-                WARNED.call_once(|| {
-                    print_error(&format!(
-                        "warning: {} cannot be locked ({error}); let no other process use this \
-                         runs directory at the same time\n",
-                        path.display()
-                    ));
-                });
-            }
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        }
+        let Some(lock) = try_lock(&directory.join("lock"))? else {
+            return Ok(Begun::Busy);
+        };
         // Only the holder of the lock may read and write.
+        let checkpoints = Checkpoints::new(directory.join("checkpoints"));
         if !again && self.finished(run)?.is_some() {
-            return Ok(None);
+            // A process may have been killed after it finished the run.
+            checkpoints.clear()?;
+            return Ok(Begun::Done);
         }
-        let path = directory.join("record.jsonl.partial");
-        let file = File::create(&path).map_err(TrainError::file("cannot write", &path))?;
-        Ok(Some(RecordWriter {
-            path,
-            file,
-            encoder: RecordEncoder::default(),
-            lock,
-            weights: None,
-        }))
+        let saved = newest(&checkpoints)?.and_then(|saved| SavedRun::of(saved, run));
+        let writer = RecordWriter::new(&directory, lock, checkpoints)?;
+        Ok(Begun::Run(Box::new(writer), saved.map(Box::new)))
     }
 
     /// Writes the pictures of a report, which come after all its other files. Returns a sentence
@@ -188,71 +169,24 @@ fn damaged(path: &Path, what: &str) -> TrainError {
     TrainError::file("cannot use", path)(error)
 }
 
-/// Writes the record of a run. Holds the lock of the run until dropped.
+/// Returns the newest checkpoint that can be read, and warns of damaged ones.
+pub(super) fn newest(checkpoints: &Checkpoints) -> Result<Option<Checkpoint>, TrainError> {
+    let found = checkpoints.newest()?;
+    for damaged in &found.damaged {
+        print_error(&format!("warning: checkpoint {damaged}; it is not used\n"));
+    }
+    Ok(found.checkpoint)
+}
+
+/// A run that is to be trained.
 #[derive(Debug)]
-pub struct RecordWriter {
-    path: PathBuf,
-    file: File,
-    encoder: RecordEncoder,
-    lock: File,
-    /// Checksum of the saved network.
-    weights: Option<String>,
-}
-
-impl RecordWriter {
-    /// Appends a line.
-    ///
-    /// # Errors
-    ///
-    /// A file that cannot be written.
-    pub fn write(&mut self, line: &Line) -> Result<(), TrainError> {
-        let text = self.encoder.encode(line);
-        (self.file.write_all(text.as_bytes())).map_err(TrainError::file("cannot write", &self.path))
-    }
-
-    /// Saves the trained network, which appears together with the record.
-    ///
-    /// # Errors
-    ///
-    /// A file that cannot be written.
-    pub fn keep_weights(&mut self, bytes: &[u8]) -> Result<(), TrainError> {
-        write_whole(&self.path.with_file_name(WEIGHTS_WAITING), bytes)?;
-        self.weights = Some(checksum_of_weights(bytes));
-        Ok(())
-    }
-
-    /// Completes the record. Deletes the network of an earlier training unless this one has saved
-    /// its own.
-    ///
-    /// # Errors
-    ///
-    /// Files that cannot be written.
-    pub fn finish(self, mut timing: Timing) -> Result<(), TrainError> {
-        let failed = |error| TrainError::file("cannot write", &self.path)(error);
-        self.file.sync_all().map_err(failed)?;
-        timing.weights.clone_from(&self.weights);
-        let text = timing.encoded();
-        write_whole(&self.path.with_file_name("timing.json"), text.as_bytes())?;
-        let weights = self.path.with_file_name(WEIGHTS);
-        let waiting = self.path.with_file_name(WEIGHTS_WAITING);
-        if self.weights.is_some() {
-            fs::rename(&waiting, &weights).map_err(failed)?;
-        } else {
-            for path in [&weights, &waiting] {
-                remove(path).map_err(failed)?;
-            }
-        }
-        fs::rename(&self.path, self.path.with_file_name("record.jsonl")).map_err(failed)?;
-        match self.lock.unlock() {
-            Err(error) if !has_no_locks(&error) => Err(failed(error)),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// The checksum of a file of weights.
-pub(crate) fn checksum_of_weights(bytes: &[u8]) -> String {
-    downhill_data::hex(&Sha256::digest(bytes))
+pub(crate) enum Begun {
+    /// It is finished.
+    Done,
+    /// Another process is training it.
+    Busy,
+    /// It can be trained, from its beginning or from a checkpoint.
+    Run(Box<RecordWriter>, Option<Box<SavedRun>>),
 }
 
 /// Checks a file of weights against the timing next to it, if that is of a run with saved weights.
@@ -269,24 +203,6 @@ pub(crate) fn check_weights(path: &Path, bytes: &[u8]) -> Result<(), String> {
              run again with --save-weights --again"
                 .to_owned(),
         ),
-        _ => Ok(()),
-    }
-}
-
-/// Whether a file system has no locks.
-fn has_no_locks(error: &std::io::Error) -> bool {
-    #[cfg(unix)]
-    let is_no_lock = (error.raw_os_error())
-        .is_some_and(|code| [libc::ENOLCK, libc::ENOSYS, libc::EOPNOTSUPP].contains(&code));
-    #[cfg(not(unix))]
-    let is_no_lock = false;
-    is_no_lock || error.kind() == ErrorKind::Unsupported
-}
-
-/// Deletes a file if it exists.
-fn remove(path: &Path) -> std::io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }

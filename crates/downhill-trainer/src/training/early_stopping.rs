@@ -1,7 +1,9 @@
 //! Early stopping, and the best network of a run.
 
+use downhill::{Checkpoint, CheckpointError};
 use downhill_model::Network;
 use downhill_report::record::Evaluation;
+use serde::{Deserialize, Serialize};
 
 use crate::config::training::{EarlyStoppingConfig, Measure};
 
@@ -21,6 +23,24 @@ struct Best {
     /// `None` if the last network is to be kept.
     network: Option<Network>,
 }
+
+/// The best evaluation in a checkpoint.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SavedStopping {
+    best: Option<SavedBest>,
+    waited: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SavedBest {
+    /// The bits of the score, which may be infinite.
+    score: u64,
+    updates: u64,
+    has_network: bool,
+}
+
+/// The part of a checkpoint with the best network.
+const BEST: &str = "best";
 
 impl<'a> EarlyStopping<'a> {
     pub(super) fn new(config: &'a EarlyStoppingConfig) -> Self {
@@ -55,6 +75,48 @@ impl<'a> EarlyStopping<'a> {
             None => self.waited += 1,
         }
         (self.config.patience).is_some_and(|patience| self.waited >= patience)
+    }
+
+    pub(super) fn saved(&self) -> SavedStopping {
+        let best = self.best.as_ref().map(|best| SavedBest {
+            score: best.score.to_bits(),
+            updates: best.updates,
+            has_network: best.network.is_some(),
+        });
+        SavedStopping {
+            best,
+            waited: self.waited,
+        }
+    }
+
+    /// Adds the best network to a checkpoint.
+    pub(super) fn save(&self, checkpoint: Checkpoint) -> Result<Checkpoint, CheckpointError> {
+        match self.best.as_ref().and_then(|best| best.network.as_ref()) {
+            Some(network) => checkpoint.with_module(BEST, network),
+            None => Ok(checkpoint),
+        }
+    }
+
+    /// Continues from a checkpoint of a run whose networks are like this one.
+    pub(super) fn restore(
+        &mut self,
+        saved: &SavedStopping,
+        checkpoint: &Checkpoint,
+        like: &Network,
+    ) -> Result<(), CheckpointError> {
+        self.waited = saved.waited;
+        let best = saved.best.as_ref().map(|best| {
+            let network = best
+                .has_network
+                .then(|| checkpoint.module(BEST, like.clone()));
+            Ok(Best {
+                score: f64::from_bits(best.score),
+                updates: best.updates,
+                network: network.transpose()?,
+            })
+        });
+        self.best = best.transpose()?;
+        Ok(())
     }
 
     /// Returns the network to keep instead of the last, and the updates made until then.

@@ -3,16 +3,17 @@
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
-use downhill::Descent;
+use downhill::{Checkpoint, Descent};
 use downhill_data::{Batches, Purpose, Stream};
 use downhill_model::{Ensemble, Mlp};
 use downhill_report::record::{Evaluation, RunEnd, RunOutcome, Scores};
+use serde::{Deserialize, Serialize};
 
 use crate::config::training::TrainingConfig;
 use crate::device::set::DeviceSet;
 use crate::error::TrainError;
 use crate::plan::ensemble::common_settings;
-use crate::training::losses::Losses;
+use crate::training::losses::{Losses, SavedLosses};
 use crate::training::observer::EnsembleObserver;
 use crate::training::score::scores;
 
@@ -35,33 +36,68 @@ pub struct EnsembleTraining<'a> {
 }
 
 impl EnsembleTraining<'_> {
-    /// Trains all networks. Returns `false` if the observer stopped the runs.
+    /// Trains all networks, from the beginning or from the checkpoint of the observer. Returns
+    /// `false` if the observer stopped the runs.
     ///
     /// # Errors
     ///
-    /// Settings that do not fit each other, and errors of the observer.
+    /// Settings that do not fit each other, a checkpoint that does not fit them, and errors of the
+    /// observer.
     pub fn run(&self, observer: &mut dyn EnsembleObserver) -> Result<bool, TrainError> {
         let config = self.common()?;
         let mut members = self.members()?;
         let mut ensemble = self.ensemble()?;
         let mut descent = self.descent()?;
         let updates_per_epoch = members.first().map_or(1, Member::updates_per_epoch);
-
-        for (run, evaluation) in self.evaluate(&ensemble, None, 0).iter().enumerate() {
-            observer.evaluated(run, evaluation)?;
-        }
         let mut losses = Losses::default();
-        for update in 1..=config.training.updates {
-            // Batches and masks are numbered from 0.
-            let loss = self.loss(&mut ensemble, &mut members, update - 1);
-            losses.push(loss.clone().inner());
-            // Each network's gradient is that of its own loss.
-            let gradients = GradientsParams::from_grads(loss.sum().backward(), &ensemble);
-            (ensemble, _) = descent.step(ensemble, gradients)?;
-
-            if !observer.updated() {
-                return Ok(false);
+        let mut update = 0;
+        match observer.resumes() {
+            Some(saved) => {
+                ensemble = saved.module(NETWORKS, ensemble)?;
+                saved.load_descent(OPTIMIZER, &mut descent, self.device)?;
+                let numbers: Numbers = saved.value(NUMBERS)?;
+                losses = Losses::restored(&numbers.losses, self.device);
+                update = numbers.updates;
+                for (member, ended) in members.iter_mut().zip(numbers.ended) {
+                    member.ended = ended;
+                }
             }
+            None => {
+                for (run, evaluation) in self.evaluate(&ensemble, None, 0).iter().enumerate() {
+                    observer.evaluated(run, evaluation)?;
+                }
+            }
+        }
+        // A checkpoint lies between an update and its evaluation.
+        let mut is_made = update > 0;
+        while is_made || update < config.training.updates {
+            if !is_made {
+                // Batches and masks are numbered from 0.
+                let loss = self.loss(&mut ensemble, &mut members, update);
+                losses.push(loss.clone().inner());
+                // Each network's gradient is that of its own loss.
+                let gradients = GradientsParams::from_grads(loss.sum().backward(), &ensemble);
+                (ensemble, _) = descent.step(ensemble, gradients)?;
+                update += 1;
+
+                let stopped = !observer.updated();
+                if observer.is_checkpoint_due(stopped) {
+                    let numbers = Numbers {
+                        updates: update,
+                        losses: losses.saved(),
+                        ended: members.iter().map(|member| member.ended).collect(),
+                    };
+                    let checkpoint = Checkpoint::new()
+                        .with_value(NUMBERS, &numbers)?
+                        .with_module(NETWORKS, &ensemble)?
+                        .with_descent(OPTIMIZER, &descent)?;
+                    observer.checkpoint(update, checkpoint)?;
+                }
+                if stopped {
+                    return Ok(false);
+                }
+            }
+            is_made = false;
             let due = config.training.evaluates_after(update);
             if due || losses.are_many() {
                 for (run, diverged) in losses.first_not_finite().into_iter().enumerate() {
@@ -218,6 +254,19 @@ impl EnsembleTraining<'_> {
         };
         pairs.map(of_network).collect()
     }
+}
+
+/// Parts of a checkpoint.
+const NUMBERS: &str = "numbers";
+const NETWORKS: &str = "networks";
+const OPTIMIZER: &str = "optimizer";
+
+#[derive(Serialize, Deserialize)]
+struct Numbers {
+    updates: u64,
+    losses: SavedLosses,
+    /// By member.
+    ended: Vec<bool>,
 }
 
 /// A run of the ensemble.

@@ -1,7 +1,8 @@
 //! The losses of updates, kept on the device between evaluations.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use downhill_report::record::BatchLosses;
+use serde::{Deserialize, Serialize};
 
 use crate::config::training::RecordLosses;
 
@@ -16,7 +17,58 @@ pub(crate) struct Losses {
     last_seen: Vec<f32>,
 }
 
+/// Losses in a checkpoint, as bits, because JSON has only finite numbers.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct SavedLosses {
+    seen: u64,
+    /// One entry per update.
+    waiting: Vec<Vec<u32>>,
+}
+
+/// What is recorded of losses, in a checkpoint.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct SavedRecorded {
+    recorded: u64,
+    after_updates: Vec<Vec<u32>>,
+}
+
+/// The bits of tensors of the same length.
+fn bits(tensors: &[Tensor<1>]) -> Vec<Vec<u32>> {
+    let Some(first) = tensors.first() else {
+        return Vec::new();
+    };
+    let [length] = first.dims();
+    let all = Tensor::cat(tensors.to_vec(), 0)
+        .into_data()
+        .convert::<f32>();
+    let all: Vec<u32> = all.iter::<f32>().map(f32::to_bits).collect();
+    all.chunks(length).map(<[u32]>::to_vec).collect()
+}
+
+fn tensors(bits: &[Vec<u32>], device: &Device) -> Vec<Tensor<1>> {
+    let tensor = |bits: &Vec<u32>| {
+        let numbers: Vec<f32> = bits.iter().copied().map(f32::from_bits).collect();
+        Tensor::from_floats(&numbers[..], device)
+    };
+    bits.iter().map(tensor).collect()
+}
+
 impl Losses {
+    pub(crate) fn saved(&self) -> SavedLosses {
+        SavedLosses {
+            seen: self.seen,
+            waiting: bits(&self.waiting),
+        }
+    }
+
+    pub(crate) fn restored(saved: &SavedLosses, device: &Device) -> Self {
+        Self {
+            waiting: tensors(&saved.waiting, device),
+            seen: saved.seen,
+            last_seen: Vec::new(),
+        }
+    }
+
     pub(crate) fn push(&mut self, loss: Tensor<1>) {
         self.waiting.push(loss);
     }
@@ -70,6 +122,21 @@ impl Recorded {
         }
     }
 
+    pub(crate) fn saved(&self) -> SavedRecorded {
+        SavedRecorded {
+            recorded: self.recorded,
+            after_updates: bits(&self.after_updates),
+        }
+    }
+
+    pub(crate) fn restored(self, saved: &SavedRecorded, device: &Device) -> Self {
+        Self {
+            recorded: saved.recorded,
+            after_updates: tensors(&saved.after_updates, device),
+            ..self
+        }
+    }
+
     /// Takes the loss after an update, if it is recorded.
     pub(crate) fn after_update(&mut self, loss: impl FnOnce() -> Tensor<1>) {
         if self.which == RecordLosses::AfterUpdate {
@@ -102,6 +169,29 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
+
+    #[test]
+    fn losses_are_saved_bit_for_bit() {
+        let device = Device::flex();
+        let mut losses = Losses::default();
+        let nan = f32::from_bits(0x7fc0_1234);
+        for update in [
+            [0.1, f32::MIN_POSITIVE],
+            [nan, f32::NEG_INFINITY],
+            [1.0, nan],
+        ] {
+            losses.push(Tensor::from_floats(update, &device));
+        }
+        let text = serde_json::to_string(&losses.saved()).unwrap();
+        let saved = serde_json::from_str(&text).unwrap();
+        let mut restored = Losses::restored(&saved, &device);
+        assert_eq!(losses.first_not_finite(), [Some(1), Some(1)]);
+        assert_eq!(restored.first_not_finite(), [Some(1), Some(1)]);
+        let bits = |losses: &Losses| losses.last_seen().iter().map(|it| it.to_bits()).collect();
+        let [before, after]: [Vec<u32>; 2] = [bits(&losses), bits(&restored)];
+        assert_eq!(before, after);
+        assert_eq!(restored.seen, 3);
+    }
 
     #[test]
     fn each_network_diverges_by_itself() {

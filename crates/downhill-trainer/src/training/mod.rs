@@ -1,5 +1,6 @@
 //! A run: a network trained from its first to its last update.
 
+mod checkpoint;
 mod early_stopping;
 pub mod ensemble;
 mod histogram;
@@ -18,6 +19,7 @@ use downhill_report::record::{Activations, Evaluation, Line, RunEnd, RunOutcome,
 use crate::config::training::TrainingConfig;
 use crate::device::set::DeviceSet;
 use crate::error::TrainError;
+use crate::training::checkpoint::{Current, Numbers};
 use crate::training::early_stopping::EarlyStopping;
 use crate::training::histogram::histogram;
 use crate::training::losses::{Losses, Recorded};
@@ -52,37 +54,27 @@ pub struct Training<'a> {
 }
 
 impl Training<'_> {
-    /// Trains the network. Returns `None` if the observer stopped the run.
+    /// Trains the network, from the beginning or from the checkpoint of the observer. Returns `None`
+    /// if the observer stopped the run.
     ///
     /// # Errors
     ///
-    /// Settings that do not fit each other, and errors of the observer.
+    /// Settings that do not fit each other, a checkpoint that does not fit them, and errors of the
+    /// observer.
     pub fn run(&self, observer: &mut dyn Observer) -> Result<Option<RunEnd>, TrainError> {
-        let TrainingConfig {
-            model, training, ..
-        } = self.config;
+        let training = &self.config.training;
         let mut batches = self.batches()?;
         let updates_per_epoch = batches.updates_per_epoch();
-        let mut weights = Stream::new(self.seed, Purpose::InitialWeights, 0);
-        let mut model = Network::new(
-            model,
-            self.image,
-            self.train.classes(),
-            &self.device.clone().autodiff(),
-            &mut || weights.normal(),
-        )
-        .map_err(|error| TrainError::Config(format!("model.{error}")))?;
-        let mut stepper = Stepper::new(self.config, self.device)?;
-
-        if let Some(mlp) = model.as_mlp_mut() {
-            match pretrain(
-                mlp,
-                self.config,
-                self.seed,
-                self.train,
-                &mut batches,
-                observer,
-            )? {
+        let mut current = self.beginning()?;
+        let saved = observer.resumes();
+        if let Some(found) = &saved
+            && Numbers::read(found)?.layer.is_none()
+        {
+            current = current.at(found, self.device)?;
+        } else if let Some(mlp) = current.network.as_mlp_mut() {
+            let (config, seed, train) = (self.config, self.seed, self.train);
+            let saved = saved.as_ref();
+            match pretrain(mlp, config, seed, train, &mut batches, saved, observer)? {
                 Pretrained::Done => {}
                 Pretrained::Diverged => {
                     return Ok(Some(RunEnd {
@@ -95,37 +87,30 @@ impl Training<'_> {
                 Pretrained::Stopped => return Ok(None),
             }
         }
-        let Some(first) = self.evaluate(&model, None, 0, observer) else {
-            return Ok(None);
-        };
-        observer.evaluated(&first)?;
-        if training.record_activations {
-            observer.observe(&Line::Activations(self.activations(&model, 0)))?;
-        }
-        model = step::prepared(model, self.train);
-        let mut losses = Losses::default();
-        let mut recorded = Recorded::new(training.record_losses);
-        let mut stopping = training.early_stopping.as_ref().map(EarlyStopping::new);
-        let mut gradients = 0;
-        let mut update = 0;
-        loop {
-            update += 1;
-            // Batches and masks are numbered from 0.
-            let rows = batches.indices(update - 1);
-            let updated = stepper.update(model, &mut |model| {
-                let mut masks = Stream::new(self.seed, Purpose::DropoutMask, update - 1);
-                let mut keep_mask = |length, probability| masks.keep_mask(length, probability);
-                step::gradients(model, self.train, &rows, &mut keep_mask)
-            })?;
-            model = updated.network;
-            losses.push(updated.loss);
-            gradients += updated.gradients;
-
-            recorded.after_update(|| step::evaluation_loss(&model, self.train, &rows));
-
-            if !observer.updated() {
-                return Ok(None);
+        if current.updates == 0 {
+            let Some(first) = self.evaluate(&current.network, None, 0, observer) else {
+                return self.stopped(&current, observer);
+            };
+            observer.evaluated(&first)?;
+            if training.record_activations {
+                observer.observe(&Line::Activations(self.activations(&current.network, 0)))?;
             }
+        }
+        // A checkpoint lies between an update and its evaluation.
+        let mut is_made = current.updates > 0;
+        current.network = step::prepared(current.network, self.train);
+        loop {
+            if !is_made {
+                current = self.update(current, &mut batches)?;
+                if !observer.updated() {
+                    return self.stopped(&current, observer);
+                }
+                if observer.is_checkpoint_due(false) {
+                    self.save(&current, observer)?;
+                }
+            }
+            is_made = false;
+            let (update, gradients) = (current.updates, current.gradients);
             let end = |outcome| RunEnd {
                 outcome,
                 updates: update,
@@ -136,9 +121,11 @@ impl Training<'_> {
             let is_last = update == training.updates || spent;
             let due = is_last || training.evaluates_after(update);
             let mut diverged = None;
-            if due || losses.are_many() {
-                diverged = losses.first_not_finite().into_iter().flatten().next();
-                if let Some(line) = recorded.look(losses.last_seen()) {
+            if due || current.losses.are_many() {
+                diverged = (current.losses.first_not_finite().into_iter())
+                    .flatten()
+                    .next();
+                if let Some(line) = current.recorded.look(current.losses.last_seen()) {
                     observer.observe(&Line::Losses(line))?;
                 }
             }
@@ -153,15 +140,15 @@ impl Training<'_> {
                 continue;
             }
             let epoch = Some((update - 1) / updates_per_epoch);
-            let averaged = stepper.averaged(&model);
-            let network = averaged.as_ref().unwrap_or(&model);
+            let averaged = current.stepper.averaged(&current.network);
+            let network = averaged.as_ref().unwrap_or(&current.network);
             let network = self.with_own_statistics(network.clone(), update);
             let Some(mut evaluation) = self.evaluate(&network, epoch, update, observer) else {
-                return Ok(None);
+                return self.stopped(&current, observer);
             };
             if averaged.is_some() {
-                let Some(own) = self.scores(&model, observer) else {
-                    return Ok(None);
+                let Some(own) = self.scores(&current.network, observer) else {
+                    return self.stopped(&current, observer);
                 };
                 evaluation.not_averaged = Some(own);
             }
@@ -170,10 +157,10 @@ impl Training<'_> {
                 return Ok(Some(end(RunOutcome::Diverged { update })));
             }
             observer.evaluated(&evaluation)?;
-            let stops = (stopping.as_mut())
+            let stops = (current.stopping.as_mut())
                 .is_some_and(|stopping| stopping.ends_with(&evaluation, &network));
             if is_last || stops {
-                let best = stopping.and_then(EarlyStopping::best);
+                let best = current.stopping.and_then(EarlyStopping::best);
                 let (network, kept) = match best {
                     Some((network, kept)) => (network, Some(kept)),
                     None => (network, None),
@@ -189,6 +176,69 @@ impl Training<'_> {
                 }));
             }
         }
+    }
+
+    /// The run before its first update, and before pre-training.
+    fn beginning(&self) -> Result<Current<'_>, TrainError> {
+        let TrainingConfig {
+            model, training, ..
+        } = self.config;
+        let mut weights = Stream::new(self.seed, Purpose::InitialWeights, 0);
+        let network = Network::new(
+            model,
+            self.image,
+            self.train.classes(),
+            &self.device.clone().autodiff(),
+            &mut || weights.normal(),
+        );
+        Ok(Current {
+            network: network.map_err(|error| TrainError::Config(format!("model.{error}")))?,
+            stepper: Stepper::new(self.config, self.device)?,
+            losses: Losses::default(),
+            recorded: Recorded::new(training.record_losses),
+            stopping: training.early_stopping.as_ref().map(EarlyStopping::new),
+            updates: 0,
+            gradients: 0,
+        })
+    }
+
+    fn update<'a>(
+        &self,
+        mut current: Current<'a>,
+        batches: &mut Batches,
+    ) -> Result<Current<'a>, TrainError> {
+        // Batches and masks are numbered from 0.
+        let number = current.updates;
+        let rows = batches.indices(number);
+        let updated = current.stepper.update(current.network, &mut |model| {
+            let mut masks = Stream::new(self.seed, Purpose::DropoutMask, number);
+            let mut keep_mask = |length, probability| masks.keep_mask(length, probability);
+            step::gradients(model, self.train, &rows, &mut keep_mask)
+        })?;
+        current.network = updated.network;
+        current.losses.push(updated.loss);
+        current.gradients += updated.gradients;
+        current.updates += 1;
+        let network = &current.network;
+        (current.recorded).after_update(|| step::evaluation_loss(network, self.train, &rows));
+        Ok(current)
+    }
+
+    /// Ends a run that the observer stopped.
+    fn stopped(
+        &self,
+        current: &Current<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<RunEnd>, TrainError> {
+        if observer.is_checkpoint_due(true) {
+            self.save(current, observer)?;
+        }
+        Ok(None)
+    }
+
+    fn save(&self, current: &Current<'_>, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        let before = self.config.pretraining_updates();
+        observer.checkpoint(before + current.updates, current.checkpoint()?)
     }
 
     fn batches(&self) -> Result<Batches, DataError> {

@@ -1,5 +1,6 @@
 //! What a training reports while it runs.
 
+use downhill::Checkpoint;
 use downhill_model::{Ensemble, Network};
 use downhill_report::record::{Evaluation, Line, RunEnd};
 
@@ -33,6 +34,28 @@ pub trait Observer {
         true
     }
 
+    /// Called first. Returns the checkpoint that the run continues from, if it does.
+    fn resumes(&mut self) -> Option<Checkpoint> {
+        None
+    }
+
+    /// Whether to save a checkpoint now. Called after each update, of pre-training too, and when
+    /// the run is `stopped`.
+    fn is_checkpoint_due(&mut self, stopped: bool) -> bool {
+        let _ = stopped;
+        false
+    }
+
+    /// Called with a checkpoint after it was due. `number` rises from the first to the last.
+    ///
+    /// # Errors
+    ///
+    /// An error ends the run.
+    fn checkpoint(&mut self, number: u64, checkpoint: Checkpoint) -> Result<(), TrainError> {
+        let _ = (number, checkpoint);
+        Ok(())
+    }
+
     /// Called with the trained network after the last evaluation.
     ///
     /// # Errors
@@ -61,6 +84,27 @@ pub trait EnsembleObserver {
 
     /// Called after each update of the runs that have not ended. Returns `false` to stop them.
     fn updated(&mut self) -> bool;
+
+    /// Called first. Returns the checkpoint that the runs continue from, if they do.
+    fn resumes(&mut self) -> Option<Checkpoint> {
+        None
+    }
+
+    /// Whether to save a checkpoint now. Called after each update, and when the runs are `stopped`.
+    fn is_checkpoint_due(&mut self, stopped: bool) -> bool {
+        let _ = stopped;
+        false
+    }
+
+    /// Called with a checkpoint after it was due.
+    ///
+    /// # Errors
+    ///
+    /// An error ends all runs.
+    fn checkpoint(&mut self, updates: u64, checkpoint: Checkpoint) -> Result<(), TrainError> {
+        let _ = (updates, checkpoint);
+        Ok(())
+    }
 
     /// Called with all networks, diverged ones included, after the last evaluation.
     ///

@@ -3,14 +3,15 @@
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
-use downhill::DescentConfig;
+use downhill::{Checkpoint, Descent, DescentConfig};
 use downhill_data::{Batches, Purpose, Stream};
-use downhill_model::{Autoencoder, Mlp};
+use downhill_model::{Autoencoder, Mlp, Network};
 use downhill_report::record::{Line, Pretraining};
 
 use crate::config::training::TrainingConfig;
 use crate::device::set::DeviceSet;
 use crate::error::TrainError;
+use crate::training::checkpoint::{NETWORK, Numbers};
 use crate::training::losses::Losses;
 use crate::training::observer::Observer;
 
@@ -27,20 +28,33 @@ pub(crate) enum Pretrained {
     Stopped,
 }
 
-/// Trains the hidden layers as the config says.
+/// Parts of a checkpoint.
+const AUTOENCODER: &str = "autoencoder";
+const OPTIMIZER: &str = "optimizer";
+
+/// Trains the hidden layers as the config says, from their beginning or from a checkpoint.
 pub(crate) fn pretrain(
     mlp: &mut Mlp,
     config: &TrainingConfig,
     seed: u64,
     train: &DeviceSet,
     batches: &mut Batches,
+    saved: Option<&Checkpoint>,
     observer: &mut dyn Observer,
 ) -> Result<Pretrained, TrainError> {
     let pretraining = &config.training.pretraining;
     if pretraining.updates == 0 {
         return Ok(Pretrained::Done);
     }
-    for layer in 0..mlp.hidden.len() {
+    let mut saved = match saved {
+        Some(saved) => Some((saved, Numbers::read(saved)?)),
+        None => None,
+    };
+    if let Some((saved, _)) = &saved {
+        *mlp = saved.module(NETWORK, mlp.clone())?;
+    }
+    let first = saved.as_ref().and_then(|(_, numbers)| numbers.layer);
+    for layer in first.unwrap_or(0)..mlp.hidden.len() {
         let below = mlp.valid();
         let mut autoencoder = Autoencoder::of(mlp, layer)
             .map_err(|error| TrainError::Config(format!("model.{error}")))?;
@@ -49,7 +63,15 @@ pub(crate) fn pretrain(
             .map_err(|error| TrainError::Config(error.to_string()))?;
         let every = pretraining.updates.div_ceil(LINES);
         let mut losses = Losses::default();
-        for update in 1..=pretraining.updates {
+        let mut made = 0;
+        if let Some((saved, numbers)) = saved.take() {
+            let device = train.device();
+            autoencoder = saved.module(AUTOENCODER, autoencoder)?;
+            saved.load_descent(OPTIMIZER, &mut descent, &device)?;
+            losses = Losses::restored(&numbers.losses, &device);
+            made = numbers.updates;
+        }
+        for update in made + 1..=pretraining.updates {
             let inputs = inputs(train, &batches.indices(update - 1), &below, layer);
             let counter = (layer as u64) << 32 | (update - 1);
             let mut masks = Stream::new(seed, Purpose::Corruption, counter);
@@ -59,9 +81,6 @@ pub(crate) fn pretrain(
             losses.push(loss.clone().inner());
             let gradients = GradientsParams::from_grads(loss.backward(), &autoencoder);
             (autoencoder, _) = descent.step(autoencoder, gradients)?;
-            if !observer.goes_on() {
-                return Ok(Pretrained::Stopped);
-            }
             if update % every == 0 || update == pretraining.updates {
                 if losses.first_not_finite().iter().any(Option::is_some) {
                     return Ok(Pretrained::Diverged);
@@ -74,11 +93,34 @@ pub(crate) fn pretrain(
                     loss: sum / seen.len().max(1) as f64,
                 }))?;
             }
+            let stopped = !observer.goes_on();
+            if observer.is_checkpoint_due(stopped) {
+                let numbers = Numbers::of_layer(layer, update, &losses);
+                let checkpoint = checkpoint(&numbers, mlp, &autoencoder, &descent)?;
+                let number = layer as u64 * pretraining.updates + update;
+                observer.checkpoint(number, checkpoint)?;
+            }
+            if stopped {
+                return Ok(Pretrained::Stopped);
+            }
         }
         // Some optimizers evaluate averaged parameters.
         descent.averaged(autoencoder).into_layer(mlp);
     }
     Ok(Pretrained::Done)
+}
+
+fn checkpoint(
+    numbers: &Numbers,
+    mlp: &Mlp,
+    autoencoder: &Autoencoder,
+    descent: &Descent,
+) -> Result<Checkpoint, TrainError> {
+    let checkpoint = numbers
+        .with_network(&Network::Mlp(mlp.clone()))?
+        .with_module(AUTOENCODER, autoencoder)?
+        .with_descent(OPTIMIZER, descent)?;
+    Ok(checkpoint)
 }
 
 /// The inputs of a layer, `[rows, inputs]`.

@@ -1,8 +1,8 @@
 //! What changes the weights: a descent, or L-BFGS.
 
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor};
-use downhill::{Descent, Lbfgs, LbfgsStop, SamConfig};
+use burn::tensor::{Bytes, Device, Tensor};
+use downhill::{Checkpoint, CheckpointError, Descent, Lbfgs, LbfgsStop, SamConfig};
 use downhill_model::Network;
 
 use crate::config::training::TrainingConfig;
@@ -10,6 +10,9 @@ use crate::error::TrainError;
 
 /// The loss of a network on the batch of an update, `[1]`, and its gradients.
 type GradientsOf<'a> = dyn FnMut(&mut Network) -> (Tensor<1>, GradientsParams) + 'a;
+
+/// The part of a checkpoint with the state.
+const STATE: &str = "optimizer";
 
 /// What changes the weights.
 pub(super) struct Stepper<'a> {
@@ -51,6 +54,35 @@ impl<'a> Stepper<'a> {
             device,
             method,
         })
+    }
+
+    /// Adds the state to a checkpoint.
+    pub(super) fn save(&self, checkpoint: Checkpoint) -> Result<Checkpoint, TrainError> {
+        Ok(match &self.method {
+            Method::Descent(descent, _) => checkpoint.with_descent(STATE, descent)?,
+            Method::Lbfgs(lbfgs) => {
+                let bytes = lbfgs.to_bytes().map_err(|error| unusable(&error))?;
+                checkpoint.with_bytes(STATE, bytes.to_vec())
+            }
+        })
+    }
+
+    /// Continues from a checkpoint.
+    pub(super) fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
+        match &mut self.method {
+            Method::Descent(descent, _) => {
+                checkpoint.load_descent(STATE, descent, self.device)?;
+            }
+            Method::Lbfgs(lbfgs) => {
+                let bytes = checkpoint.bytes(STATE).unwrap_or_default().to_vec();
+                let loaded = lbfgs.load_bytes(Bytes::from_bytes_vec(bytes), self.device);
+                loaded.map_err(|error| CheckpointError::Part {
+                    name: STATE.to_owned(),
+                    reason: error.to_string(),
+                })?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes an update.

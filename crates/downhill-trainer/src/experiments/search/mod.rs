@@ -37,7 +37,10 @@ pub(crate) fn search(
         out,
     )?;
     let done = match found {
-        Some(found) => report_search(trainer, &kept, &found, out)?,
+        Some(found) => {
+            trainer.finish()?;
+            report_search(trainer, &kept, &found, out)?
+        }
         None => Done::Interrupted,
     };
     TrainError::of_damaged(damaged).map(|()| done)

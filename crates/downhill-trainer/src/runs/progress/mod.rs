@@ -127,14 +127,35 @@ impl Progress {
         }
     }
 
-    /// Counts a run of `updates` updates that need not be trained.
-    pub(crate) fn skipped(&self, updates: u64) {
+    /// Counts a run of `updates` updates that another process has finished.
+    pub(crate) fn finished_elsewhere(&self, updates: u64, record: Option<RunRecord>) {
         match &self.show {
             Show::Bars(bars) => bars.skip(updates),
             Show::Lines(lines) => self.say(lines, updates),
             Show::Nothing => {}
         }
         self.count();
+        if let Some(record) = record {
+            self.tell(record);
+        }
+    }
+
+    /// Sends a finished run to the listener.
+    fn tell(&self, record: RunRecord) {
+        let listener = self.listener.lock();
+        if let Some(listener) = &*listener.unwrap_or_else(PoisonError::into_inner) {
+            // The listener may be gone.
+            let _ = listener.send(record);
+        }
+    }
+
+    /// Prints a line, unless progress is hidden.
+    pub(crate) fn note(&self, line: &str) {
+        match &self.show {
+            Show::Nothing => {}
+            Show::Lines(_) => print_error(&format!("{line}\n")),
+            Show::Bars(bars) => bars.print(line),
+        }
     }
 
     /// Removes the bars. May be called several times.
@@ -187,6 +208,27 @@ impl RunProgress<'_> {
         }
     }
 
+    /// The method and the seed.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Shows that the run continues after this many updates and these evaluations.
+    pub(crate) fn resume(&mut self, updates: u64, evaluations: Vec<Evaluation>) {
+        self.evaluations = evaluations;
+        self.left = self.left.saturating_sub(updates);
+        if let Some(bar) = &self.bar {
+            bar.skip(updates);
+        }
+        if let Show::Lines(lines) = &self.progress.show {
+            lines.done.fetch_add(updates, Ordering::Relaxed);
+        }
+        let Self { progress, name, .. } = self;
+        progress.note(&format!(
+            "{name}: continues from its checkpoint, update {updates}"
+        ));
+    }
+
     pub(crate) fn evaluated(&mut self, evaluation: &Evaluation) {
         self.evaluations.push(*evaluation);
         if let Some(bar) = &self.bar {
@@ -212,18 +254,14 @@ impl RunProgress<'_> {
             Show::Bars(bars) if end.outcome.is_diverged() => bars.print(&line),
             Show::Bars(_) => {}
         }
-        let listener = self.progress.listener.lock();
-        if let Some(listener) = &*listener.unwrap_or_else(PoisonError::into_inner) {
-            // The listener may be gone.
-            let _ = listener.send(RunRecord {
-                header: self.header,
-                evaluations: self.evaluations,
-                losses: Vec::new(),
-                activations: Vec::new(),
-                pretraining: Vec::new(),
-                end,
-            });
-        }
+        self.progress.tell(RunRecord {
+            header: self.header,
+            evaluations: self.evaluations,
+            losses: Vec::new(),
+            activations: Vec::new(),
+            pretraining: Vec::new(),
+            end,
+        });
     }
 
     fn line(&self, end: &RunEnd, ended: usize) -> String {
