@@ -58,6 +58,18 @@ impl CustomConfig for OwnBelief {
     }
 }
 
+/// The custom rule with the settings of the built-in one.
+pub(crate) fn own_belief(built_in: &AdaBeliefConfig) -> OptimizerConfig {
+    let own = OwnBelief {
+        learning_rate: built_in.learning_rate,
+        beta_1: built_in.beta_1,
+        beta_2: built_in.beta_2,
+        epsilon: built_in.epsilon,
+        epsilon_root: built_in.epsilon_root,
+    };
+    own.into()
+}
+
 const SHAPES: [&[usize]; 5] = [&[7], &[300], &[9, 11], &[2, 3, 5], &[2, 1, 3, 3]];
 
 fn wave(seed: usize) -> Vec<f64> {
@@ -93,13 +105,7 @@ fn with_recipe(config: DescentConfig) -> DescentConfig {
 pub(crate) fn a_custom_rule_goes_the_way_of_the_built_in_one(backend: Backend) {
     let place = Place::new(&open(backend), DType::F32);
     let built_in = AdaBeliefConfig::optax();
-    let own = OwnBelief {
-        learning_rate: built_in.learning_rate,
-        beta_1: built_in.beta_1,
-        beta_2: built_in.beta_2,
-        epsilon: built_in.epsilon,
-        epsilon_root: built_in.epsilon_root,
-    };
+    let own = own_belief(&built_in);
     let [own, built_in] = [DescentConfig::new(own), DescentConfig::new(built_in)];
     for (own, built_in) in [
         (own.clone(), built_in.clone()),

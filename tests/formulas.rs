@@ -147,6 +147,13 @@ fn pairs() -> Vec<Pair> {
     ]
 }
 
+/// The formulas, each with the optimizer of the library.
+#[cfg(feature = "wgpu")]
+pub(crate) fn formulas_beside_built_in() -> Vec<(OptimizerConfig, OptimizerConfig)> {
+    let pairs = pairs().into_iter();
+    pairs.map(|pair| (pair.formula(), pair.built_in)).collect()
+}
+
 /// Adam as a formula.
 pub(crate) fn adam() -> OptimizerConfig {
     let all = pairs();

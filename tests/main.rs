@@ -22,6 +22,8 @@ mod formulas;
 #[cfg(feature = "flex")]
 mod gradient_check;
 mod half_precision;
+#[cfg(feature = "wgpu")]
+mod launches;
 mod lbfgs;
 #[cfg(feature = "flex")]
 mod learner;

@@ -8,6 +8,7 @@ mod bench;
 mod cargo;
 mod check;
 mod data;
+mod fuzz;
 mod interface;
 mod layers;
 mod lines;

@@ -55,6 +55,7 @@ fn not_run(reader: &str) -> Part {
         name: reader.into(),
         outcome: Outcome::NotRun("no Python with the packages".into()),
         seconds: 0.0,
+        cpu_seconds: Some(0.0),
     }
 }
 

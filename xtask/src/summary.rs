@@ -22,6 +22,8 @@ pub(crate) struct Part {
     pub(crate) name: String,
     pub(crate) outcome: Outcome,
     pub(crate) seconds: f64,
+    /// Seconds of processors, where they can be measured.
+    pub(crate) cpu_seconds: Option<f64>,
 }
 
 /// All parts in their order. Displays a line for each, and the verdict as the last line.
@@ -55,15 +57,23 @@ impl fmt::Display for Summary {
                 Outcome::NotRun(reason) => ("NOT RUN", format!("  ({reason})")),
             };
             let Part { name, seconds, .. } = part;
+            let cpu = match part.cpu_seconds {
+                Some(cpu) => format!("{:>6.1} CPU-min", cpu / 60.0),
+                None => String::new(),
+            };
             writeln!(
                 formatter,
-                "{name:<22} {verdict:<7} {seconds:>7.1} s{detail}"
+                "{name:<22} {verdict:<7} {seconds:>7.1} s{cpu}{detail}"
             )?;
         }
         let passed = self.parts.iter();
         let passed = passed
             .filter(|part| part.outcome == Outcome::Passed)
             .count();
+        let cpu: Option<f64> = self.parts.iter().map(|part| part.cpu_seconds).sum();
+        if let Some(cpu) = cpu {
+            writeln!(formatter, "{:.1} CPU-min in all", cpu / 60.0)?;
+        }
         write!(formatter, "{passed} of {} parts passed", self.parts.len())
     }
 }
@@ -78,6 +88,7 @@ mod tests {
             name: format!("backends on {backend}"),
             outcome: outcome.clone(),
             seconds: 12.34,
+            cpu_seconds: (backend == "flex").then_some(90.0),
         });
         Summary {
             parts: parts.collect(),
@@ -94,7 +105,7 @@ mod tests {
         ]);
         assert_eq!(
             text.to_string(),
-            "backends on flex       passed     12.3 s\n\
+            "backends on flex       passed     12.3 s   1.5 CPU-min\n\
              backends on ndarray    FAILED     12.3 s  (exit code 101)\n\
              backends on wgpu       NOT RUN    12.3 s  (no driver)\n\
              1 of 3 parts passed"

@@ -11,6 +11,7 @@ use downhill_cli::backend::Backend;
 use downhill_cli::print::print;
 
 use crate::cargo::{cargo, cargo_in, target_directory, workspace};
+use crate::fuzz::{TARGETS, fuzz};
 use crate::part::part;
 use crate::say::say;
 use crate::summary::{Outcome, Part, Summary};
@@ -18,9 +19,10 @@ use crate::{round_trips, vulkan};
 
 /// Run the tests on every backend, or only on some
 ///
-/// flex includes the tests of the crates themselves, their examples and documentation, and two
-/// projects outside the workspace: one that uses the optimizers (tests/consumer), and one with an
-/// optimizer of its own in the laboratory (examples/own-optimizer).
+/// flex includes the tests of the crates themselves, their examples and documentation, a million
+/// inputs for each reader of files (tests/fuzz), and two projects outside the workspace: one that
+/// uses the optimizers (tests/consumer), and one with an optimizer of its own in the laboratory
+/// (examples/own-optimizer).
 /// wgpu needs a Vulkan driver. If there is none, a software driver is installed with apt-get, as
 /// root or with `sudo -n`; elsewhere the part is not run, and the error says what to install.
 ///
@@ -41,10 +43,10 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["backends", "no_setup"])]
     mutate: bool,
 
-    /// Only check the files that we write for other programs: event files with TensorBoard, weights
-    /// with PyTorch (both ways), the config's schema with jsonschema. Installs their Python
-    /// packages (tests/round_trips/requirements.txt, some gigabytes) from PyPI into
-    /// target/round-trips
+    /// Run the long tests instead: 200 kills, 50 million inputs for each reader of files, and the
+    /// files that we write for other programs: event files with TensorBoard, weights with PyTorch
+    /// (both ways), the config's schema with jsonschema. Installs their Python packages
+    /// (tests/round_trips/requirements.txt, some gigabytes) from PyPI into target/round-trips
     #[arg(long, conflicts_with_all = ["backends", "no_setup", "mutate"])]
     long: bool,
 
@@ -63,7 +65,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         return sum_up(&Summary { parts });
     }
     if arguments.long {
-        let parts = round_trips::run(arguments.python.as_deref())?;
+        let mut parts = vec![part("kills", kills())?];
+        for target in TARGETS {
+            parts.push(part(&format!("fuzz {target}"), fuzz(target, LONG)?)?);
+        }
+        parts.extend(round_trips::run(arguments.python.as_deref())?);
         return sum_up(&Summary { parts });
     }
     let backends = selected(&arguments.backends);
@@ -107,6 +113,9 @@ fn run_parts(backends: &[Backend], build: &[String], no_setup: bool) -> Result<E
     }
     if with_flex {
         parts.push(part("documentation", documentation_tests(build))?);
+        for target in TARGETS {
+            parts.push(part(&format!("fuzz {target}"), fuzz(target, SHORT)?)?);
+        }
         parts.push(part("consumer", outside("tests/consumer", "run"))?);
         parts.push(part("own optimizer", outside(OWN_OPTIMIZER, "test"))?);
     }
@@ -130,6 +139,19 @@ fn selected(named: &[Backend]) -> Vec<Backend> {
     once
 }
 
+/// Inputs of each target of the fuzzer.
+const SHORT: u64 = 1_000_000;
+/// The same with `--long`.
+const LONG: u64 = 50_000_000;
+
+/// The tests that kill processes, with more kills.
+fn kills() -> Command {
+    let mut command = cargo_test(&[ALL_BACKENDS.to_owned()], Backend::Flex);
+    command.args(["--test", "kills", "--", "--nocapture"]);
+    command.env("DOWNHILL_LONG", "1");
+    command
+}
+
 fn wgpu(name: &str, command: Command, no_setup: bool) -> Result<Part> {
     let start = Instant::now();
     let driver = match vulkan::IS_USED {
@@ -144,6 +166,7 @@ fn wgpu(name: &str, command: Command, no_setup: bool) -> Result<Part> {
         name: name.to_owned(),
         outcome: Outcome::NotRun("no Vulkan driver".into()),
         seconds: start.elapsed().as_secs_f64(),
+        cpu_seconds: None,
     })
 }
 
@@ -168,12 +191,12 @@ fn tests_without_burn(build: &[String]) -> Command {
     command
 }
 
-/// The test binaries in `tests` of the crates that need no Burn. But for that of the trainer's
+/// The test binaries in `tests` of the crates that need no Burn. But for those of the trainer's
 /// binary and the programs, all other tests of crates are in their libraries.
 const CRATE_TESTS: [&str; 5] = ["coverage", "findings", "kinds", "page", "scipy"];
 
-/// The test of the trainer's binary.
-const BINARY_TEST: &str = "binary";
+/// The tests of the trainer's binary.
+const BINARY_TESTS: [&str; 2] = ["binary", "kills"];
 
 /// The programs of users of Burn, which choose their devices themselves.
 const PROGRAMS_TEST: &str = "programs";
@@ -181,16 +204,11 @@ const PROGRAMS_TEST: &str = "programs";
 /// The tests in the libraries of the crates, in their examples and in the trainer's binary.
 fn crate_tests(build: &[String]) -> Command {
     let mut command = cargo_test(build, Backend::Flex);
-    command.args([
-        "--lib",
-        "--bin",
-        "downhill",
-        "--test",
-        BINARY_TEST,
-        "--test",
-        PROGRAMS_TEST,
-        "--examples",
-    ]);
+    command.args(["--lib", "--bin", "downhill"]);
+    for test in BINARY_TESTS.iter().chain([&PROGRAMS_TEST]) {
+        command.args(["--test", test]);
+    }
+    command.arg("--examples");
     command
 }
 
@@ -229,14 +247,30 @@ const MUTATIONS: [&str; 2] = [
 const OWN_OPTIMIZER: &str = "examples/own-optimizer";
 
 /// A project outside the workspace. It is built separately, because it must work without the
-/// features of Burn that the workspace turns on.
+/// features of Burn that the workspace turns on. All are built alike and as quickly as can be,
+/// whatever their profiles say, so that they share what they have in common.
 fn outside(directory: &str, command: &str) -> Command {
     let mut command = cargo_in(&workspace().join(directory), command);
-    let name = directory.rsplit('/').next().unwrap_or(directory);
-    let target = target_directory().join(name);
-    command.arg("--target-dir").arg(target);
+    command
+        .arg("--target-dir")
+        .arg(target_directory().join("outside"))
+        .args(["--config", "profile.dev.opt-level=0"])
+        .args(["--config", "profile.dev.codegen-units=16"]);
+    for package in QUICK {
+        let quick = format!("profile.dev.package.{package}.opt-level=0");
+        command.args(["--config", &quick]);
+    }
     command
 }
+
+/// The packages for which `examples/own-optimizer` asks for more than their projects.
+const QUICK: [&str; 5] = [
+    "downhill",
+    "downhill-model",
+    "gemm",
+    "gemm-common",
+    "gemm-f32",
+];
 
 #[cfg(test)]
 mod tests {
@@ -267,7 +301,9 @@ mod tests {
         );
         assert_eq!(
             line(&crate_tests(&features)),
-            format!("{build} --lib --bin downhill --test binary --test programs --examples")
+            format!(
+                "{build} --lib --bin downhill --test binary --test kills --test programs --examples"
+            )
         );
         assert_eq!(
             line(&documentation_tests(&features)),
@@ -300,8 +336,8 @@ mod tests {
     #[test]
     fn the_consumer_shares_nothing_with_the_workspace() {
         let command = outside("tests/consumer", "run");
-        let target = target_directory().join("consumer").display().to_string();
-        assert_eq!(arguments(&command), ["run", "--target-dir", &target]);
+        let target = target_directory().join("outside").display().to_string();
+        assert_eq!(arguments(&command)[..3], ["run", "--target-dir", &target]);
         let manifest = workspace().join("tests/consumer/Cargo.toml");
         assert!(command.get_args().any(|argument| *argument == *manifest));
         let text = std::fs::read_to_string(manifest).unwrap();
@@ -332,7 +368,7 @@ mod tests {
         }
         found.sort();
         let mut expected = CRATE_TESTS.to_vec();
-        expected.push(BINARY_TEST);
+        expected.extend(BINARY_TESTS);
         expected.sort_unstable();
         assert_eq!(found, expected);
         // That of the benchmarks has no tests.

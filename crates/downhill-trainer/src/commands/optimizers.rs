@@ -18,6 +18,22 @@ const SETTING: &str = "setting";
 /// The source of an optimizer that is registered.
 const OF_THIS_PROGRAM: &str = "an optimizer of this program";
 
+/// The optimizer whose settings are those of its own formula.
+const FORMULA: &str = "formula";
+const OF_A_FORMULA: &str = "\
+an optimizer written as a formula, with settings and state of its own:
+
+    [optimizer.formula]
+    learning_rate = 0.01
+    settings = { momentum = 0.9 }
+    state = { v = \"0\" }
+    update = \"\"\"
+    v = momentum * v - learning_rate * g
+    x = x + v
+    \"\"\"
+
+configs/formula.toml has more, and docs/laboratory.md the names and functions that it may use.";
+
 /// Widest table, in characters; a wider one is split between its columns.
 const WIDTH: usize = 100;
 
@@ -66,6 +82,9 @@ fn all() -> String {
 fn settings_of(name: &str) -> Result<String, TrainError> {
     if OptimizerConfig::registered().contains(&name) {
         return Ok(format!("{name}\n{OF_THIS_PROGRAM}\n"));
+    }
+    if name == FORMULA {
+        return Ok(format!("{FORMULA}\n{OF_A_FORMULA}\n"));
     }
     let all = OptimizerConfig::all();
     let config = all.iter().find(|config| config.name() == name);

@@ -33,6 +33,9 @@ use crate::runs::locks::try_lock;
 use crate::runs::timings::{Timing, Timings};
 use crate::runs::writer::{RECORD, RecordWriter, SavedRun, WEIGHTS, checksum_of_weights};
 
+/// The checkpoints in the directory of an unfinished run.
+pub(crate) const CHECKPOINTS: &str = "checkpoints";
+
 /// The directory of all runs and reports.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -124,7 +127,7 @@ impl Store {
             return Ok(Begun::Busy);
         };
         // Only the holder of the lock may read and write.
-        let checkpoints = Checkpoints::new(directory.join("checkpoints"));
+        let checkpoints = Checkpoints::new(directory.join(CHECKPOINTS));
         if !again && self.finished(run)?.is_some() {
             // A process may have been killed after it finished the run.
             checkpoints.clear()?;

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use downhill_report::RunRecord;
 
 use crate::error::TrainError;
-use crate::runs::store::Store;
+use crate::runs::store::{CHECKPOINTS, Store};
 
 /// A finished run.
 pub(super) struct Found {
@@ -17,10 +17,20 @@ pub(super) struct Found {
     pub(super) trained: SystemTime,
 }
 
-/// Returns the finished runs, the number of unfinished ones, and the damaged records.
-pub(super) fn found(store: &Store) -> Result<(Vec<Found>, usize, Vec<TrainError>), TrainError> {
+/// Numbers of unfinished runs.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Unfinished {
+    pub(super) runs: usize,
+    /// Those of them that have a checkpoint.
+    pub(super) saved: usize,
+}
+
+/// Returns the finished runs, the numbers of unfinished ones, and the damaged records.
+pub(super) fn found(
+    store: &Store,
+) -> Result<(Vec<Found>, Unfinished, Vec<TrainError>), TrainError> {
     let mut runs = Vec::new();
-    let mut unfinished = 0;
+    let mut unfinished = Unfinished::default();
     let mut damaged = Vec::new();
     for directory in store.directories()? {
         let name = directory.file_name().unwrap_or_default().to_string_lossy();
@@ -30,7 +40,10 @@ pub(super) fn found(store: &Store) -> Result<(Vec<Found>, usize, Vec<TrainError>
                 trained: written(&directory.join("record.jsonl")),
                 directory: directory.clone(),
             }),
-            Ok(None) => unfinished += 1,
+            Ok(None) => {
+                unfinished.runs += 1;
+                unfinished.saved += usize::from(directory.join(CHECKPOINTS).is_dir());
+            }
             Err(error) => damaged.push(error),
         }
     }

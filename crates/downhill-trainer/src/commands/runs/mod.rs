@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::code::versions;
 use crate::commands::runs::calendar::seconds;
-use crate::commands::runs::found::{Found, found, groups};
+use crate::commands::runs::found::{Found, Unfinished, found, groups};
 use crate::commands::runs::table::table;
 use crate::error::TrainError;
 use crate::runs::store::Store;
@@ -43,10 +43,13 @@ pub fn list_runs(arguments: &RunsArguments, out: &mut dyn Write) -> Result<(), T
 }
 
 /// The numbers of finished and unfinished runs.
-fn also(runs: &[Found], unfinished: usize) -> String {
+fn also(runs: &[Found], unfinished: Unfinished) -> String {
     let mut text = format!("{} finished runs", runs.len());
-    if unfinished > 0 {
-        text.push_str(&format!(", {unfinished} unfinished"));
+    if unfinished.runs > 0 {
+        text.push_str(&format!(", {} unfinished", unfinished.runs));
+    }
+    if unfinished.saved > 0 {
+        text.push_str(&format!(" ({} with a checkpoint)", unfinished.saved));
     }
     let own = versions();
     let by_other = |run: &&Found| !run.record.header.versions.is_same_code(&own);
