@@ -54,8 +54,8 @@ pub struct Training<'a> {
 }
 
 impl Training<'_> {
-    /// Trains the network, from the beginning or from the checkpoint of the observer. Returns `None`
-    /// if the observer stopped the run.
+    /// Trains the network, from the beginning or from the checkpoint of the observer. Returns
+    /// `None` if the observer stopped the run.
     ///
     /// # Errors
     ///
