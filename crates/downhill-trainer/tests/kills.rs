@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -17,7 +18,7 @@ use tempfile::TempDir;
 const CONFIG: &str = "\
 # Does it survive?
 seeds = 2
-data = { train_images = 1000, test_images = 200, validation_images = 100 }
+data = { train_images = 400, test_images = 200, validation_images = 100 }
 model.hidden = [40]
 training = { batch = 20, updates = '20 epochs', evaluate_every = '1 epoch' }
 [methods.sgd]
@@ -33,7 +34,7 @@ weights = [{ ema = 0.99 }]
 [methods.pre-trained]
 optimizer.lion.learning_rate = 0.001
 model.weight_decay = 0.001
-training.pretraining = { updates = 200, corruption = 0.3 }
+training.pretraining = { updates = 100, corruption = 0.3 }
 ";
 
 /// A directory with a config.
@@ -98,11 +99,12 @@ impl Place {
         files.iter().map(|path| (name(path), read(path))).collect()
     }
 
-    /// The checkpoints of all runs, oldest first.
+    /// The complete checkpoints of all runs, oldest first.
     fn checkpoints(&self) -> Vec<PathBuf> {
         let directories = self.runs().into_iter().map(|run| run.join("checkpoints"));
         let entries = directories.flat_map(|it| fs::read_dir(it).into_iter().flatten().flatten());
         let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
+        files.retain(|path| path.extension().is_none());
         files.sort();
         files
     }
@@ -142,7 +144,7 @@ fn is_long() -> bool {
 fn a_killed_command_is_continued_to_the_same_bytes() {
     let kills = if is_long() { 200 } else { 30 };
     let place = Place::new(CONFIG);
-    let arguments = ["--quiet", "--save-weights", "--checkpoint-every", "50"];
+    let arguments = ["--quiet", "--save-weights", "--checkpoint-every", "20"];
     let start = Instant::now();
     let whole = place.train(&arguments);
     let seconds = start.elapsed().as_secs_f64();
@@ -207,7 +209,8 @@ fn stopped_by(name: &str) -> (Place, String) {
             "{name}: {}",
             text(&output.stderr)
         );
-        assert!(seconds < 2.0, "{name}: {seconds} s");
+        // A tenth of a second, unless the machine is busy.
+        assert!(seconds < 10.0, "{name}: {seconds} s");
     }
     assert!(!place.runs()[0].join("record.jsonl").exists());
     (place, text(&output.stdout))
@@ -300,12 +303,11 @@ fn damaged_checkpoints_are_named_and_the_run_is_the_same() {
 #[test]
 fn an_interrupted_again_is_continued() {
     let place = Place::new(CONFIG);
-    let methods = ["--method", "sgd", "--method", "momentum"];
-    let quiet = [&methods[..], &["--quiet", "--workers", "1"]].concat();
+    let quiet = ["--quiet", "--workers", "1"];
     assert!(place.train(&quiet).status.success());
     let expected = place.kept();
     let again = [&quiet[..], &["--again", "--checkpoint-every", "20"]].concat();
-    // Stopped when the second run has begun.
+    // Stopped when the third run has begun, of ten.
     let program = place.start(&again);
     let list = || {
         let entries = fs::read_dir(place.0.path().join("runs/experiments"));
@@ -320,7 +322,7 @@ fn an_interrupted_again_is_continued() {
     let output = program.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
     let before = list().expect("a list").lines().count();
-    assert!((2..4).contains(&before), "{before}");
+    let left = 10 - before;
     assert!(place.kept().keys().any(|name| name.ends_with(".partial")));
 
     let output = place.train(&again);
@@ -330,30 +332,18 @@ fn an_interrupted_again_is_continued() {
         "{said}"
     );
     assert!(
-        said.contains(&format!("{} of {} runs trained", 4 - before, 4 - before)),
+        said.contains(&format!("{left} of {left} runs trained")),
         "{said}"
     );
     assert!(place.kept() == expected);
-    assert_eq!(list(), None);
-    // The next one begins anew.
-    let said = text(&place.train(&again).stdout);
-    assert!(said.contains("4 of 4 runs trained"), "{said}");
+    assert_eq!(list(), None, "the next one begins anew");
 }
 
 #[test]
 fn processes_share_the_runs_of_a_plan() {
-    let config = CONFIG.replace("seeds = 2", "seeds = 4");
-    let place = Place::new(&config);
-    let arguments = [
-        "--quiet",
-        "--workers",
-        "1",
-        "--method",
-        "sgd",
-        "--method",
-        "momentum",
-    ];
-    let alone = Place::new(&config);
+    let place = Place::new(CONFIG);
+    let arguments = ["--quiet", "--workers", "1"];
+    let alone = Place::new(CONFIG);
     assert!(alone.train(&arguments).status.success());
     let processes: Vec<_> = (0..4).map(|_| place.start(&arguments)).collect();
     let mut trained = 0;
@@ -367,7 +357,7 @@ fn processes_share_the_runs_of_a_plan() {
         trained += here.unwrap_or(0);
         working += usize::from(here.is_some_and(|here| here > 0));
     }
-    assert_eq!(trained, 8, "each run once");
+    assert_eq!(trained, 10, "each run once");
     assert!(working > 1, "{working} of 4 processes trained");
     assert!(place.kept() == alone.kept());
 }
@@ -382,17 +372,14 @@ fn a_run_that_another_process_leaves_is_trained_here() {
     }
     // It waits while the other has the run; then that one is killed.
     signal(&first, "-STOP");
-    let second = place.start(&arguments);
-    thread::sleep(Duration::from_millis(1500));
+    let mut second = place.start(&arguments);
+    let mut lines = BufReader::new(second.stderr.take().expect("piped")).lines();
+    let mut next = || lines.next().expect("a line").expect("text");
+    assert_eq!(next(), "waiting for runs that another process is training");
     signal(&first, "-KILL");
-    let output = second.wait_with_output().expect("it ends");
-    let said = text(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    assert!(
-        said.contains("waiting for runs that another process is training"),
-        "{said}"
-    );
-    assert!(said.contains("continues from its checkpoint"), "{said}");
+    assert!(next().starts_with("adam seed 0: continues from its checkpoint"));
+    lines.for_each(drop);
+    assert!(second.wait().expect("it ends").success());
     drop(first.wait_with_output());
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
+use downhill::Description;
 use downhill_data::ImagePair;
 use downhill_model::Network;
 
@@ -68,7 +69,7 @@ fn indented(table: &str) -> String {
     table.lines().map(|line| format!("  {line}\n")).collect()
 }
 
-/// The memory is that after one step, which is made with gradients of 0.
+/// What the first step does. The memory is that after it; it is made with gradients of 0.
 fn table(config: &TrainingConfig, data: &ImagePair, device: &Device) -> Result<String, TrainError> {
     let device = device.clone().autodiff();
     let invalid = |error: &dyn std::fmt::Display| TrainError::Config(error.to_string());
@@ -78,9 +79,16 @@ fn table(config: &TrainingConfig, data: &ImagePair, device: &Device) -> Result<S
     let mut descent = config.descent().build().map_err(|error| invalid(&error))?;
     let mut zeros = Zeros(GradientsParams::new());
     model.visit(&mut zeros);
+    let first = descent.describe(&model).map_err(|error| invalid(&error))?;
     let (model, _) = descent.step(model, zeros.0)?;
-    let description = descent.describe(&model).map_err(|error| invalid(&error))?;
-    Ok(description.to_string())
+    let after = descent.describe(&model).map_err(|error| invalid(&error))?;
+    let rows = (first.parameters().iter()).zip(after.parameters());
+    let rows = rows.map(|(first, after)| {
+        let mut row = first.clone();
+        row.memory = after.memory;
+        row
+    });
+    Ok(rows.collect::<Description>().to_string())
 }
 
 struct Zeros(GradientsParams);

@@ -118,6 +118,13 @@ impl Description {
     }
 }
 
+/// A table of other rows, such as those of two descriptions.
+impl FromIterator<ParameterDescription> for Description {
+    fn from_iter<I: IntoIterator<Item = ParameterDescription>>(parameters: I) -> Self {
+        Self(parameters.into_iter().collect())
+    }
+}
+
 const HEADER: [&str; 8] = [
     "parameter",
     "shape",
