@@ -1,7 +1,9 @@
 //! Sets that are known by name.
 
 use std::env;
-use std::path::{Path, PathBuf};
+#[cfg(feature = "embedded")]
+use std::path::Path;
+use std::path::PathBuf;
 
 #[cfg(feature = "embedded")]
 use crate::pair::load_mnist;
