@@ -24,9 +24,12 @@ const MEMORY: u32 = 64;
 /// Runs a target on this many inputs, from those of its corpus on.
 pub(crate) fn fuzz(target: &str, inputs: u64) -> Result<Command> {
     let directory = workspace().join("tests/fuzz");
-    let found = target_directory()
-        .join("fuzz")
-        .join(format!("found-{target}"));
+    let work = target_directory().join("fuzz");
+    // Inputs that the last call found; each call makes the same ones.
+    let found = work.join(format!("found-{target}"));
+    if found.exists() {
+        fs::remove_dir_all(&found).with_context(|| format!("cannot empty {}", found.display()))?;
+    }
     fs::create_dir_all(&found).with_context(|| format!("cannot create {}", found.display()))?;
     let mut command = cargo_in(&directory, "run");
     command
@@ -34,19 +37,20 @@ pub(crate) fn fuzz(target: &str, inputs: u64) -> Result<Command> {
         // With a target named, the flags hold for it alone, not for macros and build scripts.
         .args(["--target", &host()?])
         .arg("--target-dir")
-        .arg(target_directory().join("fuzz"))
+        .arg(&work)
         .arg("--")
         .arg(&found)
         .arg(directory.join("corpus").join(target))
         .arg(format!("-runs={inputs}"))
         .arg(format!("-rss_limit_mb={MEMORY}"))
         .args([
+            "-seed=1",
             "-max_len=4096",
             "-timeout=5",
             "-print_final_stats=1",
             "-verbosity=0",
         ])
-        .arg(format!("-artifact_prefix={}/", found.display()))
+        .arg(format!("-artifact_prefix={}/{target}-", work.display()))
         .env("RUSTFLAGS", FLAGS);
     Ok(command)
 }
