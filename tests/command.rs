@@ -246,7 +246,7 @@ mod on_flex {
     }
 
     #[test]
-    fn an_interrupted_ensemble_trains_anew() {
+    fn an_interrupted_ensemble_has_no_finished_run() {
         let mut bench = bench();
         bench.arguments.ensemble = Some(8);
         bench.arguments.workers = Some(1);

@@ -336,7 +336,7 @@ fn an_interrupted_again_is_continued() {
         "{said}"
     );
     assert!(place.kept() == expected);
-    assert_eq!(list(), None, "the next one begins anew");
+    assert_eq!(list(), None, "the next one starts over");
 }
 
 #[test]

@@ -395,7 +395,7 @@ impl RunPool<'_> {
         let mut recorder = EnsembleRecorder::new(shared, members, checkpoints, saved)?;
         match training.run(&mut recorder) {
             Err(TrainError::Checkpoint(error)) if is_resumed => {
-                let line = format!("warning: {error}; the runs of an ensemble begin anew");
+                let line = format!("warning: {error}; the runs of an ensemble start over");
                 self.progress.note(&line);
                 self.checkpoints(&names).clear()?;
                 outcome.busy.extend(left);

@@ -85,7 +85,7 @@ impl<'a> Recorder<'a> {
         Ok(recorder)
     }
 
-    /// Begins the record anew, since its checkpoint cannot be used.
+    /// Starts the record over, since its checkpoint cannot be used.
     pub(super) fn restart(self, error: &TrainError) -> Result<Self, TrainError> {
         let Self {
             shared,
@@ -95,7 +95,7 @@ impl<'a> Recorder<'a> {
             ..
         } = self;
         let name = progress.name();
-        (shared.progress).note(&format!("warning: {name}: {error}; it begins anew"));
+        (shared.progress).note(&format!("warning: {name}: {error}; it starts over"));
         writer.restart()?;
         Self::begin(shared, run, writer)
     }
@@ -231,7 +231,7 @@ impl Pace {
         }
     }
 
-    /// Begins to count anew after a checkpoint that took from `start` until now.
+    /// Starts counting again after a checkpoint that took from `start` until now.
     fn saved(&mut self, start: Instant) {
         self.updates = 0;
         self.last = Instant::now();

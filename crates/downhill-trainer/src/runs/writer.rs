@@ -152,7 +152,7 @@ impl RecordWriter {
         Ok(self.checkpoints.save(number, &checkpoint)?)
     }
 
-    /// Begins the record anew, without its checkpoints.
+    /// Starts the record over, without its checkpoints.
     ///
     /// # Errors
     ///
