@@ -4,7 +4,7 @@ use downhill_report::record::{Evaluation, RunEnd, RunOutcome};
 use downhill_trainer::config::training::TrainingConfig;
 use downhill_trainer::device::set::DeviceSet;
 use downhill_trainer::training::ensemble::EnsembleTraining;
-use downhill_trainer::training::observer::EnsembleObserver;
+use downhill_trainer::training::observer::{Control, EnsembleObserver};
 use downhill_trainer::{Backend, TrainError};
 
 use crate::backend::open;
@@ -15,6 +15,13 @@ struct Notes {
     runs: Vec<(Vec<Evaluation>, Option<RunEnd>)>,
     /// Updates until they are given up.
     patience: u64,
+}
+
+impl Control for Notes {
+    fn updated(&mut self) -> bool {
+        self.patience -= 1;
+        self.patience > 0
+    }
 }
 
 impl EnsembleObserver for Notes {
@@ -31,11 +38,6 @@ impl EnsembleObserver for Notes {
             "a run ends twice"
         );
         Ok(())
-    }
-
-    fn updated(&mut self) -> bool {
-        self.patience -= 1;
-        self.patience > 0
     }
 }
 

@@ -15,6 +15,8 @@ mod custom;
 mod data;
 #[cfg(feature = "flex")]
 mod descent;
+#[cfg(feature = "flex")]
+mod divergence;
 mod ensemble;
 mod ensemble_training;
 mod experiments;
@@ -29,6 +31,8 @@ mod lbfgs;
 mod learner;
 mod many_parameters;
 mod model;
+#[cfg(feature = "flex")]
+mod mutations;
 mod numbers;
 mod optimizer_settings;
 mod optimizer_table;

@@ -191,12 +191,18 @@ fn a_kept_network_is_the_one_of_the_record() {
     let mut damaged = kept.clone();
     let middle = damaged.len() / 2;
     damaged[middle] ^= 1;
-    for wrong in [damaged, fs::read(&other).expect("weights")] {
+    for wrong in [&damaged, &fs::read(&other).expect("weights")] {
         fs::write(&one, wrong).expect("written");
         let error = evaluation(&arguments(one.clone())).expect_err("other weights");
         assert_eq!(error.exit_code(), 3);
         assert!(error.to_string().contains("checksum"), "{error}");
     }
+    // Away from its run, too.
+    let copy = bench.directory.path().join("copy.safetensors");
+    fs::write(&copy, &damaged).expect("written");
+    let error = evaluation(&arguments(copy)).expect_err("damaged weights");
+    assert_eq!(error.exit_code(), 3);
+    assert!(error.to_string().contains("checksum"), "{error}");
     fs::write(&one, &kept).expect("written");
     bench.arguments.again = true;
     bench.train().expect("it trains again");

@@ -17,7 +17,7 @@ use downhill_trainer::config::file::ExperimentFile;
 use downhill_trainer::config::training::TrainingConfig;
 use downhill_trainer::device::set::DeviceSet;
 use downhill_trainer::plan::Plan;
-use downhill_trainer::training::observer::Observer;
+use downhill_trainer::training::observer::{Control, Observer};
 use downhill_trainer::training::{Training, step};
 use downhill_trainer::{Backend, TrainArguments, TrainError};
 
@@ -62,14 +62,16 @@ pub(crate) struct Kept {
     evaluations: Vec<Evaluation>,
 }
 
+impl Control for Kept {
+    fn updated(&mut self) -> bool {
+        true
+    }
+}
+
 impl Observer for Kept {
     fn evaluated(&mut self, evaluation: &Evaluation) -> Result<(), TrainError> {
         self.evaluations.push(*evaluation);
         Ok(())
-    }
-
-    fn updated(&mut self) -> bool {
-        true
     }
 
     fn trained(&mut self, network: &Network) -> Result<(), TrainError> {

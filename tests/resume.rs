@@ -7,7 +7,7 @@ use downhill_report::record::{Evaluation, Line, RunEnd};
 use downhill_trainer::config::training::TrainingConfig;
 use downhill_trainer::device::set::DeviceSet;
 use downhill_trainer::training::Training;
-use downhill_trainer::training::observer::Observer;
+use downhill_trainer::training::observer::{Control, Observer};
 use downhill_trainer::{Backend, TrainError};
 
 use crate::backend::open;
@@ -34,16 +34,7 @@ impl Process {
     }
 }
 
-impl Observer for Process {
-    fn evaluated(&mut self, evaluation: &Evaluation) -> Result<(), TrainError> {
-        self.observe(&Line::Evaluation(*evaluation))
-    }
-
-    fn observe(&mut self, line: &Line) -> Result<(), TrainError> {
-        self.lines.push(line.clone());
-        Ok(())
-    }
-
+impl Control for Process {
     fn updated(&mut self) -> bool {
         self.called()
     }
@@ -64,6 +55,17 @@ impl Observer for Process {
         let before = self.saved.as_ref().map_or(0, |(number, ..)| *number);
         assert!(number >= before, "{number} after {before}");
         self.saved = Some((number, checkpoint.to_bytes(), self.lines.len()));
+        Ok(())
+    }
+}
+
+impl Observer for Process {
+    fn evaluated(&mut self, evaluation: &Evaluation) -> Result<(), TrainError> {
+        self.observe(&Line::Evaluation(*evaluation))
+    }
+
+    fn observe(&mut self, line: &Line) -> Result<(), TrainError> {
+        self.lines.push(line.clone());
         Ok(())
     }
 

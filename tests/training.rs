@@ -8,7 +8,7 @@ use downhill_report::record::{Evaluation, RunEnd, RunOutcome};
 use downhill_trainer::config::training::TrainingConfig;
 use downhill_trainer::device::set::DeviceSet;
 use downhill_trainer::training::Training;
-use downhill_trainer::training::observer::Observer;
+use downhill_trainer::training::observer::{Control, Observer};
 use downhill_trainer::{Backend, TrainError};
 
 use crate::backend::open;
@@ -42,14 +42,16 @@ pub(crate) fn first(set: &ImageSet, images: usize) -> ImageSet {
 #[derive(Default)]
 struct Notes(Vec<Evaluation>);
 
+impl Control for Notes {
+    fn updated(&mut self) -> bool {
+        true
+    }
+}
+
 impl Observer for Notes {
     fn evaluated(&mut self, evaluation: &Evaluation) -> Result<(), TrainError> {
         self.0.push(*evaluation);
         Ok(())
-    }
-
-    fn updated(&mut self) -> bool {
-        true
     }
 }
 

@@ -36,11 +36,11 @@ const FOREIGN: [&str; 22] = [
 ];
 
 /// A config file that is refused.
-struct Case<'a> {
+pub(crate) struct Case<'a> {
     /// What the error must say.
     says: Vec<&'a str>,
-    overrides: Vec<String>,
-    text: String,
+    pub(crate) overrides: Vec<String>,
+    pub(crate) text: String,
 }
 
 impl Case<'_> {
@@ -57,7 +57,7 @@ impl Case<'_> {
     }
 }
 
-fn cases() -> Vec<Case<'static>> {
+pub(crate) fn cases() -> Vec<Case<'static>> {
     let all = include_str!("wrong_configs.txt").split("\n## ").skip(1);
     let case = |case: &'static str| {
         let (says, text) = case.split_once('\n').expect("words, then a config");

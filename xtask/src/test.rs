@@ -43,8 +43,9 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["backends", "no_setup"])]
     mutate: bool,
 
-    /// Run the long tests instead: 200 kills, 50 million inputs for each reader of files, and the
-    /// files that we write for other programs: event files with TensorBoard, weights with PyTorch
+    /// Run the long tests instead: 200 kills and faults at every operation on the disk, thousands of
+    /// runs in one process and in many, a million changed texts, 50 million inputs for each reader of
+    /// files, and the files that we write for other programs: event files with TensorBoard, weights with PyTorch
     /// (both ways), the config's schema with jsonschema. Installs their Python packages
     /// (tests/round_trips/requirements.txt, some gigabytes) from PyPI into target/round-trips
     #[arg(long, conflicts_with_all = ["backends", "no_setup", "mutate"])]
@@ -65,7 +66,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         return sum_up(&Summary { parts });
     }
     if arguments.long {
-        let mut parts = vec![part("kills", kills())?];
+        let mut parts = vec![
+            part("kills", kills())?,
+            part("changed texts", changed_texts())?,
+        ];
         for target in TARGETS {
             parts.push(part(&format!("fuzz {target}"), fuzz(target, LONG)?)?);
         }
@@ -144,10 +148,18 @@ const SHORT: u64 = 1_000_000;
 /// The same with `--long`.
 const LONG: u64 = 50_000_000;
 
-/// The tests that kill processes, with more kills.
+/// The tests that kill processes, with more kills, and the long ones.
 fn kills() -> Command {
     let mut command = cargo_test(&[ALL_BACKENDS.to_owned()], Backend::Flex);
-    command.args(["--test", "kills", "--", "--nocapture"]);
+    command.args(["--test", "kills", "--", "--nocapture", "--include-ignored"]);
+    command.env("DOWNHILL_LONG", "1");
+    command
+}
+
+/// The tests that read texts with changes, with more of them.
+fn changed_texts() -> Command {
+    let mut command = cargo_test(&[ALL_BACKENDS.to_owned()], Backend::Flex);
+    command.args(["--test", "backends", "--", "--nocapture", "mutations::"]);
     command.env("DOWNHILL_LONG", "1");
     command
 }

@@ -63,6 +63,24 @@ fn output_that_cannot_be_written_is_a_failure() {
 }
 
 #[test]
+fn too_many_open_files_are_an_error() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut refused = 0;
+    for files in 4..40 {
+        let train = format!("ulimit -n {files}; downhill train small.toml --quiet");
+        let output = shell(directory.path(), &train);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!said.contains("panicked"), "{files} files: {said}");
+        if output.status.success() {
+            break;
+        }
+        assert_eq!(output.status.code(), Some(5), "{files} files: {said}");
+        refused += 1;
+    }
+    assert!((1..30).contains(&refused), "{refused}");
+}
+
+#[test]
 fn a_reader_that_is_gone_is_no_failure() {
     let directory = tempfile::tempdir().expect("a directory");
     for command in ["schema", "completions zsh", "runs"] {

@@ -471,7 +471,18 @@ struct Disk;
 
 impl Operations for Disk {
     fn create_directory(&mut self, path: &Path) -> io::Result<()> {
-        fs::create_dir_all(path)
+        if path.as_os_str().is_empty() || path.is_dir() {
+            return Ok(());
+        }
+        let Some(parent) = path.parent() else {
+            return Ok(());
+        };
+        self.create_directory(parent)?;
+        match fs::create_dir(path) {
+            // Another thread was quicker.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+            created => created.and_then(|()| self.sync_directory(parent)),
+        }
     }
 
     fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -485,6 +496,10 @@ impl Operations for Disk {
     }
 
     fn sync_directory(&mut self, path: &Path) -> io::Result<()> {
+        let path = match path.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => path,
+        };
         // Only Unix opens directories as files.
         match cfg!(unix) {
             true => File::open(path)?.sync_all(),

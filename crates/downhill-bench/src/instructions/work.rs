@@ -8,7 +8,7 @@ use downhill_report::record::Evaluation;
 use downhill_trainer::config::training::{LoopConfig, TrainingConfig};
 use downhill_trainer::device::set::DeviceSet;
 use downhill_trainer::training::Training as Run;
-use downhill_trainer::training::observer::Observer;
+use downhill_trainer::training::observer::{Control, Observer};
 use downhill_trainer::{Backend, TrainError};
 
 use crate::contender::Contender;
@@ -90,13 +90,15 @@ fn evaluate(workload: &Workload, times: u64) -> Result<(), Failure> {
 
 struct Nobody;
 
+impl Control for Nobody {
+    fn updated(&mut self) -> bool {
+        true
+    }
+}
+
 impl Observer for Nobody {
     fn evaluated(&mut self, _: &Evaluation) -> Result<(), TrainError> {
         Ok(())
-    }
-
-    fn updated(&mut self) -> bool {
-        true
     }
 }
 

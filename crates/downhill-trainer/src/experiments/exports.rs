@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
-use std::{fs, thread};
+use std::thread;
 
 use downhill_cli::repeat::quoted;
 use downhill_cli::train::TrainArguments;
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::TrainError;
 use crate::experiments::output::Output;
-use crate::runs::files::write_whole;
+use crate::runs::files::{create_directory, write_whole};
 use crate::runs::progress::Progress;
 use crate::runs::store::Store;
 use crate::runs::threads::start;
@@ -103,7 +103,7 @@ fn write_events(experiment: &Experiment, directory: &Path) -> Result<(), TrainEr
     let runs = experiment.methods.iter().flat_map(|method| &method.runs);
     for run in runs {
         let directory = events_directory(directory, run);
-        fs::create_dir_all(&directory).map_err(TrainError::file("cannot create", &directory))?;
+        create_directory(&directory)?;
         write_whole(&directory.join(EVENT_FILE), &event_file(run))?;
     }
     Ok(())

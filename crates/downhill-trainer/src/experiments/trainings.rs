@@ -64,7 +64,8 @@ impl Trainer<'_> {
                 ));
             }
         }
-        for (_, record) in records.finished() {
+        for (run, record) in records.finished() {
+            store.remove_old_checkpoints(&run.header.run)?;
             out.run(record);
         }
         let missing = records.missing();

@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 use crate::error::TrainError;
+use crate::runs::files::create_directory;
 use crate::runs::store::Store;
 
 /// A file with the runs that were trained again, a line each, until all are. Several processes may
@@ -25,7 +26,7 @@ impl Again {
     /// A file that cannot be read or written.
     pub(crate) fn begin(store: &Store, name: &str) -> Result<Self, TrainError> {
         let directory = store.root().join("experiments");
-        fs::create_dir_all(&directory).map_err(TrainError::file("cannot create", &directory))?;
+        create_directory(&directory)?;
         let mut again = Self {
             path: directory.join(format!("{name}.again")),
             before: HashSet::new(),

@@ -22,7 +22,7 @@ use crate::plan::runs::{RunPlan, runs};
 use crate::runs::store::Store;
 use crate::runs::threads::{start, thread_pool};
 use crate::training::Training;
-use crate::training::observer::Observer;
+use crate::training::observer::{Control, Observer};
 
 /// Seconds to measure all networks, at most, unless two updates of a network take longer.
 const MAX_SECONDS: f64 = 1.5;
@@ -367,6 +367,16 @@ impl Watch {
     }
 }
 
+impl Control for Watch {
+    fn updated(&mut self) -> bool {
+        let seconds = self.lap();
+        self.updates.push(seconds);
+        let sum: f64 = self.updates.iter().sum();
+        // The first is followed by an evaluation.
+        self.updates.len() < 2 || (sum < self.seconds && self.updates.len() < MAX_UPDATES)
+    }
+}
+
 impl Observer for Watch {
     fn evaluated(&mut self, _evaluation: &Evaluation) -> Result<(), TrainError> {
         let seconds = self.lap();
@@ -375,14 +385,6 @@ impl Observer for Watch {
             self.evaluations.push(seconds);
         }
         Ok(())
-    }
-
-    fn updated(&mut self) -> bool {
-        let seconds = self.lap();
-        self.updates.push(seconds);
-        let sum: f64 = self.updates.iter().sum();
-        // The first is followed by an evaluation.
-        self.updates.len() < 2 || (sum < self.seconds && self.updates.len() < MAX_UPDATES)
     }
 }
 

@@ -102,9 +102,25 @@ pub(crate) fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<(), TrainErr
         return Ok(());
     }
     if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory).map_err(TrainError::file("cannot create", directory))?;
+        create_directory(directory)?;
     }
     write_whole(path, bytes)
+}
+
+/// Creates a directory and those above it, and waits until their names are on the disk.
+pub(crate) fn create_directory(path: &Path) -> Result<(), TrainError> {
+    fn create(path: &Path) -> io::Result<()> {
+        if path.as_os_str().is_empty() || path.is_dir() {
+            return Ok(());
+        }
+        path.parent().map_or(Ok(()), create)?;
+        match fs::create_dir(path) {
+            // Another process was quicker.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+            created => created.and_then(|()| sync_directory(path)),
+        }
+    }
+    create(path).map_err(TrainError::file("cannot create", path))
 }
 
 fn has(path: &Path, bytes: &[u8]) -> bool {
@@ -142,7 +158,10 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
 pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     match path.parent() {
         // Only Unix opens directories as files.
-        Some(directory) if cfg!(unix) => File::open(directory)?.sync_all(),
+        Some(directory) if cfg!(unix) => {
+            let here = directory.as_os_str().is_empty();
+            File::open(if here { Path::new(".") } else { directory })?.sync_all()
+        }
         _ => Ok(()),
     }
 }

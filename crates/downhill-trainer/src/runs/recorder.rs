@@ -18,7 +18,7 @@ use crate::runs::ensembles::{EnsembleCheckpoints, SavedEnsemble};
 use crate::runs::progress::{Progress, RunProgress};
 use crate::runs::timings::Timing;
 use crate::runs::writer::{RecordWriter, SavedRun};
-use crate::training::observer::{EnsembleObserver, Observer};
+use crate::training::observer::{Control, EnsembleObserver, Observer};
 use crate::weights;
 
 /// What the runs of a pool share.
@@ -150,17 +150,7 @@ impl<'a> Recorder<'a> {
     }
 }
 
-impl Observer for Recorder<'_> {
-    fn observe(&mut self, line: &Line) -> Result<(), TrainError> {
-        self.writer.write(line)
-    }
-
-    fn evaluated(&mut self, evaluation: &Evaluation) -> Result<(), TrainError> {
-        self.writer.write(&Line::Evaluation(*evaluation))?;
-        self.progress.evaluated(evaluation);
-        Ok(())
-    }
-
+impl Control for Recorder<'_> {
     fn resumes(&mut self) -> Option<Checkpoint> {
         self.resumes.take()
     }
@@ -177,15 +167,6 @@ impl Observer for Recorder<'_> {
         Ok(())
     }
 
-    fn trained(&mut self, network: &Network) -> Result<(), TrainError> {
-        if !self.shared.save_weights {
-            return Ok(());
-        }
-        let config = &self.run.method.config;
-        let bytes = weights::encode(&self.run.header, config, network, self.shared.image_size)?;
-        self.writer.keep_weights(&bytes)
-    }
-
     fn goes_on(&mut self) -> bool {
         self.shared.goes_on()
     }
@@ -193,6 +174,27 @@ impl Observer for Recorder<'_> {
     fn updated(&mut self) -> bool {
         self.progress.updated();
         self.shared.goes_on()
+    }
+}
+
+impl Observer for Recorder<'_> {
+    fn observe(&mut self, line: &Line) -> Result<(), TrainError> {
+        self.writer.write(line)
+    }
+
+    fn evaluated(&mut self, evaluation: &Evaluation) -> Result<(), TrainError> {
+        self.writer.write(&Line::Evaluation(*evaluation))?;
+        self.progress.evaluated(evaluation);
+        Ok(())
+    }
+
+    fn trained(&mut self, network: &Network) -> Result<(), TrainError> {
+        if !self.shared.save_weights {
+            return Ok(());
+        }
+        let config = &self.run.method.config;
+        let bytes = weights::encode(&self.run.header, config, network, self.shared.image_size)?;
+        self.writer.keep_weights(&bytes)
     }
 }
 
@@ -290,6 +292,40 @@ impl<'a> EnsembleRecorder<'a> {
     }
 }
 
+impl Control for EnsembleRecorder<'_> {
+    fn updated(&mut self) -> bool {
+        for recorder in self.recorders.iter_mut().flatten() {
+            recorder.progress.updated();
+        }
+        self.shared.goes_on()
+    }
+
+    fn goes_on(&mut self) -> bool {
+        self.shared.goes_on()
+    }
+
+    fn resumes(&mut self) -> Option<Checkpoint> {
+        self.resumes.take()
+    }
+
+    fn is_checkpoint_due(&mut self, stopped: bool) -> bool {
+        self.pace.is_due(stopped)
+    }
+
+    fn checkpoint(&mut self, updates: u64, checkpoint: Checkpoint) -> Result<(), TrainError> {
+        let start = Instant::now();
+        let mut members = Vec::with_capacity(self.runs.len());
+        for (run, recorder) in self.runs.iter().zip(&self.recorders) {
+            let record = recorder.as_ref().map(|it| it.writer.text()).transpose()?;
+            members.push((run.header.run.clone(), record));
+        }
+        let seconds = (self.recorders.iter().flatten().next()).map_or(0.0, Recorder::seconds);
+        (self.checkpoints).save(updates, checkpoint, members, seconds)?;
+        self.pace.saved(start);
+        Ok(())
+    }
+}
+
 impl EnsembleObserver for EnsembleRecorder<'_> {
     fn evaluated(&mut self, run: usize, evaluation: &Evaluation) -> Result<(), TrainError> {
         match &mut self.recorders[run] {
@@ -317,34 +353,6 @@ impl EnsembleObserver for EnsembleRecorder<'_> {
                 recorder.trained(&Network::Mlp(network))?;
             }
         }
-        Ok(())
-    }
-
-    fn updated(&mut self) -> bool {
-        for recorder in self.recorders.iter_mut().flatten() {
-            recorder.progress.updated();
-        }
-        self.shared.goes_on()
-    }
-
-    fn resumes(&mut self) -> Option<Checkpoint> {
-        self.resumes.take()
-    }
-
-    fn is_checkpoint_due(&mut self, stopped: bool) -> bool {
-        self.pace.is_due(stopped)
-    }
-
-    fn checkpoint(&mut self, updates: u64, checkpoint: Checkpoint) -> Result<(), TrainError> {
-        let start = Instant::now();
-        let mut members = Vec::with_capacity(self.runs.len());
-        for (run, recorder) in self.runs.iter().zip(&self.recorders) {
-            let record = recorder.as_ref().map(|it| it.writer.text()).transpose()?;
-            members.push((run.header.run.clone(), record));
-        }
-        let seconds = (self.recorders.iter().flatten().next()).map_or(0.0, Recorder::seconds);
-        (self.checkpoints).save(updates, checkpoint, members, seconds)?;
-        self.pace.saved(start);
         Ok(())
     }
 }

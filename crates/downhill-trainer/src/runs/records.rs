@@ -38,16 +38,22 @@ pub struct Complete {
 impl Store {
     /// Reads the records of these runs.
     pub fn runs<'r, 'p>(&self, runs: &'r [RunPlan<'p>]) -> Records<'r, 'p> {
-        let state = |run: &RunPlan<'_>| match self.finished(&run.header.run) {
+        let state = |run: &RunPlan<'_>| match self.record(run) {
             Ok(None) => State::Missing,
-            Ok(Some(mut record)) => {
-                record.header.config.share(&run.header.config);
-                State::Finished(Box::new(record))
-            }
+            Ok(Some(record)) => State::Finished(Box::new(record)),
             Err(error) => State::Damaged(error),
         };
         let states = runs.iter().map(state).collect();
         Records { runs, states }
+    }
+
+    /// The record of a run, if it is finished; with the config in memory that the plan has.
+    fn record(&self, run: &RunPlan<'_>) -> Result<Option<RunRecord>, TrainError> {
+        let mut record = self.finished(&run.header.run)?;
+        if let Some(record) = &mut record {
+            record.header.config.share(&run.header.config);
+        }
+        Ok(record)
     }
 }
 
@@ -121,17 +127,14 @@ impl<'r, 'p> Records<'r, 'p> {
     ///
     /// No usable record at all.
     pub fn complete(self, store: &Store) -> Result<Complete, TrainError> {
-        let read = |(run, state): (&RunPlan<'_>, State)| {
-            let run = &run.header.run;
-            match state {
-                State::Finished(record) => Ok(*record),
-                State::Damaged(error) => Err(error),
-                State::Missing => store.finished(run)?.ok_or_else(|| {
-                    let path = Path::new(run);
-                    let absent = ErrorKind::NotFound.into();
-                    TrainError::file("cannot find the record of run", path)(absent)
-                }),
-            }
+        let read = |(run, state): (&RunPlan<'_>, State)| match state {
+            State::Finished(record) => Ok(*record),
+            State::Damaged(error) => Err(error),
+            State::Missing => store.record(run)?.ok_or_else(|| {
+                let path = Path::new(&run.header.run);
+                let absent = ErrorKind::NotFound.into();
+                TrainError::file("cannot find the record of run", path)(absent)
+            }),
         };
         let (mut records, mut damaged) = (Vec::with_capacity(self.runs.len()), Vec::new());
         for record in self.runs.iter().zip(self.states).map(read) {

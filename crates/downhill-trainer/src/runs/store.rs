@@ -28,7 +28,7 @@ use downhill_cli::print::print_error;
 use downhill_report::{Picture, RunRecord, read_record};
 
 use crate::error::TrainError;
-use crate::runs::files::{write_if_changed, write_pictures};
+use crate::runs::files::{create_directory, write_if_changed, write_pictures};
 use crate::runs::locks::try_lock;
 use crate::runs::timings::{Timing, Timings};
 use crate::runs::writer::{RECORD, RecordWriter, SavedRun, WEIGHTS, checksum_of_weights};
@@ -122,7 +122,7 @@ impl Store {
     /// A directory that cannot be read or written.
     pub(crate) fn begin(&self, run: &str, again: bool) -> Result<Begun, TrainError> {
         let directory = self.directory(run);
-        fs::create_dir_all(&directory).map_err(TrainError::file("cannot create", &directory))?;
+        create_directory(&directory)?;
         let Some(lock) = try_lock(&directory.join("lock"))? else {
             return Ok(Begun::Busy);
         };
@@ -136,6 +136,32 @@ impl Store {
         let saved = newest(&checkpoints)?.and_then(|saved| SavedRun::of(saved, run));
         let writer = RecordWriter::new(&directory, lock, checkpoints)?;
         Ok(Begun::Run(Box::new(writer), saved.map(Box::new)))
+    }
+
+    /// Deletes the checkpoints of a finished run, which a process has left that was killed before it
+    /// could. Those of a training that is to replace the record, with `--again`, are newer than the
+    /// record, and stay.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be locked or deleted.
+    pub(crate) fn remove_old_checkpoints(&self, run: &str) -> Result<(), TrainError> {
+        let directory = self.directory(run);
+        let Ok(files) = fs::read_dir(directory.join(CHECKPOINTS)) else {
+            return Ok(());
+        };
+        let modified = |path| fs::metadata(path).and_then(|about| about.modified());
+        let newest = files
+            .flatten()
+            .filter_map(|file| modified(file.path()).ok());
+        let record = modified(directory.join(RECORD)).ok();
+        if newest.max() > record {
+            return Ok(());
+        }
+        match try_lock(&directory.join("lock"))? {
+            Some(_lock) => Ok(Checkpoints::new(directory.join(CHECKPOINTS)).clear()?),
+            None => Ok(()),
+        }
     }
 
     /// Writes the pictures of a report, which come after all its other files. Returns a sentence

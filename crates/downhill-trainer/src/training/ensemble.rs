@@ -63,7 +63,11 @@ impl EnsembleTraining<'_> {
                 }
             }
             None => {
-                for (run, evaluation) in self.evaluate(&ensemble, None, 0).iter().enumerate() {
+                let goes_on = &mut || observer.goes_on();
+                let Some(evaluations) = self.evaluate(&ensemble, None, 0, goes_on) else {
+                    return Ok(false);
+                };
+                for (run, evaluation) in evaluations.iter().enumerate() {
                     observer.evaluated(run, evaluation)?;
                 }
             }
@@ -82,16 +86,8 @@ impl EnsembleTraining<'_> {
 
                 let stopped = !observer.updated();
                 if observer.is_checkpoint_due(stopped) {
-                    let numbers = Numbers {
-                        updates: update,
-                        losses: losses.saved(),
-                        ended: members.iter().map(|member| member.ended).collect(),
-                    };
-                    let checkpoint = Checkpoint::new()
-                        .with_value(NUMBERS, &numbers)?
-                        .with_module(NETWORKS, &ensemble)?
-                        .with_descent(OPTIMIZER, &descent)?;
-                    observer.checkpoint(update, checkpoint)?;
+                    let numbers = Numbers::new(update, &losses, &members);
+                    observer.checkpoint(update, numbers.checkpoint(&ensemble, &descent)?)?;
                 }
                 if stopped {
                     return Ok(false);
@@ -110,12 +106,21 @@ impl EnsembleTraining<'_> {
                 let epoch = (update - 1) / updates_per_epoch;
                 // Some optimizers evaluate averaged networks.
                 let networks = descent.averaged(ensemble.clone());
-                let mut evaluations = self.evaluate(&networks, Some(epoch), update);
-                if config.has_averages() {
-                    let own = self.scores(&ensemble);
-                    for (evaluation, own) in evaluations.iter_mut().zip(own) {
-                        evaluation.not_averaged = Some(own);
+                let goes_on = &mut || observer.goes_on();
+                let evaluations = self.evaluate(&networks, Some(epoch), update, goes_on);
+                let own = match config.has_averages() && evaluations.is_some() {
+                    true => self.scores(&ensemble, goes_on).map(Some),
+                    false => Some(None),
+                };
+                let (Some(mut evaluations), Some(own)) = (evaluations, own) else {
+                    if observer.is_checkpoint_due(true) {
+                        let numbers = Numbers::new(update, &losses, &members);
+                        observer.checkpoint(update, numbers.checkpoint(&ensemble, &descent)?)?;
                     }
+                    return Ok(false);
+                };
+                for (evaluation, own) in evaluations.iter_mut().zip(own.into_iter().flatten()) {
+                    evaluation.not_averaged = Some(own);
                 }
                 for (run, evaluation) in evaluations.iter().enumerate() {
                     if members[run].ended {
@@ -230,7 +235,13 @@ impl EnsembleTraining<'_> {
         ensemble.loss(images, targets, &mut keep_mask)
     }
 
-    fn evaluate(&self, ensemble: &Ensemble, epoch: Option<u64>, updates: u64) -> Vec<Evaluation> {
+    fn evaluate(
+        &self,
+        ensemble: &Ensemble,
+        epoch: Option<u64>,
+        updates: u64,
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Option<Vec<Evaluation>> {
         let evaluation = |scores: Scores| Evaluation {
             epoch,
             updates,
@@ -239,20 +250,25 @@ impl EnsembleTraining<'_> {
             validation: None,
             not_averaged: None,
         };
-        self.scores(ensemble).into_iter().map(evaluation).collect()
+        let scores = self.scores(ensemble, goes_on)?;
+        Some(scores.into_iter().map(evaluation).collect())
     }
 
-    fn scores(&self, ensemble: &Ensemble) -> Vec<Scores> {
+    /// `None` if it does not go on.
+    fn scores(
+        &self,
+        ensemble: &Ensemble,
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Option<Vec<Scores>> {
         let ensemble = ensemble.valid();
-        let pairs = scores(&ensemble, self.train)
-            .into_iter()
-            .zip(scores(&ensemble, self.test));
+        let train = scores(&ensemble, self.train, goes_on)?;
+        let test = scores(&ensemble, self.test, goes_on)?;
         let of_network = |(train, test)| Scores {
             train,
             test,
             validation: None,
         };
-        pairs.map(of_network).collect()
+        Some(train.into_iter().zip(test).map(of_network).collect())
     }
 }
 
@@ -267,6 +283,23 @@ struct Numbers {
     losses: SavedLosses,
     /// By member.
     ended: Vec<bool>,
+}
+
+impl Numbers {
+    fn new(updates: u64, losses: &Losses, members: &[Member]) -> Self {
+        Self {
+            updates,
+            losses: losses.saved(),
+            ended: members.iter().map(|member| member.ended).collect(),
+        }
+    }
+
+    fn checkpoint(&self, ensemble: &Ensemble, descent: &Descent) -> Result<Checkpoint, TrainError> {
+        Ok(Checkpoint::new()
+            .with_value(NUMBERS, self)?
+            .with_module(NETWORKS, ensemble)?
+            .with_descent(OPTIMIZER, descent)?)
+    }
 }
 
 /// A run of the ensemble.

@@ -6,8 +6,42 @@ use downhill_report::record::{Evaluation, Line, RunEnd};
 
 use crate::error::TrainError;
 
-/// Follows a run, and may stop it.
-pub trait Observer {
+/// Decides whether a training goes on, and keeps its checkpoints.
+pub trait Control {
+    /// Called after each update. Returns `false` to stop the training.
+    fn updated(&mut self) -> bool;
+
+    /// Called after each update of pre-training and during evaluations. Returns `false` to stop the
+    /// training.
+    fn goes_on(&mut self) -> bool {
+        true
+    }
+
+    /// Called first. Returns the checkpoint that the training continues from, if it does.
+    fn resumes(&mut self) -> Option<Checkpoint> {
+        None
+    }
+
+    /// Whether to save a checkpoint now. Called after each update, of pre-training too, and when
+    /// the training is `stopped`.
+    fn is_checkpoint_due(&mut self, stopped: bool) -> bool {
+        let _ = stopped;
+        false
+    }
+
+    /// Called with a checkpoint after it was due. `number` rises from the first to the last.
+    ///
+    /// # Errors
+    ///
+    /// An error ends the training.
+    fn checkpoint(&mut self, number: u64, checkpoint: Checkpoint) -> Result<(), TrainError> {
+        let _ = (number, checkpoint);
+        Ok(())
+    }
+}
+
+/// Follows a run.
+pub trait Observer: Control {
     /// Called after each evaluation.
     ///
     /// # Errors
@@ -25,37 +59,6 @@ pub trait Observer {
         Ok(())
     }
 
-    /// Called after each update. Returns `false` to stop the run.
-    fn updated(&mut self) -> bool;
-
-    /// Called after each update of pre-training and during evaluations. Returns `false` to stop the
-    /// run.
-    fn goes_on(&mut self) -> bool {
-        true
-    }
-
-    /// Called first. Returns the checkpoint that the run continues from, if it does.
-    fn resumes(&mut self) -> Option<Checkpoint> {
-        None
-    }
-
-    /// Whether to save a checkpoint now. Called after each update, of pre-training too, and when
-    /// the run is `stopped`.
-    fn is_checkpoint_due(&mut self, stopped: bool) -> bool {
-        let _ = stopped;
-        false
-    }
-
-    /// Called with a checkpoint after it was due. `number` rises from the first to the last.
-    ///
-    /// # Errors
-    ///
-    /// An error ends the run.
-    fn checkpoint(&mut self, number: u64, checkpoint: Checkpoint) -> Result<(), TrainError> {
-        let _ = (number, checkpoint);
-        Ok(())
-    }
-
     /// Called with the trained network after the last evaluation.
     ///
     /// # Errors
@@ -66,8 +69,8 @@ pub trait Observer {
     }
 }
 
-/// Follows the runs of an ensemble, and may stop them.
-pub trait EnsembleObserver {
+/// Follows the runs of an ensemble.
+pub trait EnsembleObserver: Control {
     /// Called after each evaluation of a run.
     ///
     /// # Errors
@@ -81,30 +84,6 @@ pub trait EnsembleObserver {
     ///
     /// An error ends all runs.
     fn ended(&mut self, run: usize, end: &RunEnd) -> Result<(), TrainError>;
-
-    /// Called after each update of the runs that have not ended. Returns `false` to stop them.
-    fn updated(&mut self) -> bool;
-
-    /// Called first. Returns the checkpoint that the runs continue from, if they do.
-    fn resumes(&mut self) -> Option<Checkpoint> {
-        None
-    }
-
-    /// Whether to save a checkpoint now. Called after each update, and when the runs are `stopped`.
-    fn is_checkpoint_due(&mut self, stopped: bool) -> bool {
-        let _ = stopped;
-        false
-    }
-
-    /// Called with a checkpoint after it was due.
-    ///
-    /// # Errors
-    ///
-    /// An error ends all runs.
-    fn checkpoint(&mut self, updates: u64, checkpoint: Checkpoint) -> Result<(), TrainError> {
-        let _ = (updates, checkpoint);
-        Ok(())
-    }
 
     /// Called with all networks, diverged ones included, after the last evaluation.
     ///

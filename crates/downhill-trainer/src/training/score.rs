@@ -50,8 +50,13 @@ pub(crate) fn score(
 /// The largest number of values in a layer of an ensemble during evaluation: 64 MiB.
 const MAX_NUMBERS: usize = 1 << 24;
 
-/// Returns mean loss and accuracy of each network of an ensemble.
-pub(crate) fn scores(ensemble: &Ensemble, set: &DeviceSet) -> Vec<Score> {
+/// Returns mean loss and accuracy of each network of an ensemble; `None` if it does not go on, which
+/// is asked for each part of the images.
+pub(crate) fn scores(
+    ensemble: &Ensemble,
+    set: &DeviceSet,
+    goes_on: &mut dyn FnMut() -> bool,
+) -> Option<Vec<Score>> {
     let layers = ensemble.hidden.iter().map(|layer| &layer.linear);
     let widths = layers.chain([&ensemble.output]);
     let widest = widths.map(|layer| layer.weight.dims()[2]).max();
@@ -60,6 +65,9 @@ pub(crate) fn scores(ensemble: &Ensemble, set: &DeviceSet) -> Vec<Score> {
     let mut losses = Vec::new();
     let mut hits = Vec::new();
     for start in (0..set.len()).step_by(part) {
+        if !goes_on() {
+            return None;
+        }
         let (images, targets, labels) = set.part(start..set.len().min(start + part));
         let logits = ensemble.evaluate(images.unsqueeze_dim(0));
         let answers = logits.clone().argmax(2).squeeze_dim::<2>(2);
@@ -79,21 +87,40 @@ pub(crate) fn scores(ensemble: &Ensemble, set: &DeviceSet) -> Vec<Score> {
         loss: losses.iter().sum::<f64>() / images,
         accuracy: hits.iter().sum::<i64>() as f64 / images,
     };
-    losses
-        .chunks(parts)
-        .zip(hits.chunks(parts))
-        .map(score)
-        .collect()
+    let scores = losses.chunks(parts).zip(hits.chunks(parts)).map(score);
+    Some(scores.collect())
 }
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
     use downhill_cli::backend::Backend;
     use downhill_data::ImageSet;
-    use downhill_model::{ConvolutionConfig, MlpConfig, PixelScale};
+    use downhill_model::{ConvolutionConfig, Mlp, MlpConfig, PixelScale};
 
     use super::*;
     use burn::tensor::Device;
+
+    fn set(images: usize, device: &Device) -> DeviceSet {
+        let images = ImageSet::new(vec![1; 4 * images], vec![1; images], [1, 2, 2])
+            .unwrap()
+            .with_classes(10);
+        let scale = PixelScale {
+            mean: 0.0,
+            deviation: 1.0,
+        };
+        DeviceSet::scaled(&images, scale, Backend::Flex, device)
+    }
+
+    /// Whether three parts are evaluated if the question is answered with no at this time, and how
+    /// often it was asked.
+    fn ask(no: usize, evaluate: impl FnOnce(&mut dyn FnMut() -> bool) -> bool) -> (bool, usize) {
+        let mut asked = 0;
+        let found = evaluate(&mut || {
+            asked += 1;
+            asked < no
+        });
+        (found, asked)
+    }
 
     #[test]
     fn the_evaluation_of_a_convolutional_network_stops_between_parts() {
@@ -108,24 +135,19 @@ mod tests {
         };
         let device = Device::flex();
         let network = Network::new(&model, [1, 2, 2], 10, &device, &mut || 0.1).unwrap();
-        let images = 2 * PART + 1;
-        let images = ImageSet::new(vec![1; 4 * images], vec![1; images], [1, 2, 2])
-            .unwrap()
-            .with_classes(10);
-        let scale = PixelScale {
-            mean: 0.0,
-            deviation: 1.0,
-        };
-        let set = DeviceSet::scaled(&images, scale, Backend::Flex, &device);
-        let mut asked = 0;
-        let mut ask = |until: usize| {
-            asked = 0;
-            let found = score(&network, &set, &mut || {
-                asked += 1;
-                asked < until
-            });
-            (found.is_some(), asked)
-        };
+        let set = set(2 * PART + 1, &device);
+        let ask = |no| ask(no, |goes_on| score(&network, &set, goes_on).is_some());
+        assert_eq!(ask(2), (false, 2));
+        assert_eq!(ask(4), (true, 3));
+    }
+
+    #[test]
+    fn the_evaluation_of_an_ensemble_stops_between_parts() {
+        let device = Device::flex();
+        let mlp = Mlp::new(&MlpConfig::default(), 4, 10, &device, &mut || 0.1).unwrap();
+        let ensemble = Ensemble::of(&[mlp.clone(), mlp]).unwrap();
+        let set = set(2 * PART + 1, &device);
+        let ask = |no| ask(no, |goes_on| scores(&ensemble, &set, goes_on).is_some());
         assert_eq!(ask(2), (false, 2));
         assert_eq!(ask(4), (true, 3));
     }

@@ -7,7 +7,7 @@ use downhill_report::record::RunHeader;
 use safetensors::serialize;
 use safetensors::tensor::{Dtype, View};
 
-use super::metadata::{KEY, Metadata};
+use super::metadata::{KEY, Metadata, checksum};
 use super::sequential::Sequential;
 use crate::config::training::TrainingConfig;
 use crate::error::TrainError;
@@ -27,7 +27,7 @@ pub fn encode(
     let mut network = network.clone();
     let sequence = Sequential::of(&config.model, &mut network);
     let last = sequence.places.last().map(|(_, place)| place.shape());
-    let about = Metadata {
+    let mut about = Metadata {
         run: run.run.clone(),
         experiment: run.experiment.clone(),
         method: run.method.clone(),
@@ -35,11 +35,11 @@ pub fn encode(
         backend: run.backend.clone(),
         data: Some(run.data.name.clone()),
         data_sha256: Some(run.data.sha256.clone()),
+        numbers_sha256: None,
         inputs,
         outputs: last.map_or(0, |shape| shape[0]),
         config: (*run.config).clone(),
     };
-    let about = serde_json::to_string(&about).expect("metadata have string keys only");
     let count = Array {
         dtype: Dtype::I64,
         shape: Vec::new(),
@@ -56,11 +56,16 @@ pub fn encode(
         };
         (name.clone(), array)
     });
+    let arrays: Vec<(String, Array)> = places.chain(counts).collect();
+    let arrays = || arrays.iter().map(|(name, array)| (name, array));
+    let failed =
+        |error| TrainError::Config(format!("cannot write the network as safetensors: {error}"));
+    let numbers = serialize(arrays(), None).map_err(failed)?;
+    about.numbers_sha256 = Some(checksum(&numbers));
+    let about = serde_json::to_string(&about).expect("metadata have string keys only");
     // A map of the standard library or of hashbrown, depending on the features of safetensors.
     let metadata = [(KEY.to_owned(), about)].into_iter().collect();
-    serialize(places.chain(counts), Some(metadata)).map_err(|error| {
-        TrainError::Config(format!("cannot write the network as safetensors: {error}"))
-    })
+    serialize(arrays(), Some(metadata)).map_err(failed)
 }
 
 /// A tensor as bytes.
@@ -71,7 +76,7 @@ struct Array {
     bytes: Vec<u8>,
 }
 
-impl View for Array {
+impl View for &Array {
     fn dtype(&self) -> Dtype {
         self.dtype
     }

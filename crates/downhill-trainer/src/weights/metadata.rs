@@ -2,6 +2,7 @@
 
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// The single key of the metadata.
 pub(super) const KEY: &str = "downhill";
@@ -25,6 +26,9 @@ pub struct Metadata {
     /// Their checksum.
     #[serde(default)]
     pub data_sha256: Option<String>,
+    /// SHA-256 of all numbers of the file.
+    #[serde(default)]
+    pub numbers_sha256: Option<String>,
     /// Number of inputs: the pixels of an image, in \[0, 1\].
     pub inputs: usize,
     /// Number of logits.
@@ -37,10 +41,27 @@ pub struct Metadata {
 ///
 /// # Errors
 ///
-/// A file that is not safetensors.
+/// A file that is not safetensors, and numbers that are not those that were written.
 pub fn metadata(bytes: &[u8]) -> Result<Option<Metadata>, String> {
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
-    let text = header.metadata().as_ref().and_then(|all| all.get(KEY));
-    let read = |text: &String| serde_json::from_str(text).map_err(|error| error.to_string());
-    text.map(read).transpose()
+    let Some(text) = header.metadata().as_ref().and_then(|all| all.get(KEY)) else {
+        return Ok(None);
+    };
+    let about: Metadata = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let written = about.numbers_sha256.as_ref();
+    match written.is_some_and(|written| *written != checksum(bytes)) {
+        true => Err("it is damaged: its numbers do not have their checksum".to_owned()),
+        false => Ok(Some(about)),
+    }
+}
+
+/// The checksum of the numbers of a file, which come after its header.
+pub(super) fn checksum(file: &[u8]) -> String {
+    let length = file
+        .first_chunk()
+        .map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let numbers = usize::try_from(length)
+        .ok()
+        .and_then(|it| file.get(it.checked_add(8)?..));
+    downhill_data::hex(&Sha256::digest(numbers.unwrap_or_default()))
 }

@@ -5,14 +5,17 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
+use crate::place::{Place, is_long, signal, text};
+
+mod disk;
+mod place;
+mod sharing;
+mod soak;
 
 /// Five methods of 20 epochs, with all that a checkpoint has to hold.
 const CONFIG: &str = "\
@@ -37,90 +40,6 @@ model.weight_decay = 0.001
 training.pretraining = { updates = 100, corruption = 0.3 }
 ";
 
-/// A directory with a config.
-struct Place(TempDir);
-
-impl Place {
-    fn new(config: &str) -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        fs::write(directory.path().join("some.toml"), config).expect("a config");
-        Self(directory)
-    }
-
-    fn start(&self, arguments: &[&str]) -> Child {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_downhill"));
-        program
-            .args(["train", "some.toml"])
-            .args(arguments)
-            .current_dir(self.0.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        program.spawn().expect("it starts")
-    }
-
-    fn train(&self, arguments: &[&str]) -> Output {
-        let program = self.start(arguments);
-        program.wait_with_output().expect("it ends")
-    }
-
-    /// The directories of the runs.
-    fn runs(&self) -> Vec<PathBuf> {
-        let runs = fs::read_dir(self.0.path().join("runs/trainings"));
-        let mut runs: Vec<_> = (runs.into_iter().flatten().flatten())
-            .map(|run| run.path())
-            .collect();
-        runs.sort();
-        runs
-    }
-
-    /// All that does not depend on the time that it took: records, weights, and what reports
-    /// contain besides their pages.
-    fn kept(&self) -> BTreeMap<String, Vec<u8>> {
-        let reports = self.0.path().join("runs/reports");
-        let reports = fs::read_dir(reports).into_iter().flatten().flatten();
-        let mut files: Vec<PathBuf> = reports.map(|entry| entry.path()).collect();
-        for run in self.runs() {
-            let entries = fs::read_dir(run).into_iter().flatten().flatten();
-            files.extend(entries.map(|entry| entry.path()));
-        }
-        let name = |path: &Path| {
-            let root = self.0.path();
-            path.strip_prefix(root)
-                .unwrap_or(path)
-                .display()
-                .to_string()
-        };
-        files.retain(|path| !path.ends_with("timing.json") && !path.ends_with("lock"));
-        files.retain(|path| {
-            path.extension()
-                .is_none_or(|it| it != "html" && it != "csv")
-        });
-        let read = |path: &PathBuf| fs::read(path).unwrap_or_else(|error| error.to_string().into());
-        files.iter().map(|path| (name(path), read(path))).collect()
-    }
-
-    /// The complete checkpoints of all runs, oldest first.
-    fn checkpoints(&self) -> Vec<PathBuf> {
-        let directories = self.runs().into_iter().map(|run| run.join("checkpoints"));
-        let entries = directories.flat_map(|it| fs::read_dir(it).into_iter().flatten().flatten());
-        let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
-        files.retain(|path| path.extension().is_none());
-        files.sort();
-        files
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn signal(program: &Child, name: &str) {
-    let kill = Command::new("kill")
-        .args([name, &program.id().to_string()])
-        .status();
-    assert!(kill.is_ok_and(|status| status.success()));
-}
-
 /// Moments in [0, 1), always the same ones.
 struct Moments(u64);
 
@@ -133,11 +52,6 @@ impl Iterator for Moments {
         self.0 ^= self.0 << 17;
         Some((self.0 >> 11) as f64 / (1_u64 << 53) as f64)
     }
-}
-
-/// Whether the long tests run: `cargo xtask test --long`.
-fn is_long() -> bool {
-    std::env::var_os("DOWNHILL_LONG").is_some()
 }
 
 #[test]
@@ -153,13 +67,14 @@ fn a_killed_command_is_continued_to_the_same_bytes() {
     assert_eq!(place.runs().len(), 10);
 
     let mut moments = Moments(0x5eed);
-    let (mut killed, mut chains, mut longest) = (0, 0, 0);
+    let (mut killed, mut chains, mut longest, mut continuing) = (0, 0, 0, 0);
     while killed < kills {
         let place = Place::new(CONFIG);
         let mut length = 0;
         loop {
             // Often before anything is trained, seldom after half of it.
             let wait = 0.6 * seconds * moments.next().unwrap_or_default();
+            let continues = !place.checkpoints().is_empty();
             let mut program = place.start(&arguments);
             thread::sleep(Duration::from_secs_f64(wait));
             program.kill().expect("it can be killed");
@@ -170,6 +85,7 @@ fn a_killed_command_is_continued_to_the_same_bytes() {
             }
             assert_eq!(text(&output.stderr), "", "no checkpoint is damaged");
             length += 1;
+            continuing += usize::from(continues);
             assert!(length < 100, "it never ends");
         }
         let kept = place.kept();
@@ -186,7 +102,8 @@ fn a_killed_command_is_continued_to_the_same_bytes() {
         chains += 1;
     }
     println!(
-        "{killed} kills in {chains} chains of up to {longest}, 0 files differ ({seconds:.1} s whole)"
+        "{killed} kills in {chains} chains of up to {longest}, {continuing} of a process that \
+         continued, 0 files differ ({seconds:.1} s whole)"
     );
 }
 
@@ -301,6 +218,30 @@ fn damaged_checkpoints_are_named_and_the_run_is_the_same() {
 }
 
 #[test]
+fn a_directory_that_is_gone_while_a_run_is_trained_is_an_error() {
+    let (place, _) = stopped_by("-KILL");
+    let arguments = ["--method", "adam", "--seed", "0", "--checkpoint-every", "5"];
+    let mut program = place.start(&arguments);
+    let before = place.checkpoints();
+    while place.checkpoints() == before {
+        assert!(program.try_wait().expect("its state").is_none(), "it ended");
+        thread::sleep(Duration::from_millis(2));
+    }
+    let [runs, elsewhere] = ["runs", "elsewhere"].map(|name| place.0.path().join(name));
+    fs::rename(&runs, elsewhere).expect("moved");
+    let output = program.wait_with_output().expect("it ends");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    assert!(said.contains("runs/trainings/"), "{said}");
+    assert!(
+        place
+            .train(&["--method", "adam", "--seed", "0"])
+            .status
+            .success()
+    );
+}
+
+#[test]
 fn an_interrupted_again_is_continued() {
     let place = Place::new(CONFIG);
     let quiet = ["--quiet", "--workers", "1"];
@@ -337,50 +278,6 @@ fn an_interrupted_again_is_continued() {
     );
     assert!(place.kept() == expected);
     assert_eq!(list(), None, "the next one starts over");
-}
-
-#[test]
-fn processes_share_the_runs_of_a_plan() {
-    let place = Place::new(CONFIG);
-    let arguments = ["--quiet", "--workers", "1"];
-    let alone = Place::new(CONFIG);
-    assert!(alone.train(&arguments).status.success());
-    let processes: Vec<_> = (0..4).map(|_| place.start(&arguments)).collect();
-    let mut trained = 0;
-    let mut working = 0;
-    for process in processes {
-        let output = process.wait_with_output().expect("it ends");
-        let said = text(&output.stdout);
-        assert!(output.status.success(), "{said}{}", text(&output.stderr));
-        assert!(said.contains("report: "), "{said}");
-        let here = (said.split(" of ").next()).and_then(|number| number.parse::<usize>().ok());
-        trained += here.unwrap_or(0);
-        working += usize::from(here.is_some_and(|here| here > 0));
-    }
-    assert_eq!(trained, 10, "each run once");
-    assert!(working > 1, "{working} of 4 processes trained");
-    assert!(place.kept() == alone.kept());
-}
-
-#[test]
-fn a_run_that_another_process_leaves_is_trained_here() {
-    let place = Place::new(CONFIG);
-    let arguments = ["--method", "adam", "--seed", "0", "--checkpoint-every", "5"];
-    let first = place.start(&arguments);
-    while place.checkpoints().is_empty() {
-        thread::sleep(Duration::from_millis(2));
-    }
-    // It waits while the other has the run; then that one is killed.
-    signal(&first, "-STOP");
-    let mut second = place.start(&arguments);
-    let mut lines = BufReader::new(second.stderr.take().expect("piped")).lines();
-    let mut next = || lines.next().expect("a line").expect("text");
-    assert_eq!(next(), "waiting for runs that another process is training");
-    signal(&first, "-KILL");
-    assert!(next().starts_with("adam seed 0: continues from its checkpoint"));
-    lines.for_each(drop);
-    assert!(second.wait().expect("it ends").success());
-    drop(first.wait_with_output());
 }
 
 #[test]
