@@ -39,7 +39,11 @@ fn every_optimizer_at_a_rate_of_a_million_ends_its_run_and_no_other() {
     let diverged = found.iter().filter(|run| run.end.outcome.is_diverged());
     let diverged = diverged.count();
     assert_eq!(done, Done::Diverged { runs: diverged });
-    assert!(diverged > 10, "{diverged} of {}: {said}", found.len());
+    assert!(diverged > 5, "{diverged} of {}: {said}", found.len());
+    assert!(
+        said.contains("\nmethod "),
+        "a column has room for names: {said}"
+    );
     for run in &found {
         let method = &run.header.method;
         match &run.end.outcome {
@@ -77,15 +81,14 @@ fn a_run_diverges_at_the_loss_after_the_step_that_was_infinite() {
         bench.arguments.methods = vec!["none".into()];
         bench.arguments.seeds = Some(1);
         let jump = format!(
-            "schedules.learning_rate={{ multi-step = {{ milestones = [{step}], gamma = 1e300 }} }}"
+            "schedules.learning_rate={{ multi-step = {{ milestones = [{step}], factor = 1e300 }} }}"
         );
         bench.arguments.overrides = vec!["training.updates=30".into(), jump];
         let (done, _) = bench.train().expect("divergence is no failure");
         assert_eq!(done, Done::Diverged { runs: 1 });
         let found = records(&bench);
-        // The rate jumps after `step` steps, so the loss of the update after the next is the first
-        // that shows it.
-        let expected = RunOutcome::Diverged { update: step + 2 };
+        // The step after `step` steps is infinite, and the loss after it shows it.
+        let expected = RunOutcome::Diverged { update: step + 1 };
         assert_eq!(found[0].end.outcome, expected);
         // All evaluations before are kept.
         let updates: Vec<u64> = found[0].evaluations.iter().map(|it| it.updates).collect();

@@ -120,6 +120,7 @@ mod formula;
 mod hyperparameter;
 mod lbfgs;
 pub mod learner;
+mod message;
 pub mod module_optimizer;
 mod optimizers;
 mod preset;

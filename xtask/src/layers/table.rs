@@ -51,6 +51,7 @@ pub(super) const CRATES: &[Crate] = &[
                 "formula",
                 &[
                     "hyperparameter",
+                    "message",
                     "preset",
                     "rule",
                     "settings",
@@ -65,6 +66,7 @@ pub(super) const CRATES: &[Crate] = &[
                 &[
                     "descent",
                     "config",
+                    "message",
                     "schedule",
                     "preset",
                     "similar",
@@ -101,6 +103,7 @@ pub(super) const CRATES: &[Crate] = &[
                 ],
             ),
             room("file", &[]),
+            room("message", &[]),
             room("preset", &[]),
             room("schedule", &["setters", "hyperparameter"]),
             room("setters", &[]),

@@ -78,10 +78,13 @@ pub(crate) fn fixed(value: f64, digits: usize) -> String {
     }
 }
 
-/// A loss with three significant digits: `0.0123`, `2.30`, `1.0e−6`.
+/// A loss with three significant digits: `0.0123`, `2.30`, `1.0e−6`, `3.55e5`.
 pub(crate) fn loss(value: f64) -> String {
     if value != 0.0 && value.abs() < 1e-4 {
         return format!("{value:.1e}").replace('-', &MINUS.to_string());
+    }
+    if value.abs() >= 1e5 {
+        return format!("{value:.2e}").replace('-', &MINUS.to_string());
     }
     let magnitude = if value == 0.0 {
         0

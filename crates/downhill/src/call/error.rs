@@ -3,6 +3,8 @@
 use alloc::string::String;
 use core::fmt;
 
+use crate::message::escaped;
+
 /// Why a call of another library cannot be read as a config: what is wrong, and where in the text.
 ///
 /// ```
@@ -33,7 +35,7 @@ impl CallError {
         Self {
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
-            message: message.into(),
+            message: escaped(message.into()),
         }
     }
 }

@@ -3,6 +3,7 @@
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 
+use crate::message::escaped;
 use crate::similar::similar;
 
 /// A formula that cannot be used, or one of its settings.
@@ -25,7 +26,7 @@ impl FormulaError {
         Self {
             key: key.into(),
             line_and_column: None,
-            message: message.into(),
+            message: escaped(message.into()),
         }
     }
 }
