@@ -109,8 +109,11 @@ impl Layers {
 
     /// The origin of the value at a path, with the line in the file.
     pub(crate) fn place(&self, path: &str) -> String {
-        // The elements of a list have the origin of the list.
-        let whole = path.split('[').next().unwrap_or(path);
+        // The elements of a list have the origin of the list. A quoted key may contain a bracket.
+        let whole = match self.origins.contains_key(path) {
+            true => path,
+            false => path.split('[').next().unwrap_or(path),
+        };
         let (leaf, origin) = self.leaf_and_origin(whole).unwrap_or((whole, DEFAULT));
         let placed = self.lines.placed(path, origin);
         let placed = placed.or_else(|| self.lines.placed(leaf, origin));
