@@ -110,7 +110,8 @@ impl Layers {
     /// The origin of the value at a path, with the line in the file.
     pub(crate) fn place(&self, path: &str) -> String {
         // The elements of a list have the origin of the list. A quoted key may contain a bracket.
-        let whole = match self.origins.contains_key(path) {
+        let is_key = self.origins.keys().any(|leaf| is_at_or_below(leaf, path));
+        let whole = match is_key {
             true => path,
             false => path.split('[').next().unwrap_or(path),
         };
