@@ -412,7 +412,11 @@ impl Checkpoints {
         let remove = || {
             let (files, partials) = self.files()?;
             for path in files.iter().chain(&partials) {
-                fs::remove_file(path)?;
+                match fs::remove_file(path) {
+                    // Another process was quicker.
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    removed => removed?,
+                }
             }
             Ok(())
         };

@@ -17,6 +17,7 @@ use crate::experiments::output::Output;
 use crate::plan::Plan;
 use crate::plan::runs::{RunPlan, report_name_of};
 use crate::runs::again::Again;
+use crate::runs::ensembles::remove_finished;
 use crate::runs::pool::{RunPool, Trained};
 use crate::runs::progress::Progress;
 use crate::runs::records::Complete;
@@ -64,6 +65,7 @@ impl Trainer<'_> {
                 ));
             }
         }
+        remove_finished(store)?;
         for (run, record) in records.finished() {
             store.remove_old_checkpoints(&run.header.run)?;
             out.run(record);

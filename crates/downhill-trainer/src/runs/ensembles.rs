@@ -116,17 +116,39 @@ impl EnsembleCheckpoints {
 ///
 /// A directory that cannot be read.
 pub(crate) fn interrupted(store: &Store) -> Result<Vec<SavedEnsemble>, TrainError> {
-    let mut directories: Vec<PathBuf> = (std::fs::read_dir(directory(store)).into_iter())
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .collect();
-    directories.sort();
     let mut saved = Vec::new();
-    for directory in directories {
+    for directory in directories(store) {
         saved.extend(newest(&Checkpoints::new(directory))?.and_then(SavedEnsemble::of));
     }
     Ok(saved)
+}
+
+/// Deletes the checkpoints of ensembles whose runs are all finished, which a process has left that
+/// was killed before it could.
+///
+/// # Errors
+///
+/// A directory that cannot be read, and a file that cannot be deleted.
+pub(crate) fn remove_finished(store: &Store) -> Result<(), TrainError> {
+    for directory in directories(store) {
+        let checkpoints = Checkpoints::new(&directory);
+        let Some(saved) = newest(&checkpoints)?.and_then(SavedEnsemble::of) else {
+            continue;
+        };
+        let mut runs = saved.runs.iter().zip(&saved.ended);
+        // Those that ended before the checkpoint have older records.
+        if runs.all(|(run, ended)| *ended || store.is_finished_since(run, &directory)) {
+            checkpoints.clear()?;
+        }
+    }
+    Ok(())
+}
+
+fn directories(store: &Store) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory(store)).into_iter().flatten();
+    let mut directories: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    directories.sort();
+    directories
 }
 
 fn directory(store: &Store) -> PathBuf {

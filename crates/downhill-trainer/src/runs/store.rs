@@ -147,21 +147,28 @@ impl Store {
     /// A file that cannot be locked or deleted.
     pub(crate) fn remove_old_checkpoints(&self, run: &str) -> Result<(), TrainError> {
         let directory = self.directory(run);
-        let Ok(files) = fs::read_dir(directory.join(CHECKPOINTS)) else {
-            return Ok(());
-        };
-        let modified = |path| fs::metadata(path).and_then(|about| about.modified());
-        let newest = files
-            .flatten()
-            .filter_map(|file| modified(file.path()).ok());
-        let record = modified(directory.join(RECORD)).ok();
-        if newest.max() > record {
+        let checkpoints = directory.join(CHECKPOINTS);
+        if !self.is_finished_since(run, &checkpoints) {
             return Ok(());
         }
         match try_lock(&directory.join("lock"))? {
-            Some(_lock) => Ok(Checkpoints::new(directory.join(CHECKPOINTS)).clear()?),
+            Some(_lock) => Ok(Checkpoints::new(checkpoints).clear()?),
             None => Ok(()),
         }
+    }
+
+    /// Whether a run has a record, and a directory of checkpoints is there, but none is newer.
+    pub(super) fn is_finished_since(&self, run: &str, checkpoints: &Path) -> bool {
+        let Ok(files) = fs::read_dir(checkpoints) else {
+            return false;
+        };
+        let modified = |path| fs::metadata(path).and_then(|about| about.modified()).ok();
+        let record = modified(self.directory(run).join(RECORD));
+        let newest = files
+            .flatten()
+            .filter_map(|file| modified(file.path()))
+            .max();
+        record.is_some() && newest <= record
     }
 
     /// Writes the pictures of a report, which come after all its other files. Returns a sentence

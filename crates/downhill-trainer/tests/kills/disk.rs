@@ -13,7 +13,8 @@ use tempfile::TempDir;
 use crate::place::{Place, is_long, text};
 
 /// One run with evaluations, checkpoints, weights and a report.
-const CONFIG: &str = "\
+const RUN: Case = Case {
+    config: "\
 # Is it on the disk?
 seeds = 1
 data = { train_images = 100, test_images = 50, validation_images = 20 }
@@ -21,16 +22,43 @@ model = { hidden = [10], batch_norm = 'torch' }
 training = { batch = 20, updates = 6, evaluate_every = 3 }
 [methods.adam]
 [methods.adam.training.early_stopping]
-";
+",
+    arguments: &[
+        "--quiet",
+        "--save-weights",
+        "--checkpoint-every",
+        "2",
+        "--workers",
+        "1",
+    ],
+};
 
-const ARGUMENTS: [&str; 6] = [
-    "--quiet",
-    "--save-weights",
-    "--checkpoint-every",
-    "2",
-    "--workers",
-    "1",
-];
+/// Three runs that train together.
+const ENSEMBLE: Case = Case {
+    config: "\
+# Are they on the disk?
+seeds = 3
+data = { train_images = 100, test_images = 50 }
+model.hidden = [10]
+training = { batch = 20, updates = 4, evaluate_every = 2 }
+[methods.sgd]
+",
+    arguments: &[
+        "--quiet",
+        "--checkpoint-every",
+        "2",
+        "--workers",
+        "1",
+        "--ensemble",
+        "3",
+    ],
+};
+
+/// A config and the arguments that train it.
+struct Case {
+    config: &'static str,
+    arguments: &'static [&'static str],
+}
 
 /// The library, compiled once. Rust's linker is a C compiler, too.
 static LIBRARY: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
@@ -61,8 +89,8 @@ impl Place {
     }
 
     /// The training with the library.
-    fn with_library(&self) -> Command {
-        let mut program = self.command(&ARGUMENTS);
+    fn with_library(&self, case: &Case) -> Command {
+        let mut program = self.command(case.arguments);
         program
             .env("LD_PRELOAD", &LIBRARY.1)
             .env("DISK_BELOW", self.root().join("runs"))
@@ -71,8 +99,8 @@ impl Place {
     }
 
     /// Trains with a fault at an operation, from 1.
-    fn train_with(&self, fault: &str, number: usize) -> Output {
-        let mut program = self.with_library();
+    fn train_with(&self, case: &Case, fault: &str, number: usize) -> Output {
+        let mut program = self.with_library(case);
         program
             .env("DISK_FAULT", fault)
             .env("DISK_AT", number.to_string());
@@ -102,8 +130,8 @@ impl Place {
     }
 
     /// Asserts that the command, repeated without a fault, leaves what it would have left.
-    fn assert_continues_to(&self, whole: &Self, what: &str) {
-        let output = self.train(&ARGUMENTS);
+    fn assert_continues_to(&self, whole: &Self, case: &Case, what: &str) {
+        let output = self.train(case.arguments);
         let said = text(&output.stderr);
         assert!(output.status.success(), "{what}: {said}");
         assert_eq!(said, "", "{what}: no checkpoint is damaged");
@@ -113,9 +141,9 @@ impl Place {
 }
 
 /// What an uninterrupted command leaves, and its operations.
-fn whole() -> (Place, Vec<Operation>) {
-    let place = Place::new(CONFIG);
-    let output = place.with_library().output().expect("it ends");
+fn whole(case: &Case) -> (Place, Vec<Operation>) {
+    let place = Place::new(case.config);
+    let output = place.with_library(case).output().expect("it ends");
     assert!(output.status.success(), "{}", text(&output.stderr));
     let log = fs::read_to_string(place.0.path().join("operations")).expect("a log");
     let log = log.replace(&format!("{}/", place.root().display()), "");
@@ -137,7 +165,7 @@ fn numbers(operations: &[Operation]) -> std::ops::RangeInclusive<usize> {
 
 #[test]
 fn a_file_is_on_the_disk_before_it_has_its_name_and_the_name_before_anything_is_deleted() {
-    let (_place, operations) = whole();
+    let (_place, operations) = whole(&RUN);
     let mut synced = HashSet::new();
     let (mut renamed, mut made) = (0, 0);
     for (number, Operation { name, path, to }) in operations.iter().enumerate() {
@@ -175,31 +203,31 @@ fn a_file_is_on_the_disk_before_it_has_its_name_and_the_name_before_anything_is_
 
 #[test]
 fn a_kill_at_each_operation_on_the_disk_loses_nothing() {
-    let (whole, operations) = whole();
-    let numbers = numbers(&operations);
-    let mut kills = 0;
-    for number in numbers {
-        let place = Place::new(CONFIG);
-        let what = format!("killed at operation {number}, {:?}", operations[number - 1]);
-        let output = place.train_with("kill", number);
-        assert_eq!(output.status.signal(), Some(9), "{what}");
-        kills += 1;
-        if is_long() {
-            // The one that continues is killed, too, at the same operation of its own.
-            let output = place.train_with("kill", number / 2 + 1);
-            kills += usize::from(output.status.signal() == Some(9));
+    for (name, case) in [("run", &RUN), ("ensemble", &ENSEMBLE)] {
+        let (whole, operations) = whole(case);
+        let mut kills = 0;
+        for number in numbers(&operations) {
+            let place = Place::new(case.config);
+            let operation = &operations[number - 1];
+            let what = format!("{name}: killed at operation {number}, {operation:?}");
+            let output = place.train_with(case, "kill", number);
+            assert_eq!(output.status.signal(), Some(9), "{what}");
+            kills += 1;
+            if is_long() {
+                // The one that continues is killed, too, at an operation of its own.
+                let output = place.train_with(case, "kill", number / 2 + 1);
+                kills += usize::from(output.status.signal() == Some(9));
+            }
+            place.assert_continues_to(&whole, case, &what);
         }
-        place.assert_continues_to(&whole, &what);
+        let all = operations.len();
+        println!("{name}: {kills} kills at {all} operations, 0 files differ");
     }
-    println!(
-        "{kills} kills at {} operations, 0 files differ",
-        operations.len()
-    );
 }
 
 #[test]
 fn a_disk_that_is_full_or_fails_at_any_operation_is_an_error_and_loses_nothing() {
-    let (whole, operations) = whole();
+    let (whole, operations) = whole(&RUN);
     // No space, an error of the device, a read-only file system.
     let faults = [
         ("28", "No space left on device"),
@@ -217,9 +245,9 @@ fn a_disk_that_is_full_or_fails_at_any_operation_is_an_error_and_loses_nothing()
             if ["unlink", "rmdir"].contains(&operation.name.as_str()) {
                 continue;
             }
-            let place = Place::new(CONFIG);
+            let place = Place::new(RUN.config);
             let what = format!("error {fault} at operation {number}, {operation:?}");
-            let output = place.train_with(fault, number);
+            let output = place.train_with(&RUN, fault, number);
             let said = text(&output.stderr);
             assert_eq!(output.status.code(), Some(5), "{what}: {said}");
             assert!(
@@ -227,7 +255,7 @@ fn a_disk_that_is_full_or_fails_at_any_operation_is_an_error_and_loses_nothing()
                 "{what}: {said}"
             );
             errors += 1;
-            place.assert_continues_to(&whole, &what);
+            place.assert_continues_to(&whole, &RUN, &what);
         }
     }
     println!(
@@ -238,33 +266,33 @@ fn a_disk_that_is_full_or_fails_at_any_operation_is_an_error_and_loses_nothing()
 
 #[test]
 fn a_first_interrupt_at_each_operation_stops_in_order_and_a_second_at_once() {
-    let (whole, operations) = whole();
+    let (whole, operations) = whole(&RUN);
     let numbers: Vec<_> = numbers(&operations).collect();
     for number in numbers.into_iter().step_by(if is_long() { 1 } else { 4 }) {
         let operation = &operations[number - 1];
         let what = format!("interrupted at operation {number}, {operation:?}");
-        let place = Place::new(CONFIG);
-        let output = place.train_with("interrupt", number);
+        let place = Place::new(RUN.config);
+        let output = place.train_with(&RUN, "interrupt", number);
         // It may be done before the signal reaches the thread that waits for it.
         let code = output.status.code();
         assert!(matches!(code, Some(0 | 130)), "{what}: {output:?}");
-        place.assert_continues_to(&whole, &what);
+        place.assert_continues_to(&whole, &RUN, &what);
 
-        let place = Place::new(CONFIG);
+        let place = Place::new(RUN.config);
         let start = Instant::now();
-        let output = place.train_with("twice", number);
+        let output = place.train_with(&RUN, "twice", number);
         assert_eq!(output.status.code(), Some(130), "{what}: {output:?}");
         // A fifth of a second, unless the machine is busy; the operation takes a minute.
         assert!(start.elapsed().as_secs() < 30, "{what}");
-        place.assert_continues_to(&whole, &what);
+        place.assert_continues_to(&whole, &RUN, &what);
     }
 }
 
 #[test]
 fn a_file_system_without_locks_is_warned_of_once() {
-    let (whole, _) = whole();
-    let place = Place::new(CONFIG);
-    let mut program = place.with_library();
+    let (whole, _) = whole(&RUN);
+    let place = Place::new(RUN.config);
+    let mut program = place.with_library(&RUN);
     let output = program.env("DISK_NO_LOCKS", "1").output().expect("it ends");
     let said = text(&output.stderr);
     assert!(output.status.success(), "{said}");
@@ -278,11 +306,11 @@ fn a_file_system_without_locks_is_warned_of_once() {
 
 #[test]
 fn a_thread_that_cannot_be_started_is_an_error() {
-    let (whole, _) = whole();
+    let (whole, _) = whole(&RUN);
     let mut refused = 0;
     for number in 1.. {
-        let place = Place::new(CONFIG);
-        let mut program = place.with_library();
+        let place = Place::new(RUN.config);
+        let mut program = place.with_library(&RUN);
         let output = program.env("DISK_THREAD", number.to_string()).output();
         let output = output.expect("it ends");
         let said = text(&output.stderr);
@@ -293,7 +321,7 @@ fn a_thread_that_cannot_be_started_is_an_error() {
         }
         refused += 1;
         assert!(number < 50, "ever more threads");
-        place.assert_continues_to(&whole, &format!("without thread {number}"));
+        place.assert_continues_to(&whole, &RUN, &format!("without thread {number}"));
     }
     assert!(refused > 1, "{refused}");
 }

@@ -285,7 +285,7 @@ fn a_stopped_ensemble_is_continued() {
     let config = "\
 # Together?
 seeds = 4
-data = { train_images = 1000, test_images = 200 }
+data = { train_images = 400, test_images = 200 }
 model.hidden = [20]
 training = { batch = 20, updates = 200, evaluate_every = 40 }
 [methods.sgd]

@@ -4,8 +4,36 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
 
 use tempfile::TempDir;
+
+/// A small set of images: that of the program takes longer to read than these tests to train.
+static IMAGES: LazyLock<TempDir> = LazyLock::new(|| {
+    let directory = tempfile::tempdir().expect("a directory");
+    let idx = |dimensions: &[u32], bytes: Vec<u8>| {
+        let head = [0, 0, 8, dimensions.len() as u8].into_iter();
+        let sizes = dimensions.iter().flat_map(|size| size.to_be_bytes());
+        head.chain(sizes).chain(bytes).collect::<Vec<u8>>()
+    };
+    for (part, images) in [("train", 500_u32), ("t10k", 200)] {
+        // Each class has a stripe of its own, and there is noise.
+        let pixel = |at: u32| match (at % 784) / 78 == (at / 784) % 10 {
+            true => 200 + at % 50,
+            false => at.wrapping_mul(2_654_435_761) >> 25,
+        };
+        let pixels = (0..784 * images).map(|at| pixel(at) as u8).collect();
+        let labels = (0..images).map(|image| (image % 10) as u8).collect();
+        for (name, bytes) in [
+            ("images-idx3", idx(&[images, 28, 28], pixels)),
+            ("labels-idx1", idx(&[images], labels)),
+        ] {
+            let path = directory.path().join(format!("{part}-{name}-ubyte"));
+            fs::write(path, bytes).expect("a file of images");
+        }
+    }
+    directory
+});
 
 /// A directory with a config.
 pub(crate) struct Place(pub(crate) TempDir);
@@ -22,6 +50,7 @@ impl Place {
         let mut program = Command::new(env!("CARGO_BIN_EXE_downhill"));
         program
             .args(arguments)
+            .env("DOWNHILL_DATA_DIR", IMAGES.path())
             .current_dir(self.0.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

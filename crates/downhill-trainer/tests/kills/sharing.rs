@@ -16,7 +16,9 @@ fn train_in(processes: usize, place: &Place, arguments: &[&str]) -> Vec<usize> {
         let said = text(&output.stdout);
         assert!(output.status.success(), "{said}{}", text(&output.stderr));
         assert!(said.contains("report: "), "{said}");
-        let here = (said.split(" of ").next()).and_then(|number| number.parse().ok());
+        // Nothing was left for a process that came late.
+        let line = said.lines().find(|line| line.contains(" runs trained in "));
+        let here = line.and_then(|line| line.split(" of ").next()?.parse().ok());
         here.unwrap_or(0)
     });
     trained.collect()
