@@ -1,5 +1,6 @@
 //! Whole trainings of several runs at once, without files.
 
+use downhill::Checkpoint;
 use downhill_report::record::{Evaluation, RunEnd, RunOutcome};
 use downhill_trainer::config::training::TrainingConfig;
 use downhill_trainer::device::set::DeviceSet;
@@ -12,15 +13,53 @@ use crate::training::{MNIST, config, first, train};
 
 /// What became of each run.
 struct Notes {
-    runs: Vec<(Vec<Evaluation>, Option<RunEnd>)>,
+    runs: Vec<Progress>,
     /// Updates until they are given up.
     patience: u64,
+    /// Questions during evaluations until they are given up.
+    questions: u64,
+    resumes: Option<Checkpoint>,
+    /// The last checkpoint, with what had become of each run.
+    saved: Option<(Checkpoint, Vec<Progress>)>,
+}
+
+/// The evaluations of a run, and its end.
+type Progress = (Vec<Evaluation>, Option<RunEnd>);
+
+impl Notes {
+    fn new(runs: usize, patience: u64) -> Self {
+        Self {
+            runs: vec![(Vec::new(), None); runs],
+            patience,
+            questions: u64::MAX,
+            resumes: None,
+            saved: None,
+        }
+    }
 }
 
 impl Control for Notes {
     fn updated(&mut self) -> bool {
         self.patience -= 1;
         self.patience > 0
+    }
+
+    fn goes_on(&mut self) -> bool {
+        self.questions -= 1;
+        self.questions > 0
+    }
+
+    fn resumes(&mut self) -> Option<Checkpoint> {
+        self.resumes.take()
+    }
+
+    fn is_checkpoint_due(&mut self, stopped: bool) -> bool {
+        stopped
+    }
+
+    fn checkpoint(&mut self, _: u64, checkpoint: Checkpoint) -> Result<(), TrainError> {
+        self.saved = Some((checkpoint, self.runs.clone()));
+        Ok(())
     }
 }
 
@@ -46,6 +85,14 @@ fn train_together(
     backend: Backend,
     patience: u64,
 ) -> Result<(Notes, bool), TrainError> {
+    train_with(runs, backend, Notes::new(runs.len(), patience))
+}
+
+fn train_with(
+    runs: &[(&TrainingConfig, u64)],
+    backend: Backend,
+    mut notes: Notes,
+) -> Result<(Notes, bool), TrainError> {
     let device = open(backend);
     let data = &runs[0].0.data;
     let train = first(&MNIST.train, data.train_images.of(MNIST.train.len()));
@@ -56,10 +103,6 @@ fn train_together(
         test: &DeviceSet::new(&test, backend, &device),
         image_size: train.image_size(),
         device: &device,
-    };
-    let mut notes = Notes {
-        runs: vec![(Vec::new(), None); runs.len()],
-        patience,
     };
     let finished = training.run(&mut notes)?;
     Ok((notes, finished))
@@ -128,6 +171,38 @@ mod on_flex {
             assert_eq!(end.outcome, RunOutcome::Diverged { update: 1 });
         }
         assert_eq!(u64::MAX - notes.patience, 1);
+    }
+
+    #[test]
+    fn an_ensemble_that_is_stopped_in_its_evaluations_continues_to_the_same_numbers() {
+        let base =
+            small("optimizer.momentum.learning_rate = 0.05\nweights = [{ ema.decay = 0.9 }]");
+        let configs = [0.05, 1e30, 0.02].map(|rate| with_rate(&base, rate));
+        let runs: Vec<_> = configs.iter().zip([1, 1, 2]).collect();
+        let (whole, finished) = train_together(&runs, Backend::Flex, u64::MAX).expect("they train");
+        assert!(finished);
+        // Images for training and for testing, of the averages and of the weights themselves.
+        let all = u64::MAX - whole.questions;
+        assert_eq!(all, 2 + 4 * 4);
+        for questions in 1..=all {
+            let mut notes = Notes::new(runs.len(), u64::MAX);
+            notes.questions = questions;
+            let (stopped, finished) = train_with(&runs, Backend::Flex, notes).expect("they train");
+            assert!(!finished);
+            let mut notes = Notes::new(runs.len(), u64::MAX);
+            // Before the first update there is nothing to keep.
+            assert_eq!(stopped.saved.is_some(), questions > 2);
+            if let Some((checkpoint, progress)) = stopped.saved {
+                notes.resumes = Some(checkpoint);
+                notes.runs = progress;
+            }
+            let (continued, finished) = train_with(&runs, Backend::Flex, notes).expect("they do");
+            assert!(finished);
+            assert_eq!(
+                continued.runs, whole.runs,
+                "stopped at question {questions}"
+            );
+        }
     }
 
     #[test]

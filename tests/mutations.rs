@@ -118,7 +118,7 @@ fn mutated(random: &mut Random, all: &[&str]) -> String {
             1 => text.insert_str(start, random.of(&WORDS)),
             2 => text.replace_range(start..end, random.of(&WORDS)),
             3 => text.replace_range(start..end, &other[from..to]),
-            4 => text.insert_str(start, &text[start..end].to_owned()),
+            4 => text = format!("{}{}", &text[..end], &text[start..]),
             // The rest of a line is cut, or the lines are joined.
             _ => {
                 let line = text[start..].find('\n').map_or(text.len(), |it| start + it);
@@ -129,11 +129,11 @@ fn mutated(random: &mut Random, all: &[&str]) -> String {
     text
 }
 
-/// A message of the library has a few lines, and no characters that act on a terminal. The
-/// laboratory leaves them out where it prints.
+/// A message of the library has no characters that control a terminal. The laboratory escapes them
+/// where it prints.
 fn check_shown(message: &str, input: &str) {
     check(message, input);
-    let is_shown = |letter: char| letter == '\n' || !letter.is_control();
+    let is_shown = |letter: char| matches!(letter, '\n' | '\t') || !letter.is_control();
     assert!(message.chars().all(is_shown), "{input}\n{message:?}");
 }
 

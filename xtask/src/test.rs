@@ -152,6 +152,8 @@ const LONG: u64 = 50_000_000;
 fn kills() -> Command {
     let mut command = cargo_test(&[ALL_BACKENDS.to_owned()], Backend::Flex);
     command.args(["--test", "kills", "--", "--nocapture", "--include-ignored"]);
+    // Some measure memory, and some times.
+    command.args(["--test-threads", "1"]);
     command.env("DOWNHILL_LONG", "1");
     command
 }

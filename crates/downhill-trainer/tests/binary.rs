@@ -1,4 +1,4 @@
-//! The binary `downhill` where its output cannot be written.
+//! The binary `downhill` where output, files, memory and signals are not as usual.
 
 #![cfg(all(
     target_os = "linux",
@@ -64,20 +64,22 @@ fn output_that_cannot_be_written_is_a_failure() {
 
 #[test]
 fn too_many_open_files_are_an_error() {
-    let directory = tempfile::tempdir().expect("a directory");
     let mut refused = 0;
     for files in 4..40 {
+        let directory = tempfile::tempdir().expect("a directory");
         let train = format!("ulimit -n {files}; downhill train small.toml --quiet");
         let output = shell(directory.path(), &train);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!said.contains("panicked"), "{files} files: {said}");
-        if output.status.success() {
-            break;
+        match output.status.code() {
+            Some(0) => break,
+            // The program itself could not be loaded.
+            Some(127) if refused == 0 => continue,
+            code => assert_eq!(code, Some(5), "{files} files: {said}"),
         }
-        assert_eq!(output.status.code(), Some(5), "{files} files: {said}");
         refused += 1;
     }
-    assert!((1..30).contains(&refused), "{refused}");
+    assert!(refused > 0);
 }
 
 #[test]

@@ -484,9 +484,10 @@ impl Operations for Disk {
         self.create_directory(parent)?;
         match fs::create_dir(path) {
             // Another thread was quicker.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-            created => created.and_then(|()| self.sync_directory(parent)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => {}
+            created => created?,
         }
+        self.sync_directory(parent)
     }
 
     fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {

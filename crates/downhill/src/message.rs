@@ -2,10 +2,10 @@
 
 use alloc::string::String;
 
-/// The message with its control characters escaped, except those of lines, so that what it quotes
-/// does not act on a terminal.
+/// Escapes control characters except line feeds and tabs, so that quoted text cannot control a
+/// terminal.
 pub(crate) fn escaped(message: String) -> String {
-    let acts = |letter: char| letter.is_control() && letter != '\n';
+    let acts = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
     if !message.contains(acts) {
         return message;
     }

@@ -65,9 +65,12 @@ impl Trainer<'_> {
                 ));
             }
         }
-        remove_finished(store)?;
+        if self.plan.ensemble > 1 {
+            let finished = records.finished().map(|(run, _)| run.header.run.as_str());
+            remove_finished(store, &finished.collect());
+        }
         for (run, record) in records.finished() {
-            store.remove_old_checkpoints(&run.header.run)?;
+            store.remove_old_checkpoints(&run.header.run);
             out.run(record);
         }
         let missing = records.missing();

@@ -1,6 +1,7 @@
 //! Checkpoints of ensembles. Their runs continue together, because the last digits of a run may
 //! depend on the number of members.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use downhill::{Checkpoint, Checkpoints};
@@ -123,25 +124,19 @@ pub(crate) fn interrupted(store: &Store) -> Result<Vec<SavedEnsemble>, TrainErro
     Ok(saved)
 }
 
-/// Deletes the checkpoints of ensembles whose runs are all finished, which a process has left that
-/// was killed before it could.
-///
-/// # Errors
-///
-/// A directory that cannot be read, and a file that cannot be deleted.
-pub(crate) fn remove_finished(store: &Store) -> Result<(), TrainError> {
+/// Deletes the checkpoints of ensembles whose runs are all among these finished ones. A killed
+/// process leaves them. What cannot be read or deleted does no harm.
+pub(crate) fn remove_finished(store: &Store, finished: &HashSet<&str>) {
     for directory in directories(store) {
-        let checkpoints = Checkpoints::new(&directory);
-        let Some(saved) = newest(&checkpoints)?.and_then(SavedEnsemble::of) else {
-            continue;
-        };
-        let mut runs = saved.runs.iter().zip(&saved.ended);
-        // Those that ended before the checkpoint have older records.
-        if runs.all(|(run, ended)| *ended || store.is_finished_since(run, &directory)) {
-            checkpoints.clear()?;
+        let checkpoints = Checkpoints::new(directory);
+        let newest = checkpoints.newest().ok().and_then(|found| found.checkpoint);
+        let is_done = |run: &String| finished.contains(run.as_str()) && store.is_settled(run);
+        if let Some(saved) = newest.and_then(SavedEnsemble::of)
+            && saved.runs.iter().all(is_done)
+        {
+            let _ = checkpoints.clear();
         }
     }
-    Ok(())
 }
 
 fn directories(store: &Store) -> Vec<PathBuf> {

@@ -116,9 +116,10 @@ pub(crate) fn create_directory(path: &Path) -> Result<(), TrainError> {
         path.parent().map_or(Ok(()), create)?;
         match fs::create_dir(path) {
             // Another process was quicker.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-            created => created.and_then(|()| sync_directory(path)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+            created => created?,
         }
+        sync_directory(path)
     }
     create(path).map_err(TrainError::file("cannot create", path))
 }

@@ -265,9 +265,6 @@ impl RunPool<'_> {
                 if runs.iter().any(|(_, is_missing)| *is_missing) {
                     let saved = Some(saved);
                     groups.push_back(Group { runs, saved });
-                } else {
-                    // A process was killed after it finished the last of them.
-                    self.checkpoints(&runs).clear()?;
                 }
             }
         }
@@ -437,9 +434,9 @@ impl RunPool<'_> {
     }
 }
 
-/// Frees what Burn 0.22 keeps for each parameter of a network that was dropped without a backward
-/// pass of Burn's, as after a training by our own gradients: 1.3 KB each, until the next backward pass
-/// anywhere (<https://github.com/tracel-ai/burn/issues/4970>).
+/// Frees what Burn 0.22 keeps of each parameter that was dropped without a backward pass of Burn,
+/// as after a training by our own gradients: 1.3 KB, until the next backward pass anywhere
+/// (<https://github.com/tracel-ai/burn/issues/4970>).
 fn forget_dropped_parameters(device: &Device) {
     let device = device.clone().autodiff();
     let none = Tensor::<1>::zeros([1], &device).require_grad();

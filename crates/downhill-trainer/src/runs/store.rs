@@ -31,7 +31,7 @@ use crate::error::TrainError;
 use crate::runs::files::{create_directory, write_if_changed, write_pictures};
 use crate::runs::locks::try_lock;
 use crate::runs::timings::{Timing, Timings};
-use crate::runs::writer::{RECORD, RecordWriter, SavedRun, WEIGHTS, checksum_of_weights};
+use crate::runs::writer::{PARTIAL, RECORD, RecordWriter, SavedRun, WEIGHTS, checksum_of_weights};
 
 /// The checkpoints in the directory of an unfinished run.
 pub(crate) const CHECKPOINTS: &str = "checkpoints";
@@ -138,37 +138,23 @@ impl Store {
         Ok(Begun::Run(Box::new(writer), saved.map(Box::new)))
     }
 
-    /// Deletes the checkpoints of a finished run, which a process has left that was killed before it
-    /// could. Those of a training that is to replace the record, with `--again`, are newer than the
-    /// record, and stay.
-    ///
-    /// # Errors
-    ///
-    /// A file that cannot be locked or deleted.
-    pub(crate) fn remove_old_checkpoints(&self, run: &str) -> Result<(), TrainError> {
+    /// Deletes the checkpoints of a finished run whose process was killed before it could delete
+    /// them. What cannot be deleted does no harm.
+    pub(crate) fn remove_old_checkpoints(&self, run: &str) {
         let directory = self.directory(run);
         let checkpoints = directory.join(CHECKPOINTS);
-        if !self.is_finished_since(run, &checkpoints) {
-            return Ok(());
-        }
-        match try_lock(&directory.join("lock"))? {
-            Some(_lock) => Ok(Checkpoints::new(checkpoints).clear()?),
-            None => Ok(()),
+        if checkpoints.is_dir()
+            && let Ok(Some(_lock)) = try_lock(&directory.join("lock"))
+            && self.is_settled(run)
+        {
+            let _ = Checkpoints::new(checkpoints).clear();
         }
     }
 
-    /// Whether a run has a record, and a directory of checkpoints is there, but none is newer.
-    pub(super) fn is_finished_since(&self, run: &str, checkpoints: &Path) -> bool {
-        let Ok(files) = fs::read_dir(checkpoints) else {
-            return false;
-        };
-        let modified = |path| fs::metadata(path).and_then(|about| about.modified()).ok();
-        let record = modified(self.directory(run).join(RECORD));
-        let newest = files
-            .flatten()
-            .filter_map(|file| modified(file.path()))
-            .max();
-        record.is_some() && newest <= record
+    /// Whether the run has a record, and no training has begun to replace it.
+    pub(super) fn is_settled(&self, run: &str) -> bool {
+        let directory = self.directory(run);
+        directory.join(RECORD).is_file() && !directory.join(PARTIAL).exists()
     }
 
     /// Writes the pictures of a report, which come after all its other files. Returns a sentence

@@ -19,7 +19,7 @@ pub(super) const WEIGHTS: &str = "weights.safetensors";
 /// The same file until the record is complete.
 const WEIGHTS_WAITING: &str = "weights.safetensors.partial";
 /// The record of an unfinished run.
-const PARTIAL: &str = "record.jsonl.partial";
+pub(super) const PARTIAL: &str = "record.jsonl.partial";
 /// The record of a finished run.
 pub(super) const RECORD: &str = "record.jsonl";
 

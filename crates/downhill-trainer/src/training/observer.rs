@@ -11,8 +11,9 @@ pub trait Control {
     /// Called after each update. Returns `false` to stop the training.
     fn updated(&mut self) -> bool;
 
-    /// Called after each update of pre-training and during evaluations. Returns `false` to stop the
-    /// training.
+    /// Called after each update of pre-training, which ensembles do not have, and before each part
+    /// of an evaluation. Returns `false` to stop the training. A checkpoint is then due, except
+    /// before the first update.
     fn goes_on(&mut self) -> bool {
         true
     }

@@ -50,8 +50,8 @@ pub(crate) fn score(
 /// The largest number of values in a layer of an ensemble during evaluation: 64 MiB.
 const MAX_NUMBERS: usize = 1 << 24;
 
-/// Returns mean loss and accuracy of each network of an ensemble; `None` if it does not go on, which
-/// is asked for each part of the images.
+/// Returns mean loss and accuracy of each network of an ensemble; `None` if `goes_on` returns
+/// `false`. It is called before each part of the images.
 pub(crate) fn scores(
     ensemble: &Ensemble,
     set: &DeviceSet,
@@ -102,7 +102,7 @@ mod tests {
 
     fn set(images: usize, device: &Device) -> DeviceSet {
         let images = ImageSet::new(vec![1; 4 * images], vec![1; images], [1, 2, 2])
-            .unwrap()
+            .expect("as many labels as images")
             .with_classes(10);
         let scale = PixelScale {
             mean: 0.0,
@@ -111,8 +111,8 @@ mod tests {
         DeviceSet::scaled(&images, scale, Backend::Flex, device)
     }
 
-    /// Whether three parts are evaluated if the question is answered with no at this time, and how
-    /// often it was asked.
+    /// Answers no at the given call. Returns whether the evaluation was completed, and the number
+    /// of calls.
     fn ask(no: usize, evaluate: impl FnOnce(&mut dyn FnMut() -> bool) -> bool) -> (bool, usize) {
         let mut asked = 0;
         let found = evaluate(&mut || {

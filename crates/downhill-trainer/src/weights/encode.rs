@@ -62,6 +62,7 @@ pub fn encode(
         |error| TrainError::Config(format!("cannot write the network as safetensors: {error}"));
     let numbers = serialize(arrays(), None).map_err(failed)?;
     about.numbers_sha256 = Some(checksum(&numbers));
+    drop(numbers);
     let about = serde_json::to_string(&about).expect("metadata have string keys only");
     // A map of the standard library or of hashbrown, depending on the features of safetensors.
     let metadata = [(KEY.to_owned(), about)].into_iter().collect();

@@ -50,7 +50,11 @@ pub fn metadata(bytes: &[u8]) -> Result<Option<Metadata>, String> {
     let about: Metadata = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let written = about.numbers_sha256.as_ref();
     match written.is_some_and(|written| *written != checksum(bytes)) {
-        true => Err("it is damaged: its numbers do not have their checksum".to_owned()),
+        true => Err(
+            "it is damaged or was edited: its numbers do not have their checksum; the metadata \
+                  `downhill` of an edited file are to be left out"
+                .to_owned(),
+        ),
         false => Ok(Some(about)),
     }
 }

@@ -6,9 +6,9 @@
 // DISK_LOG       a file that receives a line for each operation before it is done
 // DISK_AT        the number of the operation at which something happens, from 1
 // DISK_FAULT     what happens there:
-//                kill        the process is killed before the operation, or in the middle of a write
-//                interrupt   the process gets the signal of Ctrl-C
-//                twice       twice, with 0.2 s between, and then waits a minute
+//                kill        the process is killed before it, or in the middle of a write
+//                interrupt   the process gets the signal of Ctrl-C, and waits for 0.2 s
+//                twice       the same, then the signal again, and waits for a minute
 //                a number    this operation and all later ones but removals fail with this errno
 // DISK_NO_LOCKS  files cannot be locked, as on some network file systems
 // DISK_THREAD    the number of the thread that cannot be started, from 1
@@ -78,8 +78,8 @@ static int fails(const char *name, const char *path, const char *to, int fd, con
         kill(getpid(), SIGKILL);
     }
     kill(getpid(), SIGINT);
+    usleep(200000);
     if (!strcmp(fault, "twice")) {
-        usleep(200000);
         kill(getpid(), SIGINT);
         sleep(60);
     }
@@ -145,6 +145,9 @@ int flock(int fd, int operation) {
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
                    void *argument) {
     const char *number = getenv("DISK_THREAD");
-    if (number && atomic_fetch_add(&threads, 1) + 1 == atol(number)) return EAGAIN;
+    if (number && atomic_fetch_add(&threads, 1) + 1 == atol(number)) {
+        append(getenv("DISK_LOG"), "no thread", "", "");
+        return EAGAIN;
+    }
     return REAL(pthread_create)(thread, attributes, start, argument);
 }

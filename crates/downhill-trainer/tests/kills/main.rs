@@ -249,7 +249,7 @@ fn an_interrupted_again_is_continued() {
     let expected = place.kept();
     let again = [&quiet[..], &["--again", "--checkpoint-every", "20"]].concat();
     // Stopped when the third run has begun, of ten.
-    let program = place.start(&again);
+    let mut program = place.start(&again);
     let list = || {
         let entries = fs::read_dir(place.0.path().join("runs/experiments"));
         let mut paths = entries.into_iter().flatten().flatten().map(|it| it.path());
@@ -257,6 +257,7 @@ fn an_interrupted_again_is_continued() {
         list.and_then(|list| fs::read_to_string(list).ok())
     };
     while list().is_none_or(|list| list.lines().count() < 2) {
+        assert!(program.try_wait().expect("its state").is_none(), "it ended");
         thread::sleep(Duration::from_millis(5));
     }
     signal(&program, "-TERM");

@@ -8,9 +8,10 @@ use std::sync::LazyLock;
 
 use tempfile::TempDir;
 
-/// A small set of images: that of the program takes longer to read than these tests to train.
-static IMAGES: LazyLock<TempDir> = LazyLock::new(|| {
-    let directory = tempfile::tempdir().expect("a directory");
+/// A small set of images: that of the program takes longer to read than these tests take to train.
+static IMAGES: LazyLock<PathBuf> = LazyLock::new(|| {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("images");
+    fs::create_dir_all(&directory).expect("a directory");
     let idx = |dimensions: &[u32], bytes: Vec<u8>| {
         let head = [0, 0, 8, dimensions.len() as u8].into_iter();
         let sizes = dimensions.iter().flat_map(|size| size.to_be_bytes());
@@ -28,7 +29,7 @@ static IMAGES: LazyLock<TempDir> = LazyLock::new(|| {
             ("images-idx3", idx(&[images, 28, 28], pixels)),
             ("labels-idx1", idx(&[images], labels)),
         ] {
-            let path = directory.path().join(format!("{part}-{name}-ubyte"));
+            let path = directory.join(format!("{part}-{name}-ubyte"));
             fs::write(path, bytes).expect("a file of images");
         }
     }
@@ -50,7 +51,7 @@ impl Place {
         let mut program = Command::new(env!("CARGO_BIN_EXE_downhill"));
         program
             .args(arguments)
-            .env("DOWNHILL_DATA_DIR", IMAGES.path())
+            .env("DOWNHILL_DATA_DIR", &*IMAGES)
             .current_dir(self.0.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -41,8 +41,9 @@ fn processes_share_the_runs_of_a_plan() {
 fn a_run_that_another_process_leaves_is_trained_here() {
     let place = Place::new(CONFIG);
     let arguments = ["--method", "adam", "--seed", "0", "--checkpoint-every", "5"];
-    let first = place.start(&arguments);
+    let mut first = place.start(&arguments);
     while place.checkpoints().is_empty() {
+        assert!(first.try_wait().expect("its state").is_none(), "it ended");
         thread::sleep(Duration::from_millis(2));
     }
     // It waits while the other has the run; then that one is killed.

@@ -24,7 +24,7 @@ impl FormulaError {
     /// An error about a key as a whole.
     pub(super) fn of(key: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
-            key: key.into(),
+            key: escaped(key.into()),
             line_and_column: None,
             message: escaped(message.into()),
         }
