@@ -43,11 +43,12 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["backends", "no_setup"])]
     mutate: bool,
 
-    /// Run the long tests instead: 200 kills and faults at every operation on the disk, thousands of
-    /// runs in one process and in many, a million changed texts, 50 million inputs for each reader of
-    /// files, and the files that we write for other programs: event files with TensorBoard, weights with PyTorch
-    /// (both ways), the config's schema with jsonschema. Installs their Python packages
-    /// (tests/round_trips/requirements.txt, some gigabytes) from PyPI into target/round-trips
+    /// Run the long tests instead: 200 kills, faults at every operation on the disk, thousands of
+    /// runs in one process and in many, a million changed texts, 50 million inputs for each reader
+    /// of files, and the files that we write for other programs: event files with TensorBoard,
+    /// weights with PyTorch (both ways), the config's schema with jsonschema. Installs their Python
+    /// packages (tests/round_trips/requirements.txt, some gigabytes) from PyPI into
+    /// target/round-trips
     #[arg(long, conflicts_with_all = ["backends", "no_setup", "mutate"])]
     long: bool,
 
