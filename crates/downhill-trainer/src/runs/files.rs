@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use downhill_report::Picture;
 
@@ -99,6 +100,7 @@ fn write_png(_path: &Path, _svg: &str) -> Result<Option<String>, TrainError> {
 /// Writes a file and creates its directory, unless the file has these bytes already.
 pub(crate) fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     if has(path, bytes) {
+        remove_stale(path);
         return Ok(());
     }
     if let Some(directory) = path.parent() {
@@ -142,7 +144,7 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     };
     remove_stale(path);
     let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.partial", std::process::id()));
+    beside.push(format!(".{}.partial", Writer::this().name()));
     let beside = PathBuf::from(beside);
     let write = || {
         let mut file = File::create(&beside)?;
@@ -167,23 +169,59 @@ pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     }
 }
 
+/// A process that writes files: its number, and the start of its machine, since machines may share
+/// a directory.
+struct Writer<'a> {
+    process: &'a str,
+    machine: &'a str,
+}
+
+impl Writer<'static> {
+    fn this() -> Self {
+        static THIS: LazyLock<(String, String)> = LazyLock::new(|| {
+            let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+            let machine = boot.chars().take_while(|it| *it != '-').collect();
+            (std::process::id().to_string(), machine)
+        });
+        let (process, machine) = &*THIS;
+        Self { process, machine }
+    }
+}
+
+impl<'a> Writer<'a> {
+    fn name(&self) -> String {
+        format!("{}-{}", self.process, self.machine)
+    }
+
+    fn named(name: &'a str) -> Option<Self> {
+        let (process, machine) = name.split_once('-')?;
+        Some(Self { process, machine })
+    }
+
+    /// Whether it is a process of this machine that has ended.
+    fn has_ended(&self) -> bool {
+        let processes = Path::new("/proc");
+        self.machine == Writer::this().machine
+            && self.process.parse::<u32>().is_ok()
+            && processes.join("self").exists()
+            && !processes.join(self.process).exists()
+    }
+}
+
 /// Removes what processes that have ended left of this file.
 fn remove_stale(path: &Path) {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
         return;
     };
     let name = format!("{}.", name.to_string_lossy());
-    let has_ended = |process: &str| {
-        let processes = Path::new("/proc");
-        process.parse::<u32>().is_ok()
-            && processes.join("self").exists()
-            && !processes.join(process).exists()
-    };
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let found = entry.file_name();
         let found = found.to_string_lossy();
-        let process = (found.strip_prefix(&name)).and_then(|rest| rest.strip_suffix(".partial"));
-        if process.is_some_and(has_ended) {
+        let writer = (found.strip_prefix(&name)).and_then(|rest| rest.strip_suffix(".partial"));
+        if writer
+            .and_then(Writer::named)
+            .is_some_and(|it| it.has_ended())
+        {
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -197,21 +235,32 @@ mod stale {
     fn what_ended_processes_left_of_a_file_is_removed() {
         let directory = tempfile::tempdir().unwrap();
         let beside = |name: &str| directory.path().join(name);
-        let own = format!("a.json.{}.partial", std::process::id());
+        let this = Writer::this();
+        let machine = this.machine;
+        assert!(!machine.is_empty());
         // No process has a number this large.
-        let names = ["a.json.4294967295.partial", "b.json.4294967295.partial"];
-        for name in names
-            .into_iter()
-            .chain(["a.json.x.partial", "a.json.1.partial", &own])
-        {
+        let ended = |file: &str, machine: &str| format!("{file}.4294967295-{machine}.partial");
+        let goes = ended("a.json", machine);
+        let stay = [
+            ended("b.json", machine),
+            ended("a.json", "elsewhere"),
+            format!("a.json.{}.partial", this.name()),
+            format!("a.json.1-{machine}.partial"),
+            format!("a.json.x-{machine}.partial"),
+            "a.json.1.partial".to_owned(),
+        ];
+        for name in stay.iter().chain([&goes]) {
             fs::write(beside(name), "old").unwrap();
         }
         remove_stale(&beside("a.json"));
-        let left: Vec<bool> = names.iter().map(|name| beside(name).exists()).collect();
-        assert_eq!(left, [false, true]);
-        for name in ["a.json.x.partial", "a.json.1.partial", &own] {
-            assert!(beside(name).exists(), "{name}");
+        assert!(!beside(&goes).exists());
+        for name in stay {
+            assert!(beside(&name).exists(), "{name}");
         }
+        // The file is complete, but not thanks to a process that ended.
+        fs::write(beside("b.json"), "new").unwrap();
+        write_if_changed(&beside("b.json"), b"new").unwrap();
+        assert!(!beside(&ended("b.json", machine)).exists());
     }
 }
 

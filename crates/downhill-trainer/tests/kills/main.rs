@@ -3,7 +3,6 @@
 
 #![cfg(all(target_os = "linux", feature = "flex"))]
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -88,15 +87,7 @@ fn a_killed_command_is_continued_to_the_same_bytes() {
             continuing += usize::from(continues);
             assert!(length < 100, "it never ends");
         }
-        let kept = place.kept();
-        let names = |kept: &BTreeMap<String, Vec<u8>>| kept.keys().cloned().collect::<Vec<_>>();
-        assert_eq!(names(&kept), names(&expected), "after {length} kills");
-        for (name, bytes) in &kept {
-            assert!(
-                expected.get(name) == Some(bytes),
-                "{name} after {length} kills"
-            );
-        }
+        place.assert_same(&expected, &format!("after {length} kills"));
         killed += length;
         longest = longest.max(length);
         chains += 1;

@@ -1,6 +1,6 @@
 //! A directory in which the program runs, with all that it leaves there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -108,6 +108,16 @@ impl Place {
         });
         let read = |path: &PathBuf| fs::read(path).unwrap_or_else(|error| error.to_string().into());
         files.iter().map(|path| (name(path), read(path))).collect()
+    }
+
+    /// Asserts that the same is kept here as there.
+    pub(crate) fn assert_same(&self, expected: &BTreeMap<String, Vec<u8>>, what: &str) {
+        let found = self.kept();
+        let names: BTreeSet<_> = found.keys().chain(expected.keys()).collect();
+        let differ: Vec<_> = (names.into_iter())
+            .filter(|name| found.get(*name) != expected.get(*name))
+            .collect();
+        assert!(differ.is_empty(), "{what}: {differ:?}");
     }
 
     /// The complete checkpoints of all runs, oldest first.

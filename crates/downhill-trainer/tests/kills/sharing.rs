@@ -85,7 +85,7 @@ fn eight_processes_train_each_of_many_runs_once() {
             200,
             "round {round}: {trained:?}"
         );
-        assert!(place.kept() == expected, "round {round}");
+        place.assert_same(&expected, &format!("round {round}"));
         println!("round {round}: {trained:?} runs");
     }
 }
@@ -121,7 +121,7 @@ fn killed_processes_leave_their_runs_to_the_others() {
             assert!(output.status.success(), "{}", text(&output.stderr));
         }
         plans += 1;
-        assert!(place.kept() == expected, "after {kills} kills");
+        place.assert_same(&expected, &format!("after {kills} kills"));
     }
     println!("{kills} kills of one of four processes, {plans} plans of 200 runs, 0 files differ");
 }

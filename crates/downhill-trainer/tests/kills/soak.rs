@@ -150,8 +150,8 @@ fn ten_thousand_runs_are_listed_and_reported() {
     fs::write(runs[1234].join("record.jsonl"), "damaged").expect("a file");
     let name = runs[1234].display().to_string();
     for (arguments, code) in [
-        (vec!["runs"], 0),
-        (vec!["report", "runs"], 0),
+        (vec!["runs"], 5),
+        (vec!["report", "runs"], 5),
         (vec!["train", "some.toml", "--quiet"], 5),
     ] {
         let process = place.program(&arguments).spawn().expect("it starts");
