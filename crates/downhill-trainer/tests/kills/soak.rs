@@ -82,9 +82,9 @@ model.hidden = [10]
 ";
 
 #[test]
-#[ignore = "2,000 runs: `cargo xtask test --long`"]
-fn two_thousand_runs_take_the_memory_of_one() {
-    let config = "seeds = 2000\ntraining = { batch = 20, updates = 10, evaluate_every = 5 }";
+#[ignore = "4,000 runs: `cargo xtask test --long`"]
+fn four_thousand_runs_take_the_memory_of_one_thousand() {
+    let config = "seeds = 4000\ntraining = { batch = 20, updates = 10, evaluate_every = 5 }";
     let place = Place::new(&format!("{config}\n{SMALL}[methods.adam]\n"));
     let mut process = place.start(&["--quiet", "--checkpoint-every", "never"]);
     let runs = place.0.path().join("runs/trainings");
@@ -92,10 +92,10 @@ fn two_thousand_runs_take_the_memory_of_one() {
         fs::read_dir(&runs).map_or(0.0, |it| it.count() as f64)
     });
     assert!(process.wait().expect("it ends").success());
-    // Not the start, nor the report.
+    // Not the report, nor the first quarter, in which the allocator takes what it then keeps.
     let trained: Vec<_> = samples
         .into_iter()
-        .filter(|it| it.work > 200.0 && it.work < 2000.0)
+        .filter(|it| it.work > 1000.0 && it.work < 4000.0)
         .collect();
     println!("{}", assert_flat(&trained, "run"));
 }
