@@ -375,7 +375,8 @@ mod tests {
             let tests = member.join("tests");
             for file in std::fs::read_dir(tests).into_iter().flatten() {
                 let path = file.unwrap().path();
-                if path.is_dir() {
+                // A directory with a `main.rs` is a binary, too.
+                if path.is_dir() && !path.join("main.rs").is_file() {
                     continue;
                 }
                 found.push(path.file_stem().unwrap().to_string_lossy().into_owned());
