@@ -155,6 +155,32 @@ fn plan(text: &str, overrides: Vec<String>) -> Result<usize, (u8, String)> {
         .map_err(|error| (error.exit_code(), error.to_string()))
 }
 
+/// Changes these texts. Each is a plan, or an error of exit code 2 that names one of the places.
+fn plan_or_refuse(
+    mut random: Random,
+    texts: &[&str],
+    places: &[&str],
+    plan: impl Fn(&str) -> Result<usize, (u8, String)>,
+) {
+    let (mut plans, mut errors) = (0, 0);
+    for _ in 0..inputs() {
+        let text = mutated(&mut random, texts);
+        let Err((code, message)) = plan(&text) else {
+            plans += 1;
+            continue;
+        };
+        check(&message, &text);
+        assert_eq!(code, 2, "{text}\n{message}");
+        let is_named = places.iter().any(|place| message.contains(place));
+        assert!(is_named, "{text}\n{message}");
+        errors += 1;
+    }
+    assert!(
+        plans > inputs() / 100 && errors > inputs() / 4,
+        "{plans} plans, {errors} errors"
+    );
+}
+
 fn configs() -> Vec<String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
     let files = fs::read_dir(directory).expect("configs").flatten();
@@ -172,26 +198,11 @@ fn configs() -> Vec<String> {
 fn a_changed_config_is_a_plan_or_an_error_with_its_place() {
     let configs = configs();
     let texts: Vec<&str> = configs.iter().map(String::as_str).collect();
-    let mut random = Random(1);
-    let (mut plans, mut errors) = (0, 0);
-    for _ in 0..inputs() {
-        let text = mutated(&mut random, &texts);
-        match plan(&text, Vec::new()) {
-            Ok(_) => plans += 1,
-            Err((code, message)) => {
-                check(&message, &text);
-                assert_eq!(code, 2, "{text}\n{message}");
-                let places = ["some.toml", "(from default)"];
-                let is_named = places.iter().any(|place| message.contains(place));
-                assert!(is_named, "{text}\n{message}");
-                errors += 1;
-            }
-        }
-    }
-    println!("{plans} plans, {errors} errors");
-    assert!(
-        plans > inputs() / 100 && errors > inputs() / 4,
-        "{plans}, {errors}"
+    plan_or_refuse(
+        Random(1),
+        &texts,
+        &["some.toml", "(from default)"],
+        |text| plan(text, Vec::new()),
     );
 }
 
@@ -208,25 +219,9 @@ fn a_changed_override_is_a_plan_or_an_error_that_names_it() {
         "methods.plain.optimizer=optax.adam(0.1)",
         "schedules.learning_rate={ cosine = { steps = 'rest' } }",
     ]);
-    let mut random = Random(2);
-    let (mut plans, mut errors) = (0, 0);
-    for _ in 0..inputs() {
-        let text = mutated(&mut random, &texts);
-        match plan("[methods.plain]\n", vec![text.clone()]) {
-            Ok(_) => plans += 1,
-            Err((code, message)) => {
-                check(&message, &text);
-                assert_eq!(code, 2, "{text}\n{message}");
-                assert!(message.contains("--set"), "{text}\n{message}");
-                errors += 1;
-            }
-        }
-    }
-    println!("{plans} plans, {errors} errors");
-    assert!(
-        plans > inputs() / 100 && errors > inputs() / 4,
-        "{plans}, {errors}"
-    );
+    plan_or_refuse(Random(2), &texts, &["--set"], |text| {
+        plan("[methods.plain]\n", vec![text.to_owned()])
+    });
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Processes that are killed, stopped, and started beside each other: what they leave, and what the
-//! next one makes of it.
+//! Tests of processes that are killed or stopped, or that run at the same time: which files they
+//! leave, and how the next process continues.
 
 #![cfg(all(target_os = "linux", feature = "flex"))]
 
