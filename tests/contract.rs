@@ -112,12 +112,12 @@ pub(crate) fn everything() -> DescentConfig {
         .with_schedule("learning_rate", cosine)
 }
 
-const START: [f64; 12] = [
+pub(crate) const START: [f64; 12] = [
     1.0, -2.0, 0.5, 3.0, -1.0, 0.25, 0.75, -0.125, 2.0, -0.5, 1.5, -3.0,
 ];
 
 /// Different gradients for each of a number of steps.
-fn gradients(steps: usize) -> Vec<Vec<f64>> {
+pub(crate) fn gradients(steps: usize) -> Vec<Vec<f64>> {
     let at = |step: usize, index: usize| {
         let wave = ((7 * step + 3 * index) % 11) as f64 - 4.5;
         START[index] + 0.3 * wave

@@ -47,6 +47,8 @@ mod reference;
 mod refused;
 mod resume;
 mod run_end;
+#[cfg(feature = "flex")]
+mod saved;
 mod schedules;
 mod training;
 mod trajectories;

@@ -27,6 +27,14 @@ impl NewArguments {
     ///
     /// What is wrong with the name, or why the file cannot be written. One that exists is kept.
     pub fn write(&self) -> Result<String, String> {
+        let file = Path::new(&self.name).file_name();
+        if file.is_none() || self.name.chars().any(char::is_control) {
+            return Err(format!(
+                "the name of an experiment must be a word or a path without control characters, \
+                 got {:?}",
+                self.name
+            ));
+        }
         let file = self.file(Path::new("configs").is_dir());
         let shown = file.display();
         let written =
@@ -39,7 +47,7 @@ impl NewArguments {
         Ok(format!(
             "wrote {shown}; train it with `{} train {}`\n",
             program(),
-            quoted(&file.display().to_string())
+            quoted(&file_argument(&file))
         ))
     }
 
@@ -57,9 +65,32 @@ impl NewArguments {
     }
 }
 
+/// A path as an argument, which must not look like an option.
+fn file_argument(file: &Path) -> String {
+    match file.display().to_string() {
+        option if option.starts_with('-') => format!("./{option}"),
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_a_word_or_a_path() {
+        for name in ["", "..", "a\nb", "\u{1b}[31m"] {
+            let name = name.to_owned();
+            let error = NewArguments { name }.write().expect_err("no name");
+            assert!(
+                error.starts_with("the name of an experiment must"),
+                "{error}"
+            );
+            assert!(!error.contains(char::is_control), "{error}");
+        }
+        assert_eq!(file_argument(Path::new("-x.toml")), "./-x.toml");
+        assert_eq!(file_argument(Path::new("x.toml")), "x.toml");
+    }
 
     #[test]
     fn a_name_is_a_file_among_the_configs_and_a_path_is_itself() {

@@ -42,14 +42,11 @@ impl Overrides {
 }
 
 /// Gives the only leaf of a table this value.
-fn set_leaf(table: &mut Table, value: &Value) -> bool {
+fn set_leaf(table: &mut Table, value: &Value) {
     match table.iter_mut().next() {
         Some((_, Value::Table(inner))) => set_leaf(inner, value),
-        Some((_, leaf)) => {
-            *leaf = value.clone();
-            true
-        }
-        None => false,
+        Some((_, leaf)) => *leaf = value.clone(),
+        None => {}
     }
 }
 
@@ -61,9 +58,21 @@ fn parse_override(text: &str) -> Result<Table, TrainError> {
             "--set {text}: expected KEY=VALUE, such as training.batch=50"
         ))
     };
-    let (path, value) = text.split_once('=').ok_or_else(wrong)?;
-    let (path, value) = (path.trim(), value.trim());
-    if value.is_empty() || path.split('.').any(|key| key.trim().is_empty()) {
+    let trimmed = |at: usize| (text[..at].trim(), text[at + 1..].trim());
+    let splits = || text.match_indices('=').map(|(at, _)| trimmed(at));
+    // A key in quotes may contain `=`.
+    let quoted = splits().find_map(|(path, value)| Some((keys(path)?, value)));
+    let (mut keys, value) = match quoted {
+        Some(keys_and_value) => keys_and_value,
+        None => {
+            let (path, value) = splits().next().ok_or_else(wrong)?;
+            if path.split('.').any(|key| key.trim().is_empty()) {
+                return Err(wrong());
+            }
+            (nested(path, Value::Boolean(true)), value)
+        }
+    };
+    if value.is_empty() {
         return Err(wrong());
     }
     let parsed = format!("value = {value}").parse::<Table>().ok();
@@ -83,13 +92,14 @@ fn parse_override(text: &str) -> Result<Table, TrainError> {
             )));
         }
     };
-    let mut keys = format!("{path} = true")
-        .parse::<Table>()
-        .unwrap_or_default();
-    Ok(match set_leaf(&mut keys, &value) {
-        true => keys,
-        false => nested(path, value),
-    })
+    set_leaf(&mut keys, &value);
+    Ok(keys)
+}
+
+/// The tables of a path in TOML, with a placeholder for the value.
+fn keys(path: &str) -> Option<Table> {
+    let keys = format!("{path} = true").parse::<Table>().ok()?;
+    (keys.len() == 1).then_some(keys)
 }
 
 /// The settings of a training, without the keys of the experiment.
@@ -100,4 +110,35 @@ pub(crate) fn without_experiment_keys(table: &Table) -> Table {
     shared
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_in_quotes_may_contain_dots_and_equals_signs() {
+        for (text, keys) in [
+            ("a.b=1", &["a", "b"][..]),
+            (r#"a."b.c"=1"#, &["a", "b.c"]),
+            (r#"a."../b=2".c = 1"#, &["a", "../b=2", "c"]),
+            ("a.é=1", &["a", "é"]),
+        ] {
+            let table = parse_override(text).expect("it is one");
+            let expected = nested_in(keys);
+            assert_eq!(table, expected, "{text}");
+        }
+        for text in ["a", "=1", "a.=1", "a..b=1", "a="] {
+            let error = parse_override(text).expect_err("it is none").to_string();
+            assert!(error.starts_with(&format!("--set {text}: ")), "{error}");
+        }
+    }
+
+    fn nested_in(keys: &[&str]) -> Table {
+        let inner = match &keys[1..] {
+            [] => Value::Integer(1),
+            below => Value::Table(nested_in(below)),
+        };
+        Table::from_iter([(keys[0].to_owned(), inner)])
+    }
 }

@@ -119,6 +119,10 @@ pub(crate) fn create_directory(path: &Path) -> Result<(), TrainError> {
         match fs::create_dir(path) {
             // Another process was quicker.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let text = format!("{} is not a directory", path.display());
+                return Err(io::Error::new(io::ErrorKind::NotADirectory, text));
+            }
             created => created?,
         }
         sync_directory(path)
