@@ -10,13 +10,13 @@ use crate::plan::runs::RunPlan;
 /// Groups runs into ensembles, in the order of their first runs. A run that cannot share an
 /// ensemble is a group of its own. The images have this many pixels and classes.
 pub(crate) fn together<'r, 'p>(
-    runs: &[&'r RunPlan<'p>],
+    runs: &'r [RunPlan<'p>],
     members: usize,
     backend: Backend,
     (pixels, classes): (usize, usize),
 ) -> Vec<Vec<&'r RunPlan<'p>>> {
     let mut kinds: Vec<(Option<TrainingConfig>, Vec<&RunPlan<'_>>)> = Vec::new();
-    for &run in runs {
+    for run in runs {
         let common = match run.header.ensemble {
             true => common_settings(&run.method.config),
             false => None,
@@ -90,8 +90,7 @@ mod tests {
         };
         let plan = Plan::resolve(&ExperimentFile::find(&arguments.config)?, &arguments)?;
         let runs = runs(&plan, &load_mnist()?);
-        let all: Vec<_> = runs.iter().collect();
-        let groups = together(&all, plan.ensemble, backend, (784, 10));
+        let groups = together(&runs, plan.ensemble, backend, (784, 10));
         let name = |run: &&RunPlan<'_>| format!("{}:{}", run.method.name, run.header.seed);
         let text = |runs: &Vec<&RunPlan<'_>>| runs.iter().map(name).collect::<Vec<_>>().join(" ");
         Ok(groups.iter().map(text).collect())

@@ -70,8 +70,10 @@ impl Trained {
 /// What is left to do.
 struct Queue<'r, 'p> {
     groups: VecDeque<Group<'r, 'p>>,
+    /// Whether other processes were training these groups, the last ones.
+    waits: bool,
     /// Runs that another process was training when they were to begin.
-    busy: VecDeque<&'r RunPlan<'p>>,
+    busy: Vec<&'r RunPlan<'p>>,
 }
 
 /// Runs that train together, or one alone.
@@ -87,16 +89,6 @@ impl<'r, 'p> Group<'r, 'p> {
         Self {
             runs: runs.into_iter().map(|run| (run, true)).collect(),
             saved: None,
-        }
-    }
-}
-
-impl<'r, 'p> Queue<'r, 'p> {
-    /// The next runs, and whether nothing but runs of other processes is left.
-    fn next(&mut self) -> Option<(Group<'r, 'p>, bool)> {
-        match self.groups.pop_front() {
-            Some(group) => Some((group, false)),
-            None => (self.busy.pop_front()).map(|run| (Group::new(vec![run]), true)),
         }
     }
 }
@@ -158,7 +150,8 @@ impl RunPool<'_> {
         let workers = self.workers.min(groups.len()).max(1);
         let queue = Mutex::new(Queue {
             groups,
-            busy: VecDeque::new(),
+            waits: false,
+            busy: Vec::new(),
         });
         let trained = Mutex::new(Trained::default());
         let failure = Mutex::new(None);
@@ -178,8 +171,15 @@ impl RunPool<'_> {
         };
         let work = || {
             while !self.stopped() && !failed.load(Ordering::Relaxed) {
-                let Some((group, is_last)) = lock(&queue).next() else {
-                    return;
+                let next = self.next(&mut lock(&queue), all);
+                let (group, waited) = match next {
+                    Ok(Some(next)) => next,
+                    Ok(None) => return,
+                    Err(error) => {
+                        failed.store(true, Ordering::Relaxed);
+                        lock(&failure).get_or_insert(error);
+                        return;
+                    }
                 };
                 // A panic counts as a failure and stops the other workers at once.
                 let guard = RaiseOnDrop(&failed);
@@ -208,7 +208,7 @@ impl RunPool<'_> {
                     continue;
                 }
                 lock(&queue).busy.extend(outcome.busy);
-                if is_last {
+                if waited {
                     if !waits.swap(true, Ordering::Relaxed) {
                         let line = "waiting for runs that another process is training";
                         self.progress.note(line);
@@ -236,7 +236,21 @@ impl RunPool<'_> {
         }
     }
 
-    /// The missing runs: first those of interrupted ensembles, then the others.
+    /// The next runs, and whether another process was training them before.
+    fn next<'r, 'p>(
+        &self,
+        queue: &mut Queue<'r, 'p>,
+        all: &'r [RunPlan<'p>],
+    ) -> Result<Option<(Group<'r, 'p>, bool)>, TrainError> {
+        if queue.groups.is_empty() && !queue.busy.is_empty() {
+            queue.groups = self.groups(&std::mem::take(&mut queue.busy), all)?;
+            queue.waits = true;
+        }
+        Ok(queue.groups.pop_front().map(|group| (group, queue.waits)))
+    }
+
+    /// The missing runs: first those of interrupted ensembles, then the others. The groups are
+    /// those of all runs, so that each process has the same ones.
     fn groups<'r, 'p>(
         &self,
         missing: &[&'r RunPlan<'p>],
@@ -268,12 +282,14 @@ impl RunPool<'_> {
                 }
             }
         }
-        let others: Vec<_> = (missing.iter().copied())
-            .filter(|run| left.contains_key(run.header.run.as_str()))
-            .collect();
         let size = (self.image_size(), self.images.classes);
-        let others = together(&others, self.ensemble, self.backend, size);
-        groups.extend(others.into_iter().map(Group::new));
+        for group in together(all, self.ensemble, self.backend, size) {
+            let is_left = |run: &&RunPlan<'_>| left.contains_key(run.header.run.as_str());
+            let group: Vec<_> = group.into_iter().filter(is_left).collect();
+            if !group.is_empty() {
+                groups.push_back(Group::new(group));
+            }
+        }
         Ok(groups)
     }
 
@@ -340,29 +356,44 @@ impl RunPool<'_> {
         group: Group<'r, 'p>,
         shared: &Shared<'_>,
     ) -> Result<Outcome<'r, 'p>, TrainError> {
-        let Group { runs, mut saved } = group;
+        let Group { runs, saved } = group;
         let mut outcome = Outcome::default();
-        let mut members = Vec::with_capacity(runs.len());
-        for (run, is_missing) in runs {
-            let begun = match is_missing {
+        let mut begun = Vec::with_capacity(runs.len());
+        for (at, &(run, is_missing)) in runs.iter().enumerate() {
+            let begins = match is_missing {
                 true => self.begin(run)?,
                 false => Begun::Done,
             };
-            let writer = match begin_together(begun)? {
-                Begun::Run(writer, _) => Some(*writer),
+            match begins {
+                Begun::Run(writer, own) => begun.push((run, Some((writer, own)))),
                 Begun::Busy => {
-                    outcome.busy.push(run);
-                    // The others cannot continue without it.
-                    saved = None;
-                    continue;
+                    // The others wait for it: without it, their last digits might differ.
+                    let begun = begun.into_iter().filter(|(_, begun)| begun.is_some());
+                    outcome.busy.extend(begun.map(|(run, _)| run));
+                    let rest = runs[at..].iter().filter(|(_, is_missing)| *is_missing);
+                    outcome.busy.extend(rest.map(|(run, _)| *run));
+                    return Ok(outcome);
                 }
                 Begun::Done => {
                     if is_missing {
                         self.finished_elsewhere(run)?;
                         outcome.trained.elsewhere += 1;
                     }
-                    None
+                    begun.push((run, None));
                 }
+            }
+        }
+        let mut members = Vec::with_capacity(runs.len());
+        for (run, begun) in begun {
+            let writer = match begun {
+                Some((mut writer, own)) => {
+                    // What it could continue from alone.
+                    if own.is_some() {
+                        writer.restart()?;
+                    }
+                    Some(*writer)
+                }
+                None => None,
             };
             members.push((run, writer));
         }
@@ -441,17 +472,6 @@ fn forget_dropped_parameters(device: &Device) {
     let device = device.clone().autodiff();
     let none = Tensor::<1>::zeros([1], &device).require_grad();
     drop(none.backward());
-}
-
-/// Begins the record of a member of an ensemble: without what it could continue from alone.
-fn begin_together(begun: Begun) -> Result<Begun, TrainError> {
-    match begun {
-        Begun::Run(mut writer, Some(_)) => {
-            writer.restart()?;
-            Ok(Begun::Run(writer, None))
-        }
-        begun => Ok(begun),
-    }
 }
 
 /// Raises a flag when dropped.

@@ -298,21 +298,9 @@ learning_rate = 1e30
     for moment in [1, 5, 12] {
         let place = Place::new(config);
         let mut program = place.start(&arguments);
-        let saved = || {
-            let ensembles = fs::read_dir(place.0.path().join("runs/ensembles"));
-            let mut ensembles = ensembles.into_iter().flatten().flatten();
-            let files = ensembles
-                .next()
-                .map(|it| fs::read_dir(it.path()).into_iter().flatten());
-            let names = files
-                .into_iter()
-                .flatten()
-                .flatten()
-                .map(|it| it.file_name());
-            let numbers = names.filter_map(|name| name.to_str()?.split('-').nth(1)?.parse().ok());
-            numbers.max().unwrap_or(0_u64)
-        };
-        while saved() < 10 * moment && program.try_wait().expect("its state").is_none() {
+        while place.ensemble_updates() < 10 * moment
+            && program.try_wait().expect("its state").is_none()
+        {
             thread::sleep(Duration::from_millis(1));
         }
         let _ = program.kill();
@@ -322,7 +310,7 @@ learning_rate = 1e30
         assert_eq!(output.status.code(), Some(4), "{said}");
         continued += said.matches("continues from its checkpoint").count();
         assert!(place.kept() == expected, "{said}");
-        assert_eq!(saved(), 0);
+        assert_eq!(place.ensemble_updates(), 0);
     }
     assert!(continued > 0);
 }

@@ -129,6 +129,15 @@ impl Place {
         files.sort();
         files
     }
+    /// The most updates in a complete checkpoint of an ensemble; 0 if there is none.
+    pub(crate) fn ensemble_updates(&self) -> u64 {
+        let ensembles = fs::read_dir(self.0.path().join("runs/ensembles"));
+        let ensembles = ensembles.into_iter().flatten().flatten();
+        let files = ensembles.flat_map(|it| fs::read_dir(it.path()).into_iter().flatten());
+        let names = files.flatten().map(|file| file.file_name());
+        let numbers = names.filter_map(|name| name.to_str()?.split('-').nth(1)?.parse().ok());
+        numbers.max().unwrap_or(0)
+    }
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {

@@ -1,6 +1,7 @@
 //! Several processes with the same command.
 
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::Child;
 use std::thread;
 use std::time::Duration;
@@ -57,6 +58,49 @@ fn a_run_that_another_process_leaves_is_trained_here() {
     lines.for_each(drop);
     assert!(second.wait().expect("it ends").success());
     drop(first.wait_with_output());
+}
+
+#[test]
+fn an_ensemble_that_another_process_leaves_continues_here() {
+    let config = "\
+# Together, wherever?
+seeds = 7
+data = { train_images = 400, test_images = 200 }
+model.hidden = [20]
+training = { batch = 20, updates = 400, evaluate_every = 100 }
+[methods.adam]
+";
+    let arguments = [
+        "--ensemble",
+        "4",
+        "--workers",
+        "1",
+        "--checkpoint-every",
+        "5",
+    ];
+    let whole = Place::new(config);
+    assert!(whole.train(&arguments).status.success());
+    let place = Place::new(config);
+    let mut first = place.start(&arguments);
+    while place.ensemble_updates() == 0 {
+        assert!(first.try_wait().expect("its state").is_none(), "it ended");
+        thread::sleep(Duration::from_millis(2));
+    }
+    signal(&first, "-STOP");
+    // It trains the other ensemble, and waits with nothing begun of the first.
+    let mut second = place.start(&arguments);
+    let mut lines = BufReader::new(second.stderr.take().expect("piped")).lines();
+    let mut next = || lines.next().expect("a line").expect("text");
+    while next() != "waiting for runs that another process is training" {}
+    let finished = |run: &PathBuf| run.join("record.jsonl").is_file();
+    assert_eq!(place.runs().iter().filter(|run| finished(run)).count(), 3);
+    signal(&first, "-KILL");
+    drop(first.wait_with_output());
+    while !next().contains("continues from its checkpoint") {}
+    lines.for_each(drop);
+    assert!(second.wait().expect("it ends").success());
+    place.assert_same(&whole.kept(), "the ensemble");
+    assert_eq!(place.ensemble_updates(), 0);
 }
 
 /// Two hundred runs of a few hundredths of a second.
