@@ -298,6 +298,24 @@ fn the_first_interrupt_says_what_the_second_does() {
     assert!(said.contains("stopped: "), "{said}");
 }
 
+/// A picture of a page's height has room for fewer.
+#[test]
+fn many_methods_have_a_report() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let methods: String = (0..150).map(|at| format!("[methods.m{at}]\n")).collect();
+    fs::write(
+        directory.path().join("many.toml"),
+        CONFIG.to_owned() + &methods,
+    )
+    .expect("a config");
+    let train = "downhill train many.toml --quiet && downhill report runs";
+    let output = shell(directory.path(), train);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{output:?}");
+    assert!(said.contains("report: runs/reports/many"), "{said}");
+    assert!(said.contains("report: runs/reports/report.html"), "{said}");
+}
+
 /// Directories, files and experiments of any name are taken as they are, or refused before anything
 /// is trained. Nothing is written where the command does not say so.
 #[test]
