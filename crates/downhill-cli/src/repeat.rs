@@ -1,14 +1,23 @@
 //! The command line that repeats a training.
 
 use std::env;
+use std::path::Path;
 
 use crate::train::TrainArguments;
 
-/// Returns what the user called: `cargo xtask`, or the program itself if cargo did not start it.
-pub fn program() -> &'static str {
-    match env::var_os("CARGO_MANIFEST_DIR") {
-        Some(_) => "cargo xtask",
-        None => "downhill",
+/// Returns what the user called: `cargo xtask`; `cargo run --` in a project that extends the
+/// laboratory; or the program itself if cargo did not start it.
+pub fn program() -> String {
+    match env::var("CARGO_PKG_NAME") {
+        Ok(package) if package == "xtask" || package.starts_with("downhill-") => {
+            "cargo xtask".to_owned()
+        }
+        Ok(_) => "cargo run --".to_owned(),
+        Err(_) => {
+            let executable = env::current_exe().ok();
+            let name = executable.as_deref().and_then(Path::file_stem);
+            name.map_or_else(|| "downhill".to_owned(), |name| name.display().to_string())
+        }
     }
 }
 

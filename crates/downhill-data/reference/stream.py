@@ -77,7 +77,16 @@ def checksum(indices):
 
 
 if __name__ == "__main__":
-    for purpose in ("split", "initial weights", "batch order", "dropout mask"):
+    for purpose in (
+        "split",
+        "initial weights",
+        "batch order",
+        "dropout mask",
+        "validation",
+        "search",
+        "corruption",
+        "starts",
+    ):
         print(f"first word, seed 7, {purpose}, 3:", f"{Stream(7, purpose, 3).next_u64():#018x}")
     stream = Stream(7, "split", 0)
     print("words:", [f"{stream.next_u32():#010x}" for _ in range(4)])

@@ -106,7 +106,9 @@ fn it_is_among_the_optimizers() {
         list.contains("\nbraked ") && list.contains("\nadam "),
         "{list}"
     );
-    assert!(succeeds(&["optimizers", "braked"]).contains("of this program"));
+    let braked = succeeds(&["optimizers", "braked"]);
+    assert!(braked.contains("of this program"), "{braked}");
+    assert!(braked.contains("\nbrake "), "{braked}");
     let error = run(&["optimizers", "brakd"]).stderr;
     let error = String::from_utf8_lossy(&error);
     assert!(error.contains("did you mean `braked`?"), "{error}");

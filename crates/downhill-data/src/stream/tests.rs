@@ -33,6 +33,10 @@ fn streams_are_those_of_the_reference() {
         (Purpose::InitialWeights, 0xf63c_b295_9f98_ae76),
         (Purpose::BatchOrder, 0xc8d3_79a5_9b3b_bfbd),
         (Purpose::DropoutMask, 0xb761_bd33_49e4_0f65),
+        (Purpose::Validation, 0xe8a5_2fb3_976c_fd45),
+        (Purpose::Search, 0xd4d5_4c23_08a5_bd4a),
+        (Purpose::Corruption, 0x344c_c63b_3035_e5a3),
+        (Purpose::Starts, 0xeda8_0423_25f1_59c8),
     ];
     for (purpose, first) in firsts {
         assert_eq!(Stream::new(7, purpose, 3).next_u64(), first);

@@ -81,7 +81,7 @@ fn all() -> String {
 /// The settings of each preset, side by side, and what the libraries call them.
 fn settings_of(name: &str) -> Result<String, TrainError> {
     if OptimizerConfig::registered().contains(&name) {
-        return Ok(format!("{name}\n{OF_THIS_PROGRAM}\n"));
+        return Ok(format!("{name}\n{OF_THIS_PROGRAM}\n{}", defaults_of(name)));
     }
     if name == FORMULA {
         return Ok(format!("{FORMULA}\n{OF_A_FORMULA}\n"));
@@ -125,6 +125,20 @@ fn settings_of(name: &str) -> Result<String, TrainError> {
     text += "\nIn other libraries\n";
     text += &side_by_side(&named, &columns, argument);
     Ok(text)
+}
+
+/// The default settings of an optimizer that is registered; empty unless all have one.
+fn defaults_of(name: &str) -> String {
+    let without = Table::from_iter([(name.to_owned(), Value::Table(Table::new()))]);
+    let Ok(config) = without.try_into::<OptimizerConfig>() else {
+        return String::new();
+    };
+    let defaults = settings(&config);
+    let names: Vec<String> = defaults.keys().cloned().collect();
+    let columns = [("default".to_owned(), defaults)];
+    side_by_side(&names, &columns, |(_, own), setting| {
+        own.get(setting).map_or_else(String::new, shown)
+    })
 }
 
 /// The presets of an optimizer, of which the first is the default.

@@ -119,7 +119,15 @@ fn worded(
             }
             format!("{path} must be a list of {} values{got}", list.len())
         }
-        Some((_, expected)) => format!("{path} must be {}{got}", plain(expected)),
+        Some((_, expected)) => {
+            let expected = plain(expected);
+            let is_one = !expected.starts_with("a list") && expected != "a table";
+            let hint = match found {
+                Some(Value::Array(_)) if is_one => "; `[grid]` trains several values of a setting",
+                _ => "",
+            };
+            format!("{path} must be {expected}{got}{hint}")
+        }
         None if reason.starts_with("a ") => format!("{path} must be {reason}{got}"),
         None => format!("{path}: {reason}"),
     }
