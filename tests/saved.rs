@@ -15,6 +15,9 @@ use crate::numbers::{Numbers, Place, descend};
 const BEFORE: usize = 2;
 const STEPS: usize = 7;
 
+/// The end of the name of a state.
+const STATE: &str = " state";
+
 /// How far the numbers may be from the saved ones: powers and roots differ between systems.
 const WITHIN: f64 = 1e-12;
 
@@ -26,9 +29,14 @@ const SHAPES: [&[usize]; 2] = [&[4], &[2, 4]];
 /// new, the file with its state is in `target/tmp`; the message has the command that copies it.
 #[test]
 fn states_of_earlier_versions_are_continued() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("saved/descents-0.1.0");
-    let saved = fs::read(&path).expect("the file is there");
-    let mut saved = Checkpoint::from_bytes(&saved).expect("it is a checkpoint");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("saved/descents");
+    let bytes = fs::read(&path).expect("the file is there");
+    let names: Vec<String> = rows().iter().map(state).collect();
+    for part in parts(&bytes) {
+        let is_known = !part.ends_with(STATE) || names.contains(&part);
+        assert!(is_known, "nothing here is the `{part}` of earlier versions");
+    }
+    let mut saved = Checkpoint::from_bytes(&bytes).expect("it is a checkpoint");
     let place = Place::new(&open(Backend::Flex), DType::F64);
     let mut new = Vec::new();
     for row in rows() {
@@ -50,7 +58,7 @@ fn states_of_earlier_versions_are_continued() {
         assert!(off <= WITHIN, "{}: {off:e}", row.name);
     }
     if !new.is_empty() {
-        let expected = Path::new(env!("CARGO_TARGET_TMPDIR")).join("descents-0.1.0");
+        let expected = Path::new(env!("CARGO_TARGET_TMPDIR")).join("descents");
         fs::write(&expected, saved.to_bytes()).expect("the file can be written");
         let (from, to) = (expected.display(), path.display());
         panic!(
@@ -61,7 +69,17 @@ fn states_of_earlier_versions_are_continued() {
 }
 
 fn state(row: &Row) -> String {
-    format!("{} state", row.name)
+    format!("{}{STATE}", row.name)
+}
+
+/// The names of the parts, from the second line of the file.
+fn parts(checkpoint: &[u8]) -> Vec<String> {
+    let second = checkpoint.split(|byte| *byte == b'\n').nth(1);
+    let manifest: serde_json::Value =
+        serde_json::from_slice(second.expect("two lines")).expect("it is JSON");
+    let parts = manifest["parts"].as_array().expect("a list of parts");
+    let name = |part: &serde_json::Value| part[0].as_str().expect("a name").to_owned();
+    parts.iter().map(name).collect()
 }
 
 fn numbers(row: &Row) -> String {

@@ -42,11 +42,7 @@ enum Command {
     Train(train::Arguments),
     Test(test::Arguments),
     Bench(bench::Arguments),
-    /// Check format, layers, lints, package and documentation, then run the tests on flex
-    ///
-    /// Stops at the first failure. Exit codes: 0 all passed, 1 one failed, 5 cargo could not be
-    /// run.
-    Check,
+    Check(check::Arguments),
     Data(data::Arguments),
     Evaluate(reading::Evaluate),
     Runs(reading::Runs),
@@ -62,7 +58,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => train::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
-        Command::Check => check::run(),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Data(arguments) => data::run(&arguments),
         Command::Evaluate(arguments) => arguments.run(),
         Command::Runs(arguments) => arguments.run(),

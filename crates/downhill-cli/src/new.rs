@@ -1,5 +1,6 @@
 //! The command `new`: a config file to start from.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -28,7 +29,8 @@ impl NewArguments {
     /// What is wrong with the name, or why the file cannot be written. One that exists is kept.
     pub fn write(&self) -> Result<String, String> {
         let file = Path::new(&self.name).file_name();
-        if file.is_none() || self.name.chars().any(char::is_control) {
+        let ends_it = |file: &OsStr| self.name.as_bytes().ends_with(file.as_encoded_bytes());
+        if !file.is_some_and(ends_it) || self.name.chars().any(char::is_control) {
             return Err(format!(
                 "the name of an experiment must be a word or a path without control characters, \
                  got {:?}",
@@ -79,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_name_is_a_word_or_a_path() {
-        for name in ["", "..", "a\nb", "\u{1b}[31m"] {
+        for name in ["", "..", "mine/", "mine/.", "a\nb", "\u{1b}[31m"] {
             let name = name.to_owned();
             let error = NewArguments { name }.write().expect_err("no name");
             assert!(

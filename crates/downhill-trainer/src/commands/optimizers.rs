@@ -127,7 +127,8 @@ fn settings_of(name: &str) -> Result<String, TrainError> {
     Ok(text)
 }
 
-/// The default settings of an optimizer that is registered; empty unless all have one.
+/// The default settings of an optimizer that is registered; empty if it has none, or if one of its
+/// settings has no default.
 fn defaults_of(name: &str) -> String {
     let without = Table::from_iter([(name.to_owned(), Value::Table(Table::new()))]);
     let Ok(config) = without.try_into::<OptimizerConfig>() else {
@@ -135,6 +136,9 @@ fn defaults_of(name: &str) -> String {
     };
     let defaults = settings(&config);
     let names: Vec<String> = defaults.keys().cloned().collect();
+    if names.is_empty() {
+        return String::new();
+    }
     let columns = [("default".to_owned(), defaults)];
     side_by_side(&names, &columns, |(_, own), setting| {
         own.get(setting).map_or_else(String::new, shown)

@@ -121,9 +121,14 @@ fn worded(
         }
         Some((_, expected)) => {
             let expected = plain(expected);
-            let is_one = !expected.starts_with("a list") && expected != "a table";
+            let of_training = ["model.", "optimizer.", "training."];
+            let may_vary = expected.ends_with("number") || expected.starts_with("a whole number");
             let hint = match found {
-                Some(Value::Array(_)) if is_one => "; `[grid]` trains several values of a setting",
+                Some(Value::Array(_))
+                    if may_vary && of_training.iter().any(|table| path.starts_with(table)) =>
+                {
+                    "; `[grid]` trains several values of a setting"
+                }
                 _ => "",
             };
             format!("{path} must be {expected}{got}{hint}")

@@ -1,7 +1,7 @@
 //! Checkpoints of ensembles. Their runs continue together, because the last digits of a run may
 //! depend on the number of members.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use downhill::{Checkpoint, Checkpoints};
@@ -61,7 +61,7 @@ impl SavedEnsemble {
 
 /// The checkpoints of one ensemble.
 #[derive(Debug)]
-pub(crate) struct EnsembleCheckpoints(Checkpoints);
+pub(crate) struct EnsembleCheckpoints(PathBuf);
 
 impl EnsembleCheckpoints {
     /// Those of an ensemble of these runs.
@@ -69,7 +69,11 @@ impl EnsembleCheckpoints {
         let mut hasher = Sha256::new();
         runs.iter().for_each(|run| hasher.update(run));
         let name = downhill_data::hex(&hasher.finalize()[..16]);
-        Self(Checkpoints::new(directory(store).join(name)))
+        Self(directory(store).join(name))
+    }
+
+    fn files(&self) -> Checkpoints {
+        Checkpoints::new(&self.0)
     }
 
     /// Saves a checkpoint with the run of each member, and with its record unless it has ended.
@@ -98,7 +102,21 @@ impl EnsembleCheckpoints {
             updates,
         };
         let checkpoint = checkpoint.with_value(ABOUT, &about)?;
-        Ok(self.0.save(updates, &checkpoint)?)
+        Ok(self.files().save(updates, &checkpoint)?)
+    }
+
+    /// Returns the newest one that can be read; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// A directory that cannot be read.
+    pub(crate) fn newest(&self) -> Result<Option<SavedEnsemble>, TrainError> {
+        Ok(newest(&self.files())?.and_then(SavedEnsemble::of))
+    }
+
+    /// Whether there are any.
+    pub(crate) fn exist(&self) -> bool {
+        self.0.is_dir()
     }
 
     /// Deletes them.
@@ -107,21 +125,34 @@ impl EnsembleCheckpoints {
     ///
     /// A file that cannot be deleted.
     pub(crate) fn clear(&self) -> Result<(), TrainError> {
-        Ok(self.0.clear()?)
+        Ok(self.files().clear()?)
     }
 }
 
-/// Returns the ensembles that were interrupted.
-///
-/// # Errors
-///
-/// A directory that cannot be read.
-pub(crate) fn interrupted(store: &Store) -> Result<Vec<SavedEnsemble>, TrainError> {
-    let mut saved = Vec::new();
-    for directory in directories(store) {
-        saved.extend(newest(&Checkpoints::new(directory))?.and_then(SavedEnsemble::of));
+/// The runs of the ensembles that have checkpoints. The name of a directory tells its runs apart,
+/// so that each is read once.
+#[derive(Debug, Default)]
+pub(crate) struct KnownEnsembles(HashMap<PathBuf, Vec<String>>);
+
+impl KnownEnsembles {
+    /// Returns the runs of each ensemble that has a checkpoint now.
+    ///
+    /// # Errors
+    ///
+    /// A directory that cannot be read.
+    pub(crate) fn list(&mut self, store: &Store) -> Result<Vec<&[String]>, TrainError> {
+        let directories = directories(store);
+        for directory in &directories {
+            if !self.0.contains_key(directory) {
+                // Who continues it is warned of what is damaged.
+                let newest = Checkpoints::new(directory).newest()?.checkpoint;
+                let saved = newest.and_then(SavedEnsemble::of);
+                (self.0).extend(saved.map(|saved| (directory.clone(), saved.runs)));
+            }
+        }
+        let known = directories.iter().filter_map(|it| self.0.get(it));
+        Ok(known.map(Vec::as_slice).collect())
     }
-    Ok(saved)
 }
 
 /// Deletes the checkpoints of ensembles whose runs are all among these finished ones. A killed

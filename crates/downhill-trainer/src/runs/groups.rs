@@ -1,19 +1,125 @@
 //! Groups of runs that train as one ensemble.
 
+use std::collections::{HashMap, VecDeque};
+
 use downhill_cli::backend::Backend;
 
 use crate::config::training::TrainingConfig;
 use crate::device::set::WGPU_BUFFER;
+use crate::error::TrainError;
 use crate::plan::ensemble::common_settings;
 use crate::plan::runs::RunPlan;
+use crate::runs::ensembles::{EnsembleCheckpoints, KnownEnsembles};
+use crate::runs::store::Store;
+
+/// Runs that train together, or one alone.
+#[derive(Debug)]
+pub(super) struct Group<'r, 'p> {
+    /// The runs, and whether each is yet to be finished.
+    pub(super) runs: Vec<(&'r RunPlan<'p>, bool)>,
+}
+
+impl<'r, 'p> Group<'r, 'p> {
+    /// A group of runs that are yet to be finished.
+    pub(super) fn new(runs: impl IntoIterator<Item = &'r RunPlan<'p>>) -> Self {
+        Self {
+            runs: runs.into_iter().map(|run| (run, true)).collect(),
+        }
+    }
+
+    /// The checkpoints of the runs as an ensemble.
+    pub(super) fn checkpoints(&self, store: &Store) -> EnsembleCheckpoints {
+        let runs = self.runs.iter().map(|(run, _)| run.header.run.as_str());
+        EnsembleCheckpoints::of(store, &runs.collect::<Vec<_>>())
+    }
+}
+
+/// How the runs of a plan are grouped.
+#[derive(Debug)]
+pub(super) struct Grouping<'r, 'p> {
+    sizes: Sizes,
+    /// The groups of all runs, from which finished ones are left out.
+    groups: Vec<Vec<&'r RunPlan<'p>>>,
+    known: KnownEnsembles,
+}
+
+/// What limits the number of members.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    /// The largest number that is asked for.
+    pub(super) members: usize,
+    pub(super) backend: Backend,
+    pub(super) pixels: usize,
+    pub(super) classes: usize,
+}
+
+impl<'r, 'p> Grouping<'r, 'p> {
+    /// The groups of all runs of a plan.
+    pub(super) fn of(all: &'r [RunPlan<'p>], sizes: Sizes) -> Self {
+        Self {
+            sizes,
+            groups: match sizes.members {
+                1 => Vec::new(),
+                _ => together(all, sizes),
+            },
+            known: KnownEnsembles::default(),
+        }
+    }
+
+    /// Groups the runs that are missing: first those of interrupted ensembles, then the others.
+    ///
+    /// A group of which no run is finished is the same whatever else is missing, so that processes
+    /// that share a plan, or follow each other, train the same ensembles.
+    ///
+    /// # Errors
+    ///
+    /// A directory of checkpoints that cannot be read.
+    pub(super) fn missing(
+        &mut self,
+        missing: &[&'r RunPlan<'p>],
+        store: &Store,
+    ) -> Result<VecDeque<Group<'r, 'p>>, TrainError> {
+        if self.sizes.members == 1 {
+            return Ok(missing.iter().map(|run| Group::new([*run])).collect());
+        }
+        let name = |run: &'r RunPlan<'p>| (run.header.run.as_str(), run);
+        let all: HashMap<_, _> = self.groups.iter().flatten().map(|run| name(run)).collect();
+        let mut left: HashMap<_, _> = missing.iter().map(|run| name(run)).collect();
+        let mut groups = VecDeque::new();
+        for runs in self.known.list(store)? {
+            let runs = runs.iter().map(|run| all.get(run.as_str()).copied());
+            // Others belong to another plan.
+            let Some(runs) = runs.collect::<Option<Vec<_>>>() else {
+                continue;
+            };
+            let member = |run: &'r RunPlan<'p>| {
+                let is_missing = left.remove(run.header.run.as_str()).is_some();
+                (run, is_missing)
+            };
+            let runs: Vec<_> = runs.into_iter().map(member).collect();
+            if runs.iter().any(|(_, is_missing)| *is_missing) {
+                groups.push_back(Group { runs });
+            }
+        }
+        let mut rest = Vec::new();
+        for group in &self.groups {
+            let is_left = |run: &&&RunPlan<'_>| left.contains_key(run.header.run.as_str());
+            let missing: Vec<_> = group.iter().filter(is_left).copied().collect();
+            match missing.len() == group.len() {
+                true => groups.push_back(Group::new(missing)),
+                false => rest.extend(missing),
+            }
+        }
+        groups.extend(together(rest, self.sizes).into_iter().map(Group::new));
+        Ok(groups)
+    }
+}
 
 /// Groups runs into ensembles, in the order of their first runs. A run that cannot share an
-/// ensemble is a group of its own. The images have this many pixels and classes.
-pub(crate) fn together<'r, 'p>(
-    runs: &'r [RunPlan<'p>],
-    members: usize,
-    backend: Backend,
-    (pixels, classes): (usize, usize),
+/// ensemble is a group of its own.
+fn together<'r, 'p: 'r>(
+    runs: impl IntoIterator<Item = &'r RunPlan<'p>>,
+    sizes: Sizes,
 ) -> Vec<Vec<&'r RunPlan<'p>>> {
     let mut kinds: Vec<(Option<TrainingConfig>, Vec<&RunPlan<'_>>)> = Vec::new();
     for run in runs {
@@ -30,11 +136,7 @@ pub(crate) fn together<'r, 'p>(
         }
     }
     let parts = kinds.iter().flat_map(|(_, runs)| {
-        let most = members.min(most_members(
-            &runs[0].method.config,
-            backend,
-            (pixels, classes),
-        ));
+        let most = (sizes.members).min(most_members(&runs[0].method.config, sizes));
         // Of even size, because the last ensemble takes as long as the others.
         let ensembles = runs.len().div_ceil(most.max(1));
         runs.chunks(runs.len().div_ceil(ensembles))
@@ -44,12 +146,9 @@ pub(crate) fn together<'r, 'p>(
 }
 
 /// The number of members whose weights, images and units each fit into one buffer of a GPU.
-fn most_members(
-    config: &TrainingConfig,
-    backend: Backend,
-    (pixels, classes): (usize, usize),
-) -> usize {
-    if backend != Backend::Wgpu {
+fn most_members(config: &TrainingConfig, sizes: Sizes) -> usize {
+    let (pixels, classes) = (sizes.pixels, sizes.classes);
+    if sizes.backend != Backend::Wgpu {
         return usize::MAX;
     }
     let batch = config.training.batch;
@@ -70,7 +169,6 @@ mod tests {
 
     use super::*;
     use crate::config::file::ExperimentFile;
-    use crate::error::TrainError;
     use crate::plan::Plan;
     use crate::plan::runs::runs;
     use downhill_cli::train::TrainArguments;
@@ -90,7 +188,13 @@ mod tests {
         };
         let plan = Plan::resolve(&ExperimentFile::find(&arguments.config)?, &arguments)?;
         let runs = runs(&plan, &load_mnist()?);
-        let groups = together(&runs, plan.ensemble, backend, (784, 10));
+        let sizes = Sizes {
+            members: plan.ensemble,
+            backend,
+            pixels: 784,
+            classes: 10,
+        };
+        let groups = together(&runs, sizes);
         let name = |run: &&RunPlan<'_>| format!("{}:{}", run.method.name, run.header.seed);
         let text = |runs: &Vec<&RunPlan<'_>>| runs.iter().map(name).collect::<Vec<_>>().join(" ");
         Ok(groups.iter().map(text).collect())

@@ -1,7 +1,7 @@
 //! Workers that train runs side by side, each a network or an ensemble at a time. The result of a
 //! run does not depend on the number of workers.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -10,13 +10,14 @@ use std::time::Duration;
 use burn::tensor::{Device, Tensor};
 use downhill_cli::backend::Backend;
 use downhill_cli::checkpoint::CheckpointEvery;
+use downhill_report::RunRecord;
 
 use crate::device::shared::SharedImages;
 use crate::error::TrainError;
 use crate::plan::runs::RunPlan;
 use crate::runs::again::Again;
-use crate::runs::ensembles::{EnsembleCheckpoints, SavedEnsemble, interrupted};
-use crate::runs::groups::together;
+use crate::runs::ensembles::SavedEnsemble;
+use crate::runs::groups::{Group, Grouping, Sizes};
 use crate::runs::progress::Progress;
 use crate::runs::recorder::{EnsembleRecorder, Recorder, Shared};
 use crate::runs::store::{Begun, Store};
@@ -69,27 +70,22 @@ impl Trained {
 
 /// What is left to do.
 struct Queue<'r, 'p> {
+    grouping: Grouping<'r, 'p>,
     groups: VecDeque<Group<'r, 'p>>,
-    /// Whether other processes were training these groups, the last ones.
+    /// Whether the groups left are those that were busy before.
     waits: bool,
     /// Runs that another process was training when they were to begin.
     busy: Vec<&'r RunPlan<'p>>,
 }
 
-/// Runs that train together, or one alone.
-struct Group<'r, 'p> {
-    /// The runs, and whether each is yet to be finished.
-    runs: Vec<(&'r RunPlan<'p>, bool)>,
-    /// The checkpoint that they continue from as an ensemble.
-    saved: Option<SavedEnsemble>,
-}
-
-impl<'r, 'p> Group<'r, 'p> {
-    fn new(runs: Vec<&'r RunPlan<'p>>) -> Self {
-        Self {
-            runs: runs.into_iter().map(|run| (run, true)).collect(),
-            saved: None,
+impl<'r, 'p> Queue<'r, 'p> {
+    /// The next group, and whether it was busy before.
+    fn next(&mut self, store: &Store) -> Result<Option<(Group<'r, 'p>, bool)>, TrainError> {
+        if self.groups.is_empty() && !self.busy.is_empty() {
+            self.groups = (self.grouping).missing(&std::mem::take(&mut self.busy), store)?;
+            self.waits = true;
         }
+        Ok(self.groups.pop_front().map(|group| (group, self.waits)))
     }
 }
 
@@ -133,9 +129,9 @@ impl Drop for Counted {
 
 impl RunPool<'_> {
     /// Trains those of the runs of a plan that are missing, and keeps each record as soon as it is
-    /// complete. A run that another process is training is left until all others are done; it is
-    /// then waited for, and trained here if that process ends without it. All runs are finished
-    /// afterwards unless the user stopped.
+    /// complete. A run that another process is training is left until all others are done, and so
+    /// are the other members of its ensemble. It is then waited for, and trained here if that
+    /// process ends without it. All runs are finished afterwards unless the user stopped.
     ///
     /// # Errors
     ///
@@ -146,9 +142,17 @@ impl RunPool<'_> {
         all: &[RunPlan<'p>],
     ) -> Result<Trained, TrainError> {
         let _counted = Counted::new();
-        let groups = self.groups(missing, all)?;
+        let sizes = Sizes {
+            members: self.ensemble,
+            backend: self.backend,
+            pixels: self.image_size(),
+            classes: self.images.classes,
+        };
+        let mut grouping = Grouping::of(all, sizes);
+        let groups = grouping.missing(missing, self.store)?;
         let workers = self.workers.min(groups.len()).max(1);
         let queue = Mutex::new(Queue {
+            grouping,
             groups,
             waits: false,
             busy: Vec::new(),
@@ -171,7 +175,7 @@ impl RunPool<'_> {
         };
         let work = || {
             while !self.stopped() && !failed.load(Ordering::Relaxed) {
-                let next = self.next(&mut lock(&queue), all);
+                let next = lock(&queue).next(self.store);
                 let (group, waited) = match next {
                     Ok(Some(next)) => next,
                     Ok(None) => return,
@@ -181,11 +185,14 @@ impl RunPool<'_> {
                         return;
                     }
                 };
+                if waited {
+                    thread::sleep(PAUSE);
+                }
                 // A panic counts as a failure and stops the other workers at once.
                 let guard = RaiseOnDrop(&failed);
-                let outcome = match (group.runs.as_slice(), &group.saved) {
-                    ([(run, _)], None) => self.train_one(run, &shared),
-                    _ => self.train_ensemble(group, &shared),
+                let outcome = match group.runs.as_slice() {
+                    [(run, _)] if !self.is_ensemble(&group) => self.train_one(run, &shared),
+                    _ => self.train_ensemble(&group, waited, &shared),
                 };
                 std::mem::forget(guard);
                 forget_dropped_parameters(self.device);
@@ -208,12 +215,9 @@ impl RunPool<'_> {
                     continue;
                 }
                 lock(&queue).busy.extend(outcome.busy);
-                if waited {
-                    if !waits.swap(true, Ordering::Relaxed) {
-                        let line = "waiting for runs that another process is training";
-                        self.progress.note(line);
-                    }
-                    thread::sleep(PAUSE);
+                if waited && !waits.swap(true, Ordering::Relaxed) {
+                    let line = "waiting for runs that another process is training";
+                    self.progress.note(line);
                 }
             }
         };
@@ -236,66 +240,9 @@ impl RunPool<'_> {
         }
     }
 
-    /// The next runs, and whether another process was training them before.
-    fn next<'r, 'p>(
-        &self,
-        queue: &mut Queue<'r, 'p>,
-        all: &'r [RunPlan<'p>],
-    ) -> Result<Option<(Group<'r, 'p>, bool)>, TrainError> {
-        if queue.groups.is_empty() && !queue.busy.is_empty() {
-            queue.groups = self.groups(&std::mem::take(&mut queue.busy), all)?;
-            queue.waits = true;
-        }
-        Ok(queue.groups.pop_front().map(|group| (group, queue.waits)))
-    }
-
-    /// The missing runs: first those of interrupted ensembles, then the others. The groups are
-    /// those of all runs, so that each process has the same ones.
-    fn groups<'r, 'p>(
-        &self,
-        missing: &[&'r RunPlan<'p>],
-        all: &'r [RunPlan<'p>],
-    ) -> Result<VecDeque<Group<'r, 'p>>, TrainError> {
-        let mut left: HashMap<&str, &'r RunPlan<'p>> = (missing.iter())
-            .map(|run| (run.header.run.as_str(), *run))
-            .collect();
-        let mut groups = VecDeque::new();
-        if self.ensemble > 1 {
-            let all: HashMap<&str, &'r RunPlan<'p>> = all
-                .iter()
-                .map(|run| (run.header.run.as_str(), run))
-                .collect();
-            for saved in interrupted(self.store)? {
-                let runs = saved.runs.iter().map(|run| all.get(run.as_str()).copied());
-                // Others belong to another plan.
-                let Some(runs) = runs.collect::<Option<Vec<_>>>() else {
-                    continue;
-                };
-                let member = |(run, ended): (&'r RunPlan<'p>, &bool)| {
-                    let is_missing = !ended && left.remove(run.header.run.as_str()).is_some();
-                    (run, is_missing)
-                };
-                let runs: Vec<_> = runs.into_iter().zip(&saved.ended).map(member).collect();
-                if runs.iter().any(|(_, is_missing)| *is_missing) {
-                    let saved = Some(saved);
-                    groups.push_back(Group { runs, saved });
-                }
-            }
-        }
-        let size = (self.image_size(), self.images.classes);
-        for group in together(all, self.ensemble, self.backend, size) {
-            let is_left = |run: &&RunPlan<'_>| left.contains_key(run.header.run.as_str());
-            let group: Vec<_> = group.into_iter().filter(is_left).collect();
-            if !group.is_empty() {
-                groups.push_back(Group::new(group));
-            }
-        }
-        Ok(groups)
-    }
-
-    fn checkpoints(&self, members: &[(&RunPlan<'_>, bool)]) -> EnsembleCheckpoints {
-        let runs = members.iter().map(|(run, _)| run.header.run.as_str());
-        EnsembleCheckpoints::of(self.store, &runs.collect::<Vec<_>>())
+    /// Whether the runs have checkpoints of an ensemble.
+    fn is_ensemble(&self, group: &Group<'_, '_>) -> bool {
+        self.ensemble > 1 && group.checkpoints(self.store).exist()
     }
 
     /// Trains a run.
@@ -350,41 +297,71 @@ impl RunPool<'_> {
         Ok(outcome)
     }
 
-    /// Trains an ensemble.
+    /// Trains an ensemble, which another process may have been training before.
     fn train_ensemble<'r, 'p>(
         &self,
-        group: Group<'r, 'p>,
+        group: &Group<'r, 'p>,
+        waited: bool,
         shared: &Shared<'_>,
     ) -> Result<Outcome<'r, 'p>, TrainError> {
-        let Group { runs, saved } = group;
         let mut outcome = Outcome::default();
-        let mut begun = Vec::with_capacity(runs.len());
-        for (at, &(run, is_missing)) in runs.iter().enumerate() {
-            let begins = match is_missing {
+        let mut members = Vec::with_capacity(group.runs.len());
+        for &(run, is_missing) in &group.runs {
+            let begun = match is_missing {
                 true => self.begin(run)?,
                 false => Begun::Done,
             };
-            match begins {
-                Begun::Run(writer, own) => begun.push((run, Some((writer, own)))),
-                Begun::Busy => {
-                    // The others wait for it: without it, their last digits might differ.
-                    let begun = begun.into_iter().filter(|(_, begun)| begun.is_some());
-                    outcome.busy.extend(begun.map(|(run, _)| run));
-                    let rest = runs[at..].iter().filter(|(_, is_missing)| *is_missing);
-                    outcome.busy.extend(rest.map(|(run, _)| *run));
-                    return Ok(outcome);
-                }
+            match begun {
+                Begun::Run(writer, own) => members.push((run, Some((writer, own)))),
+                Begun::Busy => outcome.busy.push(run),
                 Begun::Done => {
                     if is_missing {
                         self.finished_elsewhere(run)?;
                         outcome.trained.elsewhere += 1;
                     }
-                    begun.push((run, None));
+                    members.push((run, None));
                 }
             }
         }
-        let mut members = Vec::with_capacity(runs.len());
-        for (run, begun) in begun {
+        let begun = members.iter().filter(|(_, begun)| begun.is_some());
+        let begun: Vec<_> = begun.map(|(run, _)| *run).collect();
+        if !outcome.busy.is_empty() {
+            // The process that trains this ensemble holds all its runs. It may just be taking them,
+            // or stop; only a process with other ensembles holds a part of them for longer.
+            if !waited || self.is_ensemble(group) {
+                outcome.busy.extend(begun);
+                return Ok(outcome);
+            }
+        }
+        if begun.is_empty() {
+            return Ok(outcome);
+        }
+        // Read now that no other process can write it.
+        let checkpoints = group.checkpoints(self.store);
+        let mut saved = match outcome.busy.is_empty() {
+            true => checkpoints.newest()?,
+            false => None,
+        };
+        let has_ended = |saved: &SavedEnsemble| {
+            let ended = saved.ended.iter().zip(&members);
+            ended
+                .into_iter()
+                .any(|(ended, (_, begun))| *ended && begun.is_some())
+        };
+        if saved.as_ref().is_some_and(has_ended) {
+            // Its record is gone.
+            saved = None;
+        }
+        if saved.is_none() {
+            members.retain(|(_, begun)| begun.is_some());
+        }
+        let group = Group {
+            runs: (members.iter())
+                .map(|(run, begun)| (*run, begun.is_some()))
+                .collect(),
+        };
+        let mut writers = Vec::with_capacity(members.len());
+        for (run, begun) in members {
             let writer = match begun {
                 Some((mut writer, own)) => {
                     // What it could continue from alone.
@@ -395,22 +372,14 @@ impl RunPool<'_> {
                 }
                 None => None,
             };
-            members.push((run, writer));
+            writers.push((run, writer));
         }
-        if saved.is_none() {
-            members.retain(|(_, writer)| writer.is_some());
-        }
-        let chosen: Vec<_> = (members.iter())
+        let chosen: Vec<_> = (group.runs.iter())
             .map(|(run, _)| (&run.method.config, run.header.seed))
             .collect();
-        let left: Vec<_> = (members.iter())
-            .filter_map(|(run, writer)| writer.is_some().then_some(*run))
-            .collect();
-        let Some((config, seed)) = chosen.first().filter(|_| !left.is_empty()) else {
-            return Ok(outcome);
-        };
         // All runs of an ensemble have the same images.
-        let images = self.images.of_run(&config.data, *seed)?;
+        let (config, seed) = chosen[0];
+        let images = self.images.of_run(&config.data, seed)?;
         let training = EnsembleTraining {
             runs: &chosen,
             train: &images.train,
@@ -418,22 +387,24 @@ impl RunPool<'_> {
             image_size: self.image_size(),
             device: self.device,
         };
-        let names: Vec<_> = members.iter().map(|(run, _)| (*run, true)).collect();
         let is_resumed = saved.is_some();
-        let checkpoints = self.checkpoints(&names);
-        let mut recorder = EnsembleRecorder::new(shared, members, checkpoints, saved)?;
+        let checkpoints = group.checkpoints(self.store);
+        let mut recorder = EnsembleRecorder::new(shared, writers, checkpoints, saved)?;
         match training.run(&mut recorder) {
             Err(TrainError::Checkpoint(error)) if is_resumed => {
                 let line = format!("warning: {error}; the runs of an ensemble start over");
                 self.progress.note(&line);
-                self.checkpoints(&names).clear()?;
-                outcome.busy.extend(left);
-                return Ok(outcome);
+                drop(recorder);
+                group.checkpoints(self.store).clear()?;
+                let mut again = self.train_ensemble(&Group::new(begun), waited, shared)?;
+                again.busy.extend(outcome.busy);
+                again.trained.elsewhere += outcome.trained.elsewhere;
+                return Ok(again);
             }
             trained => drop(trained?),
         }
         // Diverged runs end before the others are stopped.
-        outcome.trained.here = left.len() - recorder.left();
+        outcome.trained.here = begun.len() - recorder.left();
         outcome.stopped = recorder.left() > 0;
         Ok(outcome)
     }
@@ -441,11 +412,17 @@ impl RunPool<'_> {
     /// Begins the record of a run unless it is done.
     fn begin(&self, run: &RunPlan<'_>) -> Result<Begun, TrainError> {
         let run = &run.header.run;
-        let again = match self.again {
-            Some(again) => !again.has(run)?,
-            None => self.save_weights && !self.store.weights(run).is_file(),
+        if let Some(again) = self.again
+            && !again.has(run)?
+        {
+            return self.store.begin(run, None);
+        }
+        let will_do = |record: &RunRecord| {
+            let has_weights = || self.store.weights(run).is_file();
+            // Diverged runs have none.
+            !self.save_weights || record.end.outcome.is_diverged() || has_weights()
         };
-        self.store.begin(run, again)
+        self.store.begin(run, Some(&will_do))
     }
 
     /// Shows a run that another process has finished.

@@ -114,13 +114,17 @@ impl Store {
         Timing::decoded(&text)
     }
 
-    /// Begins the record of a run, or continues it from a checkpoint. A finished run is done unless
-    /// it is to be trained `again`.
+    /// Begins the record of a run, or continues it from a checkpoint, unless it is finished with a
+    /// record that will do; with `None`, none does.
     ///
     /// # Errors
     ///
     /// A directory that cannot be read or written.
-    pub(crate) fn begin(&self, run: &str, again: bool) -> Result<Begun, TrainError> {
+    pub(crate) fn begin(
+        &self,
+        run: &str,
+        will_do: Option<&dyn Fn(&RunRecord) -> bool>,
+    ) -> Result<Begun, TrainError> {
         let directory = self.directory(run);
         create_directory(&directory)?;
         let Some(lock) = try_lock(&directory.join("lock"))? else {
@@ -128,7 +132,9 @@ impl Store {
         };
         // Only the holder of the lock may read and write.
         let checkpoints = Checkpoints::new(directory.join(CHECKPOINTS));
-        if !again && self.finished(run)?.is_some() {
+        if let Some(will_do) = will_do
+            && self.finished(run)?.is_some_and(|record| will_do(&record))
+        {
             // A process may have been killed after it finished the run.
             checkpoints.clear()?;
             return Ok(Begun::Done);

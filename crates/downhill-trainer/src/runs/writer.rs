@@ -28,6 +28,8 @@ pub(super) const RECORD: &str = "record.jsonl";
 pub(crate) struct RecordWriter {
     path: PathBuf,
     file: File,
+    /// Whether the file is empty.
+    is_empty: bool,
     encoder: RecordEncoder,
     _lock: File,
     /// Checksum of the saved network.
@@ -83,6 +85,7 @@ impl RecordWriter {
         Ok(Self {
             file: File::create(&path).map_err(TrainError::file("cannot write", &path))?,
             path,
+            is_empty: true,
             encoder: RecordEncoder::default(),
             _lock: lock,
             weights: None,
@@ -117,6 +120,7 @@ impl RecordWriter {
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), TrainError> {
+        self.is_empty = false;
         (self.file.write_all(bytes)).map_err(TrainError::file("cannot write", &self.path))
     }
 
@@ -160,6 +164,7 @@ impl RecordWriter {
     pub(crate) fn restart(&mut self) -> Result<(), TrainError> {
         let failed = TrainError::file("cannot write", &self.path);
         self.file = File::create(&self.path).map_err(failed)?;
+        self.is_empty = true;
         self.encoder = RecordEncoder::default();
         Ok(self.checkpoints.clear()?)
     }
@@ -199,6 +204,15 @@ impl RecordWriter {
         fs::rename(&self.path, self.path.with_file_name(RECORD)).map_err(failed)?;
         sync_directory(&self.path).map_err(failed)?;
         Ok(self.checkpoints.clear()?)
+    }
+}
+
+/// The file of a run that was begun and left alone would hide that the run is finished.
+impl Drop for RecordWriter {
+    fn drop(&mut self) {
+        if self.is_empty {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 

@@ -50,26 +50,45 @@ fn a_run_that_another_process_leaves_is_trained_here() {
     // It waits while the other has the run; then that one is killed.
     signal(&first, "-STOP");
     let mut second = place.start(&arguments);
-    let mut lines = BufReader::new(second.stderr.take().expect("piped")).lines();
-    let mut next = || lines.next().expect("a line").expect("text");
-    assert_eq!(next(), "waiting for runs that another process is training");
+    let mut lines = wait_for(&mut second, WAITING);
     signal(&first, "-KILL");
-    assert!(next().starts_with("adam seed 0: continues from its checkpoint"));
+    let next = lines.next().expect("a line");
+    assert!(
+        next.starts_with("adam seed 0: continues from its checkpoint"),
+        "{next}"
+    );
     lines.for_each(drop);
     assert!(second.wait().expect("it ends").success());
     drop(first.wait_with_output());
 }
 
-#[test]
-fn an_ensemble_that_another_process_leaves_continues_here() {
-    let config = "\
+/// Two ensembles, of four runs and of three.
+const ENSEMBLES: &str = "\
 # Together, wherever?
 seeds = 7
 data = { train_images = 400, test_images = 200 }
 model.hidden = [20]
-training = { batch = 20, updates = 400, evaluate_every = 100 }
+training = { batch = 20, updates = 1500, evaluate_every = 500 }
 [methods.adam]
 ";
+
+/// Reads the lines of a process until one has this text.
+fn wait_for(process: &mut Child, text: &str) -> impl Iterator<Item = String> + use<> {
+    let lines = BufReader::new(process.stderr.take().expect("piped")).lines();
+    let mut lines = lines.map(|line| line.expect("text"));
+    assert!(lines.any(|line| line.contains(text)), "{text}");
+    lines
+}
+
+fn finished(place: &Place) -> usize {
+    let is_finished = |run: &PathBuf| run.join("record.jsonl").is_file();
+    place.runs().iter().filter(|run| is_finished(run)).count()
+}
+
+const WAITING: &str = "waiting for runs that another process is training";
+
+#[test]
+fn an_ensemble_that_another_process_leaves_continues_here() {
     let arguments = [
         "--ensemble",
         "4",
@@ -78,29 +97,51 @@ training = { batch = 20, updates = 400, evaluate_every = 100 }
         "--checkpoint-every",
         "5",
     ];
-    let whole = Place::new(config);
+    let whole = Place::new(ENSEMBLES);
     assert!(whole.train(&arguments).status.success());
-    let place = Place::new(config);
+    let place = Place::new(ENSEMBLES);
     let mut first = place.start(&arguments);
     while place.ensemble_updates() == 0 {
         assert!(first.try_wait().expect("its state").is_none(), "it ended");
         thread::sleep(Duration::from_millis(2));
     }
     signal(&first, "-STOP");
-    // It trains the other ensemble, and waits with nothing begun of the first.
+    // It trains the other ensemble, and waits for all runs of the first.
     let mut second = place.start(&arguments);
-    let mut lines = BufReader::new(second.stderr.take().expect("piped")).lines();
-    let mut next = || lines.next().expect("a line").expect("text");
-    while next() != "waiting for runs that another process is training" {}
-    let finished = |run: &PathBuf| run.join("record.jsonl").is_file();
-    assert_eq!(place.runs().iter().filter(|run| finished(run)).count(), 3);
+    let mut lines = wait_for(&mut second, WAITING);
+    assert_eq!(finished(&place), 3);
     signal(&first, "-KILL");
     drop(first.wait_with_output());
-    while !next().contains("continues from its checkpoint") {}
+    assert!(lines.any(|line| line.contains("continues from its checkpoint")));
     lines.for_each(drop);
     assert!(second.wait().expect("it ends").success());
     place.assert_same(&whole.kept(), "the ensemble");
     assert_eq!(place.ensemble_updates(), 0);
+}
+
+#[test]
+fn an_ensemble_does_not_wait_for_a_process_that_trains_one_of_its_runs() {
+    let place = Place::new(ENSEMBLES);
+    let mut first = place.start(&["--ensemble", "4", "--seed", "2", "--checkpoint-every", "5"]);
+    while place.checkpoints().is_empty() {
+        assert!(first.try_wait().expect("its state").is_none(), "it ended");
+        thread::sleep(Duration::from_millis(2));
+    }
+    signal(&first, "-STOP");
+    let mut second = place.start(&["--ensemble", "4", "--workers", "2"]);
+    let mut lines = wait_for(&mut second, WAITING);
+    while finished(&place) < 6 {
+        assert!(second.try_wait().expect("its state").is_none(), "it ended");
+        thread::sleep(Duration::from_millis(20));
+    }
+    signal(&first, "-KILL");
+    drop(first.wait_with_output());
+    assert!(lines.any(|line| line.contains("seed 2: continues from its checkpoint")));
+    lines.for_each(drop);
+    assert!(second.wait().expect("it ends").success());
+    assert_eq!(finished(&place), 7);
+    let partials = |run: &PathBuf| run.join("record.jsonl.partial").exists();
+    assert!(!place.runs().iter().any(partials));
 }
 
 /// Two hundred runs of a few hundredths of a second.
