@@ -66,6 +66,11 @@ impl<'r, 'p> Grouping<'r, 'p> {
         }
     }
 
+    /// Whether runs may train together.
+    pub(super) fn has_ensembles(&self) -> bool {
+        self.sizes.members > 1
+    }
+
     /// Groups the runs that are missing: first those of interrupted ensembles, then the others.
     ///
     /// A group of which no run is finished is the same whatever else is missing, so that processes
@@ -79,7 +84,7 @@ impl<'r, 'p> Grouping<'r, 'p> {
         missing: &[&'r RunPlan<'p>],
         store: &Store,
     ) -> Result<VecDeque<Group<'r, 'p>>, TrainError> {
-        if self.sizes.members == 1 {
+        if !self.has_ensembles() {
             return Ok(missing.iter().map(|run| Group::new([*run])).collect());
         }
         let name = |run: &'r RunPlan<'p>| (run.header.run.as_str(), run);

@@ -79,14 +79,31 @@ struct Queue<'r, 'p> {
 }
 
 impl<'r, 'p> Queue<'r, 'p> {
-    /// The next group, and whether it was busy before.
-    fn next(&mut self, store: &Store) -> Result<Option<(Group<'r, 'p>, bool)>, TrainError> {
+    /// The next group.
+    fn next(&mut self, store: &Store) -> Result<Option<Next<'r, 'p>>, TrainError> {
+        let mut pauses = false;
         if self.groups.is_empty() && !self.busy.is_empty() {
             self.groups = (self.grouping).missing(&std::mem::take(&mut self.busy), store)?;
+            // Another process may be about to take the rest of an ensemble.
+            pauses = self.waits || self.grouping.has_ensembles();
             self.waits = true;
         }
-        Ok(self.groups.pop_front().map(|group| (group, self.waits)))
+        let waited = self.waits;
+        Ok(self.groups.pop_front().map(|group| Next {
+            group,
+            waited,
+            pauses,
+        }))
     }
+}
+
+/// The next group to train.
+struct Next<'r, 'p> {
+    group: Group<'r, 'p>,
+    /// Whether it was busy before.
+    waited: bool,
+    /// Whether to pause before it: all groups have been looked at.
+    pauses: bool,
 }
 
 /// What became of a group of runs.
@@ -99,7 +116,7 @@ struct Outcome<'r, 'p> {
     stopped: bool,
 }
 
-/// The pause before a run of another process is looked at again.
+/// The pause before the runs of other processes are looked at again.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// The number of pools that train.
@@ -176,7 +193,11 @@ impl RunPool<'_> {
         let work = || {
             while !self.stopped() && !failed.load(Ordering::Relaxed) {
                 let next = lock(&queue).next(self.store);
-                let (group, waited) = match next {
+                let Next {
+                    group,
+                    waited,
+                    pauses,
+                } = match next {
                     Ok(Some(next)) => next,
                     Ok(None) => return,
                     Err(error) => {
@@ -185,7 +206,7 @@ impl RunPool<'_> {
                         return;
                     }
                 };
-                if waited {
+                if pauses {
                     thread::sleep(PAUSE);
                 }
                 // A panic counts as a failure and stops the other workers at once.
@@ -349,7 +370,8 @@ impl RunPool<'_> {
                 .any(|(ended, (_, begun))| *ended && begun.is_some())
         };
         if saved.as_ref().is_some_and(has_ended) {
-            // Its record is gone.
+            // The record of a member that had ended is gone.
+            checkpoints.clear()?;
             saved = None;
         }
         if saved.is_none() {
