@@ -120,9 +120,10 @@ fn every_variant_follows_its_reference_in_f64_on_ndarray() {
     in_f64(Backend::Ndarray);
 }
 
-/// In `f32` over twenty steps, also when Burn steps each parameter: to 2e-6 of the largest parameter and 3e-4 of the distance travelled.
-/// Less where the rate is estimated and grows a thousandfold on the way, and what was rounded with
-/// it: DoG and Prodigy travel 1e-5, a hundred times the resolution of the parameters.
+/// In `f32` over twenty steps, also when Burn steps each parameter: to 2e-6 of the largest
+/// parameter and 3e-4 of the distance travelled. Less where the rate is estimated and grows a
+/// thousandfold on the way, and what was rounded with it: DoG and Prodigy travel 1e-5, a hundred
+/// times the resolution of the parameters.
 pub(crate) fn every_variant_follows_its_reference_in_f32_also_when_burn_steps(backend: Backend) {
     let place = Place::new(&open(backend), DType::F32);
     let mut departed = Vec::new();
@@ -151,8 +152,8 @@ pub(crate) fn every_variant_follows_its_reference_in_f32_also_when_burn_steps(ba
 }
 
 /// As an optimizer of Burn's own kind, parameter by parameter, each takes the same steps, bit for
-/// bit; except those that share sums over all parameters, where there are several. `None` for these, and
-/// for what is more than an optimizer.
+/// bit; except those that share sums over all parameters, where there are several. `None` for
+/// these, and for what is more than an optimizer.
 fn by_burn(variant: &Variant, place: &Place) -> Option<Vec<Vec<f64>>> {
     let shares = ["dog", "dowg", "d-adapt-adam", "prodigy"];
     let optimizer = &variant.config.optimizer;
