@@ -178,8 +178,13 @@ mod tests {
     use crate::plan::runs::runs;
     use downhill_cli::train::TrainArguments;
 
-    /// The runs of a config trained together, as `method:seed`.
-    fn groups(config: &str, members: u64, backend: Backend) -> Result<Vec<String>, TrainError> {
+    /// Calls a function with the runs of a config.
+    fn with_runs<T>(
+        config: &str,
+        members: u64,
+        backend: Backend,
+        call: impl FnOnce(&[RunPlan<'_>], Sizes) -> T,
+    ) -> T {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("some.toml");
         std::fs::write(&path, format!("# Which are similar?\n\n{config}")).unwrap();
@@ -191,18 +196,30 @@ mod tests {
             ensemble: Some(members),
             ..TrainArguments::default()
         };
-        let plan = Plan::resolve(&ExperimentFile::find(&arguments.config)?, &arguments)?;
-        let runs = runs(&plan, &load_mnist()?);
+        let file = ExperimentFile::find(&arguments.config).unwrap();
+        let plan = Plan::resolve(&file, &arguments).unwrap();
         let sizes = Sizes {
             members: plan.ensemble,
             backend,
             pixels: 784,
             classes: 10,
         };
-        let groups = together(&runs, sizes);
-        let name = |run: &&RunPlan<'_>| format!("{}:{}", run.method.name, run.header.seed);
-        let text = |runs: &Vec<&RunPlan<'_>>| runs.iter().map(name).collect::<Vec<_>>().join(" ");
-        Ok(groups.iter().map(text).collect())
+        call(&runs(&plan, &load_mnist().unwrap()), sizes)
+    }
+
+    fn name(run: &RunPlan<'_>) -> String {
+        format!("{}:{}", run.method.name, run.header.seed)
+    }
+
+    /// The runs of a config trained together, as `method:seed`.
+    fn groups(config: &str, members: u64, backend: Backend) -> Vec<String> {
+        with_runs(config, members, backend, |runs, sizes| {
+            let names = |group: &Vec<&RunPlan<'_>>| -> Vec<String> {
+                group.iter().map(|run| name(run)).collect()
+            };
+            let groups = together(runs, sizes);
+            groups.iter().map(|group| names(group).join(" ")).collect()
+        })
     }
 
     #[test]
@@ -222,7 +239,7 @@ mod tests {
                 .map(|seed| format!("{method}:{seed}"))
                 .collect::<Vec<_>>()
         };
-        let found = groups(config, 4, Backend::Flex).unwrap();
+        let found = groups(config, 4, Backend::Flex);
         let mut expected = vec![
             "slow:0 fast:0 slow:1".to_owned(),
             "fast:1 slow:2 fast:2".to_owned(),
@@ -233,7 +250,31 @@ mod tests {
             expected.push(alone("own")[seed].clone());
         }
         assert_eq!(found, expected);
-        assert_eq!(groups(config, 1, Backend::Flex).unwrap().len(), 15);
+        assert_eq!(groups(config, 1, Backend::Flex).len(), 15);
+    }
+
+    #[test]
+    fn groups_that_lost_finished_runs_train_together() {
+        let directory = tempfile::tempdir().unwrap();
+        let all = |seeds: &[u64]| seeds.iter().map(|seed| format!("sgd:{seed}")).collect();
+        let found = |finished: &[u64]| {
+            with_runs("seeds = 8", 4, Backend::Flex, |runs, sizes| {
+                let is_missing = |run: &&RunPlan<'_>| !finished.contains(&run.header.seed);
+                let missing: Vec<_> = runs.iter().filter(is_missing).collect();
+                let store = Store::new(directory.path());
+                let groups = Grouping::of(runs, sizes).missing(&missing, &store).unwrap();
+                let names = |group: &Group<'_, '_>| -> Vec<String> {
+                    group.runs.iter().map(|(run, _)| name(run)).collect()
+                };
+                groups.iter().map(names).collect::<Vec<Vec<String>>>()
+            })
+        };
+        let expected = |groups: &[&[u64]]| -> Vec<Vec<String>> {
+            groups.iter().map(|seeds| all(seeds)).collect()
+        };
+        assert_eq!(found(&[]), expected(&[&[0, 1, 2, 3], &[4, 5, 6, 7]]));
+        assert_eq!(found(&[1]), expected(&[&[4, 5, 6, 7], &[0, 2, 3]]));
+        assert_eq!(found(&[0, 1, 2, 5, 6, 7]), expected(&[&[3, 4]]));
     }
 
     #[test]
@@ -242,7 +283,7 @@ mod tests {
         let config = "seeds = 30
             model.hidden = [2048]";
         let sizes = |backend| {
-            let groups = groups(config, 100, backend).unwrap();
+            let groups = groups(config, 100, backend);
             groups
                 .iter()
                 .map(|group| group.split(' ').count())
