@@ -50,13 +50,11 @@ fn a_run_that_another_process_leaves_is_trained_here() {
     // It waits while the other has the run; then that one is killed.
     signal(&first, "-STOP");
     let mut second = place.start(&arguments);
-    let mut lines = wait_for(&mut second, WAITING);
+    let mut lines = BufReader::new(second.stderr.take().expect("piped")).lines();
+    let mut next = || lines.next().expect("a line").expect("text");
+    assert_eq!(next(), WAITING);
     signal(&first, "-KILL");
-    let next = lines.next().expect("a line");
-    assert!(
-        next.starts_with("adam seed 0: continues from its checkpoint"),
-        "{next}"
-    );
+    assert!(next().starts_with("adam seed 0: continues from its checkpoint"));
     lines.for_each(drop);
     assert!(second.wait().expect("it ends").success());
     drop(first.wait_with_output());
