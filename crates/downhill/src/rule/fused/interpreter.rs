@@ -98,6 +98,10 @@ enum What {
     /// Of a block, another and its factor: the first plus, or minus, the product.
     AddProduct,
     SubProduct,
+    /// Of a block, another and its factor: the product divided by the first.
+    DivProduct,
+    /// Of a block and a term: the sum of its root and the term.
+    AddToRoot,
     /// Of two blocks, each followed by its factor: the sum of both products.
     AddProducts,
     /// Of the two numbers compared, then both results.
@@ -208,7 +212,8 @@ impl<T: Number> Interpreter<T> {
 }
 
 /// What a program does, with the operands and the result as nodes. A product with a scalar that is
-/// only added or subtracted is part of the sum: it is rounded as before, but not stored.
+/// only added, subtracted or divided is part of that step, and so is a root that a scalar is only
+/// added to: it is rounded as before, but not stored.
 fn steps_of(recorded: &Recorded) -> Vec<(Step<Node>, Node)> {
     let program = &recorded.program;
     let operations = &program.operations;
@@ -228,14 +233,18 @@ fn steps_of(recorded: &Recorded) -> Vec<(Step<Node>, Node)> {
         Operation::Mul(a, b) if uses[node] == 1 && is_scalar(a) && !is_scalar(b) => Some([b, a]),
         _ => None,
     };
+    let root_of = |node: Node| match operations[node] {
+        Operation::Sqrt(a) if uses[node] == 1 && !is_scalar(a) => Some(a),
+        _ => None,
+    };
     let mut parts = vec![false; operations.len()];
     let mut steps = Vec::with_capacity(operations.len());
     for (node, operation) in operations.iter().enumerate() {
         let Some((mut what, mut operands)) = step_of(*operation) else {
             continue;
         };
-        if let (What::Add | What::Sub, &[a, b]) = (what, operands.as_slice()) {
-            let products = match (what, scaled(a), scaled(b)) {
+        if let &[a, b] = operands.as_slice() {
+            let joined = match (what, scaled(a), scaled(b)) {
                 (What::Add, Some([p, s]), Some([q, t])) => {
                     Some((What::AddProducts, vec![p, s, q, t], vec![a, b]))
                 }
@@ -245,14 +254,22 @@ fn steps_of(recorded: &Recorded) -> Vec<(Step<Node>, Node)> {
                 (What::Add, None, Some([q, t])) if !is_scalar(a) => {
                     Some((What::AddProduct, vec![a, q, t], vec![b]))
                 }
+                (What::Add, None, None) => match (root_of(a), root_of(b)) {
+                    (Some(of), _) if is_scalar(b) => Some((What::AddToRoot, vec![of, b], vec![a])),
+                    (_, Some(of)) if is_scalar(a) => Some((What::AddToRoot, vec![of, a], vec![b])),
+                    _ => None,
+                },
                 (What::Sub, _, Some([q, t])) if !is_scalar(a) => {
                     Some((What::SubProduct, vec![a, q, t], vec![b]))
                 }
+                (What::Div, Some([p, s]), _) if !is_scalar(b) => {
+                    Some((What::DivProduct, vec![b, p, s], vec![a]))
+                }
                 _ => None,
             };
-            if let Some((sum, of, products)) = products {
-                (what, operands) = (sum, of);
-                products.into_iter().for_each(|node| parts[node] = true);
+            if let Some((step, of, joins)) = joined {
+                (what, operands) = (step, of);
+                joins.into_iter().for_each(|node| parts[node] = true);
             }
         }
         steps.push((Step { what, operands }, node));
@@ -367,11 +384,10 @@ impl<T: Number> Work for Blocks<'_, T> {
             memory,
             ..
         } = self.interpreter;
-        let new = |number: T| Some(Box::new(Register([number; BLOCK])));
-        let count = 0..self.interpreter.registers;
-        let mut registers: Vec<_> = count.map(|_| new(T::ZERO)).collect();
+        let mut registers: Vec<Register<T>> = Vec::new();
+        registers.resize_with(self.interpreter.registers, || Register([T::ZERO; BLOCK]));
         for (register, constant) in constants {
-            registers[*register] = new(*constant);
+            registers[*register].0.fill(*constant);
         }
         let (x, _) = self.operands.x.as_chunks_mut::<BLOCK>();
         let (g, _) = self.operands.g.as_chunks::<BLOCK>();
@@ -379,25 +395,67 @@ impl<T: Number> Work for Blocks<'_, T> {
         let mut fields: Vec<&mut [Block<T>]> = fields.map(|it| it.as_chunks_mut().0).collect();
         for (index, (x, g)) in x.iter_mut().zip(g).enumerate() {
             for (step, into) in steps {
-                let mut out = registers[*into].take().expect("nothing else is written to");
-                let at = |operand: usize| match step.operands[operand] {
-                    At::Input(0) => Operand::Block(&*x),
-                    At::Input(1) => Operand::Block(g),
-                    At::Input(field) => Operand::Block(&fields[field - 2][index]),
-                    At::Register(register) => {
-                        let block = registers[register].as_deref();
-                        Operand::Block(&block.expect("a result has a register of its own").0)
-                    }
-                    At::Scalar(scalar) => Operand::Scalar(scalar),
+                let (before, rest) = registers.split_at_mut(*into);
+                let (out, after) = rest.split_first_mut().expect("each step has a register");
+                let sources = Sources {
+                    x,
+                    g,
+                    fields: &fields,
+                    index,
+                    before,
+                    after,
                 };
-                compute(step.what, &mut out.0, at);
-                registers[*into] = Some(out);
+                compute(step, &mut out.0, &sources);
             }
-            let result = |register: usize| registers[register].as_deref().expect("it is written");
-            *x = result(*value).0;
-            for (field, register) in fields.iter_mut().zip(memory) {
-                field[index] = result(*register).0;
+            *x = registers[*value].0;
+            // An iterator over both would not be inlined here.
+            for at in 0..fields.len() {
+                fields[at][index] = registers[memory[at]].0;
             }
+        }
+    }
+}
+
+/// What the operands of a step are read from.
+struct Sources<'a, T> {
+    x: &'a Block<T>,
+    g: &'a Block<T>,
+    fields: &'a [&'a mut [Block<T>]],
+    /// The place of the block in the fields.
+    index: usize,
+    /// The registers before that of the result, and those after it.
+    before: &'a [Register<T>],
+    after: &'a [Register<T>],
+}
+
+impl<'a, T: Number> Sources<'a, T> {
+    #[inline(always)]
+    fn operand(&self, step: &Step<At<T>>, operand: usize) -> Operand<'a, T> {
+        Operand::Block(match step.operands[operand] {
+            At::Input(0) => self.x,
+            At::Input(1) => self.g,
+            At::Input(field) => &self.fields[field - 2][self.index],
+            At::Register(register) => match register.checked_sub(self.before.len() + 1) {
+                Some(place) => &self.after[place].0,
+                None => &self.before[register].0,
+            },
+            At::Scalar(scalar) => return Operand::Scalar(scalar),
+        })
+    }
+
+    #[inline(always)]
+    fn block(&self, step: &Step<At<T>>, operand: usize) -> &'a Block<T> {
+        match self.operand(step, operand) {
+            Operand::Block(block) => block,
+            Operand::Scalar(_) => unreachable!("it has a register"),
+        }
+    }
+
+    #[inline(always)]
+    fn scalar(&self, step: &Step<At<T>>, operand: usize) -> T {
+        match self.operand(step, operand) {
+            Operand::Scalar(scalar) => scalar,
+            Operand::Block(_) => unreachable!("it is a scalar"),
         }
     }
 }
@@ -409,79 +467,75 @@ enum Operand<'a, T> {
     Scalar(T),
 }
 
-impl<'a, T: Number> Operand<'a, T> {
-    #[inline(always)]
-    fn block(self) -> &'a Block<T> {
-        match self {
-            Self::Block(block) => block,
-            Self::Scalar(_) => unreachable!("it has a register"),
-        }
-    }
-
-    #[inline(always)]
-    fn scalar(self) -> T {
-        match self {
-            Self::Scalar(scalar) => scalar,
-            Self::Block(_) => unreachable!("it is a factor"),
-        }
-    }
-}
-
 /// Does one operation on whole blocks. Each does what burn-flex 0.22.1 does to an element.
+///
+/// The loops count, and `operand` is no closure: the compiler does not always inline iterators over
+/// two blocks and closures into a function that is compiled for other instructions.
 #[inline(always)]
-fn compute<'a, T: Number>(what: What, out: &mut Block<T>, at: impl Fn(usize) -> Operand<'a, T>) {
-    match what {
-        What::Copy => *out = *at(0).block(),
-        What::Add => two(out, at(0), at(1), |a, b| a + b),
-        What::Sub => two(out, at(0), at(1), |a, b| a - b),
-        What::Mul => two(out, at(0), at(1), |a, b| a * b),
-        What::Div => two(out, at(0), at(1), |a, b| a / b),
+fn compute<T: Number>(step: &Step<At<T>>, out: &mut Block<T>, sources: &Sources<'_, T>) {
+    match step.what {
+        What::Copy => *out = *sources.block(step, 0),
+        What::Add => two(step, out, sources, |a, b| a + b),
+        What::Sub => two(step, out, sources, |a, b| a - b),
+        What::Mul => two(step, out, sources, |a, b| a * b),
+        What::Div => two(step, out, sources, |a, b| a / b),
         // An exponent that the compiler knew would let it compute something else than `pow`.
-        What::Power => two(out, at(0), at(1), |a, b| a.power(core::hint::black_box(b))),
+        What::Power => two(step, out, sources, |a, b| a.power(core::hint::black_box(b))),
         // Of two numbers that do not compare, which is when one is NaN, the first is taken.
-        What::Max => two(out, at(0), at(1), |a, b| if a < b { b } else { a }),
-        What::Min => two(out, at(0), at(1), |a, b| if b < a { b } else { a }),
-        What::Neg => one(out, at(0).block(), |a| -a),
-        What::Sqrt => one(out, at(0).block(), T::sqrt),
-        What::Abs => one(out, at(0).block(), T::abs),
-        What::Sign => one(out, at(0).block(), T::sign),
-        What::Exp => one(out, at(0).block(), T::exp),
-        What::Log => one(out, at(0).block(), T::log),
+        What::Max => two(step, out, sources, |a, b| if a < b { b } else { a }),
+        What::Min => two(step, out, sources, |a, b| if b < a { b } else { a }),
+        What::Neg => one(out, sources.block(step, 0), |a| -a),
+        What::Sqrt => one(out, sources.block(step, 0), T::sqrt),
+        What::Abs => one(out, sources.block(step, 0), T::abs),
+        What::Sign => one(out, sources.block(step, 0), T::sign),
+        What::Exp => one(out, sources.block(step, 0), T::exp),
+        What::Log => one(out, sources.block(step, 0), T::log),
         What::AddProduct => {
-            let factor = at(2).scalar();
-            two(out, at(0), at(1), |a, b| a + b * factor);
+            let factor = sources.scalar(step, 2);
+            two(step, out, sources, |a, b| a + b * factor);
         }
         What::SubProduct => {
-            let factor = at(2).scalar();
-            two(out, at(0), at(1), |a, b| a - b * factor);
+            let factor = sources.scalar(step, 2);
+            two(step, out, sources, |a, b| a - b * factor);
+        }
+        What::DivProduct => {
+            let factor = sources.scalar(step, 2);
+            two(step, out, sources, |a, b| b * factor / a);
+        }
+        What::AddToRoot => {
+            let term = sources.scalar(step, 1);
+            one(out, sources.block(step, 0), |a| a.sqrt() + term);
         }
         What::AddProducts => {
-            let (first, second) = (at(1).scalar(), at(3).scalar());
-            two(out, at(0), at(2), |a, b| a * first + b * second);
+            let (a, first) = (sources.block(step, 0), sources.scalar(step, 1));
+            let (b, second) = (sources.block(step, 2), sources.scalar(step, 3));
+            for at in 0..BLOCK {
+                out[at] = a[at] * first + b[at] * second;
+            }
         }
-        What::IfAbove => choose(out, [0, 1, 2, 3].map(|it| at(it).block()), |a, b| a > b),
-        What::IfAtLeast => choose(out, [0, 1, 2, 3].map(|it| at(it).block()), |a, b| a >= b),
+        What::IfAbove => choose(step, out, sources, |a, b| a > b),
+        What::IfAtLeast => choose(step, out, sources, |a, b| a >= b),
     }
 }
 
 #[inline(always)]
 fn one<T: Number>(out: &mut Block<T>, a: &Block<T>, change: impl Fn(T) -> T) {
-    for (out, a) in out.iter_mut().zip(a) {
-        *out = change(*a);
+    for at in 0..BLOCK {
+        out[at] = change(a[at]);
     }
 }
 
 #[inline(always)]
 fn two<T: Number>(
+    step: &Step<At<T>>,
     out: &mut Block<T>,
-    a: Operand<'_, T>,
-    b: Operand<'_, T>,
+    sources: &Sources<'_, T>,
     combine: impl Fn(T, T) -> T,
 ) {
-    match (a, b) {
+    match (sources.operand(step, 0), sources.operand(step, 1)) {
         (Operand::Block(a), Operand::Block(b)) => {
-            for (out, (a, b)) in out.iter_mut().zip(a.iter().zip(b)) {
-                *out = combine(*a, *b);
+            for at in 0..BLOCK {
+                out[at] = combine(a[at], b[at]);
             }
         }
         (Operand::Block(a), Operand::Scalar(b)) => one(out, a, |a| combine(a, b)),
@@ -493,12 +547,14 @@ fn two<T: Number>(
 /// The third block where the comparison of the first two holds, else the fourth.
 #[inline(always)]
 fn choose<T: Number>(
+    step: &Step<At<T>>,
     out: &mut Block<T>,
-    [a, b, yes, no]: [&Block<T>; 4],
+    sources: &Sources<'_, T>,
     holds: impl Fn(T, T) -> bool,
 ) {
-    let operands = a.iter().zip(b).zip(yes.iter().zip(no));
-    for (out, ((a, b), (yes, no))) in out.iter_mut().zip(operands) {
-        *out = if holds(*a, *b) { *yes } else { *no };
+    let (a, b) = (sources.block(step, 0), sources.block(step, 1));
+    let (yes, no) = (sources.block(step, 2), sources.block(step, 3));
+    for at in 0..BLOCK {
+        out[at] = if holds(a[at], b[at]) { yes[at] } else { no[at] };
     }
 }

@@ -370,6 +370,8 @@ fn formulas() -> Vec<OptimizerConfig> {
         "where(x > y, m, v) + where(x >= m, y, a)",
         "where(x < b, a, m) + where(x <= y, b, a) + where(t > 2, x, y)",
         "x * x + m * m",
+        "a * x / (sqrt(v) + a) + x / (b + sqrt(abs(m))) + a * x / b + a * b / y + x / (a * m)",
+        "sqrt(a) + a + sqrt(v) + sqrt(a * abs(x)) + m * a / (sqrt(m * m) * b) + (sqrt(a) + y)",
         "a^t * x + learning_rate * (1 - b^t) * g",
         "w",
         "m",
