@@ -309,7 +309,7 @@ mod on_flex {
         }
         assert_eq!(
             mixing.join(" "),
-            "novograd lars lamb sm3 adafactor muon dog dowg d-adapt-adam prodigy"
+            "sparse-adam novograd lars fromage lamb sm3 adafactor muon dog dowg d-adapt-adam prodigy"
         );
         assert_eq!(
             alike.join(" "),

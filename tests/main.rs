@@ -77,7 +77,8 @@ macro_rules! on_each_backend {
 }
 
 on_each_backend! {
-    trajectories: every_variant_follows_its_reference_in_f32_also_when_burn_steps;
+    trajectories: every_variant_follows_its_reference_in_f32_also_when_burn_steps,
+        every_variant_follows_the_second_set_in_f32;
     contract: zero_gradients_change_nothing, stepping_commutes_with_reshaping,
         every_rank_and_size_is_stepped, a_loaded_descent_goes_on_bit_for_bit,
         a_loaded_optimizer_goes_on_bit_for_bit, frozen_and_unused_parameters_keep_their_bits,

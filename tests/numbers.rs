@@ -110,9 +110,20 @@ pub(crate) struct Way {
 /// Goes the way of a descent.
 pub(crate) fn descend(
     descent: &mut Descent,
+    module: Numbers,
+    gradients: &[Vec<f64>],
+    place: &Place,
+) -> Way {
+    go(descent, module, gradients, place, true)
+}
+
+/// Goes the way of a descent; what it would be evaluated at is read only if it has `averages`.
+pub(crate) fn go(
+    descent: &mut Descent,
     mut module: Numbers,
     gradients: &[Vec<f64>],
     place: &Place,
+    averages: bool,
 ) -> Way {
     let mut way = Way {
         parameters: Vec::new(),
@@ -127,8 +138,10 @@ pub(crate) fn descend(
             Err(FailedStep { module, error, .. }) => (module, Err(error)),
         };
         way.parameters.push(module.values());
-        let averaged = descent.averaged(module.clone());
-        way.evaluations.push(averaged.values());
+        if averages {
+            let averaged = descent.averaged(module.clone());
+            way.evaluations.push(averaged.values());
+        }
         way.outcomes.push(outcome);
     }
     way

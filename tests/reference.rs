@@ -18,6 +18,9 @@ pub(crate) static REFERENCES: LazyLock<Vec<Reference>> = LazyLock::new(|| {
         read_cases("torch", include_str!("reference/torch2_f64.json")),
         read_cases("keras", include_str!("reference/keras_f64.json")),
         read_cases("optax", include_str!("reference/optax_f64.json")),
+        read_cases("torch", include_str!("reference/torch_second_f64.json")),
+        read_cases("keras", include_str!("reference/keras_second_f64.json")),
+        read_cases("optax", include_str!("reference/optax_second_f64.json")),
     ]
 });
 
@@ -52,6 +55,8 @@ fn read<T: for<'de> Deserialize<'de>>(text: &str) -> T {
 pub(crate) struct Reference {
     pub(crate) init: Vec<f64>,
     pub(crate) grads: Vec<Vec<f64>>,
+    /// The steps, from 1, after which its cases say where they are, if not all; in the second set.
+    pub(crate) kept: Option<Vec<usize>>,
     pub(crate) cases: Vec<Case>,
     pub(crate) naive_valley: Option<Valley>,
 }
@@ -84,6 +89,9 @@ pub(crate) struct Case {
     pub(crate) decay: Option<String>,
     pub(crate) counts: Option<String>,
     pub(crate) reductions: Option<String>,
+    /// Whether the first set does not have it.
+    #[serde(default)]
+    pub(crate) new: bool,
     pub(crate) expected_params_after_each_step: Vec<Vec<f64>>,
     #[serde(alias = "expected_eval_params_after_each_step")]
     pub(crate) expected_average_after_each_step: Option<Vec<Vec<f64>>>,

@@ -92,7 +92,9 @@ def run(case, init=INIT, grads=GRADS):
             for group in optimizer.param_groups:
                 group["lr"] = case["config"]["lr"] * factor ** (index // period)
         for param, grad in zip(params, pack(numbers * case.get("gradient_scale", 1.0), case)):
-            param.grad = grad
+            # The rows that are not 0 everywhere.
+            sparse = isinstance(optimizer, torch.optim.SparseAdam)
+            param.grad = grad.to_sparse(1) if sparse else grad
         if clips:
             torch.nn.utils.clip_grad_norm_(params, **case["config"])
         with in_f64:

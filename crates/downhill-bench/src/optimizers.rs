@@ -32,17 +32,19 @@ pub(crate) fn elementwise() -> Vec<Pair> {
 }
 
 /// Those that look at whole tensors, or at all of them.
-const ACROSS: [&str; 10] = [
+const ACROSS: [&str; 12] = [
     "adafactor",
     "d-adapt-adam",
     "dog",
     "dowg",
+    "fromage",
     "lamb",
     "lars",
     "muon",
     "novograd",
     "prodigy",
     "sm3",
+    "sparse-adam",
 ];
 
 /// PyTorch's Adam as a formula.

@@ -155,6 +155,11 @@ pub(super) const SIGNATURES: &[Signature] = &[
     .named(&[&[FOREACH, MAXIMIZE]])
     .finish(adafactor),
     Signature::new(
+        "SparseAdam",
+        &["sparse-adam"],
+        &[&[LR, BETAS, EPS, MAXIMIZE]],
+    ),
+    Signature::new(
         "Muon",
         &["muon"],
         &[&[
@@ -172,17 +177,11 @@ pub(super) const SIGNATURES: &[Signature] = &[
 ];
 
 /// What is not covered, and what to do.
-pub(super) const NOT_COVERED: &[(&str, &str)] = &[
-    (
-        "LBFGS",
-        "it computes the loss several times a step; build it in code, with `LbfgsConfig`, or write \
+pub(super) const NOT_COVERED: &[(&str, &str)] = &[(
+    "LBFGS",
+    "it computes the loss several times a step; build it in code, with `LbfgsConfig`, or write \
          `lbfgs = {}` in an experiment",
-    ),
-    (
-        "SparseAdam",
-        "Burn has no sparse gradients; use torch.optim.Adam",
-    ),
-];
+)];
 
 /// Takes over what every optimizer has.
 pub(super) fn last(reading: &mut Reading<'_>) -> Result<(), CallError> {

@@ -1,5 +1,6 @@
 //! The optimizers, a file each, and [`OptimizerConfig`] for all of them.
 
+mod acprop;
 mod adabelief;
 mod adadelta;
 mod adafactor;
@@ -16,6 +17,7 @@ mod dadapt_adam;
 mod distance;
 mod dog;
 mod dowg;
+mod fromage;
 mod ftrl;
 mod lamb;
 mod lars;
@@ -26,6 +28,8 @@ mod muon;
 mod nadam;
 mod nesterov;
 mod novograd;
+mod optimistic_adam;
+mod optimistic_sgd;
 mod prodigy;
 mod radam;
 mod rmsprop;
@@ -33,7 +37,9 @@ mod rprop;
 mod schedule_free;
 mod sgd;
 mod sign_sgd;
+mod simplified_ademamix;
 mod sm3;
+mod sparse_adam;
 mod yogi;
 
 use crate::config::optimizers;
@@ -54,10 +60,15 @@ optimizers! {
     nadam: NAdam(NAdamConfig) with MomentumSchedule = "nadam",
     radam: RAdam(RAdamConfig) = "radam",
     adabelief: AdaBelief(AdaBeliefConfig) = "adabelief",
+    acprop: AcProp(AcPropConfig) = "acprop",
     yogi: Yogi(YogiConfig) = "yogi",
     adan: Adan(AdanConfig) with AdanWeight = "adan",
     adopt: Adopt(AdoptConfig) = "adopt",
     ademamix: AdEmaMix(AdEmaMixConfig) = "ademamix",
+    simplified_ademamix: SimplifiedAdEmaMix(SimplifiedAdEmaMixConfig) = "simplified-ademamix",
+    optimistic_sgd: OptimisticSgd(OptimisticSgdConfig) = "optimistic-sgd",
+    optimistic_adam: OptimisticAdam(OptimisticAdamConfig) = "optimistic-adam",
+    sparse_adam: SparseAdam(SparseAdamConfig) = "sparse-adam",
     lion: Lion(LionConfig) = "lion",
     sign_sgd: SignSgd(SignSgdConfig) = "sign-sgd" or "signsgd",
     rprop: Rprop(RpropConfig) with RpropTiming = "rprop",
@@ -67,6 +78,7 @@ optimizers! {
     schedule_free: ScheduleFree(ScheduleFreeConfig) with ScheduleFreeStep = "schedule-free" or "schedulefree",
     novograd: NovoGrad(NovoGradConfig) = "novograd",
     lars: Lars(LarsConfig) = "lars",
+    fromage: Fromage(FromageConfig) = "fromage",
     lamb: Lamb(LambConfig) = "lamb",
     sm3: Sm3(Sm3Config) = "sm3",
     adafactor: Adafactor(AdafactorConfig) with AdafactorEpsilon, AdafactorSize, FactoredAxes = "adafactor",

@@ -21,6 +21,11 @@ const EPS_ROOT: Argument = argument("eps_root", Number("epsilon_root"));
 const MOMENTUM: Argument = argument("momentum", Number("momentum"));
 const MAYBE_MOMENTUM: Argument = optional("momentum", Number("momentum"));
 const NESTEROV: Argument = argument("nesterov", If("momentum_kind", "nesterov"));
+const NESTEROV_UNLESS: Argument = argument("nesterov", Unless("momentum_kind", "heavy-ball"));
+const OPTIMISM: [Argument; 2] = [
+    argument("alpha", Number("alpha")),
+    argument("beta", Number("beta")),
+];
 const L2: Argument = optional("weight_decay", Meaning::Kind("weight_decay", "l2"));
 const DECOUPLED: Argument = argument("weight_decay", Meaning::Kind("weight_decay", "decoupled"));
 const INNER_DECAY: Argument = argument("weight_decay", Number("inner_decay"));
@@ -210,6 +215,44 @@ pub(in crate::call) const SIGNATURES: &[Signature] = &[
         &[&[RATE, B1, B2, EPS, EPS_ROOT, INNER_DECAY, MASK]],
     ),
     Signature::new(
+        "fromage",
+        &["fromage"],
+        &[&[RATE, argument("min_norm", Number("min_norm"))]],
+    ),
+    Signature::new(
+        "optimistic_gradient_descent",
+        &["optimistic-sgd"],
+        &[&[RATE, OPTIMISM[0], OPTIMISM[1]]],
+    ),
+    Signature::new("optimistic_adam_v2", &["optimistic-adam"], &[&[RATE]]).named(&[
+        &OPTIMISM,
+        &[B1, B2, EPS, EPS_ROOT, MU_DTYPE, NESTEROV_UNLESS],
+    ]),
+    Signature::new(
+        "optimistic_adam",
+        &["optimistic-adam"],
+        &[&[
+            NUMBER,
+            optional("optimism", Other(&["beta"])),
+            B1,
+            B2,
+            EPS,
+            EPS_ROOT,
+            MU_DTYPE,
+        ]],
+    )
+    .named(&[&[NESTEROV_UNLESS]])
+    .finish(|reading| {
+        // It is the rate of the change, whose own rate is the other's unless it is given.
+        if reading.bound.some("optimism").is_some()
+            && let Some(optimism) = reading.bound.number("optimism")?
+        {
+            let rate = reading.value("learning_rate");
+            reading.set("beta", optimism / rate);
+        }
+        Ok(())
+    }),
+    Signature::new(
         "novograd",
         &["novograd"],
         &[&[RATE, B1, B2, EPS, EPS_ROOT, INNER_DECAY]],
@@ -288,6 +331,25 @@ pub(in crate::call) const SIGNATURES: &[Signature] = &[
         ]],
     ),
     Signature::new(
+        "contrib.simplified_ademamix",
+        &["simplified-ademamix"],
+        &[&[
+            RATE,
+            B1,
+            B2,
+            argument("alpha", Number("alpha")),
+            EPS,
+            EPS_ROOT,
+            DECOUPLED,
+            MASK,
+        ]],
+    ),
+    Signature::new(
+        "contrib.acprop",
+        &["acprop"],
+        &[&[RATE, B1, B2, EPS, EPS_ROOT, DECOUPLED, MASK]],
+    ),
+    Signature::new(
         "contrib.adopt",
         &["adopt"],
         &[&[RATE, B1, B2, EPS, MU_DTYPE]],
@@ -323,7 +385,7 @@ pub(in crate::call) const SIGNATURES: &[Signature] = &[
         ]],
     )
     .named(&[&[
-        argument("nesterov", Unless("momentum_kind", "heavy-ball")),
+        NESTEROV_UNLESS,
         argument("adaptive", Only(&["False"])),
         argument("preconditioning", Only(&["\"frobenius\""])),
         argument("adam_b1", Other(&["others"])),
