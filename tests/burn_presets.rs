@@ -28,6 +28,7 @@ fn burns_own(name: &str) -> ModuleOptimizer {
         "adan" => theirs::AdanConfig::new().init(),
         "lamb" => theirs::LambConfig::new().init(),
         "adafactor" => theirs::AdafactorConfig::new().init(),
+        "muon" => theirs::MuonConfig::new().init(),
         other => panic!("Burn's {other} is not compared"),
     }
 }
@@ -47,6 +48,7 @@ fn a_preset_of_burn_is_burns_own() {
         };
         let shapes = match name {
             "adafactor" => vec![vec![2, 4]],
+            "muon" => vec![vec![4, 2]],
             _ => vec![vec![8]],
         };
         let start = || Numbers::new(&reference.init, &shapes, &place);
@@ -62,5 +64,5 @@ fn a_preset_of_burn_is_burns_own() {
         assert!(apart < bound, "{name}: {apart:e}");
         compared += 1;
     }
-    assert_eq!(compared, 10);
+    assert_eq!(compared, 11);
 }

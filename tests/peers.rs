@@ -98,10 +98,14 @@ fn around(case: &Case) -> Result<DescentConfig, NotCovered> {
             "PyTorch takes Muon's iteration in bfloat16".into(),
         )),
         // Its matrices are [outputs, inputs].
-        "torch.optim.Muon" if !case.config["adjust_lr_fn"].is_string() => {
+        "torch.optim.Muon" => {
             let mut config = read(case)?;
             if let OptimizerConfig::Muon(muon) = &mut config.optimizer {
-                muon.scale = MuonScale::AspectOutputsFirst;
+                muon.scale = match muon.scale {
+                    MuonScale::Aspect => MuonScale::AspectOutputsFirst,
+                    MuonScale::AspectUnclamped => MuonScale::AspectUnclampedOutputsFirst,
+                    other => other,
+                };
             }
             Ok(config)
         }

@@ -87,7 +87,14 @@ def new_of_torch():
         name = "torch.optim.SparseAdam"
         return {"cls": name, "config": {"lr": 0.01, **config}, "shape": list(shape)}
 
+    def muon(shape, **config):
+        case = {"cls": "torch.optim.Muon", "config": {"lr": 0.01, **config}, "shape": list(shape)}
+        return {**case, "newton_schulz": "float64"}
+
     return [
+        muon((4, 6), ns_coefficients=[3.0, -4.0, 1.5]),
+        muon((4, 6), adjust_lr_fn="spectral_unclamped"),
+        muon((8, 3), adjust_lr_fn="spectral_unclamped"),
         case(),
         case(betas=[0.8, 0.99], eps=1e-3),
         case(maximize=True),
@@ -97,12 +104,32 @@ def new_of_torch():
     ]
 
 
+def new_of_keras():
+    config = {"learning_rate": 0.01, "muon_a": 3.0, "muon_b": -4.0, "muon_c": 1.5}
+    return [{"name": "Muon", "config": config, "shape": [4, 6]}]
+
+
 def new_of_optax():
     def case(name, shape=(24,), **config):
         return {"name": name, "config": config, "shape": list(shape)}
 
     rate = {"learning_rate": 0.01}
-    return [
+    three = [[4.0, -6.5, 2.8], [3.5, -5.0, 2.0], [2.9, -3.1, 1.2]]
+    muon = [
+        case("muon", shape, **rate, preconditioning=kind)
+        for kind in ("spectral", "aol", "schatten")
+        for shape in ((4, 6), (8, 3))
+    ]
+    muon += [
+        case("muon", shape=(4, 6), **rate, preconditioning="aol", eps=0.1),
+        case("muon", shape=(8, 3), **rate, preconditioning="spectral", eps=0.1),
+        case("muon", shape=(4, 6), **rate, ns_coeffs=[3.0, -4.0, 1.5]),
+        case("muon", shape=(4, 6), **rate, ns_coeffs=three),
+        case("muon", shape=(8, 3), **rate, ns_coeffs="dion", preconditioning="schatten"),
+        case("muon", shape=(4, 6), **rate, adaptive=True),
+        case("muon", shape=(8, 3), **rate, adaptive=True, nesterov=False, ns_coeffs="dion"),
+    ]
+    return muon + [
         case("acprop", **rate),
         case("acprop", **rate, b1=0.5, b2=0.9),
         case("acprop", **rate, eps=1e-3, eps_root=1e-4),
@@ -121,7 +148,7 @@ def new_of_optax():
     ]
 
 
-NEW = {"torch": new_of_torch, "optax": new_of_optax}
+NEW = {"torch": new_of_torch, "keras": new_of_keras, "optax": new_of_optax}
 
 
 def write(library, version, init, grads, cases):

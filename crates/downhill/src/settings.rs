@@ -37,7 +37,7 @@ pub(crate) trait Settings: Sized {
     fn set(&mut self, name: &str, value: f64) -> bool;
 
     /// Returns what decides the meaning of a memory: the optimizer and its settings that are not
-    /// numbers, except those of epsilon.
+    /// numbers, except those of epsilon and of the step alone.
     fn form(&self) -> String;
 
     fn rule(&self) -> Result<Arc<dyn Rule>, InvalidHyperparameter>;
@@ -121,7 +121,9 @@ impl Form {
     pub(crate) fn add(&mut self, field: &str, is_number: bool, value: &impl core::fmt::Debug) {
         // This number decides which memory a parameter has.
         let counts = field == "min_dim_size_to_factor";
-        if field.starts_with("epsilon") || (is_number && !counts) {
+        // What these say is about a step alone.
+        let of_step = ["preconditioning", "adaptive"].contains(&field);
+        if field.starts_with("epsilon") || of_step || (is_number && !counts) {
             return;
         }
         let text = alloc::format!("{value:?}");

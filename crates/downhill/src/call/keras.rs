@@ -173,9 +173,9 @@ pub(super) const SIGNATURES: &[Signature] = &[
             &[
                 argument("exclude_layers", Only(&["None"])),
                 argument("exclude_embeddings", Ignored),
-                argument("muon_a", Only(&["3.4445"])),
-                argument("muon_b", Only(&["-4.775"])),
-                argument("muon_c", Only(&["2.0315"])),
+                argument("muon_a", Other(&["ns_coefficients"])),
+                argument("muon_b", Other(&["ns_coefficients"])),
+                argument("muon_c", Other(&["ns_coefficients"])),
                 argument("adam_lr_ratio", Other(&["others"])),
                 MOMENTUM,
                 argument("ns_steps", Count("ns_steps")),
@@ -292,6 +292,15 @@ fn muon(reading: &mut Reading<'_>) -> Result<(), CallError> {
         }
     }
     reading.set("others", others);
+    let coefficient = |name: &str, preset: f64| -> Result<f64, CallError> {
+        Ok(reading.bound.number(name)?.unwrap_or(preset))
+    };
+    let coefficients = [
+        coefficient("muon_a", 3.4445)?,
+        coefficient("muon_b", -4.775)?,
+        coefficient("muon_c", 2.0315)?,
+    ];
+    reading.set("ns_coefficients", json!([coefficients]));
     if no_decay {
         reading.set("weight_decay", "none");
     }

@@ -1,6 +1,7 @@
 //! Calls as people write them, and what is wrong with others.
 
 use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
 
 use super::grammar::{Call, Kind};
@@ -96,6 +97,19 @@ fn calls_are_read_as_people_write_them() {
     assert_reads(
         "torch.optim.Muon(params, adjust_lr_fn='match_rms_adamw')",
         MuonConfig::torch().with_scale(MuonScale::Rms(0.2)),
+    );
+    assert_reads(
+        "torch.optim.Muon(params, adjust_lr_fn='spectral_unclamped', ns_coefficients=(3, -4, 1.5))",
+        MuonConfig::torch()
+            .with_scale(MuonScale::AspectUnclamped)
+            .with_ns_coefficients(vec![[3.0, -4.0, 1.5]]),
+    );
+    assert_reads(
+        "optax.contrib.muon(0.02, ns_coeffs=((4.0, -6.5, 2.8), (2.9, -3.1, 1.2)), adaptive=True)",
+        MuonConfig::optax()
+            .with_ns_steps(2)
+            .with_ns_coefficients(vec![[4.0, -6.5, 2.8], [2.9, -3.1, 1.2]])
+            .with_adaptive(true),
     );
     assert_reads("keras.optimizers.Adam()", AdamConfig::keras());
     assert_reads(
@@ -397,6 +411,25 @@ fn what_cannot_be_read_is_named_with_its_column() {
         (
             "torch.optim.Adam(params, amsgrad=1)",
             "column 34: `amsgrad` of torch.optim.Adam must be True or False, got 1",
+        ),
+        (
+            "torch.optim.Muon(params, ns_coefficients=(3, -4))",
+            "column 42: `ns_coefficients` of torch.optim.Muon must be a tuple of three numbers, \
+             got (3, -4)",
+        ),
+        (
+            "optax.contrib.muon(0.02, ns_coeffs='polar')",
+            "column 36: `ns_coeffs` of optax.contrib.muon must be \"standard\", \"dion\", a tuple of \
+             three numbers or a tuple of such tuples, got 'polar'",
+        ),
+        (
+            "optax.contrib.muon(0.02, ns_coeffs='dion', ns_steps=4)",
+            "column 36: 5 triples are more than the 4 of `ns_steps`, which optax refuses",
+        ),
+        (
+            "optax.contrib.muon(0.02, preconditioning='none')",
+            "column 42: `preconditioning` of optax.contrib.muon must be \"frobenius\", \"spectral\", \
+             \"aol\" or \"schatten\", got 'none'",
         ),
         (
             "torch.optim.Muon(params, ns_steps=2.5)",

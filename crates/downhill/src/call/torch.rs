@@ -6,7 +6,7 @@ use super::bound::number_of;
 use super::error::CallError;
 use super::grammar::Kind;
 use super::signature::Meaning::{
-    self, Count, Flag, If, Ignored, Negative, Number, Numbers, Only, Other, Rate, Unless,
+    self, Count, Flag, If, Ignored, Negative, Number, Numbers, Other, Rate, Unless,
 };
 use super::signature::{Argument, Reading, Signature, argument};
 use crate::GradientStage;
@@ -167,7 +167,7 @@ pub(super) const SIGNATURES: &[Signature] = &[
             DECOUPLED,
             MOMENTUM,
             argument("nesterov", Unless("momentum_kind", "heavy-ball")),
-            argument("ns_coefficients", Only(&["(3.4445, -4.775, 2.0315)"])),
+            argument("ns_coefficients", Other(&["ns_coefficients"])),
             EPS,
             argument("ns_steps", Count("ns_steps")),
             argument("adjust_lr_fn", Other(&["scale"])),
@@ -258,11 +258,18 @@ fn adafactor(reading: &mut Reading<'_>) -> Result<(), CallError> {
 }
 
 fn muon(reading: &mut Reading<'_>) -> Result<(), CallError> {
+    if let Some(coefficients) = reading.bound.numbers("ns_coefficients")? {
+        let [a, b, c] = coefficients[..] else {
+            return Err((reading.bound).must_be("ns_coefficients", "a tuple of three numbers"));
+        };
+        reading.set("ns_coefficients", json!([[a, b, c]]));
+    }
     match reading.bound.some("adjust_lr_fn").map(|value| &value.kind) {
         None | Some(Kind::Text("original")) => {}
         Some(Kind::Text("match_rms_adamw")) => reading.set("scale", json!({ "rms": 0.2 })),
+        Some(Kind::Text("spectral_unclamped")) => reading.set("scale", "aspect-unclamped"),
         Some(_) => {
-            let expected = "\"original\", \"match_rms_adamw\" or None";
+            let expected = "\"original\", \"match_rms_adamw\", \"spectral_unclamped\" or None";
             return Err(reading.bound.must_be("adjust_lr_fn", expected));
         }
     }

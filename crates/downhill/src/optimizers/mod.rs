@@ -82,7 +82,7 @@ optimizers! {
     lamb: Lamb(LambConfig) = "lamb",
     sm3: Sm3(Sm3Config) = "sm3",
     adafactor: Adafactor(AdafactorConfig) with AdafactorEpsilon, AdafactorSize, FactoredAxes = "adafactor",
-    muon: Muon(MuonConfig) with MuonEpsilon, MuonMomentum, MuonScale = "muon",
+    muon: Muon(MuonConfig) with MuonEpsilon, MuonMomentum, MuonPreconditioning, MuonScale = "muon",
     dog: Dog(DogConfig) with InitialStep = "dog",
     dowg: Dowg(DowgConfig) = "dowg",
     dadapt_adam: DAdaptAdam(DAdaptAdamConfig) = "d-adapt-adam" or "dadaptadam",

@@ -1,12 +1,15 @@
 //! Muon.
 
+use alloc::vec;
+use alloc::vec::Vec;
+
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::adam::{Adam, AdamConfig};
 use super::rmsprop::MomentumKind;
 use crate::burn_optimizer::optimizer;
-use crate::hyperparameter::{InvalidHyperparameter, positive};
+use crate::hyperparameter::{InvalidHyperparameter, ensure, finite, positive};
 use crate::rule::{Layout, Memory, Parameter, Rule, bias_correction, norm};
 use crate::settings::{Setting, settings};
 use crate::weight_decay::WeightDecay;
@@ -21,14 +24,21 @@ use crate::weight_decay::WeightDecay;
 /// sum:   m_t = momentum * m_{t-1} + g_t,  m_0 = 0
 ///        d_t = m_t, nesterov: momentum * m_t + g_t
 ///
-/// X = d_t / (|d_t| + epsilon), floor: d_t / max(|d_t|, epsilon)
-/// then `ns_steps` times, on X or its transpose, whichever has no more rows than columns:
-/// A = X X',  X = a * X + (b * A + c * A A) X,  (a, b, c) = (3.4445, -4.775, 2.0315)
+/// X is d_t or its transpose, whichever has no more rows than columns, and divided by
+/// frobenius:  |X|
+/// spectral:   the largest singular value of X
+/// schatten:   sqrt(|X X'|)
+/// aol:        each row by the root of the sum of absolute values in its row of X X'
+/// epsilon:    added to the divisor, floor: its minimum; of schatten and aol before the root
+/// then `ns_steps` times, with the coefficients (a, b, c) of the step, or the last there are:
+/// A = X X',  X = a * X + (b * A + c * A A) X
+/// adaptive:   X = X * the sum over all elements of d_t * X
 ///
 /// x_t = x_{t-1} - learning_rate * scale * X
 /// aspect:                scale = sqrt(max(1, outputs / inputs))
-/// aspect-outputs-first:  the same for parameters [outputs, inputs]
+/// aspect-unclamped:      scale = sqrt(outputs / inputs)
 /// rms(r):                scale = r * sqrt(max(inputs, outputs))
+/// -outputs-first:        the same for parameters [outputs, inputs]
 /// ```
 ///
 /// For parameters of rank 2, `[inputs, outputs]` as in Burn's `Linear`. Burn's own Muon takes the
@@ -36,7 +46,7 @@ use crate::weight_decay::WeightDecay;
 /// parameters are stepped by [`Adam`] with the settings `others`. State: one tensor per matrix, two
 /// or three per other parameter. Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers
 /// in neural networks", whose momentum is a mean; in Keras it is a sum, and optax corrects the
-/// mean. `rms` is from Liu et al. 2025 (arXiv:2502.16982).
+/// mean. `rms` is from Liu et al. 2025 (arXiv:2502.16982), `aol` and `schatten` as in optax.
 #[derive(Clone, Debug)]
 pub struct Muon {
     config: MuonConfig,
@@ -64,10 +74,14 @@ pub enum MuonMomentum {
 pub enum MuonScale {
     /// 1.
     None,
-    /// `sqrt(max(1, outputs / inputs))` of parameters `[inputs, outputs]`, as in Burn and JAX.
+    /// `sqrt(max(1, outputs / inputs))` of parameters `[inputs, outputs]`, as in optax.
     Aspect,
-    /// The same of parameters `[outputs, inputs]`, as in PyTorch.
+    /// The same of parameters `[outputs, inputs]`, as in PyTorch and Burn.
     AspectOutputsFirst,
+    /// `sqrt(outputs / inputs)` of parameters `[inputs, outputs]`.
+    AspectUnclamped,
+    /// The same of parameters `[outputs, inputs]`, as in PyTorch.
+    AspectUnclampedOutputsFirst,
     /// This number times `sqrt(max(inputs, outputs))`; positive. With 0.2, steps are about as large
     /// as Adam's.
     Rms(f64),
@@ -85,14 +99,48 @@ pub enum MuonEpsilon {
     Floor,
 }
 
+/// What a matrix is divided by before the iterations, so that its singular values are at most 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum MuonPreconditioning {
+    /// Its norm.
+    Frobenius,
+    /// Its largest singular value, by 48 more products of matrices.
+    Spectral,
+    /// The root of the sum of absolute values in each row of the matrix times its transpose: a
+    /// divisor for each row.
+    Aol,
+    /// The root of the norm of the matrix times its transpose.
+    Schatten,
+}
+
 impl Setting for MuonEpsilon {}
 impl Setting for MuonMomentum {}
+impl Setting for MuonPreconditioning {}
+
+/// The coefficients of each iteration.
+impl Setting for Vec<[f64; 3]> {
+    fn check(&self) -> Result<(), InvalidHyperparameter> {
+        let name = "ns_coefficients";
+        for number in self.iter().flatten() {
+            finite(name, *number)?;
+        }
+        let requirement = "have three numbers for at least one iteration";
+        ensure(!self.is_empty(), name, requirement, 0.0)
+    }
+}
 
 impl Setting for MuonScale {
     fn check(&self) -> Result<(), InvalidHyperparameter> {
         match self {
             Self::Rms(size) => positive("scale.rms", *size),
-            Self::None | Self::Aspect | Self::AspectOutputsFirst => Ok(()),
+            Self::None
+            | Self::Aspect
+            | Self::AspectOutputsFirst
+            | Self::AspectUnclamped
+            | Self::AspectUnclampedOutputsFirst => Ok(()),
         }
     }
 }
@@ -137,6 +185,14 @@ settings! {
         pub momentum_kind: MomentumKind,
         /// Number of Newton-Schulz iterations; at least 1.
         pub ns_steps: u64 => count,
+        /// Coefficients `[a, b, c]` of the iterations: of the first, the second and so on; those of
+        /// the last are also those of all after it.
+        pub ns_coefficients: Vec<[f64; 3]>,
+        /// What a matrix is divided by before the iterations.
+        pub preconditioning: MuonPreconditioning,
+        /// Whether a step is multiplied by its product with the momentum, the dual norm of the
+        /// momentum where the step is orthogonal.
+        pub adaptive: bool,
         /// Keeps the norm of the matrix away from 0; non-negative. If the norm is not much larger,
         /// the steps are not orthogonal and become smaller with it, as in the libraries.
         pub epsilon: f64 => not_negative,
@@ -153,12 +209,24 @@ settings! {
         /// Muon's.
         pub others: AdamConfig,
     }
-    presets: optax, keras, torch
+    presets: optax, keras, torch, burn
     source: r#"Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks""#
     renamed: iterations => ns_steps
 }
 
 impl MuonConfig {
+    /// The coefficients of the original.
+    const QUINTIC: [f64; 3] = [3.4445, -4.775, 2.0315];
+
+    /// Coefficients that optax calls `dion`, for five iterations.
+    pub(crate) const DION: [[f64; 3]; 5] = [
+        [4.0848, -6.8946, 2.9270],
+        [3.9505, -6.3029, 2.6377],
+        [3.7418, -5.5913, 2.3037],
+        [2.8769, -3.1427, 1.2046],
+        [2.8366, -3.0525, 1.2012],
+    ];
+
     /// optax's defaults: momentum 0.95, a corrected mean, Nesterov, five iterations, epsilon 1e-8,
     /// scale `aspect`; Adam with Nesterov momentum for the others. optax has no default learning
     /// rate; this uses 0.02.
@@ -169,6 +237,9 @@ impl MuonConfig {
             momentum_form: MuonMomentum::CorrectedMean,
             momentum_kind: MomentumKind::Nesterov,
             ns_steps: 5,
+            ns_coefficients: vec![Self::QUINTIC],
+            preconditioning: MuonPreconditioning::Frobenius,
+            adaptive: false,
             epsilon: 1e-8,
             epsilon_form: MuonEpsilon::Added,
             scale: MuonScale::Aspect,
@@ -216,6 +287,25 @@ impl MuonConfig {
         }
     }
 
+    /// Burn's defaults: momentum 0.95, a sum, Nesterov, five iterations, a floor of 1e-7, numbers
+    /// rounded to `f32`, the first axis taken for the outputs. Burn has no default learning rate;
+    /// this uses 0.02. Burn refuses parameters that are not matrices; this steps them by Adam.
+    pub fn burn() -> Self {
+        Self {
+            momentum: f64::from(0.95_f32),
+            momentum_form: MuonMomentum::Sum,
+            ns_coefficients: vec![Self::QUINTIC.map(|number| f64::from(number as f32))],
+            epsilon: f64::from(1e-7_f32),
+            epsilon_form: MuonEpsilon::Floor,
+            scale: MuonScale::AspectOutputsFirst,
+            others: AdamConfig {
+                learning_rate: 0.02,
+                ..AdamConfig::burn()
+            },
+            ..Self::optax()
+        }
+    }
+
     /// Returns the factor on a step for a matrix of this shape.
     fn scale_of(&self, [inputs, outputs]: [usize; 2]) -> f64 {
         let (inputs, outputs) = (inputs as f64, outputs as f64);
@@ -223,6 +313,8 @@ impl MuonConfig {
             MuonScale::None => 1.0,
             MuonScale::Aspect => libm::sqrt(f64::max(1.0, outputs / inputs)),
             MuonScale::AspectOutputsFirst => libm::sqrt(f64::max(1.0, inputs / outputs)),
+            MuonScale::AspectUnclamped => libm::sqrt(outputs / inputs),
+            MuonScale::AspectUnclampedOutputsFirst => libm::sqrt(inputs / outputs),
             MuonScale::Rms(size) => size * libm::sqrt(f64::max(inputs, outputs)),
         }
     }
@@ -233,18 +325,48 @@ fn orthogonal(x: Tensor<2>, config: &MuonConfig) -> Tensor<2> {
     let [rows, columns] = x.dims();
     let stands = rows > columns;
     let x = if stands { x.transpose() } else { x };
-    let norm = norm(x.clone().reshape([rows * columns]));
-    let norm = match config.epsilon_form {
-        MuonEpsilon::Added => norm.add_scalar(config.epsilon),
-        MuonEpsilon::Floor => norm.clamp_min(config.epsilon),
+    let above_0 = |divisor: Tensor<2>| match config.epsilon_form {
+        MuonEpsilon::Added => divisor.add_scalar(config.epsilon),
+        MuonEpsilon::Floor => divisor.clamp_min(config.epsilon),
     };
-    let mut x = x / norm.unsqueeze();
-    for _ in 0..config.ns_steps {
-        let a = x.clone().matmul(x.clone().transpose());
-        let b = a.clone().mul_scalar(-4.775) + a.clone().matmul(a).mul_scalar(2.0315);
-        x = x.clone().mul_scalar(3.4445) + b.matmul(x);
+    let norm_of = |x: Tensor<2>| norm(x.clone().reshape([x.shape().num_elements()])).unsqueeze();
+    let product = |x: &Tensor<2>| x.clone().matmul(x.clone().transpose());
+    let divisor: Tensor<2> = match config.preconditioning {
+        MuonPreconditioning::Frobenius => above_0(norm_of(x.clone())),
+        MuonPreconditioning::Spectral => above_0(spectral_norm(product(&x))),
+        MuonPreconditioning::Aol => above_0(product(&x).abs().sum_dim(1)).sqrt(),
+        MuonPreconditioning::Schatten => above_0(norm_of(product(&x))).sqrt(),
+    };
+    let mut x = x / divisor;
+    let last = config.ns_coefficients.len() - 1;
+    for step in 0..config.ns_steps as usize {
+        let [one, three, five] = config.ns_coefficients[step.min(last)];
+        let a = product(&x);
+        let b = a.clone().mul_scalar(three) + a.clone().matmul(a).mul_scalar(five);
+        x = x.clone().mul_scalar(one) + b.matmul(x);
     }
     if stands { x.transpose() } else { x }
+}
+
+/// Returns the largest singular value, `[1, 1]`, of a matrix by its product with its transpose.
+///
+/// Squared again and again, the product becomes the projection on what is stretched most. After 48
+/// squarings what is stretched by a part of 1e-15 less has faded.
+fn spectral_norm(product: Tensor<2>) -> Tensor<2> {
+    let [rows, _] = product.dims();
+    let diagonal = Tensor::<2>::eye(rows, &product.device()).cast(product.dtype());
+    let trace = |x: Tensor<2>| (x * diagonal.clone()).sum().unsqueeze::<2>();
+    // A matrix of zeros stays one.
+    let scaled = |x: Tensor<2>| {
+        let trace = trace(x.clone());
+        let nothing = trace.clone().equal_scalar(0.0);
+        x / trace.mask_fill(nothing, 1.0)
+    };
+    let mut projection = scaled(product.clone());
+    for _ in 0..48 {
+        projection = scaled(projection.clone().matmul(projection));
+    }
+    trace(projection.matmul(product)).sqrt()
 }
 
 impl Muon {
@@ -298,7 +420,11 @@ impl Rule for Muon {
                 m.mul_scalar(ahead) + now.mul_scalar(correction(memory.time))
             }
         };
-        let step = orthogonal(d.reshape([rows, columns]), config);
+        let d = d.reshape([rows, columns]);
+        let mut step = orthogonal(d.clone(), config);
+        if config.adaptive {
+            step = step.clone() * (d * step).sum().unsqueeze();
+        }
         let rate = learning_rate * config.scale_of([rows, columns]);
         let step = step.reshape([rows * columns]).mul_scalar(rate);
         let x = (config.weight_decay).around_step(learning_rate, x, step);

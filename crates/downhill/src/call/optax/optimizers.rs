@@ -1,10 +1,13 @@
 //! The optimizers of optax.
 
+use alloc::vec::Vec;
+
 use serde_json::json;
 
+use crate::MuonConfig;
 use crate::call::bound::number_of;
 use crate::call::error::CallError;
-use crate::call::grammar::Kind;
+use crate::call::grammar::{Kind, Value};
 use crate::call::signature::Meaning::{
     self, Count, Flag, If, Number, Numbers, Only, Other, Rate, Refused, Scheduled, Unless,
 };
@@ -372,10 +375,7 @@ pub(in crate::call) const SIGNATURES: &[Signature] = &[
         &["muon"],
         &[&[
             RATE,
-            argument(
-                "ns_coeffs",
-                Only(&["(3.4445, -4.775, 2.0315)", "\"standard\""]),
-            ),
+            argument("ns_coeffs", Other(&["ns_coefficients", "ns_steps"])),
             argument("ns_steps", Count("ns_steps")),
             argument("beta", Number("momentum")),
             EPS,
@@ -386,8 +386,8 @@ pub(in crate::call) const SIGNATURES: &[Signature] = &[
     )
     .named(&[&[
         NESTEROV_UNLESS,
-        argument("adaptive", Only(&["False"])),
-        argument("preconditioning", Only(&["\"frobenius\""])),
+        argument("adaptive", Flag("adaptive")),
+        argument("preconditioning", Other(&["preconditioning"])),
         argument("adam_b1", Other(&["others"])),
         argument("adam_b2", Other(&["others"])),
         argument("adam_eps_root", Other(&["others"])),
@@ -544,6 +544,7 @@ pub(in crate::call) fn last(reading: &mut Reading<'_>) -> Result<(), CallError> 
 }
 
 fn muon(reading: &mut Reading<'_>) -> Result<(), CallError> {
+    muon_iterations(reading)?;
     let bound = &reading.bound;
     let kind = match bound.maybe_flag("nesterov")? {
         Some(false) => "heavy-ball",
@@ -561,7 +562,7 @@ fn muon(reading: &mut Reading<'_>) -> Result<(), CallError> {
         "preset": "optax",
         "learning_rate": own_rate.unwrap_or(reading.value("learning_rate")),
         "momentum_kind": kind,
-        "epsilon": reading.value("epsilon"),
+        "epsilon": bound.number("eps")?.unwrap_or(reading.value("epsilon")),
     });
     let names = [
         ("adam_b1", "beta_1"),
@@ -579,6 +580,67 @@ fn muon(reading: &mut Reading<'_>) -> Result<(), CallError> {
         others["weight_decay"] = json!({ "decoupled": lambda });
     }
     reading.set("others", others);
+    Ok(())
+}
+
+/// The coefficients, and what stands before the first iteration.
+fn muon_iterations(reading: &mut Reading<'_>) -> Result<(), CallError> {
+    let name = "ns_coeffs";
+    let expected = "\"standard\", \"dion\", a tuple of three numbers or a tuple of such tuples";
+    let triple = |value: &Value<'_>| match &value.kind {
+        Kind::List(values) => match values[..] {
+            [ref a, ref b, ref c] => Some([number_of(a)?, number_of(b)?, number_of(c)?]),
+            _ => None,
+        },
+        _ => None,
+    };
+    if let Some(value) = reading.bound.get(name) {
+        // Of several, the number of iterations is theirs.
+        let several = match &value.kind {
+            Kind::Text("standard") => None,
+            Kind::Text("dion") => Some(MuonConfig::DION.to_vec()),
+            Kind::List(values) => match triple(value) {
+                Some(one) => {
+                    reading.set("ns_coefficients", json!([one]));
+                    None
+                }
+                None => {
+                    let triples = values.iter().map(triple).collect::<Option<Vec<_>>>();
+                    let triples = triples.filter(|triples| !triples.is_empty());
+                    Some(triples.ok_or_else(|| reading.bound.must_be(name, expected))?)
+                }
+            },
+            _ => return Err(reading.bound.must_be(name, expected)),
+        };
+        if let Some(triples) = several {
+            let most = reading.bound.count("ns_steps")?.unwrap_or(5) as usize;
+            if triples.len() > most {
+                let message = alloc::format!(
+                    "{} triples are more than the {most} of `ns_steps`, which optax refuses",
+                    triples.len()
+                );
+                return Err(reading.bound.error(name, message));
+            }
+            reading.set("ns_steps", triples.len());
+            reading.set("ns_coefficients", json!(triples));
+        }
+    }
+    let Some(value) = reading.bound.get("preconditioning") else {
+        return Ok(());
+    };
+    match value.kind {
+        Kind::Text(kind @ ("frobenius" | "spectral")) => reading.set("preconditioning", kind),
+        Kind::Text(kind @ ("aol" | "schatten")) => {
+            reading.set("preconditioning", kind);
+            // Whatever `eps` is.
+            reading.set("epsilon", 1e-8);
+            reading.set("epsilon_form", "floor");
+        }
+        _ => {
+            let expected = "\"frobenius\", \"spectral\", \"aol\" or \"schatten\"";
+            return Err(reading.bound.must_be("preconditioning", expected));
+        }
+    }
     Ok(())
 }
 
