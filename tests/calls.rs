@@ -143,11 +143,19 @@ fn listed(name: Option<&str>) -> Result<String, String> {
 fn every_optimizer_is_listed_with_its_presets_and_source() {
     let list = listed(None).expect("a list");
     let all = OptimizerConfig::all();
-    // After a head and a rule.
-    assert_eq!(list.lines().count(), all.len() + 2);
-    for (line, config) in list.lines().skip(2).zip(&all) {
-        assert!(line.starts_with(config.name()), "{line}");
-        assert!(line.trim_end().ends_with(config.source()), "{line}");
+    // After a head and a rule. A source that is too long goes on in the next line.
+    let mut rows: Vec<String> = Vec::new();
+    for line in list.lines().skip(2) {
+        assert!(line.chars().count() <= 100, "{line}");
+        match (line.strip_prefix("    "), rows.last_mut()) {
+            (Some(more), Some(row)) => row.extend([" ", more.trim_start()]),
+            _ => rows.push(line.to_owned()),
+        }
+    }
+    assert_eq!(rows.len(), all.len());
+    for (row, config) in rows.iter().zip(&all) {
+        assert!(row.starts_with(config.name()), "{row}");
+        assert!(row.ends_with(config.source()), "{row}");
     }
     let lion = list
         .lines()

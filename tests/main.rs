@@ -10,6 +10,7 @@ mod calls;
 mod command;
 mod contract;
 mod convolution;
+mod coverage;
 mod custom;
 #[cfg(feature = "flex")]
 mod data;
@@ -53,6 +54,7 @@ mod schedules;
 mod training;
 mod trajectories;
 mod valley;
+mod weight_decay;
 #[cfg(feature = "flex")]
 mod wrong_configs;
 
@@ -83,6 +85,7 @@ on_each_backend! {
         every_rank_and_size_is_stepped, a_loaded_descent_goes_on_bit_for_bit,
         a_loaded_optimizer_goes_on_bit_for_bit, frozen_and_unused_parameters_keep_their_bits,
         what_is_not_finite_is_skipped, global_clipping_is_that_of_pytorch;
+    weight_decay: cautious_decay_acts_with_the_step;
     custom: a_custom_rule_goes_the_way_of_the_built_in_one,
         an_optimizer_of_burn_goes_its_way_in_a_descent;
     formulas: formulas_go_the_way_of_the_built_in_optimizers;

@@ -17,11 +17,12 @@ use crate::trajectories::{Variant, variants};
 const FAR: f64 = 1e-8;
 
 /// The kinds that hold a number, each with a number for it.
-const KINDS: [(&str, f64); 13] = [
+const KINDS: [(&str, f64); 14] = [
     ("l2", 0.01),
     ("decoupled", 0.01),
     ("independent", 0.01),
     ("proximal", 0.01),
+    ("cautious", 0.01),
     ("rising", 0.01),
     ("rms", 0.1),
     ("distance", 0.05),

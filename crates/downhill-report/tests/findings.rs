@@ -415,7 +415,7 @@ fn one_method_or_no_baseline_is_reported_without_differences() {
         found[0],
         "Mean test accuracy is highest for “none” (76.0 %) and lowest for “weight-decay” \
          (72.0 %); no baseline is named, so no difference is tested (name one \
-         with the key `baseline`)."
+         with the key baseline)."
     );
     assert!(
         found[2].starts_with("“weight-decay” ends at 89.8 % training"),
@@ -546,13 +546,13 @@ fn a_tie_is_no_ranking() {
         findings(&experiment(None, methods.clone()))[0],
         "Mean test accuracy is highest for “none” and “dec” (71.00 %) and lowest for “low” (70.00 \
          %); no baseline is named, so no difference is tested (name one \
-         with the key `baseline`)."
+         with the key baseline)."
     );
     methods.truncate(2);
     assert_eq!(
         findings(&experiment(None, methods.clone()))[0],
         "Mean test accuracy is the same for “none” and “dec” (71.00 %); no baseline is named, so \
-         no difference is tested (name one with the key `baseline`)."
+         no difference is tested (name one with the key baseline)."
     );
     methods[1].runs.clear();
     let found = findings(&experiment(None, methods));

@@ -15,6 +15,7 @@ use crate::rule::real::Real;
 /// decoupled:   x <- x - learning_rate * lambda * x, besides the step
 /// independent: x <- x - lambda * x, besides the step, whatever the learning rate
 /// proximal:    x <- x / (1 + learning_rate * lambda), after the step
+/// cautious:    as decoupled, but only where the step itself moves x towards 0
 /// ```
 ///
 /// A decay that is not `l2` or `proximal` is added to the step before either meets the parameter,
@@ -23,13 +24,16 @@ use crate::rule::real::Real;
 /// all steps are equal in size ([`Lion`](crate::Lion), [`SignSgd`](crate::SignSgd)) or smaller than
 /// the resolution, and in [`Asgd`](crate::Asgd), [`Cocob`](crate::Cocob), [`Ftrl`](crate::Ftrl),
 /// [`Madgrad`](crate::Madgrad) and [`ScheduleFree`](crate::ScheduleFree), which decay before the
-/// step.
+/// step (`cautious` after it).
 ///
 /// `l2` is the weight decay of Burn, and of PyTorch's SGD, Adam and most others. `decoupled` is
 /// that of AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101), of every optimizer of Keras, and
 /// of optax if `add_decayed_weights` comes before the scaling by the rate. `independent` is that of
-/// optax if it comes after the scaling, `proximal` that of Burn's Adan. The book has an L2 penalty
-/// in the loss, which for its weights is `l2`.
+/// optax if it comes after the scaling, `proximal` that of Burn's Adan. `cautious` is the
+/// `cautious_weight_decay` of Burn's AdamW (Chen et al. 2025, arXiv:2510.12402). Where the step is
+/// exactly 0, as where no gradient ever arrives, it shrinks what is above 0 and leaves what is below,
+/// as Burn does; the paper shrinks both. The book has an L2 penalty in the loss, which for its
+/// weights is `l2`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -46,6 +50,9 @@ pub enum WeightDecay {
     Independent(f64),
     /// A division of the parameter after the step, with this lambda; non-negative.
     Proximal(f64),
+    /// Applied to the parameter where the step has the same direction, scaled by the learning rate,
+    /// with this lambda; non-negative.
+    Cautious(f64),
 }
 
 impl WeightDecay {
@@ -56,7 +63,8 @@ impl WeightDecay {
             Self::L2(lambda)
             | Self::Decoupled(lambda)
             | Self::Independent(lambda)
-            | Self::Proximal(lambda) => lambda,
+            | Self::Proximal(lambda)
+            | Self::Cautious(lambda) => lambda,
         }
     }
 
@@ -68,6 +76,7 @@ impl WeightDecay {
             Self::Decoupled(_) => Self::Decoupled(lambda),
             Self::Independent(_) => Self::Independent(lambda),
             Self::Proximal(_) => Self::Proximal(lambda),
+            Self::Cautious(_) => Self::Cautious(lambda),
         }
     }
 
@@ -102,7 +111,7 @@ impl WeightDecay {
     #[inline(always)]
     pub(crate) fn share(self, learning_rate: f64) -> f64 {
         match self {
-            Self::Decoupled(lambda) => learning_rate * lambda,
+            Self::Decoupled(lambda) | Self::Cautious(lambda) => learning_rate * lambda,
             Self::Independent(lambda) => lambda,
             Self::None | Self::L2(_) | Self::Proximal(_) => 0.0,
         }
@@ -114,17 +123,56 @@ impl WeightDecay {
     /// than half the resolution of the type would be lost.
     pub(crate) fn around_step<R: Real>(self, learning_rate: f64, x: R, step: R) -> R {
         match self.share(learning_rate) {
-            0.0 => self.after_step(learning_rate, x - step),
-            share => x.clone() - (step + x.scale(share)),
+            0.0 => self.after_step(learning_rate, None, x - step),
+            share => {
+                let decayed = self.beside(&-step.clone(), x.clone().scale(share));
+                x - (step + decayed)
+            }
         }
     }
 
-    /// Returns the parameter after the decay that follows the step.
+    /// Returns what the decay takes off beside a step that adds `movement`, of what it would take
+    /// off by itself.
     #[inline(always)]
-    pub(crate) fn after_step<R: Real>(self, learning_rate: f64, x: R) -> R {
+    pub(crate) fn beside<R: Real>(self, movement: &R, decayed: R) -> R {
         match self {
-            Self::Proximal(lambda) => x.scale(1.0 / (1.0 + learning_rate * lambda)),
+            Self::Cautious(_) => {
+                let zero = decayed.zero();
+                let (above, below) = (decayed.clone().max(zero.clone()), decayed.min(zero));
+                movement.clone().positive_or(below, above)
+            }
+            _ => decayed,
+        }
+    }
+
+    /// Returns the parameter after the decay that follows the step. `before` is the parameter
+    /// before the step, if the decay [looks back](Self::looks_back).
+    #[inline(always)]
+    pub(crate) fn after_step<R: Real>(self, learning_rate: f64, before: Option<R>, x: R) -> R {
+        match (self, before) {
+            (Self::Proximal(lambda), _) => x.scale(1.0 / (1.0 + learning_rate * lambda)),
+            (Self::Cautious(lambda), Some(before)) => {
+                let movement = x.clone() - before.clone();
+                x - self.beside(&movement, before.scale(learning_rate * lambda))
+            }
             _ => x,
         }
+    }
+
+    /// Returns where the decay alone would have led, of a step with decay from `before` to `after`.
+    pub(crate) fn alone<R: Real>(self, learning_rate: f64, before: R, after: &R) -> R {
+        let share = self.share(learning_rate);
+        if !self.looks_back() {
+            return before.scale(1.0 - share);
+        }
+        // What the decay took off has the direction of the step.
+        let movement = after.clone() - before.clone();
+        before.clone() - self.beside(&movement, before.scale(share))
+    }
+
+    /// Whether a decay that follows the step depends on the parameter before it.
+    #[inline(always)]
+    pub(crate) fn looks_back(self) -> bool {
+        matches!(self, Self::Cautious(_))
     }
 }

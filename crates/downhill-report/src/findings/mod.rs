@@ -101,7 +101,7 @@ fn ranking(summary: &Summary<'_>) -> Option<String> {
     (ranked.len() > 1).then(|| {
         format!(
             "Mean test accuracy {order}; no baseline is named, so no difference is tested \
-                 (name one with the key `baseline`)."
+                 (name one with the key baseline)."
         )
     })
 }

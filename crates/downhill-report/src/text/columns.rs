@@ -10,6 +10,8 @@ pub const TABLE_WIDTH: usize = 100;
 pub(crate) const NONE: &str = "—";
 
 const SPACE: &str = "  ";
+/// What a column that is broken has at least.
+const LEAST_WIDTH: usize = 10;
 
 /// A table for a terminal: a head, a rule and rows of cells.
 ///
@@ -18,6 +20,8 @@ const SPACE: &str = "  ";
 pub struct TextTable {
     rows: Vec<Vec<String>>,
     widths: Vec<usize>,
+    /// The column whose cells are broken into several lines.
+    broken: usize,
     has_numbers: bool,
 }
 
@@ -31,36 +35,56 @@ impl TextTable {
         Self {
             widths: (0..heads.len()).map(width).collect(),
             rows,
+            broken: 0,
             has_numbers: false,
         }
+    }
+
+    /// Returns a table whose cells are all aligned to the left. The last column is broken into
+    /// several lines where a row would exceed [`TABLE_WIDTH`].
+    #[must_use]
+    pub fn of_sentences(heads: &[&str], cells: Vec<Vec<String>>) -> Self {
+        Self::of_words(heads, cells).broken_at(heads.len() - 1)
     }
 
     /// Returns a table whose first column is aligned to the left and all others to the right. The
     /// first column is broken into several lines where a row would exceed [`TABLE_WIDTH`].
     #[must_use]
     pub fn of_numbers(heads: &[&str], cells: Vec<Vec<String>>) -> Self {
-        let mut table = Self::of_words(heads, cells);
-        let others = table.widths[1..].iter().map(|width| width + SPACE.len());
-        let room = TABLE_WIDTH.saturating_sub(others.sum()).max(1);
-        table.widths[0] = table.widths[0].min(room);
-        table.has_numbers = true;
-        table
+        let table = Self::of_words(heads, cells).broken_at(0);
+        Self {
+            has_numbers: true,
+            ..table
+        }
+    }
+
+    /// Breaks the cells of a column where a row would exceed [`TABLE_WIDTH`].
+    fn broken_at(mut self, broken: usize) -> Self {
+        let others = self.widths.iter().enumerate();
+        let others = others.filter(|(column, _)| *column != broken);
+        let others: usize = others.map(|(_, width)| width + SPACE.len()).sum();
+        let room = TABLE_WIDTH.saturating_sub(others).max(LEAST_WIDTH);
+        self.widths[broken] = self.widths[broken].min(room);
+        self.broken = broken;
+        self
     }
 
     fn write_row(&self, formatter: &mut fmt::Formatter<'_>, row: &[String]) -> fmt::Result {
-        for (index, name) in lines_of(&row[0], self.widths[0]).iter().enumerate() {
-            let mut line = name.clone();
-            if index == 0 {
-                line.push_str(&padding(name, self.widths[0]));
-                for (cell, width) in row.iter().zip(&self.widths).skip(1) {
-                    let padding = padding(cell, *width);
-                    line.push_str(SPACE);
-                    line.push_str(&match self.has_numbers {
-                        true => padding + cell,
-                        false => format!("{cell}{padding}"),
-                    });
+        let parts = lines_of(&row[self.broken], self.widths[self.broken]);
+        for (index, part) in parts.iter().enumerate() {
+            let cells = self.widths.iter().enumerate().map(|(at, width)| {
+                let cell = match index {
+                    _ if at == self.broken => part.as_str(),
+                    0 => row[at].as_str(),
+                    _ => "",
+                };
+                let padding = padding(cell, *width);
+                match self.has_numbers && at > 0 {
+                    true => padding + cell,
+                    false => format!("{cell}{padding}"),
                 }
-            }
+            });
+            let line = cells.collect::<Vec<_>>().join(SPACE);
             writeln!(formatter, "{}", line.trim_end())?;
         }
         Ok(())
@@ -144,5 +168,15 @@ mod tests {
         let widths = table.to_string();
         let widths = widths.lines().map(UnicodeWidthStr::width);
         assert_eq!(widths.max(), Some(TABLE_WIDTH));
+        let table = TextTable::of_sentences(&["n", "source"], rows(&[["12", &long]]));
+        let text = table.to_string();
+        assert_eq!(
+            text.lines().nth(3).map(str::trim),
+            Some("word ".repeat(11).trim())
+        );
+        assert!(
+            text.lines().all(|line| line.width() <= TABLE_WIDTH),
+            "{text}"
+        );
     }
 }

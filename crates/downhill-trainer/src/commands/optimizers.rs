@@ -75,7 +75,7 @@ fn all() -> String {
             OF_THIS_PROGRAM.to_owned(),
         ]);
     }
-    TextTable::of_words(&["optimizer", "presets", "source"], rows).to_string()
+    TextTable::of_sentences(&["optimizer", "presets", "source"], rows).to_string()
 }
 
 /// The settings of each preset, side by side, and what the libraries call them.

@@ -98,6 +98,9 @@ impl Plan {
         base.lay(&default_optimizer(), DEFAULT);
         base.lay(&without_experiment_keys(&file.table), &written);
         let kind = Kind::of(&experiment)?;
+        if let Kind::Valley(_) = kind {
+            refuse_seeds(&experiment, arguments)?;
+        }
         if let Kind::Search(search) = &kind {
             tables.lay_below(&search.with_defaults(), DEFAULT);
         }
@@ -433,6 +436,21 @@ fn may_diverge(experiment: &Layers) -> Result<bool, TrainError> {
             let message = format!("may_diverge must be true or false, got {}", shown(other));
             Err(experiment.blame("may_diverge", &message))
         }
+    }
+}
+
+/// Refuses seeds where nothing is random.
+fn refuse_seeds(experiment: &Layers, arguments: &TrainArguments) -> Result<(), TrainError> {
+    let message = |written: &str| {
+        format!("{written} has no effect on a [valley], where nothing is random; remove it")
+    };
+    if experiment.table.contains_key("seeds") {
+        return Err(experiment.blame("seeds", &message("seeds")));
+    }
+    let options = [("--seed", arguments.seed), ("--seeds", arguments.seeds)];
+    match options.iter().find(|(_, number)| number.is_some()) {
+        Some((option, _)) => Err(TrainError::Config(message(option))),
+        None => Ok(()),
     }
 }
 

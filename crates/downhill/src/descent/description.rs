@@ -165,6 +165,7 @@ fn decay(decay: WeightDecay) -> String {
         WeightDecay::Decoupled(_) => "decoupled",
         WeightDecay::Independent(_) => "independent",
         WeightDecay::Proximal(_) => "proximal",
+        WeightDecay::Cautious(_) => "cautious",
     };
     format!("{kind} {}", decay.lambda())
 }

@@ -54,7 +54,10 @@ fn mixing_part(config: &DescentConfig) -> Option<&'static str> {
 fn decays_in_proportion(config: &DescentConfig, group: &GroupState) -> bool {
     let (decay, _) = group.rule.weight_decay_of(&[], 1.0);
     match decay {
-        WeightDecay::None | WeightDecay::L2(_) | WeightDecay::Decoupled(_) => true,
+        WeightDecay::None
+        | WeightDecay::L2(_)
+        | WeightDecay::Decoupled(_)
+        | WeightDecay::Cautious(_) => true,
         WeightDecay::Independent(lambda) | WeightDecay::Proximal(lambda) => {
             lambda == 0.0 && !config.schedules.contains_key("weight_decay")
         }

@@ -235,7 +235,7 @@ impl Stepper<'_> {
             let rule = &descent.groups[stepped.group].rule;
             let rate = self.rates[stepped.group];
             let (decay, rate) = rule.weight_decay_of(stepped.shape, rate);
-            let (decayed, _) = decay.before_step(rate, before.clone(), gradient.clone());
+            let decayed = decay.alone(rate, before.clone(), &x);
             x = cautiously(decayed, x, gradient);
         }
         let memories = &mut descent.state[stepped.place].weights;

@@ -80,7 +80,7 @@ impl Elementwise for Madgrad {
         let config = &self.config;
         let q = past.squares + g.clone().square().scale(*weight);
         let s = past.gradients + g.scale(*weight);
-        let root = q.clone().power(1.0 / 3.0).shift(config.epsilon);
+        let root = q.clone().cube_root().shift(config.epsilon);
         let z = past.beginning.clone() - s.clone() / root;
         let x = x.mix(config.momentum, z);
         (x, Sums::new(q, s, past.beginning))

@@ -10,7 +10,7 @@ use super::adam::{Adam, AdamConfig};
 use super::rmsprop::MomentumKind;
 use crate::burn_optimizer::optimizer;
 use crate::hyperparameter::{InvalidHyperparameter, ensure, finite, positive};
-use crate::rule::{Layout, Memory, Parameter, Rule, bias_correction, norm};
+use crate::rule::{Layout, Memory, Parameter, Rule, bias_correction, norm, unit_of};
 use crate::settings::{Setting, settings};
 use crate::weight_decay::WeightDecay;
 
@@ -325,19 +325,8 @@ fn orthogonal(x: Tensor<2>, config: &MuonConfig) -> Tensor<2> {
     let [rows, columns] = x.dims();
     let stands = rows > columns;
     let x = if stands { x.transpose() } else { x };
-    let above_0 = |divisor: Tensor<2>| match config.epsilon_form {
-        MuonEpsilon::Added => divisor.add_scalar(config.epsilon),
-        MuonEpsilon::Floor => divisor.clamp_min(config.epsilon),
-    };
-    let norm_of = |x: Tensor<2>| norm(x.clone().reshape([x.shape().num_elements()])).unsqueeze();
     let product = |x: &Tensor<2>| x.clone().matmul(x.clone().transpose());
-    let divisor: Tensor<2> = match config.preconditioning {
-        MuonPreconditioning::Frobenius => above_0(norm_of(x.clone())),
-        MuonPreconditioning::Spectral => above_0(spectral_norm(product(&x))),
-        MuonPreconditioning::Aol => above_0(product(&x).abs().sum_dim(1)).sqrt(),
-        MuonPreconditioning::Schatten => above_0(norm_of(product(&x))).sqrt(),
-    };
-    let mut x = x / divisor;
+    let mut x = divided(x, config);
     let last = config.ns_coefficients.len() - 1;
     for step in 0..config.ns_steps as usize {
         let [one, three, five] = config.ns_coefficients[step.min(last)];
@@ -346,6 +335,37 @@ fn orthogonal(x: Tensor<2>, config: &MuonConfig) -> Tensor<2> {
         x = x.clone().mul_scalar(one) + b.matmul(x);
     }
     if stands { x.transpose() } else { x }
+}
+
+/// Returns the matrix divided by a norm of it or of its rows.
+fn divided(x: Tensor<2>, config: &MuonConfig) -> Tensor<2> {
+    let flat = |x: Tensor<2>| x.clone().reshape([x.shape().num_elements()]);
+    let norm_of = |x: Tensor<2>| norm(flat(x)).unsqueeze::<2>();
+    if config.preconditioning == MuonPreconditioning::Frobenius {
+        let norm = norm_of(x.clone());
+        return x / match config.epsilon_form {
+            MuonEpsilon::Added => norm.add_scalar(config.epsilon),
+            MuonEpsilon::Floor => norm.clamp_min(config.epsilon),
+        };
+    }
+    // In this unit, which is almost always 1, products neither overflow nor underflow.
+    let unit: Tensor<2> = unit_of(flat(x.clone())).unsqueeze();
+    let x = x / unit.clone();
+    let product = x.clone().matmul(x.clone().transpose());
+    let epsilon = unit.full_like(config.epsilon) / unit.clone();
+    let of_squares = epsilon.clone() / unit;
+    let above_0 = |divisor: Tensor<2>, epsilon: Tensor<2>| {
+        let epsilon = epsilon.expand(divisor.dims());
+        match config.epsilon_form {
+            MuonEpsilon::Added => divisor + epsilon,
+            MuonEpsilon::Floor => divisor.max_pair(epsilon),
+        }
+    };
+    x / match config.preconditioning {
+        MuonPreconditioning::Schatten => above_0(norm_of(product), of_squares).sqrt(),
+        MuonPreconditioning::Aol => above_0(product.abs().sum_dim(1), of_squares).sqrt(),
+        _ => above_0(spectral_norm(product), epsilon),
+    }
 }
 
 /// Returns the largest singular value, `[1, 1]`, of a matrix by its product with its transpose.

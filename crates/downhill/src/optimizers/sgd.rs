@@ -133,5 +133,11 @@ mod tests {
             ..sgd
         };
         assert_steps(&independent.build().unwrap(), [2.0, -1.0], [0.3, 0.25]);
+        // x = 1 - 0.2 - 0.3; then the step goes up, and nothing decays.
+        let cautious = SgdConfig {
+            weight_decay: WeightDecay::Cautious(3.0),
+            ..sgd
+        };
+        assert_steps(&cautious.build().unwrap(), [2.0, -1.0], [0.5, 0.6]);
     }
 }

@@ -54,12 +54,13 @@ pub(super) fn step<E: Elementwise, R: Real, const ADDS_DECAY: bool>(
 ) -> (R, E::Remembers<R>) {
     if ADDS_DECAY {
         let (step, next) = rule.update(scalars, x.zero(), g, past);
-        let decayed = x.clone().scale(decay.share(learning_rate));
+        let decayed = decay.beside(&step, x.clone().scale(decay.share(learning_rate)));
         return (x + (step - decayed), next);
     }
+    let before = decay.looks_back().then(|| x.clone());
     let (x, g) = decay.before_step(learning_rate, x, g);
     let (x, next) = rule.update(scalars, x, g, past);
-    (decay.after_step(learning_rate, x), next)
+    (decay.after_step(learning_rate, before, x), next)
 }
 
 /// The same, where a branch costs nothing.

@@ -45,6 +45,8 @@ pub trait Real:
     fn log(self) -> Self;
     /// `self` raised to a power.
     fn power(self, exponent: f64) -> Self;
+    /// The cube root; NaN below 0.
+    fn cube_root(self) -> Self;
     /// The elementwise maximum.
     fn max(self, other: Self) -> Self;
     /// The elementwise minimum.
@@ -114,6 +116,17 @@ impl Real for Tensor<1> {
         self.powf(exponent)
     }
 
+    fn cube_root(self) -> Self {
+        #[cfg(feature = "flex")]
+        let x = match super::fused::cube_root(self) {
+            Ok(root) => return root,
+            Err(x) => x,
+        };
+        #[cfg(not(feature = "flex"))]
+        let x = self;
+        x.power(1.0 / 3.0)
+    }
+
     fn max(self, other: Self) -> Self {
         self.max_pair(other)
     }
@@ -176,6 +189,10 @@ impl Real for f64 {
 
     fn power(self, exponent: f64) -> Self {
         libm::pow(self, exponent)
+    }
+
+    fn cube_root(self) -> Self {
+        libm::pow(self, 1.0 / 3.0)
     }
 
     fn max(self, other: Self) -> Self {

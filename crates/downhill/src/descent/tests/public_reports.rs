@@ -4,7 +4,7 @@ use super::*;
 use crate::schedule::{Cosine, Joined, Linear, Step, WarmUp};
 use crate::{
     AdafactorConfig, AdamConfig, AdamWConfig, LambConfig, LarsConfig, Lbfgs, LbfgsConfig,
-    LineSearch, MuonConfig, Preset, SamConfig, Schedule, WeightDecay,
+    LineSearch, MuonConfig, MuonPreconditioning, Preset, SamConfig, Schedule, WeightDecay,
 };
 
 const TYPES: [DType; 4] = [DType::F16, DType::BF16, DType::F32, DType::F64];
@@ -198,9 +198,14 @@ fn what_is_normalized_does_not_depend_on_the_size_of_the_gradient() {
     let muon = MuonConfig::torch()
         .with_epsilon(0.0)
         .with_learning_rate(0.5);
+    let muon = muon.with_weight_decay(WeightDecay::None);
+    let by = |preconditioning| muon.clone().with_preconditioning(preconditioning).into();
     let lars = LarsConfig::optax().with_learning_rate(100.0);
-    let configs: [OptimizerConfig; 3] = [
-        muon.with_weight_decay(WeightDecay::None).into(),
+    let configs: [OptimizerConfig; 6] = [
+        muon.clone().into(),
+        by(MuonPreconditioning::Spectral),
+        by(MuonPreconditioning::Aol),
+        by(MuonPreconditioning::Schatten),
         (MuonConfig::keras().with_epsilon(0.0))
             .with_learning_rate(0.5)
             .into(),

@@ -188,6 +188,10 @@ impl Real for Symbol {
         self.then(Operation::Power(self.node, exponent.node))
     }
 
+    fn cube_root(self) -> Self {
+        self.power(1.0 / 3.0)
+    }
+
     fn max(self, other: Self) -> Self {
         self.then(Operation::Max(self.node, other.node))
     }

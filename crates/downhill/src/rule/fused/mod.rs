@@ -167,6 +167,26 @@ fn interpret<T: Number>(
     Interpreter::new(recorded, instructions).over(operands);
 }
 
+/// Returns the cube root of each element. Returns the tensor itself if it is not on flex or has
+/// another type.
+pub(crate) fn cube_root(x: Tensor<1>) -> Result<Tensor<1>, Tensor<1>> {
+    fn each<T: Number>(x: &mut FlexTensor) {
+        if !is_laid_out(x) {
+            *x = x.to_contiguous();
+        }
+        for number in T::all_mut(x) {
+            *number = number.cube_root();
+        }
+    }
+    let mut x = flex(x)?;
+    match x.dtype() {
+        DType::F32 => each::<f32>(&mut x),
+        DType::F64 => each::<f64>(&mut x),
+        _ => return Err(tensor(x)),
+    }
+    Ok(tensor(x))
+}
+
 type Fields = [Option<FlexTensor>; MOST_FIELDS];
 
 /// Takes the state out of the memory if all of its tensors match the parameter. Returns whether

@@ -260,7 +260,14 @@ fn forms_of(config: &OptimizerConfig) -> Vec<OptimizerConfig> {
     // Words that a setting does not know fall out.
     let words = "outside inside corrected uncorrected velocity buffer heavy-ball nesterov none raw \
                  gradient divisor share rest sgd adam-w now late constant";
-    let kinds = ["l2", "decoupled", "independent", "proximal", "rising"];
+    let kinds = [
+        "l2",
+        "decoupled",
+        "independent",
+        "proximal",
+        "cautious",
+        "rising",
+    ];
     let others: Vec<Value> = words.split_whitespace().map(|word| json!(word)).collect();
     let others: Vec<Value> = others
         .into_iter()
