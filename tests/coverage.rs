@@ -261,13 +261,18 @@ optimizers run beside ours; it computes powers of beta in `f32`.
                 row(&mut text, &name, found);
             }
         }
-        text += "\n## Not covered\n\n";
+        text += "\n## Not covered\n\n| there | why |\n| --- | --- |\n";
         for (why, names) in NOT_COVERED {
             let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-            writeln!(text, "- {}: {why}", names.join(", ")).expect("text grows");
+            writeln!(text, "| {} | {why} |", names.join(", ")).expect("text grows");
         }
         let settings = NOT_COVERED_SETTINGS.map(|(name, setting)| format!("{setting} of `{name}`"));
-        writeln!(text, "- Of what is covered: {}.", settings.join(", ")).expect("text grows");
+        let settings = settings.join(", ");
+        writeln!(
+            text,
+            "| {settings} | Trajectories with these are not followed. |"
+        )
+        .expect("text grows");
         text
     }
 

@@ -31,9 +31,8 @@ use crate::rule::real::Real;
 /// of optax if `add_decayed_weights` comes before the scaling by the rate. `independent` is that of
 /// optax if it comes after the scaling, `proximal` that of Burn's Adan. `cautious` is the
 /// `cautious_weight_decay` of Burn's AdamW (Chen et al. 2025, arXiv:2510.12402). Where the step is
-/// exactly 0, as where no gradient ever arrives, it shrinks what is above 0 and leaves what is below,
-/// as Burn does; the paper shrinks both. The book has an L2 penalty in the loss, which for its
-/// weights is `l2`.
+/// exactly 0, as where no gradient ever arrives, it shrinks what is above 0 and leaves what is
+/// below, as Burn does. The book has an L2 penalty in the loss, which for its weights is `l2`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]

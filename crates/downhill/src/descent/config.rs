@@ -158,7 +158,8 @@ pub enum StepMask {
     /// is multiplied by `mask / max(mean of the mask, 1e-3)`: fewer elements change, and each
     /// changes more.
     ///
-    /// This masks the step. [`WeightDecay::Cautious`](crate::WeightDecay::Cautious) masks the decay.
+    /// This masks the step. [`WeightDecay::Cautious`](crate::WeightDecay::Cautious) masks the
+    /// decay.
     Cautious,
 }
 

@@ -13,8 +13,12 @@ mod burn_memory;
 pub(crate) mod burn_state;
 #[cfg(feature = "_cubecl")]
 mod cube;
+#[cfg(feature = "flex")]
+mod cube_root;
 mod elementwise;
 mod elementwise_step;
+#[cfg(feature = "flex")]
+mod flex_tensor;
 #[cfg(feature = "flex")]
 mod fused;
 mod memory;

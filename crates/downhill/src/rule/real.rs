@@ -118,7 +118,7 @@ impl Real for Tensor<1> {
 
     fn cube_root(self) -> Self {
         #[cfg(feature = "flex")]
-        let x = match super::fused::cube_root(self) {
+        let x = match super::cube_root::of_tensor(self) {
             Ok(root) => return root,
             Err(x) => x,
         };

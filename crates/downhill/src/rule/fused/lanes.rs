@@ -4,8 +4,8 @@ use core::ops::{Add, Div, Mul, Neg, Sub};
 
 use burn::backend::flex::FlexTensor;
 
-use crate::rule::Real;
 use crate::rule::real::Sealed;
+use crate::rule::{Real, cube_root};
 
 /// Number of values in a block: one cache line or two. With it, both types fill whole registers of
 /// every instruction set. Larger blocks were not faster.
@@ -38,15 +38,12 @@ pub(super) trait Number:
     fn exp(self) -> Self;
     fn log(self) -> Self;
     fn power(self, exponent: Self) -> Self;
-    /// The cube root, by operations that the compiler makes vector instructions of; NaN below 0.
+    /// The cube root; NaN below 0.
     fn cube_root(self) -> Self;
 }
 
-/// `bits` is the first guess of the reciprocal of a cube root, less a third of the number's bits:
-/// with it the guess is off by up to 4 %, and each of the iterations squares that and doubles it.
-/// Below `tiny`, where numbers lose bits, a number is multiplied by `scale`, the cube of 1 / `back`.
 macro_rules! number {
-    ($number:ident, guess $word:ident $bits:literal, iterations $iterations:literal, below $tiny:literal by $scale:literal and $back:literal) => {
+    ($number:ident, $cube_root:path) => {
         impl Number for $number {
             const ZERO: Self = 0.0;
 
@@ -100,34 +97,14 @@ macro_rules! number {
 
             #[inline(always)]
             fn cube_root(self) -> Self {
-                let is_tiny = self < $tiny;
-                let a = if is_tiny { self * $scale } else { self };
-                let third = 1.0 / 3.0;
-                let guess = <$number>::to_bits(a) / 3;
-                let mut reciprocal = Self::from_bits($word::wrapping_sub($bits, guess));
-                for _ in 0..$iterations {
-                    // In this order nothing overflows or underflows.
-                    let one = a * reciprocal * reciprocal * reciprocal;
-                    reciprocal = reciprocal * (4.0 * third - one * third);
-                }
-                let square = reciprocal * reciprocal;
-                let root = a * square;
-                let root = root + (a - root * root * root) * square * third;
-                let root = if is_tiny { root * $back } else { root };
-                // Infinity and NaN are their own roots.
-                let root = if a < Self::INFINITY { root } else { a };
-                if a < 0.0 { Self::NAN } else { root }
+                $cube_root(self)
             }
         }
     };
 }
 
-// 2^-100, 2^72, 2^-24; 2^-900, 2^216, 2^-72.
-number!(f32, guess u32 0x54a2_fa8c, iterations 2,
-    below 7.888_609e-31 by 4.722_366_5e21 and 5.960_464_5e-8);
-number!(f64, guess u64 0x553e_f0ff_289d_d796, iterations 3,
-    below 1.183_052_186_166_774_7e-271 by 1.053_122_916_685_571_9e65
-    and 2.117_582_368_135_751e-22);
+number!(f32, cube_root::of_f32);
+number!(f64, cube_root::of_f64);
 
 /// A block of numbers. The loops over it have a fixed length, so that the compiler turns them into
 /// vector instructions, and a setting of the rule is checked once per block.
@@ -296,43 +273,5 @@ impl<T: Number> Real for Lanes<T> {
             }
         }
         chosen
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn root_of<T: Number>(x: T) -> T {
-        x.cube_root()
-    }
-
-    /// Within a unit of the last place in `f32`, and four in `f64`.
-    #[test]
-    fn a_cube_root_is_that_of_libm() {
-        for exponent in -1074..1024 {
-            for mantissa in [1.0, 1.1, 1.5, 1.999] {
-                let x: f64 = mantissa * libm::exp2(f64::from(exponent));
-                let root = libm::cbrt(x);
-                let apart = (root_of(x) / root - 1.0).abs();
-                assert!(apart < 4.0 * f64::EPSILON, "{x:e}: {apart:e}");
-                let x = x as f32;
-                if x > 0.0 && x < f32::INFINITY {
-                    let root = libm::cbrt(f64::from(x));
-                    let apart = (f64::from(root_of(x)) / root - 1.0).abs();
-                    assert!(apart < f64::from(f32::EPSILON), "{x:e}: {apart:e}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_cube_root_of_what_is_not_a_positive_number() {
-        assert_eq!(root_of(0.0_f32), 0.0);
-        assert_eq!(root_of(0.0_f64), 0.0);
-        assert_eq!(root_of(f32::INFINITY), f32::INFINITY);
-        assert_eq!(root_of(f64::INFINITY), f64::INFINITY);
-        assert!(root_of(-1.0_f32).is_nan() && root_of(-1.0_f64).is_nan());
-        assert!(root_of(f32::NAN).is_nan() && root_of(f64::NAN).is_nan());
     }
 }

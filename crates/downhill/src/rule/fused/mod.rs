@@ -24,7 +24,6 @@ pub(crate) mod tests;
 use alloc::vec::Vec;
 
 use burn::backend::flex::FlexTensor;
-use burn::backend::{BackendTensor, DispatchAutodiffContext, DispatchTensor, DispatchTensorKind};
 use burn::tensor::{DType, Shape, Tensor};
 
 pub(crate) use instructions::Instructions;
@@ -34,6 +33,7 @@ use pass::Pass;
 use slices::Slices;
 
 use super::elementwise::{self, MOST_FIELDS};
+use super::flex_tensor::{flex, is_laid_out, tensor};
 use super::{Elementwise, Memory, Recorded, Remembered};
 
 /// Passes tensors of any rank to a step on flex, if both are on flex and without autodiff. Returns
@@ -167,26 +167,6 @@ fn interpret<T: Number>(
     Interpreter::new(recorded, instructions).over(operands);
 }
 
-/// Returns the cube root of each element. Returns the tensor itself if it is not on flex or has
-/// another type.
-pub(crate) fn cube_root(x: Tensor<1>) -> Result<Tensor<1>, Tensor<1>> {
-    fn each<T: Number>(x: &mut FlexTensor) {
-        if !is_laid_out(x) {
-            *x = x.to_contiguous();
-        }
-        for number in T::all_mut(x) {
-            *number = number.cube_root();
-        }
-    }
-    let mut x = flex(x)?;
-    match x.dtype() {
-        DType::F32 => each::<f32>(&mut x),
-        DType::F64 => each::<f64>(&mut x),
-        _ => return Err(tensor(x)),
-    }
-    Ok(tensor(x))
-}
-
 type Fields = [Option<FlexTensor>; MOST_FIELDS];
 
 /// Takes the state out of the memory if all of its tensors match the parameter. Returns whether
@@ -265,29 +245,4 @@ fn lay_out(
         }
     }
     (!is_laid_out(g)).then(|| g.to_contiguous())
-}
-
-/// Whether the tensor's elements are contiguous and fill its memory.
-fn is_laid_out(tensor: &FlexTensor) -> bool {
-    let layout = tensor.layout();
-    let size = layout.num_elements() * tensor.dtype().size();
-    layout.is_contiguous() && layout.start_offset() == 0 && size == tensor.bytes().len()
-}
-
-/// Returns the tensor of flex, or the tensor itself if it is not on flex or has autodiff.
-fn flex<const D: usize>(tensor: Tensor<D>) -> Result<FlexTensor, Tensor<D>> {
-    match tensor.into_dispatch() {
-        DispatchTensor {
-            kind: DispatchTensorKind::Flex(BackendTensor::Float(tensor)),
-            autodiff: DispatchAutodiffContext::Disabled,
-        } => Ok(tensor),
-        other => Err(Tensor::from_dispatch(other)),
-    }
-}
-
-fn tensor<const D: usize>(tensor: FlexTensor) -> Tensor<D> {
-    Tensor::from_dispatch(DispatchTensor {
-        kind: DispatchTensorKind::Flex(BackendTensor::Float(tensor)),
-        autodiff: DispatchAutodiffContext::Disabled,
-    })
 }

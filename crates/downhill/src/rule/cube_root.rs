@@ -1,0 +1,93 @@
+//! A cube root of operations that the compiler turns into vector instructions.
+
+use burn::tensor::{DType, Tensor};
+
+use super::flex_tensor::{flex, is_laid_out, tensor};
+
+/// A function of one number, which is NaN below 0.
+///
+/// It begins with the reciprocal of the root, by the number's bits: `bits` less a third of them is
+/// off by up to 4 %. Each iteration of Newton's squares that and doubles it. Numbers below `tiny`,
+/// which may have lost bits, are multiplied by the cube of `1 / back` before.
+macro_rules! cube_root {
+    ($name:ident: $number:ident, $word:ident $bits:literal, iterations $iterations:literal,
+        below $tiny:literal by $scale:literal and $back:literal) => {
+        #[inline(always)]
+        pub(super) fn $name(number: $number) -> $number {
+            let is_tiny = number < $tiny;
+            let a = if is_tiny { number * $scale } else { number };
+            let third = 1.0 / 3.0;
+            let guess = $word::wrapping_sub($bits, a.to_bits() / 3);
+            let mut reciprocal = $number::from_bits(guess);
+            for _ in 0..$iterations {
+                // In this order nothing overflows or underflows.
+                let one = a * reciprocal * reciprocal * reciprocal;
+                reciprocal *= 4.0 * third - one * third;
+            }
+            let square = reciprocal * reciprocal;
+            let root = a * square;
+            let root = root + (a - root * root * root) * square * third;
+            let root = if is_tiny { root * $back } else { root };
+            // Infinity and NaN are their own roots.
+            let root = if a < $number::INFINITY { root } else { a };
+            if a < 0.0 { $number::NAN } else { root }
+        }
+    };
+}
+
+// 2^-100, 2^72, 2^-24.
+cube_root!(of_f32: f32, u32 0x54a2_fa8c, iterations 2,
+    below 7.888_609e-31 by 4.722_366_5e21 and 5.960_464_5e-8);
+// 2^-900, 2^216, 2^-72.
+cube_root!(of_f64: f64, u64 0x553e_f0ff_289d_d796, iterations 3,
+    below 1.183_052_186_166_774_7e-271 by 1.053_122_916_685_571_9e65
+    and 2.117_582_368_135_751e-22);
+
+/// Returns the cube root of each element. Returns the tensor itself if it is not on flex or has
+/// another type.
+pub(super) fn of_tensor(x: Tensor<1>) -> Result<Tensor<1>, Tensor<1>> {
+    let mut x = flex(x)?;
+    if !is_laid_out(&x) {
+        x = x.to_contiguous();
+    }
+    match x.dtype() {
+        DType::F32 => x.storage_mut().iter_mut().for_each(|x| *x = of_f32(*x)),
+        DType::F64 => x.storage_mut().iter_mut().for_each(|x| *x = of_f64(*x)),
+        _ => return Err(tensor(x)),
+    }
+    Ok(tensor(x))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Within a unit of the last place in `f32`, and four in `f64`.
+    #[test]
+    fn it_is_that_of_libm() {
+        for exponent in -1074..1024 {
+            for mantissa in [1.0, 1.1, 1.5, 1.999] {
+                let x: f64 = mantissa * libm::exp2(f64::from(exponent));
+                let root = libm::cbrt(x);
+                let apart = (of_f64(x) / root - 1.0).abs();
+                assert!(apart < 4.0 * f64::EPSILON, "{x:e}: {apart:e}");
+                let x = x as f32;
+                if x > 0.0 && x < f32::INFINITY {
+                    let root = libm::cbrt(f64::from(x));
+                    let apart = (f64::from(of_f32(x)) / root - 1.0).abs();
+                    assert!(apart < f64::from(f32::EPSILON), "{x:e}: {apart:e}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn of_what_is_not_a_positive_number() {
+        assert_eq!(of_f32(0.0), 0.0);
+        assert_eq!(of_f64(0.0), 0.0);
+        assert_eq!(of_f32(f32::INFINITY), f32::INFINITY);
+        assert_eq!(of_f64(f64::INFINITY), f64::INFINITY);
+        assert!(of_f32(-1.0).is_nan() && of_f64(-1.0).is_nan());
+        assert!(of_f32(f32::NAN).is_nan() && of_f64(f64::NAN).is_nan());
+    }
+}
