@@ -45,7 +45,7 @@ pub trait Real:
     fn log(self) -> Self;
     /// `self` raised to a power.
     fn power(self, exponent: f64) -> Self;
-    /// The cube root; NaN below 0.
+    /// The cube root of a number that is at least 0; below 0 it is not defined.
     fn cube_root(self) -> Self;
     /// The elementwise maximum.
     fn max(self, other: Self) -> Self;

@@ -38,7 +38,7 @@ pub(super) trait Number:
     fn exp(self) -> Self;
     fn log(self) -> Self;
     fn power(self, exponent: Self) -> Self;
-    /// The cube root; NaN below 0.
+    /// The cube root of a number that is at least 0.
     fn cube_root(self) -> Self;
 }
 
