@@ -99,6 +99,37 @@ fn what_a_call_says_besides_the_optimizer_is_part_of_the_recipe() {
     );
 }
 
+/// A call is the whole optimizer: nothing is left of the same optimizer below it.
+#[test]
+fn a_call_replaces_the_settings_of_the_same_optimizer() {
+    let text = "
+        optimizer.adam = { preset = 'keras', learning_rate = 0.01, beta_1 = 0.5 }
+        [methods.pasted]
+        optimizer = 'torch.optim.Adam(lr=0.001)'
+        [methods.plain]
+        [methods.momentum]
+        optimizer = 'momentum'
+    ";
+    let torch: OptimizerConfig = AdamConfig::torch().into();
+    let pasted = plan(text, &[]).expect("a plan");
+    assert_eq!(*of_method(&pasted, "pasted"), torch);
+    // Also by `--set`, for one method whatever it is trained with.
+    let set = |name: &str| format!("methods.{name}.optimizer=torch.optim.Adam(betas=(0.9, 0.999))");
+    let set = [set("plain"), set("momentum")];
+    let set: Vec<&str> = set.iter().map(String::as_str).collect();
+    let set = plan(text, &set).expect("a plan");
+    for name in ["plain", "momentum"] {
+        assert_eq!(*of_method(&set, name), torch, "{name}");
+    }
+}
+
+#[test]
+fn a_call_without_its_end_is_said_to_be_one() {
+    let error = plan("", &["optimizer=torch.optim.AdamW(lr=3e-4"]).expect_err("no end");
+    let error = error.to_string();
+    assert!(error.contains("`(` has no `)`"), "{error}");
+}
+
 #[test]
 fn a_dry_run_shows_what_a_call_says_and_where_it_comes_from() {
     let text = "seeds = 1\noptimizer = 'keras.optimizers.AdamW(0.01, clipvalue=0.5)'\n";
@@ -108,7 +139,7 @@ fn a_dry_run_shows_what_a_call_says_and_where_it_comes_from() {
         ("gradients = [{ clip-value = 0.5 }]", "small.toml"),
         (
             "optimizer.adamw.weight_decay.decoupled = 0.004",
-            "preset keras from",
+            "small.toml",
         ),
     ] {
         let line = shown

@@ -175,6 +175,7 @@ fn cases() -> Vec<(MlpConfig, OptimizerConfig)> {
     use BatchNormConvention::{Book, None, Torch};
     use DropoutKind::{Classic, Inverted};
     let decaying = AdamWConfig::torch().with_weight_decay(WeightDecay::Decoupled(0.1));
+    let cautious = AdamWConfig::torch().with_weight_decay(WeightDecay::Cautious(0.1));
     vec![
         (model(None, Classic, 0.0, 0.1), SgdConfig::torch().into()),
         (
@@ -187,6 +188,7 @@ fn cases() -> Vec<(MlpConfig, OptimizerConfig)> {
         ),
         (model(None, Classic, 0.3, 0.1), AdamConfig::torch().into()),
         (model(None, Inverted, 0.3, 0.0), decaying.into()),
+        (model(None, Inverted, 0.3, 0.0), cautious.into()),
         (
             model(None, Classic, 0.0, 0.0),
             RmsPropConfig::torch().into(),

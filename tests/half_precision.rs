@@ -197,9 +197,9 @@ not.
   late. Use master weights. With them, DoG and Prodigy depart like parameters of type `f32`: by up
   to 2 % of the distance travelled, because the first distances are close to the resolution of
   `f32`.
-- **A decoupled weight decay** is added to the step before both meet the parameter. So it also acts
-  if it is smaller than half an ulp: AdamW of optax at a rate of 1e-4 takes 1e-8 of a parameter off
-  per step, half an ulp of `f32` is 3e-8 or more. PyTorch and Keras lose such a decay. Here it is
+- **A decoupled or cautious weight decay** is added to the step before both meet the parameter. So
+  it also acts if it is smaller than half an ulp: AdamW of optax at a rate of 1e-4 takes 1e-8 of a
+  parameter off per step, half an ulp of `f32` is 3e-8 or more. PyTorch and Keras lose it. Here it is
   lost if the steps are smaller than an ulp, as in `f16` and `bf16` without master weights, or all
   of one size (Lion, sign SGD), and in ASGD, COCOB, FTRL, MADGRAD and the schedule-free optimizers.
   The remedy for `f16` and `bf16` is master weights, otherwise a larger decay or `f64`.

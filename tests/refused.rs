@@ -1,5 +1,6 @@
 //! What a config may not ask for is refused before the first update, by `--dry-run` as well.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use downhill_trainer::{Backend, Done};
@@ -111,6 +112,28 @@ fn a_search_draws_whole_numbers_where_a_setting_takes_them() {
             .expect("whole");
         assert!((10..=40).contains(&batch), "{batch}");
     }
+}
+
+#[test]
+fn a_search_draws_the_width_of_each_hidden_layer() {
+    let ranges = "'model.hidden.0' = { from = 20, to = 29 }\n\
+                  'model.hidden.2' = { from = 30, to = 39 }";
+    let (bench, _) = trained(&search(ranges), &["model.hidden=[9, 9, 9]"]);
+    let mut seen = HashSet::new();
+    for (_, text) in bench.records() {
+        let (_, widths) = text.split_once("\"hidden\":[").expect("widths");
+        let (widths, _) = widths.split_once(']').expect("a list");
+        let widths: Vec<u64> = widths
+            .split(',')
+            .map(|it| it.parse().expect("whole"))
+            .collect();
+        let [first, second, third] = widths[..] else {
+            panic!("{widths:?}");
+        };
+        assert!((20..=29).contains(&first) && second == 9 && (30..=39).contains(&third));
+        seen.insert(widths);
+    }
+    assert!(seen.len() > 2, "{seen:?}");
 }
 
 #[test]

@@ -156,7 +156,22 @@ pub(crate) fn every_variant_follows_its_reference_in_f32_also_when_burn_steps(ba
     let place = Place::new(&open(backend), DType::F32);
     let all = variants();
     let mut compared = 0;
-    follow_in_f32(&all, &place, |variant, way| {
+    // At most 2e-6 of the largest parameter and 3e-4 of the distance travelled. Less where the rate
+    // is estimated and grows a thousandfold on the way, and what was rounded with it: DoG and
+    // Prodigy travel 1e-5, a hundred times the resolution of the parameters.
+    let most = |variant: &Variant| {
+        let (of_largest, of_travelled) = match variant.config.optimizer.name() {
+            "dog" => (2e-6, 0.1),
+            "prodigy" => (1e-5, 0.1),
+            "d-adapt-adam" => (1e-5, 0.02),
+            _ => (2e-6, 3e-4),
+        };
+        f64::min(
+            of_largest * variant.largest(),
+            of_travelled * variant.travelled(),
+        )
+    };
+    follow_in_f32(&all, &place, most, |variant, way| {
         if let Some(by_burn) = by_burn(variant, &place) {
             assert_eq!(way.parameters, by_burn, "{}", variant.title);
             compared += 1;
@@ -169,20 +184,35 @@ pub(crate) fn every_variant_follows_its_reference_in_f32_also_when_burn_steps(ba
 pub(crate) fn every_variant_follows_the_second_set_in_f32(backend: Backend) {
     let place = Place::new(&open(backend), DType::F32);
     let all = in_second_set();
-    follow_in_f32(&all, &place, |_, _| {});
+    // At most 3e-5 of the distance travelled, and 3e-4 with clipping, with which they travel less.
+    let most = |variant: &Variant| {
+        let of_travelled = match variant.config.optimizer.name() {
+            "dog" | "prodigy" => 0.02,
+            _ if !variant.config.gradients.is_empty() => 3e-4,
+            _ => 3e-5,
+        };
+        of_travelled * variant.travelled()
+    };
+    follow_in_f32(&all, &place, most, |_, _| {});
     assert!(all.len() > 340, "{}", all.len());
 }
 
-fn follow_in_f32(all: &[Variant], place: &Place, mut look: impl FnMut(&Variant, &Way)) {
+/// Walks all, and compares each with its bound of COVERAGE.md and with `most`.
+fn follow_in_f32(
+    all: &[Variant],
+    place: &Place,
+    most: impl Fn(&Variant) -> f64,
+    mut look: impl FnMut(&Variant, &Way),
+) {
     let mut departed = Vec::new();
     for variant in all {
         let way = variant.walk(&variant.config, place);
         look(variant, &way);
-        let part = variant.departure(&way) / variant.travelled();
-        let bound = coverage::bound_in_f32(variant.case);
-        if is_far(part, bound) {
+        let departure = variant.departure(&way);
+        let bound = coverage::bound_in_f32(variant.case) * variant.travelled();
+        if is_far(departure, bound.min(most(variant))) {
             let title = &variant.title;
-            departed.push(format!("{title}: {part:e} of the distance, not {bound:e}"));
+            departed.push(format!("{title}: {departure:e}, not {bound:e}"));
         }
     }
     assert!(departed.is_empty(), "{}", departed.join("\n"));

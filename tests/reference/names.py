@@ -27,12 +27,13 @@ def classes(module, base):
 
 
 def functions(module, belongs):
-    """The public functions of a module that belong to it."""
-    found = inspect.getmembers(module, inspect.isfunction)
+    """The public functions of a module that belong to it, also those with bound arguments."""
+    found = [(name, getattr(it, "func", it)) for name, it in inspect.getmembers(module)]
     return sorted(
         name
         for name, it in found
-        if belongs(it)
+        if inspect.isfunction(it)
+        and belongs(it)
         and not name.startswith(("_", "scale_by_"))
         and not name.endswith("_eval_params")
     )

@@ -7,7 +7,8 @@
 //! Learning from Scratch"), `theano` (its version for Theano), `torch` (PyTorch 2), `keras` (Keras
 //! 3.15), `optax` (optax 0.2.8) and `burn` (Burn's own). Presets are constructors, such as
 //! [`AdamConfig::keras`], and names in a config file. `OPTIMIZERS.md` lists all optimizers with
-//! their state, presets and sources, `COVERAGE.md` all of those libraries with what follows them.
+//! their state, presets and sources; `COVERAGE.md` lists the optimizers of those libraries, and
+//! what corresponds to each here.
 //!
 //! # One parameter at a time
 //!

@@ -15,7 +15,7 @@ use crate::rule::real::Real;
 /// decoupled:   x <- x - learning_rate * lambda * x, besides the step
 /// independent: x <- x - lambda * x, besides the step, whatever the learning rate
 /// proximal:    x <- x / (1 + learning_rate * lambda), after the step
-/// cautious:    as decoupled, but only where the step itself moves x towards 0
+/// cautious:    as decoupled, but only where the step also moves x towards 0
 /// ```
 ///
 /// A decay that is not `l2` or `proximal` is added to the step before either meets the parameter,
@@ -24,7 +24,7 @@ use crate::rule::real::Real;
 /// all steps are equal in size ([`Lion`](crate::Lion), [`SignSgd`](crate::SignSgd)) or smaller than
 /// the resolution, and in [`Asgd`](crate::Asgd), [`Cocob`](crate::Cocob), [`Ftrl`](crate::Ftrl),
 /// [`Madgrad`](crate::Madgrad) and [`ScheduleFree`](crate::ScheduleFree), which decay before the
-/// step (`cautious` after it).
+/// step.
 ///
 /// `l2` is the weight decay of Burn, and of PyTorch's SGD, Adam and most others. `decoupled` is
 /// that of AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101), of every optimizer of Keras, and
@@ -32,7 +32,9 @@ use crate::rule::real::Real;
 /// optax if it comes after the scaling, `proximal` that of Burn's Adan. `cautious` is the
 /// `cautious_weight_decay` of Burn's AdamW (Chen et al. 2025, arXiv:2510.12402). Where the step is
 /// exactly 0, as where no gradient ever arrives, it shrinks what is above 0 and leaves what is
-/// below, as Burn does. The book has an L2 penalty in the loss, which for its weights is `l2`.
+/// below, as Burn does. Sizes that a step depends on, as in [`Lamb`](crate::Lamb), are those of the
+/// parameter before the decay. ASGD, COCOB and FTRL, which keep more than the parameter of a step,
+/// refuse it. The book has an L2 penalty in the loss, which for its weights is `l2`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -49,8 +51,8 @@ pub enum WeightDecay {
     Independent(f64),
     /// A division of the parameter after the step, with this lambda; non-negative.
     Proximal(f64),
-    /// Applied to the parameter where the step has the same direction, scaled by the learning rate,
-    /// with this lambda; non-negative.
+    /// Applied to the parameter where the step also moves it towards 0, scaled by the learning
+    /// rate, with this lambda; non-negative.
     Cautious(f64),
 }
 
@@ -77,6 +79,13 @@ impl WeightDecay {
             Self::Proximal(_) => Self::Proximal(lambda),
             Self::Cautious(_) => Self::Cautious(lambda),
         }
+    }
+
+    /// For an optimizer that keeps more than the parameter of a step.
+    pub(crate) fn refuse_cautious(self) -> Result<(), InvalidHyperparameter> {
+        let holds = !matches!(self, Self::Cautious(_));
+        let requirement = "be of another kind than cautious with this optimizer";
+        InvalidHyperparameter::unless(holds, "weight_decay", requirement, self.lambda())
     }
 
     pub(crate) fn check(self) -> Result<(), InvalidHyperparameter> {
@@ -124,24 +133,25 @@ impl WeightDecay {
         match self.share(learning_rate) {
             0.0 => self.after_step(learning_rate, None, x - step),
             share => {
-                let decayed = self.beside(&-step.clone(), x.clone().scale(share));
+                let decayed = x.clone().scale(share);
+                let decayed = match self.looks_back() {
+                    true => self.beside(&-step.clone(), decayed),
+                    false => decayed,
+                };
                 x - (step + decayed)
             }
         }
     }
 
-    /// Returns what the decay takes off beside a step that adds `movement`, of what it would take
-    /// off by itself.
+    /// Returns the part of `decayed` that applies beside a step that adds `movement`.
     #[inline(always)]
     pub(crate) fn beside<R: Real>(self, movement: &R, decayed: R) -> R {
-        match self {
-            Self::Cautious(_) => {
-                let zero = decayed.zero();
-                let (above, below) = (decayed.clone().max(zero.clone()), decayed.min(zero));
-                movement.clone().positive_or(below, above)
-            }
-            _ => decayed,
+        if !self.looks_back() {
+            return decayed;
         }
+        let zero = decayed.zero();
+        let (above, below) = (decayed.clone().max(zero.clone()), decayed.min(zero));
+        movement.clone().positive_or(below, above)
     }
 
     /// Returns the parameter after the decay that follows the step. `before` is the parameter
@@ -158,20 +168,25 @@ impl WeightDecay {
         }
     }
 
-    /// Returns where the decay alone would have led, of a step with decay from `before` to `after`.
+    /// Returns the parameter with the decay and without the step, of both from `before` to `after`.
     pub(crate) fn alone<R: Real>(self, learning_rate: f64, before: R, after: &R) -> R {
         let share = self.share(learning_rate);
         if !self.looks_back() {
             return before.scale(1.0 - share);
         }
-        // What the decay took off has the direction of the step.
+        // What the decay took off has the direction of the whole movement. Where that is 0, both
+        // were lost in rounding, or nothing was taken off.
         let movement = after.clone() - before.clone();
-        before.clone() - self.beside(&movement, before.scale(share))
+        let decayed = before.clone().scale(share);
+        let zero = decayed.zero();
+        let (above, below) = (decayed.clone().max(zero.clone()), decayed.min(zero.clone()));
+        let taken = (-movement.clone()).positive_or(above, movement.positive_or(below, zero));
+        before - taken
     }
 
     /// Whether a decay that follows the step depends on the parameter before it.
     #[inline(always)]
     pub(crate) fn looks_back(self) -> bool {
-        matches!(self, Self::Cautious(_))
+        matches!(self, Self::Cautious(lambda) if lambda != 0.0)
     }
 }

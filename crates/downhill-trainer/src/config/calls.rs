@@ -4,15 +4,15 @@ use downhill::call::{CallError, Function, library};
 use downhill::{DescentConfig, OptimizerConfig, Preset};
 use toml::{Table, Value};
 
-/// The settings that a call says: the optimizer, with its preset and what differs from it, and the
-/// parts of a recipe.
+/// The settings that a call says: the optimizer, with its preset and all settings, so that nothing
+/// is left of what the call replaces, and the parts of a recipe.
 ///
 /// # Errors
 ///
 /// A call that cannot be read.
 pub(crate) fn of_call(call: &str) -> Result<Table, CallError> {
     let config = DescentConfig::from_call(call)?;
-    let mut settings = optimizer(&config.optimizer, library(call));
+    let mut settings = optimizer(&config.optimizer, library(call), |_| true);
     let plain = as_table(&DescentConfig::new(config.optimizer.clone()));
     for (key, value) in as_table(&config) {
         if plain.get(&key) != Some(&value) {
@@ -22,9 +22,9 @@ pub(crate) fn of_call(call: &str) -> Result<Table, CallError> {
     Ok(settings)
 }
 
-/// Whether a text is a call, not a name.
+/// Whether a text is a call, not a name; perhaps one without its end.
 pub(crate) fn is_call(text: &str) -> bool {
-    text.starts_with(char::is_alphabetic) && text.contains('(') && text.ends_with(')')
+    text.starts_with(char::is_alphabetic) && text.contains('(')
 }
 
 /// What an optimizer that other libraries have under this name is here, such as
@@ -45,7 +45,7 @@ pub(crate) fn same_as(name: &str) -> Option<String> {
     let with_rate = || DescentConfig::from_call(&format!("{}(learning_rate=1)", found.name));
     let has_rate = config.is_ok();
     let config = config.or_else(|_| with_rate()).ok()?.optimizer;
-    let mut written = optimizer(&config, Some(found.library));
+    let mut written = optimizer(&config, Some(found.library), |is_of_preset| !is_of_preset);
     let settings = written.get_mut("optimizer")?.get_mut(config.name())?;
     if !has_rate {
         settings.as_table_mut()?.remove("learning_rate");
@@ -53,8 +53,13 @@ pub(crate) fn same_as(name: &str) -> Option<String> {
     Some(format!("optimizer.{} = {settings}", config.name()))
 }
 
-/// An optimizer as its preset and the settings that differ from it.
-fn optimizer(config: &OptimizerConfig, preset: Option<Preset>) -> Table {
+/// An optimizer as its preset and the settings for which `is_written` holds, of those that are the
+/// preset's and of those that are not.
+fn optimizer(
+    config: &OptimizerConfig,
+    preset: Option<Preset>,
+    is_written: impl Fn(bool) -> bool,
+) -> Table {
     let name = config.name();
     let settings = |config: &OptimizerConfig| match as_table(config).remove(name) {
         Some(Value::Table(settings)) => settings,
@@ -64,7 +69,7 @@ fn optimizer(config: &OptimizerConfig, preset: Option<Preset>) -> Table {
     let of_preset = preset.and_then(|preset| OptimizerConfig::preset(name, preset)?.ok());
     if let (Some(preset), Some(of_preset)) = (preset, of_preset) {
         let of_preset = settings(&of_preset);
-        written.retain(|setting, value| of_preset.get(setting) != Some(value));
+        written.retain(|setting, value| is_written(of_preset.get(setting) == Some(value)));
         let own = Table::from_iter([("preset".to_owned(), Value::from(preset.name()))]);
         written = own.into_iter().chain(written).collect();
     }
@@ -81,22 +86,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_is_its_preset_and_what_differs() {
-        let table = |call: &str| of_call(call).unwrap();
-        assert_eq!(
-            table("torch.optim.AdamW(params, lr=3e-4, weight_decay=0.1)"),
-            "optimizer.adamw = { preset = 'torch', learning_rate = 3e-4, \
-             weight_decay = { decoupled = 0.1 } }"
-                .parse()
-                .unwrap()
-        );
-        assert_eq!(
-            table("keras.optimizers.SGD(0.01, clipvalue=0.5, gradient_accumulation_steps=2)"),
-            "optimizer.sgd.preset = 'keras'\naccumulate = { steps = 2, form = 'mean' }\n\
-             gradients = [{ clip-value = 0.5 }]"
-                .parse()
-                .unwrap()
-        );
+    fn a_call_is_its_preset_with_all_settings_and_the_recipe() {
+        let adamw = downhill::AdamWConfig::torch()
+            .with_learning_rate(3e-4)
+            .with_weight_decay(downhill::WeightDecay::Decoupled(0.01));
+        let call = "torch.optim.AdamW(params, lr=3e-4, weight_decay=0.01)";
+        let mut expected = as_table(&OptimizerConfig::from(adamw));
+        let settings = expected["adamw"].as_table_mut().unwrap();
+        settings.insert("preset".into(), "torch".into());
+        assert_eq!(of_call(call).unwrap()["optimizer"], expected.into());
+
+        let call = "keras.optimizers.SGD(0.01, clipvalue=0.5, gradient_accumulation_steps=2)";
+        let mut said = of_call(call).unwrap();
+        assert_eq!(said["optimizer"]["sgd"]["preset"], "keras".into());
+        said.remove("optimizer");
+        let expected = "accumulate = { steps = 2, form = 'mean' }\n\
+                        gradients = [{ clip-value = 0.5 }]";
+        assert_eq!(said, expected.parse().unwrap());
         assert!(of_call("Adam()").is_err());
     }
 

@@ -29,13 +29,13 @@ impl Overrides {
     }
 
     /// The settings that concern a method, in the order given: those for all methods and those
-    /// under `methods.NAME`.
-    pub(crate) fn for_method(&self, name: &str) -> impl Iterator<Item = (&str, Table)> {
+    /// under `methods.NAME`; and whether they name the method.
+    pub(crate) fn for_method(&self, name: &str) -> impl Iterator<Item = (&str, Table, bool)> {
         self.tables.iter().map(move |(origin, table)| {
             let own = table.get("methods").and_then(|methods| methods.get(name));
             match own.and_then(Value::as_table) {
-                Some(own) => (origin.as_str(), own.clone()),
-                None => (origin.as_str(), without_experiment_keys(table)),
+                Some(own) => (origin.as_str(), own.clone(), true),
+                None => (origin.as_str(), without_experiment_keys(table), false),
             }
         })
     }

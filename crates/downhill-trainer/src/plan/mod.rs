@@ -122,8 +122,10 @@ impl Plan {
             let mut layers = base.clone();
             layers.lay(&table, &format!("{written}, method {name}"));
             let lay_overrides = |layers: &mut Layers| {
-                for (origin, over) in overrides.for_method(&name) {
-                    refuse_other_optimizer(&name, &table, &over, origin)?;
+                for (origin, over, names_method) in overrides.for_method(&name) {
+                    if !names_method {
+                        refuse_other_optimizer(&name, &table, &over, origin)?;
+                    }
                     layers.lay(&over, origin);
                 }
                 if let Some((length, origin)) = &length {

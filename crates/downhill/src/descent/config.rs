@@ -385,7 +385,7 @@ impl DescentConfig {
     ///
     /// Up to rounding, this is each network's own step at its own rate, under schedules too. It
     /// requires a rule whose steps are proportional to the rate, and either no weight decay or one
-    /// that is `l2` or `decoupled`. State made of past steps, such as the velocity of
+    /// that is `l2`, `decoupled` or `cautious`. State made of past steps, such as the velocity of
     /// [`Momentum`](crate::Momentum), is then that at the config's rate. Factors of at most 1 lose
     /// no digits, so give the config the largest rate. Other elementwise rules accept only factors
     /// of 1. [`build`](Self::build) refuses rules and stages that look at a whole parameter,

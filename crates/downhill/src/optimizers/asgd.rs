@@ -1,6 +1,7 @@
 //! Averaged stochastic gradient descent.
 
 use crate::burn_optimizer::optimizer;
+use crate::hyperparameter::InvalidHyperparameter;
 use crate::rule::{Elementwise, Memory, Real, memory};
 use crate::settings::settings;
 use crate::weight_decay::WeightDecay;
@@ -37,10 +38,15 @@ settings! {
     }
     presets: torch
     source: "Polyak and Juditsky 1992"
+    check: check_decay
     renamed: averages_from => t0
 }
 
 impl AsgdConfig {
+    fn check_decay(&self) -> Result<(), InvalidHyperparameter> {
+        self.weight_decay.refuse_cautious()
+    }
+
     /// PyTorch's defaults: learning rate 0.01, lambda 1e-4, alpha 0.75, averaging after 1e6 steps.
     pub fn torch() -> Self {
         Self {

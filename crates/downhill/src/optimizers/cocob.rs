@@ -1,6 +1,7 @@
 //! COCOB.
 
 use crate::burn_optimizer::optimizer;
+use crate::hyperparameter::InvalidHyperparameter;
 use crate::rule::{Elementwise, Memory, Real, memory};
 use crate::settings::settings;
 use crate::weight_decay::WeightDecay;
@@ -39,9 +40,14 @@ settings! {
     }
     presets: optax
     source: "Orabona and Tommasi 2017, arXiv:1705.07795"
+    check: check_decay
 }
 
 impl CocobConfig {
+    fn check_decay(&self) -> Result<(), InvalidHyperparameter> {
+        self.weight_decay.refuse_cautious()
+    }
+
     /// optax's defaults: factor 1, alpha 100, epsilon 1e-8.
     pub fn optax() -> Self {
         Self {

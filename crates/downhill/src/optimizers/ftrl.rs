@@ -1,6 +1,7 @@
 //! FTRL-Proximal.
 
 use crate::burn_optimizer::optimizer;
+use crate::hyperparameter::InvalidHyperparameter;
 use crate::rule::{Elementwise, Memory, Real, memory};
 use crate::settings::settings;
 use crate::weight_decay::WeightDecay;
@@ -46,10 +47,15 @@ settings! {
     }
     presets: keras
     source: r#"McMahan et al. 2013, "Ad click prediction: a view from the trenches""#
+    check: check_decay
     renamed: rate_power => learning_rate_power
 }
 
 impl FtrlConfig {
+    fn check_decay(&self) -> Result<(), InvalidHyperparameter> {
+        self.weight_decay.refuse_cautious()
+    }
+
     /// Keras's defaults: learning rate 0.001, power -0.5, accumulator from 0.1, no penalties.
     pub fn keras() -> Self {
         Self {

@@ -361,11 +361,14 @@ fn divided(x: Tensor<2>, config: &MuonConfig) -> Tensor<2> {
             MuonEpsilon::Floor => divisor.max_pair(epsilon),
         }
     };
-    x / match config.preconditioning {
+    let divisor = match config.preconditioning {
         MuonPreconditioning::Schatten => above_0(norm_of(product), of_squares).sqrt(),
         MuonPreconditioning::Aol => above_0(product.abs().sum_dim(1), of_squares).sqrt(),
         _ => above_0(spectral_norm(product), epsilon),
-    }
+    };
+    // Epsilon may be 0, or underflow in this unit. Zeros stay zeros.
+    let nothing = divisor.clone().equal_scalar(0.0);
+    x / divisor.mask_fill(nothing, 1.0)
 }
 
 /// Returns the largest singular value, `[1, 1]`, of a matrix by its product with its transpose.

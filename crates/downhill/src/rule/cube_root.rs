@@ -4,13 +4,12 @@ use burn::tensor::{DType, Tensor};
 
 use super::flex_tensor::{flex, is_laid_out, tensor};
 
-/// A function of one number, which must not be negative.
+/// Defines the cube root of a number that is not negative.
 ///
-/// It begins with the reciprocal `r` of the root, by the number's bits: `bits` less a third of them
-/// is off by up to 4 %. A polynomial of `a * r^3` with these coefficients, which approximates the
-/// reciprocal of its root, brings that to 5e-5; each iteration of Newton's squares it and doubles
-/// it. Numbers below `tiny`, which may have lost bits, are multiplied by the cube of `1 / back`
-/// before.
+/// The first guess of `r`, the reciprocal of the root, has the bits `guess` less a third of the
+/// number's bits; it is off by up to 4 %. A polynomial of `a * r^3` with these coefficients brings
+/// that to 5e-5. An iteration of Newton's method turns an error `e` into `2 * e^2`. A number below
+/// `tiny`, which may be subnormal, is multiplied by `scale`, the cube of `1 / back`, before.
 macro_rules! cube_root {
     ($name:ident: $number:ident, $word:ident $bits:literal, $coefficients:expr,
         iterations $iterations:literal, below $tiny:literal by $scale:literal and $back:literal) => {
@@ -67,7 +66,7 @@ pub(super) fn of_tensor(x: Tensor<1>) -> Result<Tensor<1>, Tensor<1>> {
 mod tests {
     use super::*;
 
-    /// Within a unit of the last place in `f32`, and four in `f64`.
+    /// Within two units of the last place in `f32`, and eight in `f64`.
     #[test]
     fn it_is_that_of_libm() {
         for exponent in -1074..1024 {

@@ -45,7 +45,8 @@ pub trait Real:
     fn log(self) -> Self;
     /// `self` raised to a power.
     fn power(self, exponent: f64) -> Self;
-    /// The cube root of a number that is at least 0; below 0 it is not defined.
+    /// The cube root of a number that is at least 0; below 0 it is not defined. On flex it is made
+    /// of products, elsewhere it is a power.
     fn cube_root(self) -> Self;
     /// The elementwise maximum.
     fn max(self, other: Self) -> Self;

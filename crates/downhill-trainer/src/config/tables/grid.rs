@@ -125,7 +125,8 @@ impl GridConfig {
                 return Err(experiment.blame("grid.values", &message));
             }
             let family = family.to_owned();
-            Ok((name, Cell { family, value }, varied.with(value)))
+            let setting = Varied::with(std::slice::from_ref(&varied), &[value]).swap_remove(0);
+            Ok((name, Cell { family, value }, setting))
         };
         self.values().into_iter().map(cell).collect()
     }

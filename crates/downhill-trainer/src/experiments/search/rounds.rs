@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use downhill_data::ImagePair;
 use downhill_report::RunRecord;
-use toml::Table;
 
 use crate::config::tables::search::{Range, SearchConfig, SearchedRange};
 use crate::config::varied::Varied;
@@ -167,7 +166,8 @@ pub(crate) fn check(
             )));
         };
         for end in [from, to] {
-            let method = method.with(String::new(), &[setting.with(end)], &origin)?;
+            let end = Varied::with(std::slice::from_ref(setting), &[end]);
+            let method = method.with(String::new(), &end, &origin)?;
             method.check_data(data)?;
         }
     }
@@ -225,10 +225,7 @@ fn trials(
         let values: Vec<f64> = values
             .map(|(value, setting)| setting.rounded(value))
             .collect();
-        let tables = settings.iter().zip(&values);
-        let tables: Vec<Table> = tables
-            .map(|(setting, &value)| setting.with(value))
-            .collect();
+        let tables = Varied::with(&settings, &values);
         let name = format!("round {}, trial {at}", round + 1);
         let method = method.with(name, &tables, &origin)?;
         Ok((values, method))

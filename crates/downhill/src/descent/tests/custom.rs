@@ -189,7 +189,11 @@ fn a_rule_for_an_element_steps_as_the_built_in_one() {
 
 #[test]
 fn the_weight_decay_of_a_rule_is_applied_around_it() {
-    for decay in [WeightDecay::L2(0.1), WeightDecay::Decoupled(0.1)] {
+    for decay in [
+        WeightDecay::L2(0.1),
+        WeightDecay::Decoupled(0.1),
+        WeightDecay::Cautious(0.1),
+    ] {
         let own = OwnLion {
             weight_decay: decay,
             ..own_lion()

@@ -235,6 +235,29 @@ fn what_is_normalized_does_not_depend_on_the_size_of_the_gradient() {
     }
 }
 
+/// A row without gradients stays finite, however large the others are: a sibling of the report above.
+#[test]
+fn a_row_of_zeros_is_no_nan() {
+    for preconditioning in [
+        MuonPreconditioning::Frobenius,
+        MuonPreconditioning::Spectral,
+        MuonPreconditioning::Aol,
+        MuonPreconditioning::Schatten,
+    ] {
+        let muon = MuonConfig::optax().with_preconditioning(preconditioning);
+        let config = DescentConfig::new(muon);
+        for size in [1.0, 1e20, 1e-20] {
+            let slopes = [1.0, 0.5, -1.0, 0.0, 0.0, 0.0].map(|slope| size * slope);
+            let gradient = tensor(&slopes, [2, 3], DType::F32);
+            let found = after(&config, tensor(&[1.0; 6], [2, 3], DType::F32), &[gradient]);
+            assert!(
+                found.iter().all(|number| number.is_finite()),
+                "{preconditioning:?} {size}: {found:?}"
+            );
+        }
+    }
+}
+
 /// The same of the parameter's size: a sibling of the report above.
 #[test]
 fn trust_ratios_of_large_parameters_are_not_infinite() {

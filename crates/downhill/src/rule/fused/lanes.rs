@@ -11,7 +11,8 @@ use crate::rule::{Real, cube_root};
 /// every instruction set. Larger blocks were not faster.
 pub(super) const LANES: usize = 16;
 
-/// The type of a parameter's elements. Each function does what burn-flex 0.22.1 does to an element.
+/// The type of a parameter's elements. Each function but `cube_root` does what
+/// burn-flex 0.22.1 does to an element.
 pub(super) trait Number:
     Copy
     + PartialOrd
