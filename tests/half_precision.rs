@@ -199,10 +199,10 @@ not.
   `f32`.
 - **A decoupled or cautious weight decay** is added to the step before both meet the parameter. So
   it also acts if it is smaller than half an ulp: AdamW of optax at a rate of 1e-4 takes 1e-8 of a
-  parameter off per step, half an ulp of `f32` is 3e-8 or more. PyTorch and Keras lose it. Here it is
-  lost if the steps are smaller than an ulp, as in `f16` and `bf16` without master weights, or all
-  of one size (Lion, sign SGD), and in ASGD, COCOB, FTRL, MADGRAD and the schedule-free optimizers.
-  The remedy for `f16` and `bf16` is master weights, otherwise a larger decay or `f64`.
+  parameter off per step, half an ulp of `f32` is 3e-8 or more. PyTorch and Keras lose it. Here it
+  is lost if the steps are smaller than an ulp, as in `f16` and `bf16` without master weights, or
+  all of one size (Lion, sign SGD), and in ASGD, COCOB, FTRL, MADGRAD and the schedule-free
+  optimizers. The remedy for `f16` and `bf16` is master weights, otherwise a larger decay or `f64`.
 
 The table has the largest distance from `f64` in ulps, rounded up to 0.5, 1, 3, 10, 30 and so on,
 and the gradients at which one of the parameters stands still without master weights although that

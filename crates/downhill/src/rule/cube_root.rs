@@ -8,11 +8,12 @@ use super::flex_tensor::{flex, is_laid_out, tensor};
 ///
 /// The first guess of `r`, the reciprocal of the root, has the bits `guess` less a third of the
 /// number's bits; it is off by up to 4 %. A polynomial of `a * r^3` with these coefficients brings
-/// that to 5e-5. An iteration of Newton's method turns an error `e` into `2 * e^2`. A number below
-/// `tiny`, which may be subnormal, is multiplied by `scale`, the cube of `1 / back`, before.
+/// that to 5e-5. An iteration of Newton's method, which `again` adds, turns an error `e` into
+/// `2 * e^2`. A number below `tiny`, which may be subnormal, is multiplied by `scale`, the cube of
+/// `1 / back`, before.
 macro_rules! cube_root {
     ($name:ident: $number:ident, $word:ident $bits:literal, $coefficients:expr,
-        iterations $iterations:literal, below $tiny:literal by $scale:literal and $back:literal) => {
+        again $again:literal, below $tiny:literal by $scale:literal and $back:literal) => {
         #[inline(always)]
         pub(super) fn $name(number: $number) -> $number {
             let is_tiny = number < $tiny;
@@ -20,12 +21,12 @@ macro_rules! cube_root {
             let third = 1.0 / 3.0;
             let guess = $word::wrapping_sub($bits, a.to_bits() / 3);
             let mut reciprocal = $number::from_bits(guess);
-            // In this order nothing overflows or underflows, and the operations wait for few others.
+            // Nothing overflows or underflows, and the operations wait for few others.
             let cube = |reciprocal| (a * reciprocal) * (reciprocal * reciprocal);
             let [p, q, s]: [$number; 3] = $coefficients;
             let one = cube(reciprocal);
             reciprocal *= (p + q * one) + s * (one * one);
-            for _ in 0..$iterations {
+            if $again {
                 reciprocal *= 4.0 * third - cube(reciprocal) * third;
             }
             let square = reciprocal * reciprocal;
@@ -39,11 +40,11 @@ macro_rules! cube_root {
 }
 
 // 2^-100, 2^72, 2^-24.
-cube_root!(of_f32: f32, u32 0x54a2_fa8c, [1.550_821_8, -0.766_967_4, 0.216_163_58], iterations 0,
+cube_root!(of_f32: f32, u32 0x54a2_fa8c, [1.550_821_8, -0.766_967_4, 0.216_163_58], again false,
     below 7.888_609e-31 by 4.722_366_5e21 and 5.960_464_5e-8);
 // 2^-900, 2^216, 2^-72.
 cube_root!(of_f64: f64, u64 0x553e_f0ff_289d_d796, [1.556_707_8, -0.778_710_02, 0.222_004_59],
-    iterations 1,
+    again true,
     below 1.183_052_186_166_774_7e-271 by 1.053_122_916_685_571_9e65
     and 2.117_582_368_135_751e-22);
 

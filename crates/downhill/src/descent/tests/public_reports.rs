@@ -235,7 +235,8 @@ fn what_is_normalized_does_not_depend_on_the_size_of_the_gradient() {
     }
 }
 
-/// A row without gradients stays finite, however large the others are: a sibling of the report above.
+/// A row without gradients stays finite, however large the others are: a sibling of the report
+/// above.
 #[test]
 fn a_row_of_zeros_is_no_nan() {
     for preconditioning in [
