@@ -57,7 +57,8 @@ pub(super) fn step<E: Elementwise, R: Real, const ADDS_DECAY: bool>(
         let decayed = decay.beside(&step, x.clone().scale(decay.share(learning_rate)));
         return (x + (step - decayed), next);
     }
-    let before = decay.looks_back().then(|| x.clone());
+    // Known when it is compiled of a rule that subtracts, whose decay is added to the step.
+    let before = (!E::SUBTRACTS && decay.looks_back()).then(|| x.clone());
     let (x, g) = decay.before_step(learning_rate, x, g);
     let (x, next) = rule.update(scalars, x, g, past);
     (decay.after_step(learning_rate, before, x), next)
