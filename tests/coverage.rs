@@ -48,8 +48,6 @@ fn full_name(case: &Case) -> String {
 #[cfg(feature = "flex")]
 mod table {
     use std::fmt::Write;
-    use std::fs;
-    use std::path::Path;
 
     use burn::tensor::DType;
     use downhill_trainer::Backend;
@@ -57,6 +55,7 @@ mod table {
     use super::*;
     use crate::backend::open;
     use crate::burn_presets;
+    use crate::document::assert_up_to_date;
     use crate::numbers::Place;
     use crate::peers;
     use crate::reference::REFERENCES;
@@ -318,24 +317,9 @@ trajectories.
         )
     }
 
-    /// If this fails after an intended change, the expected table is in `target/tmp`; the message
-    /// has the command that copies it.
     #[test]
     fn the_table_of_coverage_is_up_to_date() {
-        let table = table();
-        // Git may have changed the ends of lines.
-        if TABLE.lines().eq(table.lines()) {
-            return;
-        }
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/downhill/COVERAGE.md");
-        let expected = Path::new(env!("CARGO_TARGET_TMPDIR")).join("COVERAGE.md");
-        fs::write(&expected, table).expect("the table can be written");
-        panic!(
-            "{} is out of date; update it with\ncp {} {}",
-            path.display(),
-            expected.display(),
-            path.display()
-        );
+        assert_up_to_date("COVERAGE.md", &table());
     }
 
     /// What is said not to be covered is a name of a library, and no trajectory follows it.

@@ -3,10 +3,6 @@
 
 #[cfg(feature = "flex")]
 use std::fmt::Write;
-#[cfg(feature = "flex")]
-use std::fs;
-#[cfg(feature = "flex")]
-use std::path::Path;
 
 #[cfg(feature = "flex")]
 use burn::tensor::Device;
@@ -15,6 +11,8 @@ use downhill::{DescentConfig, OptimizerConfig};
 use downhill_trainer::Backend;
 
 use crate::backend::open;
+#[cfg(feature = "flex")]
+use crate::document::assert_up_to_date;
 use crate::numbers::{Numbers, Place};
 
 const NARROW: [DType; 2] = [DType::F16, DType::BF16];
@@ -215,26 +213,10 @@ the largest value on the way.
 | --- | --- | --- | --- | --- | --- | --- |
 ";
 
-/// If this fails after an intended change, the expected document is in `target/tmp`; the message
-/// has the command that copies it.
 #[cfg(feature = "flex")]
 #[test]
 fn the_table_of_precision_is_up_to_date() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/downhill/PRECISION.md");
-    let document = document();
-    // Git may have changed the ends of lines.
-    let found = fs::read_to_string(&path).expect("the document is there");
-    if found.lines().eq(document.lines()) {
-        return;
-    }
-    let expected = Path::new(env!("CARGO_TARGET_TMPDIR")).join("PRECISION.md");
-    fs::write(&expected, document).expect("the document can be written");
-    panic!(
-        "{} is out of date; update it with\ncp {} {}",
-        path.display(),
-        expected.display(),
-        path.display()
-    );
+    assert_up_to_date("PRECISION.md", &document());
 }
 
 #[cfg(feature = "flex")]

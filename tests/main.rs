@@ -18,6 +18,8 @@ mod data;
 mod descent;
 #[cfg(feature = "flex")]
 mod divergence;
+#[cfg(feature = "flex")]
+mod document;
 mod ensemble;
 mod ensemble_training;
 mod experiments;

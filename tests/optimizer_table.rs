@@ -2,8 +2,6 @@
 #![cfg(feature = "flex")]
 
 use std::fmt::Write;
-use std::fs;
-use std::path::Path;
 
 use burn::tensor::{DType, Device};
 use burn_pack::Reader;
@@ -11,6 +9,7 @@ use downhill::{DescentConfig, OptimizerConfig, Preset};
 use downhill_trainer::Backend;
 
 use crate::backend::open;
+use crate::document::assert_up_to_date;
 use crate::numbers::{Numbers, Place, descend};
 
 /// A shape that tells rows, columns, whole tensors and single numbers apart, and is large enough
@@ -32,25 +31,9 @@ An optimizer can also be written as a formula, with the key `formula`; see `Form
 | --- | --- | --- | --- | --- |
 ";
 
-/// If this fails after an intended change, the expected table is in `target/tmp`; the message has
-/// the command that copies it.
 #[test]
 fn the_table_of_optimizers_is_up_to_date() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/downhill/OPTIMIZERS.md");
-    let table = table();
-    // Git may have changed the ends of lines.
-    let found = fs::read_to_string(&path).expect("the table is there");
-    if found.lines().eq(table.lines()) {
-        return;
-    }
-    let expected = Path::new(env!("CARGO_TARGET_TMPDIR")).join("OPTIMIZERS.md");
-    fs::write(&expected, table).expect("the table can be written");
-    panic!(
-        "{} is out of date; update it with\ncp {} {}",
-        path.display(),
-        expected.display(),
-        path.display()
-    );
+    assert_up_to_date("OPTIMIZERS.md", &table());
 }
 
 fn table() -> String {
