@@ -311,7 +311,8 @@ mod on_flex {
         }
         assert_eq!(
             mixing.join(" "),
-            "sparse-adam novograd lars fromage lamb sm3 adafactor muon dog dowg d-adapt-adam prodigy"
+            "sparse-adam novograd lars fromage lamb sm3 adafactor muon normuon adamuon shampoo soap dog \
+             dowg d-adapt-adam prodigy polyak-sgd momo momo-adam"
         );
         assert_eq!(
             alike.join(" "),

@@ -24,7 +24,15 @@ fn wave(count: usize, seed: usize) -> Vec<f64> {
 
 /// Those whose step of a parameter looks at no other.
 fn look_at_one_parameter() -> impl Iterator<Item = OptimizerConfig> {
-    let across = ["d-adapt-adam", "dog", "dowg", "prodigy"];
+    let across = [
+        "d-adapt-adam",
+        "dog",
+        "dowg",
+        "prodigy",
+        "polyak-sgd",
+        "momo",
+        "momo-adam",
+    ];
     let all = OptimizerConfig::all().into_iter();
     all.filter(move |config| !across.contains(&config.name()))
         .chain([formulas::adam()])

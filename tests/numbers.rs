@@ -114,14 +114,16 @@ pub(crate) fn descend(
     gradients: &[Vec<f64>],
     place: &Place,
 ) -> Way {
-    go(descent, module, gradients, place, true)
+    go(descent, module, gradients, &[], place, true)
 }
 
-/// Goes the way of a descent; what it would be evaluated at is read only if it has `averages`.
+/// Goes the way of a descent; what it would be evaluated at is read only if it has `averages`. An
+/// optimizer that needs the losses is told these, and 1 after the last.
 pub(crate) fn go(
     descent: &mut Descent,
     mut module: Numbers,
     gradients: &[Vec<f64>],
+    losses: &[f64],
     place: &Place,
     averages: bool,
 ) -> Way {
@@ -130,8 +132,12 @@ pub(crate) fn go(
         evaluations: Vec::new(),
         outcomes: Vec::new(),
     };
-    for numbers in gradients {
+    let losses = losses.iter().copied().chain(std::iter::repeat(1.0));
+    for (numbers, loss) in gradients.iter().zip(losses) {
         let gradients = module.gradients(numbers, place);
+        if descent.needs_loss() {
+            descent.tell_loss(loss);
+        }
         let outcome;
         (module, outcome) = match descent.step(module, gradients) {
             Ok((module, outcome)) => (module, Ok(outcome)),

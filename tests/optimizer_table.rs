@@ -20,7 +20,7 @@ const HEAD: &str = "\
 # Optimizers
 
 State is what the optimizer keeps for one matrix, in tensors of its shape, besides the step count;
-`rows` and `columns` mean one number per row or column. If the state differs among presets, each
+`rows` and `columns` mean one number per row or column, `rows^2` and `columns^2` one per pair. If the state differs among presets, each
 kind is listed. Settings that no preset turns on, such as AMSGrad, may add to it.
 
 The first preset is the default.
@@ -106,12 +106,18 @@ fn state(config: &OptimizerConfig, device: &Device) -> String {
     let tensors = tensors.filter(|tensor| is_of_the_rule(&tensor.name));
     let lengths: Vec<usize> = tensors.map(|tensor| tensor.shape.num_elements()).collect();
     let of = |length: usize| lengths.iter().filter(|own| **own == length).count();
-    let parts = [of(rows * columns), of(rows), of(columns), of(1)];
-    assert_eq!(parts.iter().sum::<usize>(), lengths.len(), "{lengths:?}");
-    let [wholes, row_sums, column_sums, single] = parts;
+    let sums = [of(rows), of(columns)];
+    let squares = [of(rows * rows), of(columns * columns)];
+    let (wholes, single) = (of(rows * columns), of(1));
+    let [row_sums, column_sums] = sums;
+    let others = sums.iter().chain(&squares).sum::<usize>();
+    assert_eq!(others + wholes + single, lengths.len(), "{lengths:?}");
     let mut parts = Vec::new();
-    if wholes > 0 || row_sums + column_sums == 0 {
+    if wholes > 0 || others == 0 {
         parts.push(wholes.to_string());
+    }
+    for (count, what) in squares.into_iter().zip(["rows^2", "columns^2"]) {
+        parts.extend((count > 0).then(|| format!("{count} {what}")));
     }
     for (count, what) in [(row_sums, "rows"), (column_sums, "columns")] {
         assert!(count <= 1, "{lengths:?}");

@@ -3,7 +3,7 @@
 use downhill::schedule::WarmUp;
 use downhill::{
     DescentConfig, Ema, EmaStart, GlobalNorm, GlobalNormForm, MuonScale, NonFinite,
-    OptimizerConfig, Parameters, Schedule, Swa, WeightStage,
+    OptimizerConfig, OutputAxis, Parameters, Schedule, Swa, WeightStage,
 };
 use serde_json::{Map, Value, json};
 
@@ -106,6 +106,15 @@ fn around(case: &Case) -> Result<DescentConfig, NotCovered> {
                     MuonScale::AspectUnclamped => MuonScale::AspectUnclampedOutputsFirst,
                     other => other,
                 };
+            }
+            Ok(config)
+        }
+        "NorMuon" | "AdaMuon" => {
+            let mut config = read(case)?;
+            match &mut config.optimizer {
+                OptimizerConfig::NorMuon(own) => own.outputs = OutputAxis::First,
+                OptimizerConfig::AdaMuon(own) => own.outputs = OutputAxis::First,
+                _ => unreachable!("it is one of the two"),
             }
             Ok(config)
         }

@@ -21,6 +21,10 @@ pub(crate) static REFERENCES: LazyLock<Vec<Reference>> = LazyLock::new(|| {
         read_cases("torch", include_str!("reference/torch_second_f64.json")),
         read_cases("keras", include_str!("reference/keras_second_f64.json")),
         read_cases("optax", include_str!("reference/optax_second_f64.json")),
+        read_cases(
+            "pytorch_optimizer",
+            include_str!("reference/pytorch_optimizer_second_f64.json"),
+        ),
     ]
 });
 
@@ -72,6 +76,8 @@ pub(crate) struct Case {
     /// The parameter's shape, and where it is two parameters, the length of each.
     pub(crate) shape: Option<Vec<usize>>,
     pub(crate) split: Option<Vec<usize>>,
+    /// The shape of each parameter, where they are several of unlike shapes.
+    shapes: Option<Vec<Vec<usize>>>,
     /// What a wrapper stands around, or before.
     pub(crate) inner: Option<Value>,
     pub(crate) then: Option<Value>,
@@ -83,6 +89,9 @@ pub(crate) struct Case {
     pub(crate) exclude_from_weight_decay: Vec<usize>,
     /// The rate is multiplied by a factor every `n` steps.
     pub(crate) rate_steps: Option<Value>,
+    /// The losses that the steps are told, for optimizers that need them.
+    #[serde(default)]
+    pub(crate) values: Vec<f64>,
     /// The gradients are multiplied by this.
     pub(crate) gradient_scale: Option<f64>,
     /// Where a part is not computed in `f64`, in what it is.
@@ -117,6 +126,9 @@ impl Case {
         for part in [&self.shape, &self.split].into_iter().flatten() {
             title = format!("{title} {part:?}");
         }
+        if let Some(shapes) = &self.shapes {
+            title = format!("{title} {shapes:?}");
+        }
         for around in [&self.inner, &self.then].into_iter().flatten() {
             title = format!("{title} with {around}");
         }
@@ -125,6 +137,9 @@ impl Case {
 
     /// The shapes of its parameters, one or two.
     pub(crate) fn shapes(&self) -> Vec<Vec<usize>> {
+        if let Some(shapes) = &self.shapes {
+            return shapes.clone();
+        }
         match (&self.split, &self.shape) {
             (Some(lengths), _) => lengths.iter().map(|&length| vec![length]).collect(),
             (None, Some(shape)) => vec![shape.clone()],

@@ -74,7 +74,8 @@ impl Variant {
             .expect("the settings are within their bounds");
         let averages = self.case.expected_average_after_each_step.is_some();
         let start = self.start(place);
-        go(&mut descent, start, &self.gradients(), place, averages)
+        let (gradients, losses) = (self.gradients(), &self.case.values);
+        go(&mut descent, start, &gradients, losses, place, averages)
     }
 
     /// How far a way is from the reference, parameters and averages, over all steps.
@@ -231,7 +232,8 @@ fn by_burn(variant: &Variant, place: &Place) -> Option<Vec<Vec<f64>>> {
     let optimizer = &variant.config.optimizer;
     let split = variant.case.split.is_some();
     let alone = DescentConfig::new(optimizer.clone());
-    if alone != variant.config || (split && shares.contains(&optimizer.name())) {
+    let is_told = !variant.case.values.is_empty();
+    if is_told || alone != variant.config || (split && shares.contains(&optimizer.name())) {
         return None;
     }
     let mut by_burn = optimizer.init().expect("it is within bounds");

@@ -48,6 +48,8 @@ names = {
     "keras.optimizers": classes(keras.optimizers, keras.optimizers.Optimizer),
     "optax": functions(optax, lambda it: it.__module__ == "optax._src.alias"),
     "optax.contrib": functions(optax.contrib, lambda it: True),
+    # Those that are followed, of more than a hundred.
+    "pytorch_optimizer": ["AdaMuon", "NorMuon", "SOAP", "Shampoo"],
     # Parts of other configs.
     "burn::optim": [it for it in configs if it not in ("MomentumConfig", "WeightDecayConfig")],
 }

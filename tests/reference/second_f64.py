@@ -1,11 +1,14 @@
-"""Makes torch_second_f64.json, keras_second_f64.json and optax_second_f64.json: the cases of the
-other scripts from another start, by other gradients, in other shapes, over 60 steps.
+"""Makes torch_second_f64.json, keras_second_f64.json, optax_second_f64.json and
+pytorch_optimizer_second_f64.json: the cases of the other scripts from another start, by other
+gradients, in other shapes, over 60 steps.
 
-Run, from any directory, with what torch2_f64.py, keras_f64.py or optax_f64.py asks for:
+Run, from any directory, with what torch2_f64.py, keras_f64.py, optax_f64.py or
+pytorch_optimizer_f64.py asks for:
 
     python second_f64.py torch
     python second_f64.py keras
     python second_f64.py optax
+    python second_f64.py pytorch_optimizer
 
 A coincidence of the first set cannot hide a fault here. There are 24 numbers in place of 8: as a
 vector, as matrices of 4 x 6 and 8 x 3, in rank 3 as 2 x 3 x 4 and 4 x 6 x 1, and, where there are
@@ -32,7 +35,12 @@ import numpy as np
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
-SCRIPTS = {"torch": "torch2_f64", "keras": "keras_f64", "optax": "optax_f64"}
+SCRIPTS = {
+    "torch": "torch2_f64",
+    "keras": "keras_f64",
+    "optax": "optax_f64",
+    "pytorch_optimizer": "pytorch_optimizer_f64",
+}
 NUMBERS, STEPS = 24, 60
 LARGEST = 1e12
 KEPT = [1, 2, 3, 5, 10, 20, 40, 60]
@@ -78,7 +86,7 @@ def cases_of(library, script):
     if library == "torch":
         with open(os.path.join(HERE, "torch_f64_generated.json")) as file:
             cases = json.load(file)["cases"] + cases
-    new = NEW.get(library, lambda: [])()
+    new = NEW.get(library, getattr(script, "new", None))()
     return [moved(case) for case in cases] + [{**case, "new": True} for case in new]
 
 
@@ -129,7 +137,28 @@ def new_of_optax():
         case("muon", shape=(4, 6), **rate, adaptive=True),
         case("muon", shape=(8, 3), **rate, adaptive=True, nesterov=False, ns_coeffs="dion"),
     ]
-    return muon + [
+    # Below the lower bound from step 40 on.
+    values = [20.0 * 0.9**step - 0.3 for step in range(STEPS)]
+    told = [
+        case("momo", adapt_lower_bound=True),
+        case("momo", learning_rate=0.01, weight_decay=0.1, adapt_lower_bound=True),
+        case("momo", lower_bound=5.0, beta=0.5),
+        case("momo_adam", adapt_lower_bound=True),
+        case("momo_adam", weight_decay=0.1, adapt_lower_bound=True),
+        case("momo_adam", lower_bound=5.0, b1=0.5, b2=0.9, eps=1e-3, weight_decay=0.1),
+        case("polyak_sgd"),
+        case("polyak_sgd", variant="sps+", f_min=1.0),
+        case("polyak_sgd", max_learning_rate=0.01, scaling=0.5, eps=10.0),
+        {**case("polyak_sgd"), "split": SPLIT},
+    ]
+    told = [{**case, "values": values} for case in told]
+    sgd = {"name": "sgd", "config": {"learning_rate": 0.1}}
+    normalized = [
+        {**case("normalize"), "then": sgd},
+        {**case("normalize", shape=(4, 6)), "then": sgd},
+        {**case("normalize"), "split": SPLIT, "then": {"name": "adam", "config": rate}},
+    ]
+    return muon + told + normalized + [
         case("acprop", **rate),
         case("acprop", **rate, b1=0.5, b2=0.9),
         case("acprop", **rate, eps=1e-3, eps_root=1e-4),
@@ -187,6 +216,8 @@ def is_bounded(case):
 def version_of(library, script):
     if library == "torch":
         return f"torch {script.torch.__version__} (CPU)"
+    if library == "pytorch_optimizer":
+        return script.VERSION
     jax = f"jax {script.jax.__version__} (CPU, x64)"
     if library == "keras":
         return f"keras {script.keras.__version__}, {jax}"

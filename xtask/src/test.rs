@@ -272,8 +272,10 @@ fn outside(directory: &str, command: &str) -> Command {
         .args(["--config", "profile.dev.opt-level=0"])
         .args(["--config", "profile.dev.codegen-units=16"]);
     for package in QUICK {
-        let quick = format!("profile.dev.package.{package}.opt-level=0");
-        command.args(["--config", &quick]);
+        for quick in ["opt-level=0", "codegen-units=16"] {
+            let quick = format!("profile.dev.package.{package}.{quick}");
+            command.args(["--config", &quick]);
+        }
     }
     command
 }

@@ -32,18 +32,25 @@ pub(crate) fn elementwise() -> Vec<Pair> {
 }
 
 /// Those that look at whole tensors, or at all of them.
-const ACROSS: [&str; 12] = [
+const ACROSS: [&str; 19] = [
     "adafactor",
+    "adamuon",
     "d-adapt-adam",
     "dog",
     "dowg",
     "fromage",
     "lamb",
     "lars",
+    "momo",
+    "momo-adam",
     "muon",
+    "normuon",
     "novograd",
+    "polyak-sgd",
     "prodigy",
+    "shampoo",
     "sm3",
+    "soap",
     "sparse-adam",
 ];
 

@@ -22,6 +22,9 @@ pub enum Preset {
     Optax,
     /// Burn 0.22.1.
     Burn,
+    /// pytorch_optimizer 4.1.0.
+    #[serde(rename = "pytorch-optimizer")]
+    PytorchOptimizer,
 }
 
 impl Preset {
@@ -33,6 +36,7 @@ impl Preset {
         Self::Keras,
         Self::Optax,
         Self::Burn,
+        Self::PytorchOptimizer,
     ];
 
     /// Returns the name in a config file.
@@ -44,6 +48,7 @@ impl Preset {
             Self::Keras => "keras",
             Self::Optax => "optax",
             Self::Burn => "burn",
+            Self::PytorchOptimizer => "pytorch-optimizer",
         }
     }
 }

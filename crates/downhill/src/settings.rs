@@ -122,7 +122,7 @@ impl Form {
         // This number decides which memory a parameter has.
         let counts = field == "min_dim_size_to_factor";
         // What these say is about a step alone.
-        let of_step = ["preconditioning", "adaptive"].contains(&field);
+        let of_step = ["preconditioning", "adaptive", "normalize"].contains(&field);
         if field.starts_with("epsilon") || of_step || (is_number && !counts) {
             return;
         }
@@ -260,11 +260,19 @@ macro_rules! settings {
             ///
             /// # Errors
             ///
-            /// If a setting is out of bounds; the error names it.
+            /// If a setting is out of bounds; the error names it. Also if the optimizer needs the
+            /// loss, which only a [`Descent`](crate::Descent) is told.
             pub fn init(
                 &self,
             ) -> Result<burn::optim::ModuleOptimizer, $crate::InvalidHyperparameter> {
-                self.build().map(burn::optim::ModuleOptimizer::from)
+                let rule = self.build()?;
+                $crate::hyperparameter::ensure(
+                    !$crate::rule::Rule::needs_loss(&rule),
+                    "learning_rate",
+                    "be set for a `Descent`, which is told the loss",
+                    self.learning_rate,
+                )?;
+                Ok(burn::optim::ModuleOptimizer::from(rule))
             }
         }
 
@@ -378,6 +386,9 @@ macro_rules! preset {
     };
     (burn) => {
         $crate::Preset::Burn
+    };
+    (pytorch_optimizer) => {
+        $crate::Preset::PytorchOptimizer
     };
 }
 

@@ -7,7 +7,7 @@ use crate::statistics::{Statistics, describe};
 /// Statistics over the runs of a method that finished and have held-out images.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct ValidationSummary {
-    /// Highest validation accuracy, 0 to 1.
+    /// Highest validation accuracy, or that of the network that the run kept, 0 to 1.
     pub(crate) best: Statistics,
     /// Updates made at the evaluation that has it.
     pub(crate) updates: Statistics,
@@ -18,20 +18,19 @@ pub(crate) struct ValidationSummary {
 }
 
 impl ValidationSummary {
-    /// `None` if no run that finished has held-out images, and if the runs chose a network by them
-    /// themselves.
+    /// `None` if no run that finished has held-out images.
     pub(crate) fn of(method: &Method) -> Option<Self> {
-        if method.runs.iter().any(|run| run.end.kept.is_some()) {
-            return None;
-        }
         let best: Vec<(&Evaluation, f64)> =
             method.runs.iter().filter_map(best_validation).collect();
         let described = |value: fn(&(&Evaluation, f64)) -> f64| {
             let values: Vec<f64> = best.iter().map(value).collect();
             describe(&values)
         };
-        let last = method.runs.iter().filter_map(RunRecord::final_evaluation);
-        let last: Vec<f64> = last.map(|last| last.test.accuracy).collect();
+        let finished = |run: &&RunRecord| run.final_evaluation().is_some();
+        let last = method.runs.iter().filter(finished);
+        let last: Vec<f64> = last
+            .filter_map(|run| Some(run.evaluations.last()?.test.accuracy))
+            .collect();
         Some(Self {
             best: described(|(_, accuracy)| *accuracy)?,
             updates: described(|(at, _)| at.updates as f64)?,
@@ -41,10 +40,14 @@ impl ValidationSummary {
     }
 }
 
-/// Returns the evaluation with the highest validation accuracy, of equal ones the first. `None`
-/// without held-out images and for a run that diverged.
+/// Returns the evaluation with the highest validation accuracy, of equal ones the first; of a run
+/// that kept a network, the evaluation of this network. `None` without held-out images and for a
+/// run that diverged.
 fn best_validation(run: &RunRecord) -> Option<(&Evaluation, f64)> {
-    run.final_evaluation()?;
+    let last = run.final_evaluation()?;
+    if run.end.kept.is_some() {
+        return Some((last, last.validation?.accuracy));
+    }
     let mut best: Option<(&Evaluation, f64)> = None;
     for evaluation in &run.evaluations {
         let accuracy = evaluation.validation.map(|score| score.accuracy);
@@ -77,6 +80,9 @@ mod tests {
         }
         let (best, accuracy) = best_validation(&run).unwrap();
         assert_eq!((best.updates, best.test.accuracy, accuracy), (3, 0.4, 0.7));
+        run.end.kept = Some(6);
+        let (kept, accuracy) = best_validation(&run).unwrap();
+        assert_eq!((kept.updates, kept.test.accuracy, accuracy), (6, 0.6, 0.7));
         run.end.outcome = RunOutcome::Diverged { update: 9 };
         assert_eq!(best_validation(&run), None);
     }

@@ -1,5 +1,6 @@
 //! Final values by the value of the grid, a column for each family.
 
+use crate::statistics::Statistics;
 use crate::summary::families::Families;
 use crate::summary::{MethodSummary, Summary};
 use crate::text::columns::NONE;
@@ -36,14 +37,9 @@ pub(crate) fn loss_cell(summary: &MethodSummary) -> String {
 /// The text of an accuracy, and how many diverged.
 pub(crate) fn accuracy_cell(
     summary: &MethodSummary,
-    is_test: bool,
+    accuracy: Option<Statistics>,
     precision: Precision,
 ) -> String {
-    let accuracy = if is_test {
-        summary.test_accuracy
-    } else {
-        summary.train_accuracy
-    };
     let text = accuracy.map_or_else(
         || NONE.to_owned(),
         |accuracy| precision.mean_and_half_width(&accuracy),

@@ -37,12 +37,12 @@ pub(crate) fn text(summary: &Summary<'_>) -> String {
         let rows = target::rows(summary, target);
         push_table(&mut text, &target::legend(target), &heads, rows);
     }
+    let rows = validation_rows(summary);
+    push_table(&mut text, VALIDATION_NOTE, &VALIDATION_HEADS, rows);
     // Of a grid they would be many, and its figure has them.
     if summary.experiment.grid.is_none() {
         let rows = averages_rows(summary);
         push_table(&mut text, AVERAGES_NOTE, &AVERAGES_HEADS, rows);
-        let rows = validation_rows(summary);
-        push_table(&mut text, VALIDATION_NOTE, &VALIDATION_HEADS, rows);
         let rows = published_rows(summary);
         push_table(
             &mut text,

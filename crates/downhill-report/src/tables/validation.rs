@@ -16,7 +16,8 @@ pub(crate) const VALIDATION_HEADS: [&str; 6] = [
 /// What they mean.
 pub(crate) const VALIDATION_NOTE: &str = "Means over the runs that finished, with half the width of \
     their 95 % interval. For each run, the evaluation with the highest accuracy on the held-out images \
-    counts, the first of equal ones: the test images do not influence the choice.";
+    counts, the first of equal ones, or that of the network that the run itself kept: the test \
+    images do not influence the choice.";
 
 /// One row per method that has held-out images.
 pub(crate) fn validation_rows(summary: &Summary<'_>) -> Vec<Vec<String>> {

@@ -32,7 +32,8 @@ an optimizer written as a formula, with settings and state of its own:
     x = x + v
     \"\"\"
 
-configs/formula.toml has more, and docs/laboratory.md the names and functions that it may use.";
+The experiment `formula` has others (`train formula --dry-run`). The repository's
+docs/laboratory.md has the names and functions that a formula may use.";
 
 /// Widest table, in characters; a wider one is split between its columns.
 const WIDTH: usize = 100;
@@ -87,8 +88,10 @@ fn settings_of(name: &str) -> Result<String, TrainError> {
         return Ok(format!("{FORMULA}\n{OF_A_FORMULA}\n"));
     }
     let all = OptimizerConfig::all();
-    let config = all.iter().find(|config| config.name() == name);
+    let is_named = |config: &&OptimizerConfig| config.name().eq_ignore_ascii_case(name);
+    let config = all.iter().find(is_named);
     let config = config.ok_or_else(|| TrainError::Config(no_optimizer(name)))?;
+    let name = config.name();
     let mut text = format!("{name}\n");
     if !config.source().is_empty() {
         text += &format!("{}\n", config.source());

@@ -103,15 +103,27 @@ pub(crate) fn alike<'a>(
         .or_else(|| all().filter(begins).min_by_key(|it| it.len()))
 }
 
-/// Says that an experiment has no method of this name, and which it has.
+/// Says that an experiment has no method of this name, and which it has. A number at the end of a
+/// name is a value of a grid, for which no other stands.
 pub(crate) fn no_method(name: &str, known: &[&str]) -> String {
-    let remedy = match did_you_mean(name, known.iter().copied()) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => match known {
-            [] => "it has no methods".to_owned(),
-            [only] => format!("its only method is `{only}`"),
-            all => format!("its methods are `{}`", all.join("`, `")),
+    let family = |name: &str| {
+        let (family, value) = name.rsplit_once(' ')?;
+        value.parse::<f64>().is_ok().then(|| family.to_owned())
+    };
+    let mut relatives = known.to_vec();
+    if let Some(own) = family(name) {
+        relatives.retain(|other| family(other).as_ref() == Some(&own));
+    } else {
+        relatives.clear();
+    }
+    let remedy = match (relatives.as_slice(), known) {
+        (_, []) => "it has no methods".to_owned(),
+        ([], known) => match (did_you_mean(name, known.iter().copied()), known) {
+            (Some(meant), _) => format!("did you mean `{meant}`?"),
+            (None, [only]) => format!("its only method is `{only}`"),
+            (None, all) => format!("its methods are `{}`", all.join("`, `")),
         },
+        (relatives, _) => format!("there are `{}`", relatives.join("`, `")),
     };
     format!("the experiment has no method `{name}`; {remedy}")
 }
@@ -119,6 +131,19 @@ pub(crate) fn no_method(name: &str, known: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_value_of_a_grid_stands_for_another() {
+        let known = ["adam 0.001", "adam 0.01", "sgd 0.1"];
+        for (name, remedy) in [
+            ("adam 0.0001", "there are `adam 0.001`, `adam 0.01`"),
+            ("adm 0.001", "did you mean `adam 0.001`?"),
+            ("sgd", "did you mean `sgd 0.1`?"),
+        ] {
+            let expected = format!("the experiment has no method `{name}`; {remedy}");
+            assert_eq!(no_method(name, &known), expected);
+        }
+    }
 
     #[test]
     fn a_word_is_meant_if_it_is_near_a_synonym_or_a_part() {

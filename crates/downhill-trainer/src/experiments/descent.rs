@@ -48,6 +48,9 @@ pub(crate) fn path(
         let gradient = function.gradient(point.numbers());
         let mut gradients = GradientsParams::new();
         gradients.register::<1>(point.place.id, tensor(gradient));
+        if descent.needs_loss() {
+            descent.tell_loss(function.value(point.numbers()));
+        }
         (point, _) = descent.step(point, gradients)?;
         let reached = evaluated(&descent, &point);
         if !reached.iter().all(|number| number.is_finite()) {

@@ -1,5 +1,6 @@
 //! A plan as text, for `--dry-run` and the report.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use toml::Value;
@@ -113,9 +114,18 @@ fn with_origins(layers: &Layers, leaves: Vec<(String, Value)>) -> Vec<(String, S
         if let Some(notes) = layers.notes.get(&path) {
             let _ = write!(origin, " ({})", notes.join(", "));
         }
-        (format!("{path} = {value}"), origin)
+        (format!("{} = {value}", readable(&path)), origin)
     });
     rows.collect()
+}
+
+/// A path that `--set` reads: the setting that a search varies is one key, with dots.
+fn readable(path: &str) -> Cow<'_, str> {
+    let range = path.strip_prefix("search.ranges.");
+    match range.and_then(|range| range.rsplit_once('.')) {
+        Some((setting, end)) => format!("search.ranges.{}.{end}", key(setting)).into(),
+        None => path.into(),
+    }
 }
 
 /// The amount of work.
@@ -267,6 +277,18 @@ mod tests {
             read += 1;
         }
         assert!(read >= 21, "{read}");
+    }
+
+    #[test]
+    fn the_ranges_of_a_search_are_shown_as_they_are_set() {
+        let text = "[methods.adam]\noptimizer = 'adam'\n[search]\ntrials = 2\nranges.\
+                    'optimizer.learning_rate' = { from = 1e-3, to = 1.0 }";
+        let shown = dry_run(&plan(Path::new("some.toml"), text.to_owned(), &[]));
+        let setting = "search.ranges.\"optimizer.learning_rate\".from";
+        assert!(shown.contains(&format!("{setting} = 0.001")), "{shown}");
+        let set = format!("{setting}=0.01");
+        let changed = plan(Path::new("some.toml"), text.to_owned(), &["--set", &set]);
+        assert!(dry_run(&changed).contains(&format!("{setting} = 0.01")));
     }
 
     #[test]

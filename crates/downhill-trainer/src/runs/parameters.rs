@@ -80,6 +80,7 @@ fn table(config: &TrainingConfig, data: &ImagePair, device: &Device) -> Result<S
     let mut zeros = Zeros(GradientsParams::new());
     model.visit(&mut zeros);
     let first = descent.describe(&model).map_err(|error| invalid(&error))?;
+    descent.tell_loss(0.0);
     let (model, _) = descent.step(model, zeros.0)?;
     let after = descent.describe(&model).map_err(|error| invalid(&error))?;
     let rows = (first.parameters().iter()).zip(after.parameters());

@@ -79,6 +79,9 @@ pub(crate) fn pretrain(
             let inputs = Tensor::from_inner(inputs);
             let loss = autoencoder.loss(inputs, pretraining.corruption, &mut keep_mask);
             losses.push(loss.clone().inner());
+            if descent.needs_loss() {
+                descent.tell_loss(loss.clone().into_scalar());
+            }
             let gradients = GradientsParams::from_grads(loss.backward(), &autoencoder);
             (autoencoder, _) = descent.step(autoencoder, gradients)?;
             if update % every == 0 || update == pretraining.updates {

@@ -101,6 +101,9 @@ impl<'a> Stepper<'a> {
                     computed += 1;
                     (_, gradients) = gradients_of(&mut ascended.map_err(|error| unusable(&error))?);
                 }
+                if descent.needs_loss() {
+                    descent.tell_loss(loss.clone().into_scalar());
+                }
                 let (network, _) = descent.step(network, gradients)?;
                 (network, loss, computed)
             }

@@ -180,6 +180,17 @@ pub(super) fn number_of(value: &Value<'_>) -> Option<f64> {
     }
 }
 
+/// Returns three numbers.
+pub(super) fn triple(value: &Value<'_>) -> Option<[f64; 3]> {
+    match &value.kind {
+        Kind::List(values) => match values[..] {
+            [ref a, ref b, ref c] => Some([number_of(a)?, number_of(b)?, number_of(c)?]),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Whether a value is this one: as it is written, but numbers by their value.
 fn is_written(value: &Value<'_>, other: &str) -> bool {
     match value.kind {

@@ -1,11 +1,11 @@
-//! Calls of PyTorch, Keras and optax as configs.
+//! Calls of PyTorch, Keras, optax and pytorch_optimizer as configs.
 //!
 //! ```text
 //! grammar     the text of a call
 //! bound       its values, by the names of the function's parameters
 //! signature   a function that makes an optimizer: what its arguments are called here
 //! words       words of any library for settings
-//! torch, keras, optax, schedules   the functions
+//! torch, keras, optax, pytorch_optimizer, schedules   the functions
 //! ```
 
 use alloc::string::String;
@@ -17,6 +17,7 @@ mod error;
 mod grammar;
 mod keras;
 mod optax;
+mod pytorch_optimizer;
 mod schedules;
 mod signature;
 #[cfg(test)]
@@ -82,11 +83,21 @@ const OPTAX: Library = Library {
     },
 };
 
-static LIBRARIES: [Library; 3] = [TORCH, KERAS, OPTAX];
+const PYTORCH_OPTIMIZER: Library = Library {
+    modules: &["pytorch_optimizer"],
+    signatures: pytorch_optimizer::SIGNATURES,
+    not_covered: &[],
+    rules: Rules {
+        preset: Preset::PytorchOptimizer,
+        ..TORCH.rules
+    },
+};
+
+static LIBRARIES: [Library; 4] = [TORCH, KERAS, OPTAX, PYTORCH_OPTIMIZER];
 
 impl DescentConfig {
-    /// Reads a call of PyTorch, Keras or optax, as it stands in Python: the optimizer with its
-    /// settings, those that the call leaves out being the library's.
+    /// Reads a call of PyTorch, Keras, optax or pytorch_optimizer, as it stands in Python: the
+    /// optimizer with its settings, those that the call leaves out being the library's.
     ///
     /// ```
     /// use downhill::{AdamWConfig, DescentConfig, WeightDecay};
@@ -114,6 +125,8 @@ impl DescentConfig {
     /// - optax: `optax.adam`, `optax.contrib.prodigy`; around them `chain` with what clips or
     ///   centralizes gradients and `add_decayed_weights`, `MultiSteps` and `lookahead`; in `chain`
     ///   also `scale_by_adam` and its kin with a rate.
+    /// - pytorch_optimizer: `pytorch_optimizer.SOAP`, `Shampoo`, `NorMuon` and `AdaMuon`; of the last
+    ///   two, matrices are those of rank 2.
     ///
     /// Nothing is executed. The values are numbers, strings, `True`, `False`, `None`, tuples,
     /// lists, dictionaries and calls; the parameters of PyTorch, such as `model.parameters()`, say

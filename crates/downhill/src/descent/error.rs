@@ -50,6 +50,12 @@ pub enum InvalidDescent {
         /// The optimizer, or another part of the config.
         part: &'static str,
     },
+    /// Gradients are accumulated for an optimizer that is told the loss of each step.
+    #[error("{optimizer} needs the loss of each step, so its gradients cannot be accumulated")]
+    AccumulatedLoss {
+        /// The optimizer.
+        optimizer: &'static str,
+    },
     /// The networks of an ensemble have different learning rates, and the steps of the optimizer
     /// are not proportional to the rate.
     #[error(
@@ -80,6 +86,15 @@ pub enum StepError {
         step: u64,
         /// The setting and its value.
         error: InvalidHyperparameter,
+    },
+    /// An optimizer needs the loss that the gradients are of, and was not told it.
+    #[error(
+        "{optimizer} needs the loss of each step: call `tell_loss` of the descent, or of its handle, \
+         before it"
+    )]
+    LossNotTold {
+        /// The optimizer.
+        optimizer: &'static str,
     },
     /// The first axis of a parameter does not hold the networks of the ensemble.
     #[error(

@@ -33,6 +33,9 @@ pub enum GradientStage {
     /// The gradient of each unit is scaled down if its norm is larger than a multiple of the norm
     /// of the unit's weights.
     ClipAdaptive(AdaptiveClip),
+    /// All gradients are divided by their norm, taken over all of them (optax `normalize`);
+    /// gradients of 0 stay.
+    Normalize,
     /// The mean over the inputs of each unit is subtracted, from gradients of rank 2 and more
     /// (gradient centralization, Yong et al. 2020, arXiv:2004.01461).
     Centralize(Units),
@@ -244,7 +247,7 @@ impl GradientStage {
                 positive("clip-adaptive.factor", clip.factor)?;
                 positive("clip-adaptive.min_norm", clip.min_norm)?;
             }
-            Self::Maximize | Self::Centralize(_) => {}
+            Self::Maximize | Self::Normalize | Self::Centralize(_) => {}
         }
         Ok(())
     }
@@ -275,6 +278,12 @@ impl GradientStage {
                 }
             }
             Self::ClipAdaptive(clip) => each(slots, |slot| adaptively(slot, clip)),
+            Self::Normalize => {
+                let norm = global_norm(slots);
+                if norm != 0.0 {
+                    each(slots, |slot| slot.gradient.clone().div_scalar(norm));
+                }
+            }
             Self::Centralize(units) => each(slots, |slot| {
                 if slot.shape.len() < 2 {
                     return slot.gradient.clone();

@@ -44,6 +44,7 @@ fn mixing_part(config: &DescentConfig) -> Option<&'static str> {
         GradientStage::ClipRms(_) => Some("clip-rms"),
         GradientStage::ClipGlobalNorm(_) => Some("clip-global-norm"),
         GradientStage::ClipAdaptive(_) => Some("clip-adaptive"),
+        GradientStage::Normalize => Some("normalize"),
         GradientStage::Centralize(_) => Some("centralize"),
     });
     let skips = (config.non_finite == NonFinite::Skip).then_some("non_finite = skip");

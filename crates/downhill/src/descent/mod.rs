@@ -107,6 +107,8 @@ pub struct Descent {
     accumulated: u64,
     /// Number of calls skipped.
     skipped: u64,
+    /// The loss that the next step is told.
+    loss: Option<f64>,
     state: ModelState,
     order: Order,
     /// The settings changed since the descent was built, in order.
@@ -174,12 +176,18 @@ impl Descent {
             }
         }
         members::check(&config, &groups)?;
+        if config.accumulate.steps > 1
+            && let Some(optimizer) = told_loss(&groups)
+        {
+            return Err(InvalidDescent::AccumulatedLoss { optimizer });
+        }
         Ok(Self {
             config,
             groups,
             steps: 0,
             accumulated: 0,
             skipped: 0,
+            loss: None,
             state: ModelState::default(),
             order: Order::default(),
             changed: Vec::new(),
@@ -264,6 +272,38 @@ impl Descent {
         self.step_with(module, gradients, Some(learning_rate), Call::Gradients)
     }
 
+    /// Tells the loss that the gradients of the next step are of, for an optimizer that
+    /// [needs it](Self::needs_loss). Other optimizers do not look at it.
+    ///
+    /// ```
+    /// use burn::nn::{Initializer, LinearConfig};
+    /// use burn::optim::GradientsParams;
+    /// use burn::tensor::{Device, Tensor};
+    /// use downhill::{DescentConfig, MomoConfig};
+    ///
+    /// let mut descent = DescentConfig::new(MomoConfig::optax()).build()?;
+    /// # let device = Device::flex().autodiff();
+    /// # let start = Initializer::Ones;
+    /// # let mut model = LinearConfig::new(3, 1).with_initializer(start).init(&device);
+    /// # let input = Tensor::<2>::ones([4, 3], &device);
+    /// for _ in 0..3 {
+    ///     let loss = model.forward(input.clone()).square().mean();
+    ///     let gradients = GradientsParams::from_grads(loss.backward(), &model);
+    ///     descent.tell_loss(loss.into_scalar());
+    ///     (model, _) = descent.step(model, gradients)?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn tell_loss(&mut self, loss: f64) {
+        self.loss = Some(loss);
+    }
+
+    /// Whether an optimizer of the config needs the loss of each step, as
+    /// [`Momo`](crate::Momo), [`MomoAdam`](crate::MomoAdam) and [`PolyakSgd`](crate::PolyakSgd) do.
+    pub fn needs_loss(&self) -> bool {
+        told_loss(&self.groups).is_some()
+    }
+
     fn step_with<M: Module>(
         &mut self,
         module: M,
@@ -271,6 +311,9 @@ impl Descent {
         rate: Option<f64>,
         call: Call,
     ) -> Result<(M, StepOutcome), FailedStep<M>> {
+        if let (None, Some(optimizer)) = (self.loss, told_loss(&self.groups)) {
+            return Err(FailedStep::new(module, StepError::LossNotTold { optimizer }));
+        }
         if let Err(error) = self.check_module(&module, &gradients) {
             return Err(FailedStep::new(module, error));
         }
@@ -301,6 +344,7 @@ impl Descent {
             let bad = not_finite(&slots);
             if !bad.is_empty() {
                 self.skipped += 1;
+                self.loss = None;
                 return Ok((module, StepOutcome::Skipped(bad)));
             }
         }
@@ -314,7 +358,12 @@ impl Descent {
             stage.apply(&mut slots);
         }
         let rates = self.rates(rate);
-        let sums = self.measure(&slots, &rates);
+        let mut sums = self.measure(&slots, &rates);
+        if let Some(loss) = self.loss.take() {
+            let groups = self.groups.iter().zip(&mut sums);
+            let told = groups.filter(|(group, _)| group.rule.needs_loss());
+            told.for_each(|(_, sums)| sums.push(loss));
+        }
         // Drops the values, so that the module alone holds them.
         let gradients = slots.into_iter().map(|slot| (slot.id, slot.gradient));
         let gradients = Gradients::prepared(gradients);
@@ -544,6 +593,12 @@ impl Descent {
         let sum_all = |sums: Vec<Vec<Tensor<1>>>| sums.into_iter().map(sum).collect();
         measured.into_iter().map(sum_all).collect()
     }
+}
+
+/// Returns the first optimizer that needs the loss of each step.
+fn told_loss(groups: &[GroupState]) -> Option<&'static str> {
+    let told = |group: &&GroupState| !group.frozen && group.rule.needs_loss();
+    groups.iter().find(told).map(|group| group.base.name())
 }
 
 impl core::fmt::Debug for Descent {

@@ -342,6 +342,8 @@ mod tests {
                 let bias = model.bias.as_ref().unwrap().id;
                 same.register(bias, gradients.get::<1>(bias).unwrap().mul_scalar(1.0));
                 let before = plain.unwrap_or_else(|| model.valid());
+                on.tell_loss(1.0);
+                off.tell_loss(1.0);
                 model = on.step(model, gradients).unwrap().0;
                 plain = Some(off.step(before, same).unwrap().0);
                 let after = plain.as_ref().unwrap();
@@ -354,6 +356,7 @@ mod tests {
             }
             // What has no gradient stays.
             let before = plain.unwrap();
+            off.tell_loss(1.0);
             let stepped = off.step(before.clone(), GradientsParams::new());
             let after = stepped.unwrap().0;
             assert_eq!(

@@ -47,5 +47,6 @@ fn values(model: &One) -> Vec<f64> {
 
 fn stepped(descent: &mut Descent, model: One, number: f64) -> One {
     let gradients = gradient(&model, number);
+    descent.tell_loss(1.0);
     descent.step(model, gradients).expect("it fits").0
 }

@@ -142,6 +142,11 @@ impl Handle {
         }
     }
 
+    /// Tells the loss that the gradients of the next step are of, see [`Descent::tell_loss`].
+    pub fn tell_loss(&self, loss: f64) {
+        self.lock().descent.tell_loss(loss);
+    }
+
     /// Returns the number of calls skipped because of gradients that were not finite.
     pub fn skipped(&self) -> u64 {
         self.lock().counts()[2]

@@ -7,6 +7,7 @@ mod adafactor;
 mod adagrad;
 mod adam;
 mod adamax;
+mod adamuon;
 mod adamw;
 mod adan;
 mod ademamix;
@@ -19,31 +20,40 @@ mod dog;
 mod dowg;
 mod fromage;
 mod ftrl;
+mod gram;
 mod lamb;
 mod lars;
 mod lion;
 mod madgrad;
 mod momentum;
+mod momo;
+mod momo_adam;
 mod muon;
 mod nadam;
 mod nesterov;
+mod normuon;
 mod novograd;
 mod optimistic_adam;
 mod optimistic_sgd;
+mod polyak_sgd;
 mod prodigy;
 mod radam;
 mod rmsprop;
 mod rprop;
 mod schedule_free;
 mod sgd;
+mod shampoo;
 mod sign_sgd;
 mod simplified_ademamix;
 mod sm3;
+mod soap;
 mod sparse_adam;
 mod yogi;
 
 use crate::config::optimizers;
 use crate::formula;
+
+pub use gram::PreconditionedAxes;
 
 // A new optimizer is its file, with `mod`, and its line here: file, rule and config, the choices
 // among its settings, key in config files and keys of before.
@@ -83,10 +93,17 @@ optimizers! {
     sm3: Sm3(Sm3Config) = "sm3",
     adafactor: Adafactor(AdafactorConfig) with AdafactorEpsilon, AdafactorSize, FactoredAxes = "adafactor",
     muon: Muon(MuonConfig) with MuonEpsilon, MuonMomentum, MuonPreconditioning, MuonScale = "muon",
+    normuon: NorMuon(NorMuonConfig) with OutputAxis, StepScale = "normuon",
+    adamuon: AdaMuon(AdaMuonConfig) = "adamuon",
+    shampoo: Shampoo(ShampooConfig) = "shampoo",
+    soap: Soap(SoapConfig) = "soap",
     dog: Dog(DogConfig) with InitialStep = "dog",
     dowg: Dowg(DowgConfig) = "dowg",
     dadapt_adam: DAdaptAdam(DAdaptAdamConfig) = "d-adapt-adam" or "dadaptadam",
     prodigy: Prodigy(ProdigyConfig) with ProdigyWarmup = "prodigy",
+    polyak_sgd: PolyakSgd(PolyakSgdConfig) with PolyakGap = "polyak-sgd",
+    momo: Momo(MomoConfig) = "momo",
+    momo_adam: MomoAdam(MomoAdamConfig) = "momo-adam",
     cocob: Cocob(CocobConfig) = "cocob",
     formula: Formula(FormulaConfig) with FormulaError, FormulaFunction, FormulaState = "formula",
 }

@@ -216,7 +216,7 @@ settings! {
 
 impl MuonConfig {
     /// The coefficients of the original.
-    const QUINTIC: [f64; 3] = [3.4445, -4.775, 2.0315];
+    pub(super) const QUINTIC: [f64; 3] = [3.4445, -4.775, 2.0315];
 
     /// Coefficients that optax calls `dion`, for five iterations.
     pub(crate) const DION: [[f64; 3]; 5] = [
@@ -307,7 +307,7 @@ impl MuonConfig {
     }
 
     /// Returns the factor on a step for a matrix of this shape.
-    fn scale_of(&self, [inputs, outputs]: [usize; 2]) -> f64 {
+    pub(super) fn scale_of(&self, [inputs, outputs]: [usize; 2]) -> f64 {
         let (inputs, outputs) = (inputs as f64, outputs as f64);
         match self.scale {
             MuonScale::None => 1.0,
@@ -320,8 +320,29 @@ impl MuonConfig {
     }
 }
 
+/// Returns the momentum that a step is made of, and remembers the buffer.
+pub(super) fn direction(g: Tensor<1>, memory: &mut Memory, config: &MuonConfig) -> Tensor<1> {
+    let share = match config.momentum_form {
+        MuonMomentum::Mean | MuonMomentum::CorrectedMean => 1.0 - config.momentum,
+        MuonMomentum::Sum => 1.0,
+    };
+    let now = g.mul_scalar(share);
+    let m = memory.accumulate("momentum", config.momentum, now.clone());
+    let correction = |time| match config.momentum_form {
+        MuonMomentum::CorrectedMean => 1.0 / bias_correction(config.momentum, time),
+        MuonMomentum::Mean | MuonMomentum::Sum => 1.0,
+    };
+    match config.momentum_kind {
+        MomentumKind::HeavyBall => m.mul_scalar(correction(memory.time)),
+        MomentumKind::Nesterov => {
+            let ahead = config.momentum * correction(memory.time + 1);
+            m.mul_scalar(ahead) + now.mul_scalar(correction(memory.time))
+        }
+    }
+}
+
 /// Returns approximately the nearest orthogonal matrix.
-fn orthogonal(x: Tensor<2>, config: &MuonConfig) -> Tensor<2> {
+pub(super) fn orthogonal(x: Tensor<2>, config: &MuonConfig) -> Tensor<2> {
     let [rows, columns] = x.dims();
     let stands = rows > columns;
     let x = if stands { x.transpose() } else { x };
@@ -426,24 +447,7 @@ impl Rule for Muon {
         };
         let x = parameter.value;
         let g = config.weight_decay.into_gradient(&x, parameter.gradient);
-        let share = match config.momentum_form {
-            MuonMomentum::Mean | MuonMomentum::CorrectedMean => 1.0 - config.momentum,
-            MuonMomentum::Sum => 1.0,
-        };
-        let now = g.mul_scalar(share);
-        let m = memory.accumulate("momentum", config.momentum, now.clone());
-        let correction = |time| match config.momentum_form {
-            MuonMomentum::CorrectedMean => 1.0 / bias_correction(config.momentum, time),
-            MuonMomentum::Mean | MuonMomentum::Sum => 1.0,
-        };
-        let d = match config.momentum_kind {
-            MomentumKind::HeavyBall => m.mul_scalar(correction(memory.time)),
-            MomentumKind::Nesterov => {
-                let ahead = config.momentum * correction(memory.time + 1);
-                m.mul_scalar(ahead) + now.mul_scalar(correction(memory.time))
-            }
-        };
-        let d = d.reshape([rows, columns]);
+        let d = direction(g, &mut memory, config).reshape([rows, columns]);
         let mut step = orthogonal(d.clone(), config);
         if config.adaptive {
             step = step.clone() * (d * step).sum().unsqueeze();

@@ -15,6 +15,7 @@ pub(crate) mod burn_state;
 mod cube;
 #[cfg(feature = "flex")]
 mod cube_root;
+mod decomposition;
 mod elementwise;
 mod elementwise_step;
 #[cfg(feature = "flex")]
@@ -50,6 +51,7 @@ pub(crate) use cube::{
 };
 #[cfg(test)]
 pub(crate) use elementwise::tests::assert_steps;
+pub(crate) use decomposition::{eigenvectors, falling_order, orthogonal_factor, power};
 pub(crate) use elementwise::{Elementwise, MOST_FIELDS, Remembered, memory};
 #[cfg(all(test, feature = "flex"))]
 pub(crate) use fused::{Instructions, step_by_program_with, tests::ByTensorsAndInPlace};
@@ -176,6 +178,11 @@ pub(crate) trait Rule: Names + Decays {
         false
     }
 
+    /// Whether what [`step`](Self::step) is given as sums ends with the loss.
+    fn needs_loss(&self) -> bool {
+        false
+    }
+
     /// The numbers of the memory that all parameters of a group have in common.
     fn shared_numbers(&self) -> &'static [&'static str] {
         &[]
@@ -203,7 +210,8 @@ pub(crate) trait Rule: Names + Decays {
     }
 
     /// Returns the parameter's new elements and the new memory. `memory` is as
-    /// [`measure`](Self::measure) left it; `sums` is what it returned, summed over all parameters.
+    /// [`measure`](Self::measure) left it; `sums` is what it returned, summed over all parameters,
+    /// with the loss if the rule [needs it](Self::needs_loss).
     fn step(
         &self,
         learning_rate: f64,
@@ -309,6 +317,10 @@ pub(crate) fn step_alone<R: Rule, const D: usize>(
         gradient: g.reshape([elements]),
         shape: &shape,
     };
+    assert!(
+        !rule.needs_loss(),
+        "this optimizer needs the loss of each step: step it by a `Descent`, which is told it"
+    );
     let sums = rule.measure(learning_rate, &parameter, &mut memory);
     let sums: Vec<f64> = sums.into_iter().map(Tensor::into_scalar).collect();
     let (x, memory) = rule.step(learning_rate, parameter, memory, &sums);

@@ -7,9 +7,10 @@ use crate::pages::about::About;
 use crate::pages::page::{Page, Section, changes, code, table};
 use crate::pages::training::figures::{Part, parts};
 use crate::record::{RunOutcome, RunRecord};
-use crate::summary::Summary;
+use crate::statistics::Statistics;
 use crate::summary::families::Families;
 use crate::summary::training_data::image_counts;
+use crate::summary::{MethodSummary, Summary};
 use crate::tables::averages::{AVERAGES_HEADS, AVERAGES_NOTE, averages_rows};
 use crate::tables::differences::{difference_rows, differences_legend};
 use crate::tables::final_values::{final_cells, legend};
@@ -138,12 +139,16 @@ fn grid_results(summary: &Summary<'_>, families: &Families) -> Markup {
     let precision = summary.precision;
     let mut heads = vec![families.grid.name.as_str()];
     heads.extend(families.names.iter().map(String::as_str));
-    let test = grid::rows(summary, families, |method| {
-        grid::accuracy_cell(method, true, precision)
-    });
-    let train = grid::rows(summary, families, |method| {
-        grid::accuracy_cell(method, false, precision)
-    });
+    let accuracies = |of: fn(&MethodSummary) -> Option<Statistics>| {
+        grid::rows(summary, families, |method| {
+            grid::accuracy_cell(method, of(method), precision)
+        })
+    };
+    let test = accuracies(|method| method.test_accuracy);
+    let train = accuracies(|method| method.train_accuracy);
+    let validation = accuracies(|method| Some(method.validation?.best));
+    let test_there = accuracies(|method| Some(method.validation?.test));
+    let is_validated = (summary.methods.iter()).any(|method| method.validation.is_some());
     let losses = grid::rows(summary, families, grid::loss_cell);
     let mut note = legend(summary);
     if summary.has_diverged() {
@@ -156,6 +161,12 @@ fn grid_results(summary: &Summary<'_>, families: &Families) -> Markup {
         (table("", &heads, &train))
         h3 { "Training loss, nats" }
         (table(&note, &heads, &losses))
+        @if is_validated {
+            h3 { "Best validation accuracy, %" }
+            (table("", &heads, &validation))
+            h3 { "Test accuracy there, %" }
+            (table(VALIDATION_NOTE, &heads, &test_there))
+        }
     }
 }
 

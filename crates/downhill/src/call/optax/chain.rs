@@ -34,12 +34,13 @@ const DIRECTION: Rules = Rules {
 };
 
 /// What may stand before an optimizer in `optax.chain`.
-const BEFORE: [&str; 6] = [
+const BEFORE: [&str; 7] = [
     "clip",
     "clip_by_global_norm",
     "clip_by_block_rms",
     "adaptive_grad_clip",
     "centralize",
+    "normalize",
     "add_decayed_weights",
 ];
 
@@ -209,6 +210,10 @@ fn stage(call: &Call<'_>) -> Result<Before, CallError> {
         "centralize" => {
             bound(&[])?;
             GradientStage::Centralize(Units::First)
+        }
+        "normalize" => {
+            bound(&[])?;
+            GradientStage::Normalize
         }
         "add_decayed_weights" => {
             let bound = bound(&["weight_decay", "mask"])?;

@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 use serde_json::json;
 
 use crate::MuonConfig;
-use crate::call::bound::number_of;
+use crate::call::bound::{number_of, triple};
 use crate::call::error::CallError;
-use crate::call::grammar::{Kind, Value};
+use crate::call::grammar::Kind;
 use crate::call::signature::Meaning::{
     self, Count, Flag, If, Number, Numbers, Only, Other, Rate, Refused, Scheduled, Unless,
 };
@@ -28,6 +28,10 @@ const NESTEROV_UNLESS: Argument = argument("nesterov", Unless("momentum_kind", "
 const OPTIMISM: [Argument; 2] = [
     argument("alpha", Number("alpha")),
     argument("beta", Number("beta")),
+];
+const LOWER_BOUND: [Argument; 2] = [
+    argument("lower_bound", Number("lower_bound")),
+    argument("adapt_lower_bound", Flag("adapt_lower_bound")),
 ];
 const L2: Argument = optional("weight_decay", Meaning::Kind("weight_decay", "l2"));
 const DECOUPLED: Argument = argument("weight_decay", Meaning::Kind("weight_decay", "decoupled"));
@@ -221,6 +225,42 @@ pub(in crate::call) const SIGNATURES: &[Signature] = &[
         "fromage",
         &["fromage"],
         &[&[RATE, argument("min_norm", Number("min_norm"))]],
+    ),
+    Signature::new(
+        "polyak_sgd",
+        &["polyak-sgd"],
+        &[&[
+            argument("max_learning_rate", Number("max_step")),
+            argument("scaling", Scheduled),
+            argument("f_min", Number("f_min")),
+            EPS,
+            argument("variant", Other(&["gap"])),
+        ]],
+    )
+    .finish(polyak_sgd),
+    Signature::new(
+        "momo",
+        &["momo"],
+        &[&[
+            RATE,
+            argument("beta", Number("beta")),
+            LOWER_BOUND[0],
+            INNER_DECAY,
+            LOWER_BOUND[1],
+        ]],
+    ),
+    Signature::new(
+        "momo_adam",
+        &["momo-adam"],
+        &[&[
+            RATE,
+            B1,
+            B2,
+            EPS,
+            LOWER_BOUND[0],
+            INNER_DECAY,
+            LOWER_BOUND[1],
+        ]],
     ),
     Signature::new(
         "optimistic_gradient_descent",
@@ -491,7 +531,10 @@ pub(in crate::call) const SIGNATURES: &[Signature] = &[
 ];
 
 /// Optimizers whose rate has a default.
-const WITH_RATE: [&str; 7] = [
+const WITH_RATE: [&str; 10] = [
+    "polyak_sgd",
+    "momo",
+    "momo_adam",
     "schedule_free_sgd",
     "schedule_free_adamw",
     "prodigy",
@@ -587,13 +630,6 @@ fn muon(reading: &mut Reading<'_>) -> Result<(), CallError> {
 fn muon_iterations(reading: &mut Reading<'_>) -> Result<(), CallError> {
     let name = "ns_coeffs";
     let expected = "\"standard\", \"dion\", a tuple of three numbers or a tuple of such tuples";
-    let triple = |value: &Value<'_>| match &value.kind {
-        Kind::List(values) => match values[..] {
-            [ref a, ref b, ref c] => Some([number_of(a)?, number_of(b)?, number_of(c)?]),
-            _ => None,
-        },
-        _ => None,
-    };
     if let Some(value) = reading.bound.get(name) {
         // Of several, the number of iterations is theirs.
         let several = match &value.kind {
@@ -640,6 +676,15 @@ fn muon_iterations(reading: &mut Reading<'_>) -> Result<(), CallError> {
             let expected = "\"frobenius\", \"spectral\", \"aol\" or \"schatten\"";
             return Err(reading.bound.must_be("preconditioning", expected));
         }
+    }
+    Ok(())
+}
+
+fn polyak_sgd(reading: &mut Reading<'_>) -> Result<(), CallError> {
+    match reading.bound.get("variant").map(|value| &value.kind) {
+        None | Some(Kind::Text("sps")) => {}
+        Some(Kind::Text("sps+")) => reading.set("gap", "clipped"),
+        Some(_) => return Err(reading.bound.must_be("variant", "\"sps\" or \"sps+\"")),
     }
     Ok(())
 }

@@ -27,15 +27,33 @@ fn step(optimizer: &mut ModuleOptimizer, model: Two) -> Vec<f64> {
     model.w.val().into_data().iter::<f64>().collect()
 }
 
+/// All but those that need the loss, which only a descent is told.
+fn all() -> impl Iterator<Item = OptimizerConfig> {
+    let all = OptimizerConfig::all().into_iter();
+    all.filter(|config| !config.rule().unwrap().needs_loss())
+}
+
+#[test]
+fn what_needs_the_loss_is_no_optimizer_by_itself() {
+    let refused = OptimizerConfig::all();
+    let refused = (refused.iter()).filter_map(|it| Some((it.name(), it.init().err()?.to_string())));
+    let message = "learning_rate must be set for a `Descent`, which is told the loss, got ";
+    let refused: Vec<&str> = refused
+        .inspect(|(name, error)| assert!(error.starts_with(message), "{name}: {error}"))
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(refused, ["polyak-sgd", "momo", "momo-adam"]);
+}
+
 #[test]
 fn the_state_of_another_optimizer_is_not_taken() {
-    for saved in OptimizerConfig::all() {
+    for saved in all() {
         let mut a = saved.init().unwrap();
         let model = on_tape([3, 2], DType::F32);
         for _ in 0..3 {
             step(&mut a, model.clone());
         }
-        for other in OptimizerConfig::all() {
+        for other in all() {
             let mut fresh = other.init().unwrap();
             let mut b = other.init().unwrap().load_record(a.to_record());
             let names = (saved.name(), other.name());
@@ -52,7 +70,7 @@ fn the_state_of_another_optimizer_is_not_taken() {
 
 #[test]
 fn a_memory_of_another_shape_or_type_is_forgotten() {
-    for optimizer in OptimizerConfig::all() {
+    for optimizer in all() {
         let mut a = optimizer.init().unwrap();
         let model = on_tape([3, 2], DType::F32);
         for _ in 0..3 {

@@ -126,6 +126,7 @@ fn other_shapes_and_types_are_refused_by_name_for_every_optimizer() {
         ] {
             let mut b = loaded(&a, &config).unwrap();
             let gradients = gradient(&other, 1.0);
+            b.tell_loss(1.0);
             let failed = b.step(other.clone(), gradients).unwrap_err();
             assert!(failed.error.to_string().contains(words), "{}", failed.error);
             assert!(matches!(failed.error, StepError::Record(_)));

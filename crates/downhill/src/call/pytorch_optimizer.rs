@@ -1,0 +1,213 @@
+//! The optimizers of pytorch_optimizer that PyTorch does not have.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use serde_json::json;
+
+use super::bound::triple;
+use super::error::CallError;
+use super::grammar::Kind;
+use super::signature::Meaning::{
+    self, Count, Flag, Ignored, Number, Numbers, Only, Other, Rate, Unless,
+};
+use super::signature::{Argument, Reading, Signature, argument, optional};
+use crate::MuonConfig;
+
+const LR: Argument = argument("lr", Rate);
+const MAXIMIZE: Argument = argument("maximize", Other(&[]));
+const FOREACH: Argument = argument("foreach", Ignored);
+const BETAS: Argument = argument("betas", Numbers(&["beta_1", "beta_2"]));
+const EPS: Argument = argument("eps", Number("epsilon"));
+const NS: [Argument; 2] = [
+    argument("ns_steps", Count("ns_steps")),
+    argument("ns_coeffs", Other(&["ns_coefficients"])),
+];
+const ADJUSTED: Argument = argument("use_adjusted_lr", Other(&["scale"]));
+const DECAY: [Argument; 2] = [
+    argument("weight_decay", Other(&["weight_decay"])),
+    argument("weight_decouple", Other(&["weight_decay"])),
+];
+const OTHERS: [Argument; 3] = [
+    argument("adamw_lr", Other(&["others"])),
+    argument("adamw_betas", Other(&["others"])),
+    argument("adamw_wd", Other(&["others"])),
+];
+
+/// The optimizers, with the signatures of pytorch_optimizer 4.1.0.
+pub(super) const SIGNATURES: &[Signature] = &[
+    Signature::new(
+        "SOAP",
+        &["soap"],
+        &[&[
+            LR,
+            BETAS,
+            optional("shampoo_beta", Number("shampoo_beta")),
+            argument("weight_decay", Meaning::Kind("weight_decay", "decoupled")),
+            argument("precondition_frequency", Count("precondition_frequency")),
+            argument("max_precondition_dim", Count("max_precondition_dim")),
+            argument("merge_dims", Only(&["False"])),
+            argument("precondition_1d", Flag("precondition_1d")),
+            argument("correct_bias", Flag("bias_correction")),
+            argument("normalize_gradient", Flag("normalize")),
+            argument("data_format", Only(&["channels_first"])),
+            EPS,
+            MAXIMIZE,
+        ]],
+    )
+    .finish(soap),
+    Signature::new(
+        "Shampoo",
+        &["shampoo"],
+        &[&[
+            LR,
+            argument("momentum", Number("momentum")),
+            DECAY[0],
+            DECAY[1],
+            argument("fixed_decay", Other(&["weight_decay"])),
+            argument(
+                "preconditioning_compute_steps",
+                Count("precondition_frequency"),
+            ),
+            argument("matrix_eps", Number("epsilon")),
+            MAXIMIZE,
+        ]],
+    )
+    .finish(shampoo),
+    Signature::new(
+        "NorMuon",
+        &["normuon"],
+        &[
+            &[
+                LR,
+                argument("momentum", Number("momentum")),
+                argument("beta2", Number("beta_2")),
+            ],
+            &DECAY,
+            &[argument("nesterov", Unless("momentum_kind", "heavy-ball"))],
+            &NS,
+            &[argument("update_scale", Other(&["scale"])), ADJUSTED],
+            &OTHERS,
+            &[
+                argument("adamw_eps", Other(&["others"])),
+                EPS,
+                MAXIMIZE,
+                FOREACH,
+            ],
+        ],
+    )
+    .finish(normuon),
+    Signature::new(
+        "AdaMuon",
+        &["adamuon"],
+        &[
+            &[LR, BETAS],
+            &DECAY,
+            &NS,
+            &[ADJUSTED],
+            &OTHERS,
+            &[EPS, MAXIMIZE, FOREACH],
+        ],
+    )
+    .finish(adamuon),
+];
+
+/// Without a decay rate of their own, the Gram matrices have that of the mean square.
+fn soap(reading: &mut Reading<'_>) -> Result<(), CallError> {
+    let beta_2 = reading.value("beta_2");
+    reading.default("shampoo_beta", beta_2);
+    Ok(())
+}
+
+fn shampoo(reading: &mut Reading<'_>) -> Result<(), CallError> {
+    let is_fixed = reading.bound.flag("fixed_decay")?;
+    let decoupled = if is_fixed { "independent" } else { "decoupled" };
+    decay(reading, decoupled, false)
+}
+
+/// Sets the weight decay; `otherwise` is whether it is decoupled if the call does not say.
+fn decay(reading: &mut Reading<'_>, decoupled: &str, otherwise: bool) -> Result<(), CallError> {
+    let lambda = reading.bound.number("weight_decay")?.unwrap_or(0.0);
+    let said = reading.bound.maybe_flag("weight_decouple")?;
+    let kind = if said.unwrap_or(otherwise) { decoupled } else { "l2" };
+    if lambda != 0.0 {
+        reading.set_kind("weight_decay", kind, lambda);
+    }
+    Ok(())
+}
+
+fn normuon(reading: &mut Reading<'_>) -> Result<(), CallError> {
+    decay(reading, "decoupled", true)?;
+    iterations(reading)?;
+    let is_adjusted = reading.bound.flag("use_adjusted_lr")?;
+    match reading.bound.get("update_scale").map(|value| &value.kind) {
+        None | Some(Kind::Text("preserve_norm")) if is_adjusted => {
+            reading.set("scale", json!({ "rms": 0.2 }));
+        }
+        None | Some(Kind::Text("preserve_norm")) => {}
+        Some(Kind::Text("match_rms")) => reading.set("scale", json!({ "exact-rms": 0.2 })),
+        Some(_) => {
+            let expected = "\"preserve_norm\" or \"match_rms\"";
+            return Err(reading.bound.must_be("update_scale", expected));
+        }
+    }
+    let epsilon = reading.bound.number("adamw_eps")?.unwrap_or(1e-10);
+    others(reading, 0.95, epsilon)
+}
+
+fn adamuon(reading: &mut Reading<'_>) -> Result<(), CallError> {
+    decay(reading, "decoupled", true)?;
+    iterations(reading)?;
+    if reading.bound.maybe_flag("use_adjusted_lr")? == Some(false) {
+        reading.set("scale", "aspect");
+    }
+    let epsilon = reading.value("epsilon");
+    others(reading, 0.999, epsilon)
+}
+
+/// Sets the coefficients of the iterations.
+fn iterations(reading: &mut Reading<'_>) -> Result<(), CallError> {
+    let name = "ns_coeffs";
+    let triples = match reading.bound.get(name) {
+        None => return Ok(()),
+        Some(value) => match &value.kind {
+            Kind::Text("original") => return Ok(()),
+            Kind::Text("quintic") => Some(MuonConfig::DION.to_vec()),
+            Kind::List(values) => match triple(value) {
+                Some(one) => Some(vec![one]),
+                None => values.iter().map(triple).collect::<Option<Vec<_>>>(),
+            },
+            _ => None,
+        },
+    };
+    let triples = triples.filter(|triples| !triples.is_empty());
+    let expected = "\"original\", \"quintic\", a tuple of three numbers or a list of such tuples";
+    let triples = triples.ok_or_else(|| reading.bound.must_be(name, expected))?;
+    reading.set("ns_coefficients", json!(triples));
+    Ok(())
+}
+
+/// Sets the AdamW of parameters that are not matrices.
+fn others(reading: &mut Reading<'_>, beta_2: f64, epsilon: f64) -> Result<(), CallError> {
+    let bound = &reading.bound;
+    let betas = bound.numbers("adamw_betas")?;
+    let [beta_1, beta_2] = match betas.as_deref() {
+        None => [0.9, beta_2],
+        Some(&[beta_1, beta_2]) => [beta_1, beta_2],
+        Some(_) => return Err(bound.must_be("adamw_betas", "a tuple of 2 numbers")),
+    };
+    let decay = match bound.number("adamw_wd")?.unwrap_or(0.0) {
+        0.0 => json!("none"),
+        lambda => json!({ "decoupled": lambda }),
+    };
+    let others = json!({
+        "preset": "torch",
+        "learning_rate": bound.number("adamw_lr")?.unwrap_or(3e-4),
+        "beta_1": beta_1,
+        "beta_2": beta_2,
+        "epsilon": epsilon,
+        "weight_decay": decay,
+    });
+    reading.set("others", others);
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! Decompositions of matrices, in `f64` on the CPU, whatever the backend and the type of the tensor.
+
+use alloc::vec::Vec;
+
+use burn::tensor::{DType, Int, Tensor, TensorData};
+use nalgebra::DMatrix;
+
+/// Returns the eigenvalues of a symmetric matrix, the largest first, and the eigenvectors as
+/// columns in this order. `None` if an element is not finite, or the iteration does not converge.
+fn eigen(matrix: &Tensor<2>) -> Option<(Vec<f64>, DMatrix<f64>)> {
+    let matrix = read(matrix)?;
+    let eigen = matrix.try_symmetric_eigen(f64::EPSILON, MOST_ITERATIONS)?;
+    let order = falling(eigen.eigenvalues.as_slice());
+    let values = order.iter().map(|at| eigen.eigenvalues[*at]).collect();
+    Some((values, eigen.eigenvectors.select_columns(&order)))
+}
+
+/// Iterations after which an eigenvalue is given up.
+const MOST_ITERATIONS: usize = 100_000;
+
+/// Returns the eigenvectors of a symmetric matrix as columns, that of the largest eigenvalue first;
+/// NaN if there are none.
+pub(crate) fn eigenvectors(matrix: &Tensor<2>) -> Tensor<2> {
+    let found = eigen(matrix);
+    written(found.map(|(_, vectors)| vectors).as_ref(), matrix)
+}
+
+/// Returns a symmetric matrix, whose eigenvalues are at least `least` except for rounding, to the
+/// power of `exponent`; NaN if it has no eigenvectors.
+pub(crate) fn power(matrix: &Tensor<2>, exponent: f64, least: f64) -> Tensor<2> {
+    let root = eigen(matrix).map(|(values, vectors)| {
+        let mut scaled = vectors.clone();
+        for (mut column, value) in scaled.column_iter_mut().zip(values) {
+            column *= libm::pow(value.max(least), exponent);
+        }
+        scaled * vectors.transpose()
+    });
+    written(root.as_ref(), matrix)
+}
+
+/// Returns the orthogonal factor of the QR decomposition of a square matrix; NaN if it has none.
+pub(crate) fn orthogonal_factor(matrix: &Tensor<2>) -> Tensor<2> {
+    let factor = read(matrix).map(|matrix| matrix.qr().q());
+    written(factor.as_ref(), matrix)
+}
+
+/// Returns the places of the numbers, that of the largest first.
+fn falling(numbers: &[f64]) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..numbers.len()).collect();
+    places.sort_by(|a, b| numbers[*b].total_cmp(&numbers[*a]));
+    places
+}
+
+/// Returns the places of the numbers, that of the largest first, for [`Tensor::select`].
+pub(crate) fn falling_order(numbers: Tensor<1>) -> Tensor<1, Int> {
+    let device = numbers.device();
+    let numbers = numbers.into_data_dtype(DType::F64);
+    let numbers = numbers.try_into_vec::<f64>().unwrap_or_default();
+    let places: Vec<i64> = (falling(&numbers).into_iter())
+        .map(|place| place as i64)
+        .collect();
+    let length = places.len();
+    Tensor::from_data(TensorData::new(places, [length]), &device)
+}
+
+/// Returns the matrix, or `None` if an element is not finite.
+fn read(matrix: &Tensor<2>) -> Option<DMatrix<f64>> {
+    let [rows, columns] = matrix.dims();
+    let numbers = matrix.clone().into_data_dtype(DType::F64);
+    let numbers = numbers.try_into_vec::<f64>().ok()?;
+    let is_finite = numbers.iter().all(|number| number.is_finite());
+    is_finite.then(|| DMatrix::from_row_slice(rows, columns, &numbers))
+}
+
+/// Returns the matrix as a tensor like another; NaN in place of `None`.
+fn written(matrix: Option<&DMatrix<f64>>, like: &Tensor<2>) -> Tensor<2> {
+    let Some(matrix) = matrix else {
+        return like.full_like(f64::NAN);
+    };
+    let numbers = matrix.transpose().as_slice().to_vec();
+    let data = TensorData::new(numbers, [matrix.nrows(), matrix.ncols()]);
+    Tensor::from_data(data, (&like.device(), like.dtype()))
+}
