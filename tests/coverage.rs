@@ -67,12 +67,14 @@ mod table {
 
 Every public optimizer of PyTorch 2.15.0, Keras 3.15.1, optax 0.2.8 and burn-optim 0.22.1, and those
 of pytorch_optimizer 4.1.0 that are here, what corresponds to it, the number of recorded
-trajectories (20 steps of 8 parameters, 60 steps of 24) that are followed, and bounds on how far these depart. In `f64` a bound is an absolute number,
+trajectories (20 steps of 8 parameters, 60 steps of 24) that are followed, and bounds on how far
+these depart. In `f64` a bound is an absolute number,
 or a part of the largest parameter where that is above 1; it is checked on flex, and on ndarray one
 of 1e-10 is. Trajectories that a library rounds to `f32` itself have no part in it; they are
 followed to 1e-6. In `f32` a bound is a part of the distance travelled, and is checked on flex,
 ndarray and wgpu. Burn's own optimizers run side by side with ours; Burn computes powers of beta in
-`f32`.
+`f32`. Shampoo depends on the small eigenvalues of sums of squares, which `f32` rounds away where
+gradients of unlike sizes meet.
 
 `DescentConfig::from_call` reads calls of the optimizers of PyTorch, Keras, optax and
 pytorch_optimizer that have trajectories.

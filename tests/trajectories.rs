@@ -163,6 +163,8 @@ pub(crate) fn every_variant_follows_its_reference_in_f32_also_when_burn_steps(ba
     let most = |variant: &Variant| {
         let (of_largest, of_travelled) = match variant.config.optimizer.name() {
             "dog" => (2e-6, 0.1),
+            // Small eigenvalues are rounded away.
+            "shampoo" => (0.1, 1.0),
             "prodigy" => (1e-5, 0.1),
             "d-adapt-adam" => (1e-5, 0.02),
             _ => (2e-6, 3e-4),
@@ -189,6 +191,7 @@ pub(crate) fn every_variant_follows_the_second_set_in_f32(backend: Backend) {
     let most = |variant: &Variant| {
         let of_travelled = match variant.config.optimizer.name() {
             "dog" | "prodigy" => 0.02,
+            "shampoo" => 1.0,
             _ if !variant.config.gradients.is_empty() => 3e-4,
             _ => 3e-5,
         };
@@ -276,7 +279,7 @@ fn every_case_is_followed_or_named() {
         .filter(|title| title.starts_with("seed"))
         .collect();
     assert_eq!(seed_left.len(), 1, "{seed_left:?}");
-    assert_eq!(counts, [(380, 17), (399, 16)]);
+    assert_eq!(counts, [(384, 13), (457, 12)]);
 }
 
 /// All but the book's and the Theano cousin's, which have no call; in both sets.
@@ -291,8 +294,9 @@ fn every_case_of_another_library_is_read_from_its_call() {
             .filter(|case| peers::config(case).is_ok())
             .count()
     };
-    let both = ["torch", "keras", "optax"].map(|it| [followed(it, false), followed(it, true)]);
-    assert_eq!(both, [[80, 89], [93, 94], [195, 216]]);
+    let libraries = ["torch", "keras", "optax", "pytorch_optimizer"];
+    let both = libraries.map(|it| [followed(it, false), followed(it, true)]);
+    assert_eq!(both, [[80, 89], [93, 94], [199, 233], [0, 41]]);
 }
 
 /// A mistake of a fork, and a rate that is ignored.

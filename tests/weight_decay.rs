@@ -31,8 +31,10 @@ pub(crate) fn cautious_decay_acts_with_the_step(backend: Backend) {
                 serde_json::from_value(written.clone()).expect("it has every kind");
             let mut optimizer = config.init().ok()?;
             let start = Numbers::new(&START, &[vec![4, 2]], &place);
-            let gradients = [GRADIENT.to_vec()];
-            Some(step_each(&mut optimizer, rate, start, &gradients, &place).swap_remove(0))
+            // The first step of SOAP moves nothing.
+            let steps = if name == "soap" { 2 } else { 1 };
+            let gradients = vec![GRADIENT.to_vec(); steps];
+            Some(step_each(&mut optimizer, rate, start, &gradients, &place).swap_remove(steps - 1))
         };
         let Some(plain) = first_step(json!("none")) else {
             continue;

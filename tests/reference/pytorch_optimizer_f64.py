@@ -113,9 +113,9 @@ def new():
     three = [[4.0, -6.5, 2.8], [3.5, -5.0, 2.0], [2.9, -3.1, 1.2]]
     decays = {"weight_decay": 0.1, "adamw_wd": 0.1}
     for name in ("NorMuon", "AdaMuon"):
-        for shapes in (wide, tall, [[4, 4], [8]]):
+        for shapes in (wide, tall, [[8], [4, 4]]):
             add(name, shapes)
-        add(name, [[5, 4], [4]], **decays, ns_steps=3)
+        add(name, [[4], [5, 4]], **decays, ns_steps=3)
         add(name, wide, weight_decay=0.1, weight_decouple=False, eps=1e-3)
         add(name, tall, ns_coeffs=three)
     add("NorMuon", wide, momentum=0.8, beta2=0.9, nesterov=False)

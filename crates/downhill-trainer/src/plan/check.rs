@@ -31,21 +31,29 @@ pub(crate) fn check(config: &TrainingConfig, layers: &Layers) -> Result<(), Trai
         .check()
         .map_err(|error| invalid_model(layers, &error))?;
     let usable = |optimizer: &OptimizerConfig, table: String| {
-        optimizer.init().map_err(|error| {
-            let InvalidHyperparameter {
-                name,
-                requirement,
-                value,
-                ..
-            } = error;
-            let path = format!("{table}.{name}");
-            let message = format!("{path} must {requirement}, got {}", number(value));
-            layers.blame(&path, &message)
-        })
+        let built = DescentConfig::new(optimizer.clone()).build();
+        let Err(InvalidDescent::Hyperparameter(InvalidHyperparameter {
+            name,
+            requirement,
+            value,
+            ..
+        })) = built
+        else {
+            return Ok(());
+        };
+        let path = format!("{table}.{name}");
+        let message = format!("{path} must {requirement}, got {}", number(value));
+        Err(layers.blame(&path, &message))
     };
-    if let OptimizerConfig::Muon(muon) = optimizer {
-        let others = OptimizerConfig::Adam(muon.others.clone());
-        usable(&others, "optimizer.muon.others".to_owned())?;
+    let others = match optimizer {
+        OptimizerConfig::Muon(config) => Some(&config.others),
+        OptimizerConfig::NorMuon(config) => Some(&config.others),
+        OptimizerConfig::AdaMuon(config) => Some(&config.others),
+        _ => None,
+    };
+    if let Some(others) = others {
+        let table = format!("optimizer.{}.others", optimizer.name());
+        usable(&OptimizerConfig::Adam(others.clone()), table)?;
     }
     usable(optimizer, format!("optimizer.{}", optimizer.name()))?;
     check_recipe(config, layers)?;

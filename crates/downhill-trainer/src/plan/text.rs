@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn the_ranges_of_a_search_are_shown_as_they_are_set() {
-        let text = "[methods.adam]\noptimizer = 'adam'\n[search]\ntrials = 2\nranges.\
+        let text = "data.validation_images = 10\n[methods.adam]\noptimizer = 'adam'\n[search]\ntrials = 2\nranges.\
                     'optimizer.learning_rate' = { from = 1e-3, to = 1.0 }";
         let shown = dry_run(&plan(Path::new("some.toml"), text.to_owned(), &[]));
         let setting = "search.ranges.\"optimizer.learning_rate\".from";

@@ -50,7 +50,7 @@ pub(super) const SIGNATURES: &[Signature] = &[
             argument("precondition_1d", Flag("precondition_1d")),
             argument("correct_bias", Flag("bias_correction")),
             argument("normalize_gradient", Flag("normalize")),
-            argument("data_format", Only(&["channels_first"])),
+            argument("data_format", Only(&["\"channels_first\""])),
             EPS,
             MAXIMIZE,
         ]],
@@ -129,7 +129,11 @@ fn shampoo(reading: &mut Reading<'_>) -> Result<(), CallError> {
 fn decay(reading: &mut Reading<'_>, decoupled: &str, otherwise: bool) -> Result<(), CallError> {
     let lambda = reading.bound.number("weight_decay")?.unwrap_or(0.0);
     let said = reading.bound.maybe_flag("weight_decouple")?;
-    let kind = if said.unwrap_or(otherwise) { decoupled } else { "l2" };
+    let kind = if said.unwrap_or(otherwise) {
+        decoupled
+    } else {
+        "l2"
+    };
     if lambda != 0.0 {
         reading.set_kind("weight_decay", kind, lambda);
     }

@@ -312,7 +312,10 @@ impl Descent {
         call: Call,
     ) -> Result<(M, StepOutcome), FailedStep<M>> {
         if let (None, Some(optimizer)) = (self.loss, told_loss(&self.groups)) {
-            return Err(FailedStep::new(module, StepError::LossNotTold { optimizer }));
+            return Err(FailedStep::new(
+                module,
+                StepError::LossNotTold { optimizer },
+            ));
         }
         if let Err(error) = self.check_module(&module, &gradients) {
             return Err(FailedStep::new(module, error));

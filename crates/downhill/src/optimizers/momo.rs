@@ -132,7 +132,13 @@ impl Model {
         let limit = match self.square <= f64::EPSILON {
             true => 0.0,
             // NaN stays NaN.
-            false => if gap < 0.0 { 0.0 } else { gap / self.square },
+            false => {
+                if gap < 0.0 {
+                    0.0
+                } else {
+                    gap / self.square
+                }
+            }
         };
         let rate = if limit > most { most } else { limit };
         if adapts {
@@ -191,7 +197,10 @@ impl Rule for Momo {
         let shrinkage = 1.0 + learning_rate * config.inner_decay;
         let bound = (config.lower_bound, config.adapt_lower_bound);
         let rate = model.rate(&mut memory, learning_rate, shrinkage, bound);
-        let m = memory.tensor("first_moment").expect("it was measured").clone();
+        let m = memory
+            .tensor("first_moment")
+            .expect("it was measured")
+            .clone();
         let x = parameter.value.mul_scalar(1.0 / shrinkage) - m.mul_scalar(rate);
         (x, memory)
     }

@@ -162,7 +162,10 @@ mod tests {
         assert_eq!(step(plain().with_f_min(5.0), 10.0), [-0.6, -0.8]);
         assert_eq!(step(plain().with_max_step(0.1), 10.0), [-0.3, -0.4]);
         assert_eq!(step(plain(), -10.0), [1.2, 1.6]);
-        assert_eq!(step(plain().with_gap(PolyakGap::Clipped), -10.0), [0.0, 0.0]);
+        assert_eq!(
+            step(plain().with_gap(PolyakGap::Clipped), -10.0),
+            [0.0, 0.0]
+        );
         let nan = step(plain(), f64::NAN);
         assert!(nan.iter().all(|x| x.is_nan()), "{nan:?}");
     }

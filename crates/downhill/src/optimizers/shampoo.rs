@@ -158,4 +158,21 @@ mod tests {
             assert!((x - expected).abs() < 1e-12, "{x}");
         }
     }
+    #[test]
+    fn the_axes_that_are_preconditioned_are_chosen() {
+        let g = [0.5, -1.0, 0.25, 2.0, -0.75, 1.5];
+        let step = |config: ShampooConfig| {
+            let data = TensorData::new(g.to_vec(), [2, 3]);
+            let g = Tensor::<2>::from_data(data, (&Device::flex(), DType::F64));
+            let rule = config.build().unwrap();
+            let (x, _) = step_alone(&rule, 1.0, g.zeros_like(), g, None);
+            x.into_data().try_into_vec::<f64>().unwrap()
+        };
+        let plain = ShampooConfig::pytorch_optimizer;
+        let shortest = step(plain().with_axes(PreconditionedAxes::Shortest));
+        assert_eq!(shortest, step(plain().with_max_precondition_dim(2)));
+        assert_ne!(shortest, step(plain()));
+        let none = step(plain().with_max_precondition_dim(1));
+        assert_eq!(none, g.map(|g| -g));
+    }
 }

@@ -26,9 +26,15 @@ pub(crate) fn eigenvectors(matrix: &Tensor<2>) -> Tensor<2> {
 }
 
 /// Returns a symmetric matrix, whose eigenvalues are at least `least` except for rounding, to the
-/// power of `exponent`; NaN if it has no eigenvectors.
+/// power of `exponent`; NaN if it has no eigenvectors. Eigenvalues below what the matrix is rounded
+/// to count as that.
 pub(crate) fn power(matrix: &Tensor<2>, exponent: f64, least: f64) -> Tensor<2> {
+    let resolution = match matrix.dtype() {
+        DType::F64 => f64::EPSILON,
+        _ => f64::from(f32::EPSILON),
+    };
     let root = eigen(matrix).map(|(values, vectors)| {
+        let least = least.max(values[0] * resolution);
         let mut scaled = vectors.clone();
         for (mut column, value) in scaled.column_iter_mut().zip(values) {
             column *= libm::pow(value.max(least), exponent);

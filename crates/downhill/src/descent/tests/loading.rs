@@ -171,9 +171,12 @@ fn other_formats_are_refused_or_read() {
         let reader = Reader::from_bytes(descent.to_bytes().unwrap()).unwrap();
         let (metadata, scalars) = (reader.metadata().clone(), reader.scalars().clone());
         let mut tensors = reader.into_tensors().unwrap();
-        let of_rule = tensors
-            .iter()
-            .position(|tensor| tensor.name.contains(".rule."));
+        let rule = &descent.groups[0].rule;
+        let always = rule.tensors().iter().take(rule.always()).next();
+        let of_rule = always.and_then(|name| {
+            let end = alloc::format!(".rule.{name}");
+            (tensors.iter()).position(|tensor| tensor.name.ends_with(&end))
+        });
         if let (true, Some(first)) = (cut, of_rule) {
             tensors.remove(first);
         }

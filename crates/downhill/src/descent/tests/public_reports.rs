@@ -58,6 +58,11 @@ fn presets() -> impl Iterator<Item = (String, OptimizerConfig)> {
 fn every_element_is_stepped_whatever_the_length() {
     for optimizer in OptimizerConfig::all() {
         let name = optimizer.name();
+        let optimizer = match optimizer {
+            // Eigenvectors of equal elements need not have equal elements.
+            OptimizerConfig::Shampoo(config) => config.with_max_precondition_dim(1).into(),
+            other => other,
+        };
         let config = DescentConfig::new(optimizer).with_master_weights(true);
         for dtype in TYPES {
             for length in [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 65, 1000] {
