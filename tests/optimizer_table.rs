@@ -20,8 +20,9 @@ const HEAD: &str = "\
 # Optimizers
 
 State is what the optimizer keeps for one matrix, in tensors of its shape, besides the step count;
-`rows` and `columns` mean one number per row or column, `rows^2` and `columns^2` one per pair. If the state differs among presets, each
-kind is listed. Settings that no preset turns on, such as AMSGrad, may add to it.
+`rows` and `columns` mean one number per row or column, `rows^2` and `columns^2` one per pair. If
+the state differs among presets, each kind is listed. Settings that no preset turns on, such as
+AMSGrad, may add to it.
 
 The first preset is the default.
 

@@ -125,8 +125,8 @@ impl DescentConfig {
     /// - optax: `optax.adam`, `optax.contrib.prodigy`; around them `chain` with what clips or
     ///   centralizes gradients and `add_decayed_weights`, `MultiSteps` and `lookahead`; in `chain`
     ///   also `scale_by_adam` and its kin with a rate.
-    /// - pytorch_optimizer: `pytorch_optimizer.SOAP`, `Shampoo`, `NorMuon` and `AdaMuon`; of the last
-    ///   two, matrices are those of rank 2.
+    /// - pytorch_optimizer: `pytorch_optimizer.SOAP`, `Shampoo`, `NorMuon` and `AdaMuon`; of the
+    ///   last two, matrices are those of rank 2.
     ///
     /// Nothing is executed. The values are numbers, strings, `True`, `False`, `None`, tuples,
     /// lists, dictionaries and calls; the parameters of PyTorch, such as `model.parameters()`, say

@@ -78,8 +78,8 @@ settings! {
 }
 
 impl SoapConfig {
-    /// pytorch_optimizer's defaults, which are those of the paper's code: learning rate 0.003, betas
-    /// 0.95, epsilon 1e-8, a refresh every 10 steps, decoupled weight decay 0.01.
+    /// pytorch_optimizer's defaults, which are those of the paper's code: learning rate 0.003,
+    /// betas 0.95, epsilon 1e-8, a refresh every 10 steps, decoupled weight decay 0.01.
     pub fn pytorch_optimizer() -> Self {
         Self {
             learning_rate: 0.003,
@@ -237,12 +237,12 @@ mod tests {
     }
 
     fn numbers<const D: usize>(x: Tensor<D>) -> Vec<f64> {
-        x.into_data().try_into_vec().unwrap()
+        x.into_data().try_into_vec().expect("it is f64")
     }
 
     /// Where a parameter of zeros goes by these gradients.
     fn walk<const D: usize>(config: &SoapConfig, gradients: &[Tensor<D>]) -> Vec<Vec<f64>> {
-        let rule = config.build().unwrap();
+        let rule = config.build().expect("within bounds");
         let (mut x, mut memory) = (gradients[0].zeros_like(), None);
         let mut way = Vec::new();
         for g in gradients {

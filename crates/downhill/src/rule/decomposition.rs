@@ -1,4 +1,4 @@
-//! Decompositions of matrices, in `f64` on the CPU, whatever the backend and the type of the tensor.
+//! Decompositions of matrices, in `f64` on the CPU, whatever the backend and the tensor's type.
 
 use alloc::vec::Vec;
 

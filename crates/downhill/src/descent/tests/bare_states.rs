@@ -30,7 +30,7 @@ fn step(optimizer: &mut ModuleOptimizer, model: Two) -> Vec<f64> {
 /// All but those that need the loss, which only a descent is told.
 fn all() -> impl Iterator<Item = OptimizerConfig> {
     let all = OptimizerConfig::all().into_iter();
-    all.filter(|config| !config.rule().unwrap().needs_loss())
+    all.filter(|config| !config.rule().expect("within bounds").needs_loss())
 }
 
 #[test]
