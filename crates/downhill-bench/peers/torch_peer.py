@@ -70,14 +70,30 @@ OPTIMIZERS = {
 }
 
 
+def per_matrix(name, values, rate):
+    if name == "muon":
+        return torch.optim.Muon(values, lr=rate)
+    import pytorch_optimizer
+
+    if name in ("normuon", "adamuon"):
+        made = {"normuon": pytorch_optimizer.NorMuon, "adamuon": pytorch_optimizer.AdaMuon}[name]
+        return made([{"params": values, "use_muon": True}], lr=rate)
+    if name == "shampoo":
+        return pytorch_optimizer.Shampoo(values, lr=rate, preconditioning_compute_steps=10)
+    return pytorch_optimizer.SOAP(values, lr=rate)
+
+
 def update():
     shapes = task["shapes"]
     values = [torch.randn(shape).requires_grad_() for shape in shapes]
     sources = [0.1 * torch.randn(shape) for shape in shapes]
     for value in values:
         value.grad = torch.empty_like(value)
-    settings = {task["kind"]: True}
-    optimizer = OPTIMIZERS[task["optimizer"]](values, lr=task["learning_rate"], **settings)
+    kind, name, rate = task["kind"], task["optimizer"], task["learning_rate"]
+    if kind == "per matrix":
+        optimizer = per_matrix(name, values, rate)
+    else:
+        optimizer = OPTIMIZERS[name](values, lr=rate, **{kind: True})
 
     def run(steps):
         seconds = 0.0

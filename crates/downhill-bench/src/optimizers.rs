@@ -2,7 +2,10 @@
 
 use burn::optim::{self, ModuleOptimizer, momentum::MomentumConfig};
 use downhill::custom::{CustomOptimizer, ElementRule, Real};
-use downhill::{FormulaConfig, FormulaError, OptimizerConfig, Preset};
+use downhill::{
+    AdaMuonConfig, FormulaConfig, FormulaError, MuonConfig, NorMuonConfig, OptimizerConfig, Preset,
+    ShampooConfig, SoapConfig,
+};
 
 /// One of our optimizers and its equivalent in Burn.
 pub(crate) struct Pair {
@@ -53,6 +56,18 @@ const ACROSS: [&str; 19] = [
     "soap",
     "sparse-adam",
 ];
+
+/// Those that compute with whole matrices, as PyTorch and pytorch_optimizer have them.
+pub(crate) fn per_matrix() -> Vec<OptimizerConfig> {
+    let shampoo = ShampooConfig::pytorch_optimizer().with_precondition_frequency(10);
+    vec![
+        MuonConfig::torch().into(),
+        NorMuonConfig::pytorch_optimizer().into(),
+        AdaMuonConfig::pytorch_optimizer().into(),
+        shampoo.into(),
+        SoapConfig::pytorch_optimizer().into(),
+    ]
+}
 
 /// PyTorch's Adam as a formula.
 pub(crate) fn formula_of_adam() -> Result<OptimizerConfig, FormulaError> {

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Wanted, enter};
 use crate::contender::{Field, Length, play};
 use crate::failure::Failure;
-use crate::optimizers::{Pair, custom_adam, elementwise, formula_of_adam};
+use crate::optimizers::{Pair, custom_adam, elementwise, formula_of_adam, per_matrix};
 use crate::peer::TORCH;
 use crate::report::Report;
 use crate::table::Table;
@@ -24,7 +24,35 @@ pub(crate) fn run(wanted: &Wanted, report: &mut Report) -> Result<(), Failure> {
     // Ten times as many, that the first of a turn, for which nothing is in the caches, does not
     // count for more than there.
     let network = table(wanted, "the parameters of 784-100x4-10", &network(), 100)?;
-    report.add(&network)
+    report.add(&network)?;
+    report.add(&of_matrices(wanted)?)
+}
+
+/// Those that compute with whole matrices, for which the preconditioners of Shampoo and SOAP are
+/// refreshed in every tenth step. A turn has ten steps, and so one refresh.
+fn of_matrices(wanted: &Wanted) -> Result<Table, Failure> {
+    let shapes = [vec![512, 512], vec![784, 100], vec![100, 100]];
+    let mut field = Field::new();
+    for ours in per_matrix() {
+        let group = ours.name();
+        enter(&mut field, group, Updating::ours(ours, &shapes)?);
+        if wanted.peers() {
+            let task = json!({
+                "optimizer": group,
+                "kind": "per matrix",
+                "shapes": shapes,
+                "learning_rate": LEARNING_RATE,
+                "threads": 1,
+            });
+            enter(&mut field, group, TORCH.start(&wanted.pythons, &task)?);
+        }
+    }
+    Ok(Table {
+        title: "An update of matrices".to_owned(),
+        note: "512 x 512, 784 x 100 and 100 x 100 of f32, one thread".to_owned(),
+        length: Length::Steps(10),
+        records: play(field, wanted.rounds(), Length::Steps(10))?,
+    })
 }
 
 /// Weights and biases, layer by layer.

@@ -152,8 +152,8 @@ fn short_forms(training: &mut Map<String, Value>, definitions: &mut Value) {
     let number = json!({ "type": "number" });
     let names = names_of_optimizers();
     let names = json!({
-        "description": "The name of an optimizer, or a call of PyTorch, Keras or optax, such as \
-                        `torch.optim.AdamW(lr=3e-4)`.",
+        "description": "The name of an optimizer, or a call of PyTorch, Keras, optax or \
+                        pytorch_optimizer, such as `torch.optim.AdamW(lr=3e-4)`.",
         "anyOf": [{ "enum": names }, { "type": "string", "pattern": "\\(" }],
     });
     let optimizers = object(&mut definitions["OptimizerConfig"]["properties"]);

@@ -273,7 +273,8 @@ impl Descent {
     }
 
     /// Tells the loss that the gradients of the next step are of, for an optimizer that
-    /// [needs it](Self::needs_loss). Other optimizers do not look at it.
+    /// [needs it](Self::needs_loss). Other optimizers do not look at it. It is told anew for each
+    /// call of `step`; a call that is refused keeps it.
     ///
     /// ```
     /// use burn::nn::{Initializer, LinearConfig};
@@ -307,16 +308,30 @@ impl Descent {
     fn step_with<M: Module>(
         &mut self,
         module: M,
-        mut gradients: GradientsParams,
+        gradients: GradientsParams,
         rate: Option<f64>,
         call: Call,
     ) -> Result<(M, StepOutcome), FailedStep<M>> {
-        if let (None, Some(optimizer)) = (self.loss, told_loss(&self.groups)) {
-            return Err(FailedStep::new(
-                module,
-                StepError::LossNotTold { optimizer },
-            ));
+        let loss = self.loss.take();
+        if let (None, Some(optimizer)) = (loss, told_loss(&self.groups)) {
+            let error = StepError::LossNotTold { optimizer };
+            return Err(FailedStep::new(module, error));
         }
+        let stepped = self.step_told(module, gradients, rate, call, loss);
+        if stepped.is_err() {
+            self.loss = loss;
+        }
+        stepped
+    }
+
+    fn step_told<M: Module>(
+        &mut self,
+        module: M,
+        mut gradients: GradientsParams,
+        rate: Option<f64>,
+        call: Call,
+        loss: Option<f64>,
+    ) -> Result<(M, StepOutcome), FailedStep<M>> {
         if let Err(error) = self.check_module(&module, &gradients) {
             return Err(FailedStep::new(module, error));
         }
@@ -347,7 +362,6 @@ impl Descent {
             let bad = not_finite(&slots);
             if !bad.is_empty() {
                 self.skipped += 1;
-                self.loss = None;
                 return Ok((module, StepOutcome::Skipped(bad)));
             }
         }
@@ -362,7 +376,7 @@ impl Descent {
         }
         let rates = self.rates(rate);
         let mut sums = self.measure(&slots, &rates);
-        if let Some(loss) = self.loss.take() {
+        if let Some(loss) = loss {
             let groups = self.groups.iter().zip(&mut sums);
             let told = groups.filter(|(group, _)| group.rule.needs_loss());
             told.for_each(|(_, sums)| sums.push(loss));

@@ -12,6 +12,7 @@ mod public_reports;
 mod saved_states;
 mod settings_changed_on_the_way;
 mod settings_in_files;
+mod told_loss;
 
 use burn::module::{Module, Param};
 use burn::optim::GradientsParams;
