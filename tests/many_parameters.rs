@@ -35,8 +35,18 @@ fn look_at_one_parameter() -> impl Iterator<Item = OptimizerConfig> {
     ];
     let all = OptimizerConfig::all().into_iter();
     all.filter(move |config| !across.contains(&config.name()))
+        .map(|config| match config {
+            // The eigenvectors of the longest vector take seconds without optimization.
+            OptimizerConfig::Shampoo(own) => own.with_max_precondition_dim(30).into(),
+            other => other,
+        })
         .chain([formulas::adam()])
 }
+
+/// Those that step at the full rate in directions that a gradient hardly has, such as rounding
+/// chooses.
+#[cfg(feature = "flex")]
+const DIRECTIONS_OF_NOISE: [&str; 1] = ["soap"];
 
 /// A descent steps many parameters as an optimizer of Burn's steps each of them, bit for bit, and
 /// any backend as flex does but for the rounding.
@@ -63,7 +73,7 @@ pub(crate) fn many_parameters_are_stepped_as_each_by_itself(backend: Backend) {
         let each = step_each(&mut optimizer, rate, module, &gradients, &place);
         assert!(together == each, "{name} steps many otherwise than each");
         #[cfg(feature = "flex")]
-        if backend != Backend::Flex {
+        if backend != Backend::Flex && !DIRECTIONS_OF_NOISE.contains(&name) {
             let flex = of(&Place::new(&open(Backend::Flex), DType::F32));
             assert_rounded_alike(name, &together, &flex);
         }
