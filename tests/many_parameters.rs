@@ -36,8 +36,10 @@ fn look_at_one_parameter() -> impl Iterator<Item = OptimizerConfig> {
     let all = OptimizerConfig::all().into_iter();
     all.filter(move |config| !across.contains(&config.name()))
         .map(|config| match config {
-            // The eigenvectors of the longest vector take seconds without optimization.
-            OptimizerConfig::Shampoo(own) => own.with_max_precondition_dim(30).into(),
+            // The eigenvectors of long axes take seconds without optimization, and so does each
+            // new shape of a product of matrices on wgpu.
+            OptimizerConfig::Shampoo(own) => own.with_max_precondition_dim(4).into(),
+            OptimizerConfig::Soap(own) => own.with_max_precondition_dim(4).into(),
             other => other,
         })
         .chain([formulas::adam()])

@@ -155,7 +155,10 @@ fn every_variant_follows_its_reference_in_f64_on_ndarray() {
 /// of `variants` are also stepped by Burn, parameter by parameter.
 pub(crate) fn every_variant_follows_its_reference_in_f32_also_when_burn_steps(backend: Backend) {
     let place = Place::new(&open(backend), DType::F32);
-    let all = variants();
+    let mut all = variants();
+    if backend == Backend::Wgpu {
+        all.retain(|variant| !has_many_products(variant));
+    }
     let mut compared = 0;
     // At most 2e-6 of the largest parameter and 3e-4 of the distance travelled. Less where the rate
     // is estimated and grows a thousandfold on the way, and what was rounded with it: DoG and
@@ -181,6 +184,14 @@ pub(crate) fn every_variant_follows_its_reference_in_f32_also_when_burn_steps(ba
         }
     });
     assert!(compared > 200, "{compared}");
+}
+
+/// SOAP and Shampoo of a matrix, a cube and a hypercube by themselves. A driver in software takes
+/// seconds to tune each new shape of a product of matrices; a matrix with a cube is enough.
+fn has_many_products(variant: &Variant) -> bool {
+    let shapes = variant.case.shapes();
+    let is_by_itself = shapes.len() == 1 && shapes[0].len() > 1;
+    ["soap", "shampoo"].contains(&variant.config.optimizer.name()) && is_by_itself
 }
 
 /// The same from another start, by other gradients and over sixty steps.
