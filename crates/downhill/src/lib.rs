@@ -51,8 +51,8 @@
 //! [`DAdaptAdam`], [`Dog`], [`Dowg`]), groups with their own settings, [schedules](schedule) for
 //! the rate and any other number, accumulation, skipping of gradients that are not finite, averages
 //! of the weights, lookahead and cautious steps. Optimizers that need the loss ([`Momo`],
-//! [`MomoAdam`], [`PolyakSgd`]) are [told it](Descent::tell_loss). Its state is saved and loaded bit
-//! for bit.
+//! [`MomoAdam`], [`PolyakSgd`]) are [told it](Descent::tell_loss). Its state is saved and loaded
+//! bit for bit.
 //! [`Checkpoints`] saves it together with the module, so that a training that is killed goes on
 //! where it was. It can be combined with [`SamConfig`].
 //!
