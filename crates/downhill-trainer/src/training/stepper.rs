@@ -94,15 +94,16 @@ impl<'a> Stepper<'a> {
         let (network, loss, gradients) = match &mut self.method {
             Method::Descent(descent, sam) => {
                 let (loss, mut gradients) = gradients_of(&mut network);
-                let mut computed = 1;
+                let (mut computed, mut told) = (1, loss.clone());
                 if let Some(sam) = sam {
                     let ascended = sam.ascend(network.clone(), gradients);
                     // The running statistics of this copy are dropped with it.
                     computed += 1;
-                    (_, gradients) = gradients_of(&mut ascended.map_err(|error| unusable(&error))?);
+                    let mut ascended = ascended.map_err(|error| unusable(&error))?;
+                    (told, gradients) = gradients_of(&mut ascended);
                 }
                 if descent.needs_loss() {
-                    descent.tell_loss(loss.clone().into_scalar());
+                    descent.tell_loss(told.into_scalar());
                 }
                 let (network, _) = descent.step(network, gradients)?;
                 (network, loss, computed)

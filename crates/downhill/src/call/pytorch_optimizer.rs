@@ -202,6 +202,7 @@ fn others(reading: &mut Reading<'_>, beta_2: f64, epsilon: f64) -> Result<(), Ca
     };
     let decay = match bound.number("adamw_wd")?.unwrap_or(0.0) {
         0.0 => json!("none"),
+        lambda if bound.maybe_flag("weight_decouple")? == Some(false) => json!({ "l2": lambda }),
         lambda => json!({ "decoupled": lambda }),
     };
     let others = json!({

@@ -239,7 +239,7 @@ pub(in crate::call) const SIGNATURES: &[Signature] = &[
     )
     .finish(polyak_sgd),
     Signature::new(
-        "momo",
+        "contrib.momo",
         &["momo"],
         &[&[
             RATE,
@@ -250,7 +250,7 @@ pub(in crate::call) const SIGNATURES: &[Signature] = &[
         ]],
     ),
     Signature::new(
-        "momo_adam",
+        "contrib.momo_adam",
         &["momo-adam"],
         &[&[
             RATE,
