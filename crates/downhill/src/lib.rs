@@ -14,7 +14,8 @@
 //!
 //! Every optimizer implements Burn's [`Optimizer`](burn::optim::Optimizer), so it works wherever
 //! Burn takes one: in your own loop, in `burn-train`'s `Learner`, with parameter groups,
-//! learning-rate schedulers, gradient clipping and records.
+//! learning-rate schedulers, gradient clipping and records. [`Momo`], [`MomoAdam`] and
+//! [`PolyakSgd`] need the loss of each step, which only a [`Descent`] is told.
 //!
 //! ```
 //! use burn::nn::{Initializer, LinearConfig};

@@ -206,9 +206,9 @@ impl Descent {
     ///
     /// # Errors
     ///
-    /// If a schedule moves a setting out of bounds, or the module does not fit the members of the
-    /// config or a state that was loaded. The error holds the module; neither it nor the descent
-    /// has changed.
+    /// If a schedule moves a setting out of bounds, if an optimizer needs the loss and was not told
+    /// it, or if the module does not fit the members of the config or a state that was loaded. The
+    /// error holds the module; neither it nor the descent has changed.
     pub fn step<M: Module>(
         &mut self,
         module: M,
