@@ -272,9 +272,9 @@ impl Descent {
         self.step_with(module, gradients, Some(learning_rate), Call::Gradients)
     }
 
-    /// Tells the loss that the gradients of the next step are of, for an optimizer that
-    /// [needs it](Self::needs_loss). Other optimizers do not look at it. It is told anew for each
-    /// call of `step`; a call that is refused keeps it.
+    /// Sets the loss whose gradients the next step gets, for an optimizer that
+    /// [needs it](Self::needs_loss). Other optimizers ignore it. Each call of `step` uses it up,
+    /// except one that returns an error.
     ///
     /// ```
     /// use burn::nn::{Initializer, LinearConfig};
