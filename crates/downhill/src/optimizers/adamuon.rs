@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 
 use burn::tensor::Tensor;
 
-use super::adam::{Adam, AdamConfig};
-use super::muon::{MuonConfig, direction, orthogonal};
+use super::adam::AdamConfig;
+use super::muon::{MuonConfig, Others, direction, orthogonal};
 use super::normuon::{OutputAxis, StepScale, muon_with_mean, norm_of};
 use super::rmsprop::MomentumKind;
 use crate::burn_optimizer::optimizer;
@@ -97,8 +97,11 @@ impl Layout for AdaMuon {
 }
 
 impl AdaMuon {
-    fn rate_of_others(&self, learning_rate: f64) -> f64 {
-        learning_rate * (self.config.others.learning_rate / self.config.learning_rate)
+    fn others(&self) -> Others<'_> {
+        Others {
+            config: &self.config.others,
+            ratio: self.config.others.learning_rate / self.config.learning_rate,
+        }
     }
 }
 
@@ -112,11 +115,7 @@ impl Rule for AdaMuon {
     ) -> (Tensor<1>, Memory) {
         let config = &self.config;
         let &[rows, columns] = parameter.shape else {
-            let rate = self.rate_of_others(learning_rate);
-            let others = Adam {
-                config: config.others.clone(),
-            };
-            return Rule::step(&others, rate, parameter, memory, &[]);
+            return self.others().step(learning_rate, parameter, memory);
         };
         let x = parameter.value;
         let g = config.weight_decay.into_gradient(&x, parameter.gradient);
@@ -143,10 +142,7 @@ impl Rule for AdaMuon {
     fn weight_decay_of(&self, shape: &[usize], learning_rate: f64) -> (WeightDecay, f64) {
         match shape {
             [_, _] => (self.config.weight_decay, learning_rate),
-            _ => (
-                self.config.others.weight_decay,
-                self.rate_of_others(learning_rate),
-            ),
+            _ => self.others().weight_decay(learning_rate),
         }
     }
 }

@@ -320,6 +320,32 @@ impl MuonConfig {
     }
 }
 
+/// How parameters that are not matrices are stepped.
+pub(super) struct Others<'a> {
+    pub(super) config: &'a AdamConfig,
+    /// Their learning rate relative to that of matrices.
+    pub(super) ratio: f64,
+}
+
+impl Others<'_> {
+    pub(super) fn step(
+        &self,
+        learning_rate: f64,
+        parameter: Parameter<'_>,
+        memory: Memory,
+    ) -> (Tensor<1>, Memory) {
+        let adam = Adam {
+            config: self.config.clone(),
+        };
+        Rule::step(&adam, self.ratio * learning_rate, parameter, memory, &[])
+    }
+
+    /// Returns the decay, and the rate that it is scaled by.
+    pub(super) fn weight_decay(&self, learning_rate: f64) -> (WeightDecay, f64) {
+        (self.config.weight_decay, self.ratio * learning_rate)
+    }
+}
+
 /// Returns the momentum that a step is made of, and remembers the buffer.
 pub(super) fn direction(g: Tensor<1>, memory: &mut Memory, config: &MuonConfig) -> Tensor<1> {
     let share = match config.momentum_form {
@@ -414,8 +440,11 @@ fn spectral_norm(product: Tensor<2>) -> Tensor<2> {
 }
 
 impl Muon {
-    fn rate_of_others(&self, learning_rate: f64) -> f64 {
-        learning_rate * (self.config.others.learning_rate / self.config.learning_rate)
+    fn others(&self) -> Others<'_> {
+        Others {
+            config: &self.config.others,
+            ratio: self.config.others.learning_rate / self.config.learning_rate,
+        }
     }
 }
 
@@ -439,11 +468,7 @@ impl Rule for Muon {
     ) -> (Tensor<1>, Memory) {
         let config = &self.config;
         let &[rows, columns] = parameter.shape else {
-            let rate = self.rate_of_others(learning_rate);
-            let others = Adam {
-                config: config.others.clone(),
-            };
-            return Rule::step(&others, rate, parameter, memory, &[]);
+            return self.others().step(learning_rate, parameter, memory);
         };
         let x = parameter.value;
         let g = config.weight_decay.into_gradient(&x, parameter.gradient);
@@ -461,10 +486,7 @@ impl Rule for Muon {
     fn weight_decay_of(&self, shape: &[usize], learning_rate: f64) -> (WeightDecay, f64) {
         match shape {
             [_, _] => (self.config.weight_decay, learning_rate),
-            _ => (
-                self.config.others.weight_decay,
-                self.rate_of_others(learning_rate),
-            ),
+            _ => self.others().weight_decay(learning_rate),
         }
     }
 }
