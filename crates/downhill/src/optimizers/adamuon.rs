@@ -28,9 +28,9 @@ use crate::weight_decay::WeightDecay;
 /// exact-rms(r):  the same
 /// ```
 ///
-/// For parameters of rank 2. All others are stepped by [`Adam`] with the settings `others`. State:
-/// two tensors per parameter. Source: Si et al. 2025 (arXiv:2507.11005), as in pytorch_optimizer,
-/// which takes the iteration in bfloat16.
+/// For parameters of rank 2. All others are stepped by [Adam](crate::Adam) with the settings
+/// `others`. State: two tensors per parameter. Source: Si et al. 2025 (arXiv:2507.11005), as in
+/// pytorch_optimizer, which takes the iteration in bfloat16.
 #[derive(Clone, Debug)]
 pub struct AdaMuon {
     config: AdaMuonConfig,

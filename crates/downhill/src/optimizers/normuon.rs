@@ -30,9 +30,10 @@ use crate::weight_decay::WeightDecay;
 /// exact-rms(r):  scale = r * sqrt(inputs * outputs)
 /// ```
 ///
-/// For parameters of rank 2. All others are stepped by [`Adam`] with the settings `others`. State:
-/// one tensor per matrix and a number per output, two tensors per other parameter. Source: Li et
-/// al. 2025 (arXiv:2510.05491), as in pytorch_optimizer, which takes the iteration in bfloat16.
+/// For parameters of rank 2. All others are stepped by [Adam](crate::Adam) with the settings
+/// `others`. State: one tensor per matrix and a number per output, two tensors per other
+/// parameter. Source: Li et al. 2025 (arXiv:2510.05491), as in pytorch_optimizer, which takes the
+/// iteration in bfloat16.
 #[derive(Clone, Debug)]
 pub struct NorMuon {
     config: NorMuonConfig,
