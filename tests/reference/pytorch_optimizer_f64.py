@@ -53,7 +53,8 @@ def run(case, init, grads):
     params = [torch.nn.Parameter(part) for part in parts(init)]
     config = dict(case["config"])
     if "ns_coeffs" in config:
-        config["ns_coeffs"] = [tuple(three) for three in config["ns_coeffs"]]
+        rows = config["ns_coeffs"]
+        config["ns_coeffs"] = rows if isinstance(rows, str) else [tuple(three) for three in rows]
     for name in ("betas", "adamw_betas"):
         if name in config:
             config[name] = tuple(config[name])
@@ -125,4 +126,7 @@ def new():
     add("AdaMuon", wide, betas=[0.8, 0.9])
     add("AdaMuon", tall, use_adjusted_lr=False)
     add("AdaMuon", [[24]], adamw_lr=0.02, adamw_betas=[0.8, 0.99], eps=1e-3)
+    add("NorMuon", wide, ns_coeffs="quintic")
+    add("NorMuon", wide, ns_coeffs="polar_express", ns_steps=8)
+    add("AdaMuon", wide, ns_coeffs="Polar_Express_Safer", ns_steps=9)
     return listed

@@ -64,8 +64,8 @@ impl Report {
     }
 }
 
-/// List the optimizers, or the settings of one: the values of each preset, and what PyTorch, Keras
-/// and optax call them
+/// List the optimizers, or the settings of one: the values of each preset, and what PyTorch, Keras,
+/// optax and pytorch_optimizer call them
 ///
 /// Exit codes: 0 listed, 2 usage or an unknown optimizer, 5 output, 101 the build failed.
 #[derive(Args)]

@@ -156,8 +156,8 @@ pub struct RunsArguments {
 /// Arguments of `optimizers`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct OptimizersArguments {
-    /// An optimizer, such as `adam`: its settings with the values of each preset, and what PyTorch,
-    /// Keras and optax call them
+    /// An optimizer, such as `adam`: its settings with the values of each preset, and what
+    /// PyTorch, Keras, optax and pytorch_optimizer call them
     pub name: Option<String>,
 }
 

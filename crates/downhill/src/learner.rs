@@ -30,6 +30,10 @@
 //! weights that are trained. For `MultiDeviceOptim::OptimSharded`, override `optimize_multi` by
 //! [`optimize_multi`] as well; `MultiDeviceOptim::OptimMainDevice` calls `optimize`.
 //!
+//! An optimizer that needs the loss of each step, such as [`Momo`](crate::Momo), is told it by
+//! [`Handle::tell_loss`] between `TrainStep::step`, which computes it, and `optimize`. With several
+//! devices, the loss is the mean over their batches.
+//!
 //! In a loop of your own, see [`module_optimizer`].
 
 use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
@@ -59,9 +63,9 @@ pub fn optimizer(descent: Descent) -> (ModuleOptimizer, Handle) {
 ///
 /// # Panics
 ///
-/// If no trained parameter has a gradient, if the groups of the descent or a checkpoint that was
-/// loaded do not fit the module, or if two places of the module have the same parameter, see
-/// [`StepError`].
+/// If no trained parameter has a gradient, if an optimizer needs the loss and was not told it, if
+/// the groups of the descent or a checkpoint that was loaded do not fit the module, or if two
+/// places of the module have the same parameter, see [`StepError`].
 pub fn optimize<M: Module>(
     module: M,
     optimizer: &mut ModuleOptimizer,

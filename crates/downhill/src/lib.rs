@@ -1,21 +1,22 @@
 //! Optimizers for the [Burn](https://burn.dev) deep-learning framework that exactly reproduce those
-//! of PyTorch, Keras, optax and others.
+//! of PyTorch, Keras, optax, pytorch_optimizer and others.
 //!
 //! The "same" optimizer gives different numbers in two libraries, because they add epsilon in
 //! different places, correct different moments, or start from different accumulators. Here each
 //! such choice is a setting, and a [`Preset`] fills in the settings of a library: `book` ("Deep
 //! Learning from Scratch"), `theano` (its version for Theano), `torch` (PyTorch 2), `keras` (Keras
-//! 3.15), `optax` (optax 0.2.8) and `burn` (Burn's own). Presets are constructors, such as
-//! [`AdamConfig::keras`], and names in a config file. `OPTIMIZERS.md` lists all optimizers with
-//! their state, presets and sources; `COVERAGE.md` lists the optimizers of those libraries, and
-//! what corresponds to each here.
+//! 3.15), `optax` (optax 0.2.8), `pytorch-optimizer` (pytorch_optimizer 4.1.0) and `burn` (Burn's
+//! own). Presets are constructors, such as [`AdamConfig::keras`], and names in a config file.
+//! `OPTIMIZERS.md` lists all optimizers with their state, presets and sources; `COVERAGE.md` lists
+//! the optimizers of those libraries, and what corresponds to each here.
 //!
 //! # One parameter at a time
 //!
-//! Every optimizer implements Burn's [`Optimizer`](burn::optim::Optimizer), so it works wherever
-//! Burn takes one: in your own loop, in `burn-train`'s `Learner`, with parameter groups,
-//! learning-rate schedulers, gradient clipping and records. [`Momo`], [`MomoAdam`] and
-//! [`PolyakSgd`] need the loss of each step, which only a [`Descent`] is told.
+//! Every optimizer but three implements Burn's [`Optimizer`](burn::optim::Optimizer), so it works
+//! wherever Burn takes one: in your own loop, in `burn-train`'s `Learner`, with parameter groups,
+//! learning-rate schedulers, gradient clipping and records. The exceptions are [`Momo`],
+//! [`MomoAdam`] and [`PolyakSgd`]: they need the loss of each step, which only a [`Descent`] is
+//! told.
 //!
 //! ```
 //! use burn::nn::{Initializer, LinearConfig};

@@ -119,8 +119,8 @@ impl Form {
     }
 
     pub(crate) fn add(&mut self, field: &str, is_number: bool, value: &impl core::fmt::Debug) {
-        // This number decides which memory a parameter has.
-        let counts = field == "min_dim_size_to_factor";
+        // These numbers decide which memory a parameter has.
+        let counts = ["min_dim_size_to_factor", "max_precondition_dim"].contains(&field);
         // What these say is about a step alone.
         let of_step = ["preconditioning", "adaptive", "normalize"].contains(&field);
         if field.starts_with("epsilon") || of_step || (is_number && !counts) {
@@ -268,9 +268,9 @@ macro_rules! settings {
                 let rule = self.build()?;
                 $crate::hyperparameter::ensure(
                     !$crate::rule::Rule::needs_loss(&rule),
-                    "learning_rate",
-                    "be set for a `Descent`, which is told the loss",
-                    self.learning_rate,
+                    "loss",
+                    "be told in each step, which only a `Descent` can be",
+                    f64::NAN,
                 )?;
                 Ok(burn::optim::ModuleOptimizer::from(rule))
             }

@@ -122,9 +122,9 @@ impl DescentConfig {
     ///   gradients.
     /// - Keras: `keras.optimizers.Adam`, `tf.keras.optimizers.Adam`, `optimizers.Adam`; clipping,
     ///   averages and accumulation are read.
-    /// - optax: `optax.adam`, `optax.contrib.prodigy`; around them `chain` with what clips or
-    ///   centralizes gradients and `add_decayed_weights`, `MultiSteps` and `lookahead`; in `chain`
-    ///   also `scale_by_adam` and its kin with a rate.
+    /// - optax: `optax.adam`, `optax.contrib.prodigy`; around them `chain` with what clips,
+    ///   normalizes or centralizes gradients and `add_decayed_weights`, `MultiSteps` and
+    ///   `lookahead`; in `chain` also `scale_by_adam` and its kin with a rate.
     /// - pytorch_optimizer: `pytorch_optimizer.SOAP`, `Shampoo`, `NorMuon` and `AdaMuon`; of the
     ///   last two, matrices are those of rank 2.
     ///

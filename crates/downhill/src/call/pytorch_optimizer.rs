@@ -50,7 +50,8 @@ pub(super) const SIGNATURES: &[Signature] = &[
             argument("precondition_1d", Flag("precondition_1d")),
             argument("correct_bias", Flag("bias_correction")),
             argument("normalize_gradient", Flag("normalize")),
-            argument("data_format", Only(&["\"channels_first\""])),
+            // Only the merging of axes looks at it.
+            argument("data_format", Ignored),
             EPS,
             MAXIMIZE,
         ]],
@@ -169,14 +170,45 @@ fn adamuon(reading: &mut Reading<'_>) -> Result<(), CallError> {
     others(reading, 0.999, epsilon)
 }
 
+/// Amsel et al. 2025 (arXiv:2505.16932), as pytorch_optimizer rounds them, with a safety of 1e-2.
+#[rustfmt::skip]
+const POLAR_EXPRESS: [[f64; 3]; 8] = [
+    [8.237312490495555, -23.157747414558198, 16.680568411445915],
+    [4.082441999064835, -2.893047735332586, 0.5252849256975648],
+    [3.9263479922546582, -2.8547468034765298, 0.5318022422894988],
+    [3.2982187133085143, -2.424541981026706, 0.48632008358844075],
+    [2.2970369434552573, -1.63662558125903, 0.4002628455953627],
+    [1.8763805351440397, -1.2347896577722228, 0.35891887501668385],
+    [1.8564423485617974, -1.2132449880935525, 0.3568003487825883],
+    [1.8749994008682747, -1.2499988017229169, 0.3749994008546422],
+];
+
+/// The same with a safety of 2e-2.
+#[rustfmt::skip]
+const POLAR_EXPRESS_SAFER: [[f64; 3]; 8] = [
+    [8.156554524902461, -22.48329292557795, 15.878769915207462],
+    [4.0429299351667245, -2.808917465908704, 0.5000178451051299],
+    [3.8916678022926563, -2.7724841532176825, 0.5060648178503389],
+    [3.285753657755658, -2.3681294933425394, 0.46449024233003117],
+    [2.3005307116270983, -1.6111665557258408, 0.3833374427545273],
+    [1.8631210546382593, -1.2042160621002727, 0.3421879560523383],
+    [1.8382572152247512, -1.1779263289537742, 0.3396513038637379],
+    [1.8749999923301852, -1.2499999836060613, 0.374999991275876],
+];
+
 /// Sets the coefficients of the iterations.
 fn iterations(reading: &mut Reading<'_>) -> Result<(), CallError> {
     let name = "ns_coeffs";
     let triples = match reading.bound.get(name) {
         None => return Ok(()),
         Some(value) => match &value.kind {
-            Kind::Text("original") => return Ok(()),
-            Kind::Text("quintic") => Some(MuonConfig::DION.to_vec()),
+            Kind::Text(name) => match name.to_ascii_lowercase().as_str() {
+                "original" => return Ok(()),
+                "quintic" => Some(MuonConfig::DION.to_vec()),
+                "polar_express" => Some(POLAR_EXPRESS.to_vec()),
+                "polar_express_safer" => Some(POLAR_EXPRESS_SAFER.to_vec()),
+                _ => None,
+            },
             Kind::List(values) => match triple(value) {
                 Some(one) => Some(vec![one]),
                 None => values.iter().map(triple).collect::<Option<Vec<_>>>(),
@@ -185,7 +217,8 @@ fn iterations(reading: &mut Reading<'_>) -> Result<(), CallError> {
         },
     };
     let triples = triples.filter(|triples| !triples.is_empty());
-    let expected = "\"original\", \"quintic\", a tuple of three numbers or a list of such tuples";
+    let expected = "\"original\", \"quintic\", \"polar_express\", \"polar_express_safer\", a tuple of \
+        three numbers or a list of such tuples";
     let triples = triples.ok_or_else(|| reading.bound.must_be(name, expected))?;
     reading.set("ns_coefficients", json!(triples));
     Ok(())

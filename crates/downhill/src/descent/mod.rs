@@ -130,8 +130,8 @@ pub enum StepOutcome {
     /// Nothing: no trained parameter of the module has a gradient. The gradients may have been
     /// taken from `module.valid()`, or belong to another module.
     NoGradients,
-    /// Nothing: the gradients of the parameters at these paths are infinite or not numbers. See
-    /// [`NonFinite::Skip`].
+    /// Nothing: the gradients of the parameters at these paths are infinite or not numbers. If
+    /// there are none, the loss is, and an optimizer needs it. See [`NonFinite::Skip`].
     Skipped(Vec<String>),
 }
 
@@ -360,7 +360,8 @@ impl Descent {
         }
         if self.config.non_finite == NonFinite::Skip {
             let bad = not_finite(&slots);
-            if !bad.is_empty() {
+            let is_loss_bad = self.needs_loss() && loss.is_some_and(|loss| !loss.is_finite());
+            if !bad.is_empty() || is_loss_bad {
                 self.skipped += 1;
                 return Ok((module, StepOutcome::Skipped(bad)));
             }
@@ -376,6 +377,7 @@ impl Descent {
         }
         let rates = self.rates(rate);
         let mut sums = self.measure(&slots, &rates);
+        let stepped = self.first_places(&slots);
         if let Some(loss) = loss {
             let groups = self.groups.iter().zip(&mut sums);
             let told = groups.filter(|(group, _)| group.rule.needs_loss());
@@ -384,7 +386,9 @@ impl Descent {
         // Drops the values, so that the module alone holds them.
         let gradients = slots.into_iter().map(|slot| (slot.id, slot.gradient));
         let gradients = Gradients::prepared(gradients);
-        self.update_from(before, module, gradients, &rates, &sums)
+        let stepped_module = self.update_from(before, module, gradients, &rates, &sums)?;
+        self.share_numbers(&stepped);
+        Ok(stepped_module)
     }
 
     /// Updates the module, or returns to `before` if the step is refused.
@@ -410,7 +414,8 @@ impl Descent {
         self.steps
     }
 
-    /// Returns the number of calls skipped because of gradients that were not finite.
+    /// Returns the number of calls skipped because gradients, or a loss that an optimizer needs,
+    /// were not finite.
     pub fn skipped(&self) -> u64 {
         self.skipped
     }
@@ -562,20 +567,48 @@ impl Descent {
         state
     }
 
-    /// Returns the numbers that the parameters of each group have in common, for those that join or
-    /// have paused: those of the parameter with the most steps.
+    /// Returns the numbers that the parameters of each group have in common, for those that join.
     fn shared_numbers(&self) -> Vec<Vec<(&'static str, f64)>> {
         let of_group = |(index, group): (usize, &GroupState)| {
             let names = group.rule.shared_numbers();
             let states = self.state.iter().map(|(_, state)| state);
             let states = states.filter(|state| state.group == index && !names.is_empty());
-            let Some(first) = states.max_by_key(|state| state.rule.time) else {
-                return Vec::new();
-            };
-            let number = |name: &&'static str| Some((*name, first.rule.number(name)?));
-            names.iter().filter_map(number).collect()
+            let first = states.max_by_key(|state| state.rule.time);
+            first.map_or_else(Vec::new, |first| first.rule.numbers_of(names))
         };
         self.groups.iter().enumerate().map(of_group).collect()
+    }
+
+    /// Returns for each group whose parameters have numbers in common the place of the first of
+    /// these parameters.
+    fn first_places(&self, slots: &[Slot]) -> Vec<Option<usize>> {
+        let mut places = vec![None; self.groups.len()];
+        for slot in slots.iter().filter(|slot| !slot.is_empty()) {
+            let group = self.group_of(slot);
+            let is_shared = !self.groups[group].rule.shared_numbers().is_empty();
+            if is_shared && places[group].is_none() {
+                places[group] = self.state.find(&slot.path);
+            }
+        }
+        places
+    }
+
+    /// Gives the numbers that the parameters of a group have in common to those that have paused.
+    /// `stepped` has the place of one that has not, by group.
+    fn share_numbers(&mut self, stepped: &[Option<usize>]) {
+        for (index, place) in stepped.iter().enumerate() {
+            let Some(place) = *place else {
+                continue;
+            };
+            let names = self.groups[index].rule.shared_numbers();
+            let numbers = self.state[place].rule.numbers_of(names);
+            let states = self.state.iter_mut();
+            for state in states.filter(|state| state.group == index && state.rule.time > 0) {
+                for (name, number) in &numbers {
+                    state.rule.put_number(name, *number);
+                }
+            }
+        }
     }
 
     /// Returns what the rule of each group needs to know of all its parameters.

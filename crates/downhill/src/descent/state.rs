@@ -52,6 +52,15 @@ impl ModelState {
         }
     }
 
+    /// Returns the place of the parameter at a path.
+    pub(crate) fn find(&self, path: &str) -> Option<usize> {
+        self.places.get(path).copied()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut ParameterState> {
+        self.states.iter_mut()
+    }
+
     /// Ordered by path.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &ParameterState)> {
         let places = self.places.iter();

@@ -231,8 +231,9 @@ impl Stepper<'_> {
         if let (false, Some(before)) = (are_alike(&config.members), &before) {
             x = self.own_rates.apply(before, x);
         }
-        if let (Some(gradient), Some(before)) = (stepped.masked_by, &before) {
-            let rule = &descent.groups[stepped.group].rule;
+        let rule = &descent.groups[stepped.group].rule;
+        let waits = rule.waits(descent.state[stepped.place].rule.time);
+        if let (false, Some(gradient), Some(before)) = (waits, stepped.masked_by, &before) {
             let rate = self.rates[stepped.group];
             let (decay, rate) = rule.weight_decay_of(stepped.shape, rate);
             let decayed = decay.alone(rate, before.clone(), &x);

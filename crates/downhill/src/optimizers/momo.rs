@@ -71,7 +71,7 @@ optimizer!(Momo);
 impl Layout for Momo {
     const TENSORS: &'static [&'static str] = &["first_moment"];
     const ALWAYS: usize = 1;
-    const NUMBERS: &'static [&'static str] = Model::NUMBERS;
+    const NUMBERS: &'static [&'static str] = &["loss", "along", "lower_bound"];
 }
 
 /// The model of the loss that limits the rate.
@@ -89,9 +89,6 @@ pub(super) struct Model {
 }
 
 impl Model {
-    /// The numbers of a memory.
-    pub(super) const NUMBERS: &'static [&'static str] = &["loss", "along", "lower_bound"];
-
     /// Takes a loss and a product of gradient and parameters into the means of the memory.
     pub(super) fn new(
         memory: &mut Memory,

@@ -29,8 +29,9 @@ use crate::settings::settings;
 /// b_t = max((f_t - c_t + <m_t, x_{t-1}> - rate of the step * n / 2) / k, lower_bound)
 /// ```
 ///
-/// with products over all parameters of the group. Any rank and shape. State: two tensors per
-/// parameter and three numbers. Source: Schaipp et al. 2023 (arXiv:2305.07583), as in optax.
+/// with products over all parameters of the group. `t` is the number of steps of the group, in
+/// `v_t` that of the parameter. Any rank and shape. State: two tensors per parameter and four
+/// numbers. Source: Schaipp et al. 2023 (arXiv:2305.07583), as in optax.
 ///
 /// It needs the loss that the gradients are of: step it by a [`Descent`](crate::Descent) and call
 /// [`tell_loss`](crate::Descent::tell_loss) before each step.
@@ -81,7 +82,7 @@ optimizer!(MomoAdam);
 impl Layout for MomoAdam {
     const TENSORS: &'static [&'static str] = &["first_moment", "second_moment"];
     const ALWAYS: usize = 2;
-    const NUMBERS: &'static [&'static str] = Model::NUMBERS;
+    const NUMBERS: &'static [&'static str] = &["loss", "along", "lower_bound", "steps"];
 }
 
 impl MomoAdam {
@@ -131,7 +132,10 @@ impl Rule for MomoAdam {
         let &[along, mean_along, square, loss] = sums else {
             unreachable!("three sums are measured, and the loss is told");
         };
-        let correction = bias_correction(config.beta_1, memory.time);
+        // The mean loss is that of the group, whenever this parameter has joined.
+        let steps = memory.number("steps").unwrap_or(0.0) + 1.0;
+        memory.put_number("steps", steps);
+        let correction = 1.0 - libm::pow(config.beta_1, steps);
         let sums = [along, mean_along, square, loss];
         let model = Model::new(&mut memory, config.beta_1, sums, correction);
         let shrinkage = 1.0 + learning_rate * config.inner_decay;

@@ -24,10 +24,13 @@ use crate::weight_decay::WeightDecay;
 /// ```
 ///
 /// The roots are computed in the first step and then every `precondition_frequency` steps, by
-/// eigenvalues in `f64` on the CPU. Any rank and shape; an axis that is not preconditioned has no
-/// H. If none is, a step is that of [`Sgd`](crate::Sgd). State: two tensors `[length, length]` per
-/// preconditioned axis, and with momentum one of the parameter's shape. Source: Gupta, Koren and
-/// Singer 2018 (arXiv:1802.09568), as in pytorch_optimizer, whose momentum is that of the steps.
+/// eigenvalues in `f64` on the CPU. An eigenvalue below `epsilon` or below the resolution of the
+/// largest one, in the parameter's type, counts as that. An L2 weight decay is added to `d_t`. Any
+/// rank and shape; an axis that is not preconditioned has no H. If none is, a step is that of
+/// [`Sgd`](crate::Sgd). State: two tensors `[length, length]` per preconditioned axis, and with
+/// momentum one of the parameter's shape. Source: Gupta, Koren and Singer 2018 (arXiv:1802.09568),
+/// as in pytorch_optimizer, whose momentum is that of the steps, and which with a frequency of k
+/// moves nothing in the first k - 1 steps.
 #[derive(Clone, Debug)]
 pub struct Shampoo {
     config: ShampooConfig,

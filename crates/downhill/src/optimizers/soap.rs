@@ -163,6 +163,10 @@ impl Soap {
 }
 
 impl Rule for Soap {
+    fn waits(&self, time: u64) -> bool {
+        time == 1
+    }
+
     fn step(
         &self,
         learning_rate: f64,
@@ -174,7 +178,7 @@ impl Rule for Soap {
         let (shape, x) = (parameter.shape, parameter.value);
         let g = config.weight_decay.into_gradient(&x, parameter.gradient);
         let axes = self.axes(shape);
-        if memory.time == 1 {
+        if self.waits(memory.time) {
             memory.put("first_moment", g.zeros_like());
             memory.put("second_moment", g.zeros_like());
             self.measure_axes(&g, shape, &axes, &mut memory);

@@ -8,12 +8,23 @@ use nalgebra::DMatrix;
 /// Returns the eigenvalues of a symmetric matrix, the largest first, and the eigenvectors as
 /// columns in this order. `None` if an element is not finite, or the iteration does not converge.
 fn eigen(matrix: &Tensor<2>) -> Option<(Vec<f64>, DMatrix<f64>)> {
-    let matrix = read(matrix)?;
+    let mut matrix = read(matrix)?;
+    // The square of a smaller element would be 0 within nalgebra 0.35, and the vectors not
+    // orthogonal.
+    let least = matrix.amax() * LEAST_ELEMENT;
+    matrix.apply(|element| {
+        if element.abs() < least {
+            *element = 0.0;
+        }
+    });
     let eigen = matrix.try_symmetric_eigen(f64::EPSILON, MOST_ITERATIONS)?;
     let order = falling(eigen.eigenvalues.as_slice());
     let values = order.iter().map(|at| eigen.eigenvalues[*at]).collect();
     Some((values, eigen.eigenvectors.select_columns(&order)))
 }
+
+/// An element that is smaller than this part of the largest one counts as 0.
+const LEAST_ELEMENT: f64 = 1e-140;
 
 /// Iterations after which an eigenvalue is given up.
 const MOST_ITERATIONS: usize = 100_000;
@@ -86,4 +97,32 @@ fn written(matrix: Option<&DMatrix<f64>>, like: &Tensor<2>) -> Tensor<2> {
     let numbers = matrix.transpose().as_slice().to_vec();
     let data = TensorData::new(numbers, [matrix.nrows(), matrix.ncols()]);
     Tensor::from_data(data, (&like.device(), like.dtype()))
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    #[test]
+    fn rows_of_very_unlike_sizes_have_orthogonal_eigenvectors() {
+        let sizes = [1.0, 1e-100, 3e-101, 1e-160];
+        let gradient: Vec<f64> = (0..20)
+            .map(|at| sizes[at / 5] * libm::sin((at * at) as f64 + 0.3 * at as f64))
+            .collect();
+        let data = TensorData::new(gradient, [4, 5]);
+        let gradient = Tensor::<2>::from_data(data, (&Device::flex(), DType::F64));
+        let gram = gradient.clone().matmul(gradient.transpose());
+        let vectors = eigenvectors(&gram);
+        let product = vectors.clone().transpose().matmul(vectors);
+        let product = product
+            .into_data()
+            .try_into_vec::<f64>()
+            .expect("it is f64");
+        for (at, number) in product.into_iter().enumerate() {
+            let expected = f64::from(u8::from(at % 5 == 0));
+            assert!((number - expected).abs() < 1e-12, "{at}: {number}");
+        }
+    }
 }

@@ -65,6 +65,12 @@ impl Memory {
         found.map(|(_, number)| *number)
     }
 
+    /// Returns those of the numbers that there are.
+    pub(crate) fn numbers_of(&self, names: &[&'static str]) -> Vec<(&'static str, f64)> {
+        let number = |name: &&'static str| Some((*name, self.number(name)?));
+        names.iter().filter_map(number).collect()
+    }
+
     /// Stores a number under this name.
     pub fn put_number(&mut self, name: &'static str, number: f64) {
         match self.numbers.iter_mut().find(|(known, _)| *known == name) {

@@ -188,6 +188,11 @@ pub(crate) trait Rule: Names + Decays {
         &[]
     }
 
+    /// Whether the parameter stays where it is in its step of this number, without a decay, too.
+    fn waits(&self, _time: u64) -> bool {
+        false
+    }
+
     /// Whether the memory has this tensor with these settings.
     fn needs(&self, _tensor: &str) -> bool {
         true

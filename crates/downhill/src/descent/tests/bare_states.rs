@@ -37,7 +37,7 @@ fn all() -> impl Iterator<Item = OptimizerConfig> {
 fn what_needs_the_loss_is_no_optimizer_by_itself() {
     let refused = OptimizerConfig::all();
     let refused = (refused.iter()).filter_map(|it| Some((it.name(), it.init().err()?.to_string())));
-    let message = "learning_rate must be set for a `Descent`, which is told the loss, got ";
+    let message = "loss must be told in each step, which only a `Descent` can be, got NaN";
     let refused: Vec<&str> = refused
         .inspect(|(name, error)| assert!(error.starts_with(message), "{name}: {error}"))
         .map(|(name, _)| name)

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::{DAdaptAdamConfig, Lbfgs, LbfgsConfig, LineSearch, ProdigyConfig, ScheduleFreeConfig};
-use crate::{MomentumSchedule, NAdamConfig, RmsPropConfig};
+use crate::{MomentumSchedule, MomoAdamConfig, MomoConfig, NAdamConfig, RmsPropConfig};
+use crate::{SoapConfig, StepMask, WeightDecay};
 
 #[test]
 fn the_variance_of_a_centered_rmsprop_is_not_below_zero() {
@@ -163,6 +164,51 @@ fn a_parameter_that_joins_or_pauses_has_the_estimate_of_its_group() {
             );
         }
     }
+}
+
+#[test]
+fn a_group_goes_on_with_its_numbers_while_a_parameter_with_more_steps_pauses() {
+    for config in [
+        OptimizerConfig::from(MomoConfig::optax().with_beta(0.5)),
+        MomoAdamConfig::optax().with_beta_1(0.5).into(),
+    ] {
+        let starts_at_0 = matches!(config, OptimizerConfig::MomoAdam(_));
+        let mut descent = DescentConfig::new(config).build().unwrap();
+        let mut model = Pair {
+            a: one(&[1.0], DType::F64).w,
+            b: one(&[1.0], DType::F64).w,
+        };
+        let mut mean = if starts_at_0 { 0.0 } else { 8.0 };
+        for step in 0..8_u32 {
+            let mut gradients = GradientsParams::new();
+            let of_both = step < 4 || step == 7;
+            if of_both {
+                gradients.register(model.a.id, model.a.val());
+            }
+            if step > 0 {
+                gradients.register(model.b.id, model.b.val());
+            }
+            let loss = 8.0 - f64::from(step);
+            mean = 0.5 * mean + 0.5 * loss;
+            descent.tell_loss(loss);
+            model = descent.step(model, gradients).unwrap().0;
+            for path in ["a", "b"] {
+                if let Some(state) = descent.state.get(path) {
+                    assert_eq!(state.rule.number("loss"), Some(mean), "{step} {path}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_masked_first_step_of_soap_moves_nothing() {
+    let config = SoapConfig::pytorch_optimizer().with_weight_decay(WeightDecay::Decoupled(0.5));
+    let config = DescentConfig::new(config).with_mask(StepMask::Cautious);
+    let mut descent = config.build().unwrap();
+    let model = stepped(&mut descent, one(&[1.0, -2.0], DType::F64), 0.5);
+    assert_eq!(values(&model), [1.0, -2.0]);
+    assert_ne!(values(&stepped(&mut descent, model, 0.5)), [1.0, -2.0]);
 }
 
 #[test]

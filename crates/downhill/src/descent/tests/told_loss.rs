@@ -90,3 +90,19 @@ fn gradients_are_not_accumulated_for_what_needs_the_loss() {
     let message = "momo needs the loss of each step, so its gradients cannot be accumulated";
     assert_eq!(error.to_string(), message);
 }
+
+#[test]
+fn a_loss_that_is_not_finite_is_skipped_where_it_counts() {
+    let outcome = |config: DescentConfig| {
+        let mut descent = config.with_non_finite(NonFinite::Skip).build().unwrap();
+        let model = one(&[2.0], DType::F64);
+        descent.tell_loss(f64::INFINITY);
+        let given = gradient(&model, 4.0);
+        let (model, outcome) = descent.step(model, given).unwrap();
+        (outcome, descent.skipped(), values(&model)[0] == 2.0)
+    };
+    let skipped = (StepOutcome::Skipped(Vec::new()), 1, true);
+    assert_eq!(outcome(DescentConfig::new(MomoConfig::optax())), skipped);
+    let stepped = (StepOutcome::Stepped, 0, false);
+    assert_eq!(outcome(DescentConfig::new(AdamConfig::torch())), stepped);
+}
