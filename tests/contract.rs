@@ -6,8 +6,9 @@ use burn::tensor::DType;
 use downhill::schedule::WarmUp;
 use downhill::{
     Accumulate, AccumulateForm, AdamConfig, AdamWConfig, AdaptiveClip, DescentConfig, Ema,
-    EmaStart, GlobalNorm, GlobalNormForm, GradientStage, Lookahead, NonFinite, OptimizerConfig,
-    Parameters, Schedule, SgdConfig, StepError, StepMask, StepOutcome, Swa, Units,
+    EmaStart, GlobalNorm, GlobalNormForm, GradientStage, Lookahead, LossScale, Mars, Mechanic,
+    NonFinite, OptimizerConfig, Parameters, Schedule, ScheduleFreeAverage, SgdConfig, StepError,
+    StepMask, StepOutcome, Swa, Units,
 };
 use downhill_trainer::Backend;
 
@@ -61,9 +62,14 @@ fn wrappers() -> Vec<Row> {
         ),
         stage("centralize", GradientStage::Centralize(Units::Last)),
         stage("normalize", GradientStage::Normalize),
+        stage("mars", Mars::new().with_from_rank(1).into()),
         row("accumulate", accumulate(AccumulateForm::Mean)),
         row("accumulate sum", accumulate(AccumulateForm::Sum)),
         row("skip", adam().with_non_finite(NonFinite::Skip)),
+        row(
+            "loss scale",
+            adam().with_loss_scale(LossScale::new().with_growth_steps(2)),
+        ),
         row("cautious", adam().with_mask(StepMask::Cautious)),
         row("ema", adam().with_ema(0.9)),
         row("ema zero", adam().with_weights(ema(EmaStart::Zero, 0))),
@@ -80,6 +86,14 @@ fn wrappers() -> Vec<Row> {
             adam().with_weights(Swa::new().with_from(2).with_every(2)),
         ),
         row("lookahead", adam().with_weights(Lookahead::new(2, 0.5))),
+        row(
+            "schedule-free around",
+            adam().with_weights(ScheduleFreeAverage::new()),
+        ),
+        row(
+            "mechanic",
+            adam().with_weights(Mechanic::new().with_initial_scale(0.1)),
+        ),
         row(
             "schedule",
             adam().with_schedule("learning_rate", rises.clone()),
@@ -155,7 +169,7 @@ pub(crate) fn zero_gradients_change_nothing(backend: Backend) {
                 0.0
             }
             // The parameter comes out of a sum of parts, which is rounded.
-            "madgrad" | "schedule-free" | "ema overwriting" => 1e-6,
+            "madgrad" | "schedule-free" | "schedule-free around" | "ema overwriting" => 1e-6,
             "yogi" => {
                 assert!(row.config.optimizer.set("initial_first_moment", 0.0));
                 0.0
@@ -191,6 +205,7 @@ pub(crate) fn stepping_commutes_with_reshaping(backend: Backend) {
         "adamuon",
         "shampoo",
         "soap",
+        "galore",
         "clip-adaptive",
         "centralize",
         "another rate",
@@ -509,6 +524,10 @@ mod on_flex {
             if optimizer.name() == "simplified-ademamix" {
                 // With its 0.99 it swings for longer than these steps.
                 assert!(optimizer.set("beta_1", 0.9));
+            }
+            if let OptimizerConfig::GaLore(galore) = &mut optimizer {
+                // A projection of the one row has one of the two directions.
+                galore.projection_frequency = 5;
             }
             for function in &FUNCTIONS {
                 let best = best(&optimizer, function, &place);

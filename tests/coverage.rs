@@ -80,11 +80,7 @@ gradients of unlike sizes meet.
 pytorch_optimizer that have trajectories.
 ";
 
-    const NOT_COVERED: [(&str, &[&str]); 8] = [
-        (
-            "There is no wrapper that estimates the rate of another optimizer.",
-            &["optax.contrib.mechanize"],
-        ),
+    const NOT_COVERED: [(&str, &[&str]); 5] = [
         (
             "The library draws no random numbers, so it adds no noise.",
             &[
@@ -101,16 +97,8 @@ pytorch_optimizer that have trajectories.
             ],
         ),
         (
-            "Gradients of matrices are not projected to a lower rank.",
-            &["optax.contrib.galore"],
-        ),
-        (
             "`LbfgsConfig` follows PyTorch's L-BFGS and its line search alone.",
             &["optax.lbfgs", "burn::optim::LBFGSConfig"],
-        ),
-        (
-            "There is no loss scaling; `with_master_weights` keeps `f32` weights.",
-            &["keras.optimizers.LossScaleOptimizer"],
         ),
         (
             "`SamConfig` follows the paper and `Plateau` PyTorch; optax has forms of its own.",
@@ -123,15 +111,12 @@ pytorch_optimizer that have trajectories.
     ];
 
     /// Settings whose recorded trajectories are not followed, of what else is.
-    const NOT_COVERED_SETTINGS: [(&str, &str); 5] = [
+    const NOT_COVERED_SETTINGS: [(&str, &str); 2] = [
         ("torch.optim.Muon", "the iteration in bfloat16"),
         (
             "keras.optimizers.SGD",
             "`gradient_accumulation_steps` with `use_ema`",
         ),
-        ("optax.amsgrad", "`bias_correction_nu=False`"),
-        ("optax.contrib.schedule_free_sgd", "`warmup_steps`"),
-        ("optax.contrib.schedule_free_adamw", "`warmup_steps`"),
     ];
 
     /// What no trajectory is about: what corresponds to it, and where it is compared.
@@ -143,7 +128,8 @@ pytorch_optimizer that have trajectories.
     ];
 
     /// What stands around an optimizer.
-    const AROUND: [(&str, &str); 14] = [
+    const AROUND: [(&str, &str); 16] = [
+        ("keras.optimizers.LossScaleOptimizer", "`loss_scale`"),
         ("torch.nn.utils.clip_grad_norm_", "`clip-global-norm`"),
         ("torch.optim.swa_utils.AveragedModel", "`ema`, `swa`"),
         ("optax.MultiSteps", "`accumulate`"),
@@ -160,6 +146,7 @@ pytorch_optimizer that have trajectories.
         ),
         ("optax.ema", "`ema`"),
         ("optax.lookahead", "`lookahead`"),
+        ("optax.contrib.mechanize", "`mechanic`"),
         ("optax.contrib.schedule_free", "`schedule-free`"),
     ];
 

@@ -7,6 +7,8 @@ mod autoencoder;
 mod backend;
 mod burn_presets;
 mod calls;
+#[cfg(feature = "flex")]
+mod combinations;
 mod command;
 mod contract;
 mod convolution;

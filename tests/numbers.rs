@@ -105,6 +105,8 @@ pub(crate) struct Way {
     pub(crate) parameters: Vec<Vec<f64>>,
     pub(crate) evaluations: Vec<Vec<f64>>,
     pub(crate) outcomes: Vec<Result<StepOutcome, StepError>>,
+    /// The scale of the loss after each step.
+    pub(crate) scales: Vec<f64>,
 }
 
 /// Goes the way of a descent.
@@ -117,7 +119,7 @@ pub(crate) fn descend(
     go(descent, module, gradients, &[], place, true)
 }
 
-/// Goes the way of a descent; what it would be evaluated at is read only if it has `averages`. An
+/// Goes the way of a descent, by these gradients times the scale of the loss; what it would be evaluated at is read only if it has `averages`. An
 /// optimizer that needs the losses is told these, and 1 after the last.
 pub(crate) fn go(
     descent: &mut Descent,
@@ -131,10 +133,13 @@ pub(crate) fn go(
         parameters: Vec::new(),
         evaluations: Vec::new(),
         outcomes: Vec::new(),
+        scales: Vec::new(),
     };
     let losses = losses.iter().copied().chain(std::iter::repeat(1.0));
     for (numbers, loss) in gradients.iter().zip(losses) {
-        let gradients = module.gradients(numbers, place);
+        let scale = descent.loss_scale();
+        let scaled: Vec<f64> = numbers.iter().map(|number| scale * number).collect();
+        let gradients = module.gradients(&scaled, place);
         if descent.needs_loss() {
             descent.tell_loss(loss);
         }
@@ -149,6 +154,7 @@ pub(crate) fn go(
             way.evaluations.push(averaged.values());
         }
         way.outcomes.push(outcome);
+        way.scales.push(descent.loss_scale());
     }
     way
 }

@@ -52,6 +52,9 @@ pub(crate) fn call(case: &Case) -> String {
         .iter()
         .map(|(name, value)| format!("{name}={}", python(value)));
     values.extend(named);
+    if let Some(base) = &case.base_optimizer {
+        values.push(format!("base_optimizer={}", call(&case.of(base))));
+    }
     let call = format!("{name}({})", values.join(", "));
     match case.then {
         Some(_) => format!("optax.chain({call}, {})", self::call(&case.wrapped())),
@@ -155,7 +158,7 @@ fn around(case: &Case) -> Result<DescentConfig, NotCovered> {
             }
             Ok(config)
         }
-        "schedule_free" => {
+        "schedule_free" if case.inner.is_none() => {
             let (mut case, [steps]) = without(case, ["warm_up"]);
             let steps = steps.as_u64().expect("a count");
             let rate = &case.config["learning_rate"];

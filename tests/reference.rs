@@ -81,6 +81,8 @@ pub(crate) struct Case {
     /// What a wrapper stands around, or before.
     pub(crate) inner: Option<Value>,
     pub(crate) then: Option<Value>,
+    /// What is within it, under this name.
+    pub(crate) base_optimizer: Option<Value>,
     /// The steps, from 1, whose gradients hold a NaN.
     #[serde(default)]
     pub(crate) nan_at: Vec<usize>,
@@ -102,6 +104,7 @@ pub(crate) struct Case {
     #[serde(default)]
     pub(crate) new: bool,
     pub(crate) expected_params_after_each_step: Vec<Vec<f64>>,
+    pub(crate) expected_scale_after_each_step: Option<Vec<f64>>,
     #[serde(alias = "expected_eval_params_after_each_step")]
     pub(crate) expected_average_after_each_step: Option<Vec<Vec<f64>>>,
 }
@@ -111,11 +114,17 @@ impl Case {
     pub(crate) fn wrapped(&self) -> Self {
         let inner = self.inner.as_ref().or(self.then.as_ref());
         let inner = inner.unwrap_or_else(|| panic!("{} stands around something", self.name));
+        self.of(inner)
+    }
+
+    /// Another optimizer as a case of its own.
+    pub(crate) fn of(&self, optimizer: &Value) -> Self {
         Self {
-            name: inner["name"].as_str().expect("a name").to_owned(),
-            config: inner["config"].clone(),
+            name: optimizer["name"].as_str().expect("a name").to_owned(),
+            config: optimizer["config"].clone(),
             inner: None,
             then: None,
+            base_optimizer: None,
             ..self.clone()
         }
     }
@@ -129,7 +138,10 @@ impl Case {
         if let Some(shapes) = &self.shapes {
             title = format!("{title} {shapes:?}");
         }
-        for around in [&self.inner, &self.then].into_iter().flatten() {
+        for around in [&self.inner, &self.then, &self.base_optimizer]
+            .into_iter()
+            .flatten()
+        {
             title = format!("{title} with {around}");
         }
         title
@@ -157,6 +169,9 @@ impl Case {
         match (self.library, self.name.as_str()) {
             ("optax", "adafactor") => !at_64(&self.decay),
             ("optax", "madgrad") => !at_64(&self.counts),
+            ("optax", "schedule_free_sgd" | "schedule_free_adamw") => {
+                self.config.get("warmup_steps").is_some() && !at_64(&self.counts)
+            }
             ("optax", "MultiSteps") => self.config.get("accumulator_dtype").is_none(),
             _ => false,
         }

@@ -90,7 +90,7 @@ impl Variant {
     }
 
     /// What the reference has of this.
-    fn kept(&self, of_all_steps: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    fn kept<T: Clone>(&self, of_all_steps: &[T]) -> Vec<T> {
         match &self.reference.kept {
             Some(kept) => kept
                 .iter()
@@ -126,7 +126,11 @@ fn in_f64(backend: Backend) {
     let place = Place::new(&open(backend), DType::F64);
     let mut departed = Vec::new();
     for variant in every_variant() {
-        let departure = variant.departure(&variant.walk(&variant.config, &place));
+        let way = variant.walk(&variant.config, &place);
+        if let Some(scales) = &variant.case.expected_scale_after_each_step {
+            assert_eq!(&variant.kept(&way.scales), scales, "{}", variant.title);
+        }
+        let departure = variant.departure(&way);
         let bound = if variant.case.is_rounded() {
             1e-6
         } else {

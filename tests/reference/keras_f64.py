@@ -65,28 +65,53 @@ def run(case, init=INIT, grads=GRADS):
         return run_as_set(case, init, grads)
 
 
+def make(case):
+    """The optimizer of a case, around that of its `inner`."""
+    config = dict(case["config"])
+    if "inner" in case:
+        config["inner_optimizer"] = make(case["inner"])
+    return getattr(keras.optimizers, case["name"])(**config)
+
+
 def run_as_set(case, init, grads):
     variables = [
         keras.Variable(array, dtype="float64", name=f"variable_{number}")
         for number, array in enumerate(pack(init, case))
     ]
-    optimizer = getattr(keras.optimizers, case["name"])(**case["config"])
+    optimizer = make(case)
     if "exclude_from_weight_decay" in case:
         excluded = [variables[number] for number in case["exclude_from_weight_decay"]]
         optimizer.exclude_from_weight_decay(var_list=excluded)
     optimizer.build(variables)
-    steps, averages = [], []
+    steps, averages, scales = [], [], []
     for index, numbers in enumerate(grads):
         if "rate_steps" in case:
             period, factor = case["rate_steps"]["period"], case["rate_steps"]["factor"]
             optimizer.learning_rate = case["config"]["learning_rate"] * factor ** (index // period)
-        optimizer.apply([jax.numpy.asarray(array) for array in pack(numbers, case)])
+        if "inner" in case:
+            numbers = numbers * float(optimizer.scale_loss(1.0))
+            if index + 1 in case.get("nan_at", []):
+                numbers[0] = np.nan
+        arrays = [jax.numpy.asarray(array) for array in pack(numbers, case)]
+        if "inner" in case:
+            # `apply` of this one fails on JAX.
+            own = optimizer.variables
+            values = [[variable.value for variable in all] for all in (own, variables)]
+            news = optimizer.stateless_apply(values[0], arrays, values[1])
+            for variable, new in zip([*variables, *own], [*news[0], *news[1]]):
+                variable.assign(new)
+        else:
+            optimizer.apply(arrays)
         steps.append(unpack(variables))
+        if "inner" in case:
+            scales.append(float(optimizer.scale_loss(1.0)))
         if case["config"].get("use_ema"):
             averages.append(unpack(optimizer._model_variables_moving_average))
     case["expected_params_after_each_step"] = steps
     if averages:
         case["expected_average_after_each_step"] = averages
+    if scales:
+        case["expected_scale_after_each_step"] = scales
     return case
 
 
@@ -135,6 +160,12 @@ def cases():
     add("AdamW", **hundredth, **decay)
     add("AdamW", **hundredth, **decay, amsgrad=True, beta_1=0.9, beta_2=0.9)
     add("AdamW", split=True, **hundredth, **decay)["exclude_from_weight_decay"] = [1]
+
+    scaled = {"initial_scale": 1024.0, "dynamic_growth_steps": 4}
+    inner = {"name": "Adam", "config": hundredth}
+    add("LossScaleOptimizer", **scaled).update(inner=inner, nan_at=[3, 4])
+    inner = {"name": "SGD", "config": {**hundredth, "momentum": 0.9}}
+    add("LossScaleOptimizer", **scaled, split=True).update(inner=inner, nan_at=[1, 6, 11])
 
     for name in ("Adamax", "Nadam"):
         add(name, **hundredth)

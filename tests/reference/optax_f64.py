@@ -14,6 +14,7 @@ A case has the optimizer's name and `config`, the keyword arguments given to it.
   inner   the optimizer that a wrapper wraps
   then    the optimizer that follows in `optax.chain`
   average `optax.ema` is given the parameters, after each step of `inner`
+  base_optimizer   the transformation that `galore` is given under this name
   values  the losses given to an optimizer that asks for them
   nan_at  the steps, from 1, at which the first number of the gradient is NaN
   rate_steps  a schedule of the learning rate: after every `period` steps it is times `factor`
@@ -26,7 +27,7 @@ A case has the optimizer's name and `config`, the keyword arguments given to it.
           mode too; this keeps those in f64
   decay   "float64": the decay of `adafactor` is computed in f64, where optax always takes float32
 
-`schedule_free` stands around `sgd`. At step t, from 1, both take the rate of
+`schedule_free` without `inner` stands around `sgd`. At step t, from 1, both take the rate of
 learning_rate min(t / warm_up, 1): optax counts the steps of the first from 1, of the second from 0.
 """
 
@@ -61,6 +62,22 @@ def widen(leaf):
 
 def decay_in_f64(step, exponent):
     return 1.0 - jnp.asarray(step + 1, jnp.float64) ** (-exponent)
+
+
+SVD = jnp.linalg.svd
+
+
+def svd_in_f64(matrix, **config):
+    """`galore` casts the gradient to float32, which is float64 here, and leaves the signs of the
+    singular vectors to the decomposition; here the largest element of each is positive."""
+    u, sizes, vh = SVD(matrix, **config)
+    largest = jnp.abs(u).argmax(axis=0) if matrix.shape[0] >= matrix.shape[1] else None
+    if largest is not None:
+        signs = jnp.sign(u[largest, jnp.arange(u.shape[1])])
+    else:
+        largest = jnp.abs(vh).argmax(axis=1)
+        signs = jnp.sign(vh[jnp.arange(vh.shape[0]), largest])
+    return u * signs, sizes, vh * signs[:, None]
 
 
 def stepped(rate, period, factor):
@@ -101,13 +118,17 @@ def make(spec):
         alpha = warmed_up(config["alpha"], config.pop("alpha_warmup"))
         b3 = decay_warmed_up(config.get("b1", 0.9), config["b3"], config.pop("b3_warmup"))
         config.update(alpha=counted_from_1(alpha), b3=counted_from_1(b3))
-    if spec["name"] == "schedule_free":
+    if spec["name"] == "schedule_free" and "inner" not in spec:
         rate = warmed_up(config.pop("learning_rate"), config.pop("warm_up"))
         made = optax.contrib.schedule_free(optax.sgd(counted_from_1(rate)), rate, **config)
     elif spec.get("decay") == "float64":
         made = functools.partial(optax.scale_by_factored_rms, decay_rate_fn=decay_in_f64)
         with mock.patch("optax._src.factorized.scale_by_factored_rms", made):
             made = optax.adafactor(**config)
+    elif spec["name"] == "galore":
+        if "base_optimizer" in spec:
+            config["base_optimizer"] = make(spec["base_optimizer"])
+        made = optax.contrib.galore(**config)
     elif "inner" in spec:
         made = find(spec["name"])(make(spec["inner"]), **config)
     else:
@@ -137,6 +158,17 @@ def unpack(params):
 
 def run(case, init=INIT, grads=GRADS):
     """Fills in what the case is expected to give."""
+    if case["name"] != "galore":
+        return run_as_set(case, init, grads)
+    in_f64 = mock.patch("jax.numpy.float32", jnp.float64)
+    with in_f64, mock.patch("jax.numpy.linalg.svd", svd_in_f64):
+        made = run_as_set(case, init, grads)
+    # Each step compiles its own branches.
+    jax.clear_caches()
+    return made
+
+
+def run_as_set(case, init, grads):
     params = pack(init, case)
     average = None
     if case.get("average"):
@@ -401,6 +433,10 @@ def cases():
     for split in (False, True):
         add("mechanize", split=split, s_init=1e-2)["inner"] = sgd
     add("mechanize", s_init=1e-2, weight_decay=0.0)["inner"] = momentum
+    add("mechanize", s_init=1e-2, num_betas=3, eps=1e-3, split=True)["inner"] = adam
+    add("schedule_free", **tenth, split=True)["inner"] = momentum
+    add("schedule_free", **hundredth, b1=0.8)["inner"] = adam
+    add("schedule_free", **tenth, weight_lr_power=0.0)["inner"] = spec("lion", **tenth)
     values = [30.0 - 1.5 * index for index in range(len(GRADS))]
     for config in ({}, {"beta": 0.8, "weight_decay": 0.1}):
         add("momo", **config)["values"] = values

@@ -55,7 +55,7 @@ def run(case, init, grads):
     if "ns_coeffs" in config:
         rows = config["ns_coeffs"]
         config["ns_coeffs"] = rows if isinstance(rows, str) else [tuple(three) for three in rows]
-    for name in ("betas", "adamw_betas"):
+    for name in ("betas", "betas_1d", "adamw_betas"):
         if name in config:
             config[name] = tuple(config[name])
     if case["name"] in ("AdaMuon", "NorMuon"):
@@ -126,6 +126,13 @@ def new():
     add("AdaMuon", wide, betas=[0.8, 0.9])
     add("AdaMuon", tall, use_adjusted_lr=False)
     add("AdaMuon", [[24]], adamw_lr=0.02, adamw_betas=[0.8, 0.99], eps=1e-3)
+    for shapes in (wide, [[8], [4, 4]]):
+        add("MARS", shapes)
+        add("MARS", shapes, mars_type="lion", weight_decay=0.1)
+        add("MARS", shapes, optimize_1d=True, weight_decay=0.1)
+    add("MARS", tall, gamma=0.5, betas=[0.8, 0.9], eps=1e-3)
+    add("MARS", cube, ams_bound=True, weight_decay=0.01, fixed_decay=True)
+    add("MARS", [[4], [5, 4]], lr_1d=0.02, betas_1d=[0.8, 0.99], weight_decay_1d=0.0)
     add("NorMuon", wide, ns_coeffs="quintic")
     add("NorMuon", wide, ns_coeffs="polar_express", ns_steps=8)
     add("AdaMuon", wide, ns_coeffs="Polar_Express_Safer", ns_steps=9)

@@ -137,6 +137,16 @@ def new_of_optax():
         case("muon", shape=(4, 6), **rate, adaptive=True),
         case("muon", shape=(8, 3), **rate, adaptive=True, nesterov=False, ns_coeffs="dion"),
     ]
+    galore = [
+        case("galore", shape, **rate, rank=2, **config)
+        for shape in ((4, 6), (8, 3))
+        for config in ({}, {"update_proj_gap": 7, "scale": 0.5}, {"weight_decay": 0.1})
+    ]
+    inner = {"name": "scale_by_adam", "config": {"b1": 0.8, "b2": 0.99, "eps": 1e-3}}
+    galore += [
+        {**case("galore", (4, 6), **rate, rank=3, update_proj_gap=10), "base_optimizer": inner},
+        case("galore", **rate, rank=2, weight_decay=0.1),
+    ]
     # Below the lower bound from step 40 on.
     values = [20.0 * 0.9**step - 0.3 for step in range(STEPS)]
     told = [
@@ -159,7 +169,7 @@ def new_of_optax():
         {**case("normalize", shape=(4, 6)), "then": sgd},
         {**case("normalize"), "split": SPLIT, "then": {"name": "adam", "config": rate}},
     ]
-    return muon + told + normalized + [
+    return muon + galore + told + normalized + [
         case("acprop", **rate),
         case("acprop", **rate, b1=0.5, b2=0.9),
         case("acprop", **rate, eps=1e-3, eps_root=1e-4),

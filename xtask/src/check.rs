@@ -129,6 +129,7 @@ mod tests {
             .filter(|file| !others.iter().any(|other| file.starts_with(other)))
             .collect();
         let expected = [
+            "COMBINATIONS.md",
             "COVERAGE.md",
             "LICENSE-APACHE",
             "LICENSE-MIT",
@@ -138,7 +139,7 @@ mod tests {
         ];
         assert_eq!(documents, expected);
         let library = crate::cargo::workspace().join("crates/downhill");
-        for licence in &expected[1..3] {
+        for licence in &expected[2..4] {
             let packed = std::fs::read(library.join(licence)).unwrap();
             let licence = crate::cargo::workspace().join(licence);
             assert_eq!(packed, std::fs::read(licence).unwrap());

@@ -35,13 +35,14 @@ pub(crate) fn elementwise() -> Vec<Pair> {
 }
 
 /// Those that look at whole tensors, or at all of them.
-const ACROSS: [&str; 19] = [
+const ACROSS: [&str; 20] = [
     "adafactor",
     "adamuon",
     "d-adapt-adam",
     "dog",
     "dowg",
     "fromage",
+    "galore",
     "lamb",
     "lars",
     "momo",

@@ -8,7 +8,8 @@
 //! 3.15), `optax` (optax 0.2.8), `pytorch-optimizer` (pytorch_optimizer 4.1.0) and `burn` (Burn's
 //! own). Presets are constructors, such as [`AdamConfig::keras`], and names in a config file.
 //! `OPTIMIZERS.md` lists all optimizers with their state, presets and sources; `COVERAGE.md` lists
-//! the optimizers of those libraries, and what corresponds to each here.
+//! the optimizers of those libraries, and what corresponds to each here. `COMBINATIONS.md` lists what
+//! cannot be combined.
 //!
 //! # One parameter at a time
 //!
@@ -52,9 +53,9 @@
 //! the norm of all gradients, optimizers that estimate their rate from all parameters ([`Prodigy`],
 //! [`DAdaptAdam`], [`Dog`], [`Dowg`]), groups with their own settings, [schedules](schedule) for
 //! the rate and any other number, accumulation, skipping of gradients that are not finite, averages
-//! of the weights, lookahead and cautious steps. Optimizers that need the loss ([`Momo`],
-//! [`MomoAdam`], [`PolyakSgd`]) are [told it](Descent::tell_loss). Its state is saved and loaded
-//! bit for bit.
+//! of the weights, lookahead and cautious steps; around any optimizer [`ScheduleFreeAverage`],
+//! [`Mechanic`], [`Mars`] and [`LossScale`]. Optimizers that need the loss ([`Momo`], [`MomoAdam`],
+//! [`PolyakSgd`]) are [told it](Descent::tell_loss). Its state is saved and loaded bit for bit.
 //! [`Checkpoints`] saves it together with the module, so that a training that is killed goes on
 //! where it was. It can be combined with [`SamConfig`].
 //!
@@ -143,8 +144,8 @@ pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints, Newest};
 pub use descent::{
     Accumulate, AccumulateForm, AdaptiveClip, Descent, DescentConfig, DescentRecordError,
     Description, Ema, EmaStart, FailedStep, GlobalNorm, GlobalNormForm, GradientStage, Group,
-    InvalidDescent, Lookahead, Misfit, NonFinite, ParameterDescription, Parameters, StepError,
-    StepMask, StepOutcome, Swa, Units, WeightStage,
+    InvalidDescent, Lookahead, LossScale, Mars, Mechanic, Misfit, NonFinite, ParameterDescription,
+    Parameters, ScheduleFreeAverage, StepError, StepMask, StepOutcome, Swa, Units, WeightStage,
 };
 pub use epsilon::EpsilonPlace;
 pub use file::FileError;

@@ -2,13 +2,15 @@
 
 use serde_json::json;
 
+use super::bound::Bound;
 use super::error::CallError;
+use super::grammar::Call;
 use super::signature::Meaning::{
     self, Count, Flag, If, Ignored, Negative, Number, Only, Other, Scheduled, Unless,
 };
 use super::signature::{Argument, Reading, Signature, argument, optional, sgd};
 use crate::schedule::WarmUp;
-use crate::{Accumulate, Ema, GlobalNorm, GradientStage, WeightStage};
+use crate::{Accumulate, DescentConfig, Ema, GlobalNorm, GradientStage, LossScale, WeightStage};
 
 const RATE: Argument = argument("learning_rate", Scheduled);
 const BETA_1: Argument = argument("beta_1", Number("beta_1"));
@@ -203,17 +205,34 @@ pub(super) const SIGNATURES: &[Signature] = &[
     .finish(schedule_free),
 ];
 
+/// What may stand around an optimizer.
+pub(super) const WRAPPERS: [&str; 1] = ["LossScaleOptimizer"];
+
+/// Reads what stands around an optimizer. `inner` reads the optimizer.
+pub(super) fn wrapped(
+    call: &Call<'_>,
+    inner: fn(&Call<'_>) -> Result<DescentConfig, CallError>,
+) -> Result<DescentConfig, CallError> {
+    let names = [
+        "inner_optimizer",
+        "initial_scale",
+        "dynamic_growth_steps",
+        "name",
+    ];
+    let bound = Bound::new(call, &names, &[])?;
+    let mut scale = LossScale::new();
+    scale.initial = bound.number("initial_scale")?.unwrap_or(scale.initial);
+    scale.growth_steps = bound
+        .count("dynamic_growth_steps")?
+        .unwrap_or(scale.growth_steps);
+    Ok(inner(bound.nested("inner_optimizer")?)?.with_loss_scale(scale))
+}
+
 /// What is not covered, and what to do.
-pub(super) const NOT_COVERED: &[(&str, &str)] = &[
-    (
-        "LossScaleOptimizer",
-        "losses are not scaled here; use the optimizer inside it",
-    ),
-    (
-        "MultiOptimizer",
-        "write one optimizer, and the others as `groups`",
-    ),
-];
+pub(super) const NOT_COVERED: &[(&str, &str)] = &[(
+    "MultiOptimizer",
+    "write one optimizer, and the others as `groups`",
+)];
 
 /// Takes over what every optimizer has.
 pub(super) fn last(reading: &mut Reading<'_>) -> Result<(), CallError> {

@@ -121,12 +121,13 @@ impl DescentConfig {
     /// - PyTorch: `torch.optim.AdamW`, `optim.AdamW`; `maximize` is read as a change to the
     ///   gradients.
     /// - Keras: `keras.optimizers.Adam`, `tf.keras.optimizers.Adam`, `optimizers.Adam`; clipping,
-    ///   averages and accumulation are read.
+    ///   averages and accumulation are read, and around them `LossScaleOptimizer`.
     /// - optax: `optax.adam`, `optax.contrib.prodigy`; around them `chain` with what clips,
-    ///   normalizes or centralizes gradients and `add_decayed_weights`, `MultiSteps` and
-    ///   `lookahead`; in `chain` also `scale_by_adam` and its kin with a rate.
-    /// - pytorch_optimizer: `pytorch_optimizer.SOAP`, `Shampoo`, `NorMuon` and `AdaMuon`; of the
-    ///   last two, matrices are those of rank 2.
+    ///   normalizes or centralizes gradients and `add_decayed_weights`, `MultiSteps`, `lookahead`,
+    ///   `contrib.schedule_free` and `contrib.mechanize`; in `chain` also `scale_by_adam` and its
+    ///   kin with a rate.
+    /// - pytorch_optimizer: `pytorch_optimizer.SOAP`, `Shampoo`, `NorMuon`, `AdaMuon` and `MARS`; of
+    ///   NorMuon and AdaMuon, matrices are those of rank 2.
     ///
     /// Nothing is executed. The values are numbers, strings, `True`, `False`, `None`, tuples,
     /// lists, dictionaries and calls; the parameters of PyTorch, such as `model.parameters()`, say
@@ -157,9 +158,13 @@ fn optimizer(call: &Call<'_>) -> Result<DescentConfig, CallError> {
     let (module, name) = (call.module(), call.function());
     let library = LIBRARIES.iter().find(|it| it.modules.contains(&module));
     let library = library.ok_or_else(|| call.error(no_module(call)))?;
-    let is_optax = library.rules.preset == Preset::Optax;
-    if is_optax && optax::WRAPPERS.contains(&name) {
-        return optax::wrapped(call, optimizer);
+    match library.rules.preset {
+        Preset::Optax if optax::WRAPPERS.contains(&name) => return optax::wrapped(call, optimizer),
+        Preset::Keras if keras::WRAPPERS.contains(&name) => return keras::wrapped(call, optimizer),
+        Preset::PytorchOptimizer if pytorch_optimizer::WRAPPERS.contains(&name) => {
+            return pytorch_optimizer::wrapped(call);
+        }
+        _ => {}
     }
     let found = library.signatures.iter().find(|it| it.function() == name);
     let signature = found.ok_or_else(|| call.error(library.no_function(call)))?;

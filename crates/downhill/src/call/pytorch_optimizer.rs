@@ -5,14 +5,17 @@ use alloc::vec::Vec;
 
 use serde_json::json;
 
-use super::bound::triple;
+use super::bound::{Bound, triple};
 use super::error::CallError;
-use super::grammar::Kind;
+use super::grammar::{Call, Kind};
 use super::signature::Meaning::{
     self, Count, Flag, Ignored, Number, Numbers, Only, Other, Rate, Unless,
 };
 use super::signature::{Argument, Reading, Signature, argument, optional};
-use crate::MuonConfig;
+use crate::{
+    AdamConfig, AdamEpsilon, Amsgrad, DescentConfig, GradientStage, Mars, MuonConfig,
+    OptimizerConfig, Parameters, SignSgdConfig, WeightDecay,
+};
 
 const LR: Argument = argument("lr", Rate);
 const MAXIMIZE: Argument = argument("maximize", Other(&[]));
@@ -112,6 +115,99 @@ pub(super) const SIGNATURES: &[Signature] = &[
     )
     .finish(adamuon),
 ];
+
+/// What is read as an optimizer and what stands around it.
+pub(super) const WRAPPERS: [&str; 1] = ["MARS"];
+
+/// Reads a call of [`WRAPPERS`]: MARS before AdamW, or before the sign of a mean. Vectors have an
+/// AdamW of their own.
+pub(super) fn wrapped(call: &Call<'_>) -> Result<DescentConfig, CallError> {
+    let names = [
+        "params",
+        "lr",
+        "betas",
+        "gamma",
+        "mars_type",
+        "optimize_1d",
+        "lr_1d",
+        "betas_1d",
+        "weight_decay",
+        "weight_decay_1d",
+        "weight_decouple",
+        "fixed_decay",
+        "ams_bound",
+        "cautious",
+        "eps",
+        "maximize",
+    ];
+    let bound = Bound::new(call, &names, &[])?;
+    // The library ignores the weight decay if it is False.
+    bound.only("weight_decouple", &["True"])?;
+    // Its mask has another mean than `mask = "cautious"`.
+    bound.only("cautious", &["False"])?;
+    let pair = |name: &str, default: [f64; 2]| match bound.numbers(name)?.as_deref() {
+        None => Ok(default),
+        Some(&[beta_1, beta_2]) => Ok([beta_1, beta_2]),
+        Some(_) => Err(bound.must_be(name, "a tuple of 2 numbers")),
+    };
+    let number = |name: &str, default| -> Result<f64, CallError> {
+        Ok(bound.number(name)?.unwrap_or(default))
+    };
+    let is_fixed = bound.flag("fixed_decay")?;
+    let decay = |lambda: f64| match (lambda, is_fixed) {
+        (0.0, _) => WeightDecay::None,
+        (_, true) => WeightDecay::Independent(lambda),
+        (_, false) => WeightDecay::Decoupled(lambda),
+    };
+    let is_amsgrad = bound.flag("ams_bound")?;
+    let epsilon = number("eps", 1e-8)?;
+    // The library adds it to the mean square.
+    const EPSILON_ROOT: f64 = 1e-15;
+    let adam = |rate: f64, [beta_1, beta_2]: [f64; 2], lambda: f64| AdamConfig {
+        learning_rate: rate,
+        beta_1,
+        beta_2,
+        epsilon,
+        epsilon_place: AdamEpsilon::Uncorrected,
+        epsilon_root: EPSILON_ROOT,
+        amsgrad: if is_amsgrad {
+            Amsgrad::Raw
+        } else {
+            Amsgrad::None
+        },
+        weight_decay: decay(lambda),
+        ..AdamConfig::torch()
+    };
+    let rate = number("lr", 3e-3)?;
+    let betas = pair("betas", [0.95, 0.99])?;
+    let lambda = number("weight_decay", 0.0)?;
+    let optimizer: OptimizerConfig = match bound.get("mars_type").map(|value| &value.kind) {
+        None | Some(Kind::Text("adamw")) => adam(rate, betas, lambda).into(),
+        Some(Kind::Text("lion")) => SignSgdConfig {
+            learning_rate: rate,
+            momentum: betas[0],
+            weight_decay: decay(lambda),
+        }
+        .into(),
+        Some(_) => return Err(bound.must_be("mars_type", "\"adamw\" or \"lion\"")),
+    };
+    let mut config = DescentConfig::new(optimizer);
+    if bound.flag("maximize")? {
+        config = config.with_gradients(GradientStage::Maximize);
+    }
+    let all_ranks = bound.flag("optimize_1d")?;
+    let mars = Mars::new()
+        .with_gamma(number("gamma", 0.025)?)
+        .with_beta(betas[0])
+        .with_from_rank(if all_ranks { 1 } else { 2 });
+    config = config.with_gradients(mars);
+    let (rate, betas) = (number("lr_1d", 3e-3)?, pair("betas_1d", [0.9, 0.95])?);
+    let lambda = number("weight_decay_1d", 0.1)?;
+    if all_ranks {
+        return Ok(config);
+    }
+    Ok(config.with_optimizer(Parameters::RankAtMost(1), adam(rate, betas, lambda)))
+}
 
 /// Without a decay rate of their own, the Gram matrices have that of the mean square.
 fn soap(reading: &mut Reading<'_>) -> Result<(), CallError> {

@@ -4,11 +4,14 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::error::{InvalidDescent, at_least_one};
+use super::mechanic::{self, Mechanic};
 use super::renamed;
+use super::schedule_free_average::{self, ScheduleFreeAverage};
 use crate::hyperparameter::{decay_rate, fraction};
 use crate::rule::Memory;
 
-/// An average of the weights, or slow weights. State: one tensor per parameter.
+/// What is done with the weights after a step: an average, slow weights, or another step in place of
+/// the optimizer's. State: one tensor per parameter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -21,6 +24,10 @@ pub enum WeightStage {
     Swa(Swa),
     /// Slow weights, to which the fast ones return (Zhang et al. 2019, arXiv:1907.08610).
     Lookahead(Lookahead),
+    /// Schedule-free learning around any optimizer (Defazio et al. 2024, arXiv:2405.15682).
+    ScheduleFree(ScheduleFreeAverage),
+    /// An estimated scale of the steps (Cutkosky et al. 2023, arXiv:2306.00144).
+    Mechanic(Mechanic),
 }
 
 impl From<Ema> for WeightStage {
@@ -38,6 +45,18 @@ impl From<Swa> for WeightStage {
 impl From<Lookahead> for WeightStage {
     fn from(lookahead: Lookahead) -> Self {
         Self::Lookahead(lookahead)
+    }
+}
+
+impl From<ScheduleFreeAverage> for WeightStage {
+    fn from(average: ScheduleFreeAverage) -> Self {
+        Self::ScheduleFree(average)
+    }
+}
+
+impl From<Mechanic> for WeightStage {
+    fn from(mechanic: Mechanic) -> Self {
+        Self::Mechanic(mechanic)
     }
 }
 
@@ -214,7 +233,26 @@ impl From<WrittenLookahead> for Lookahead {
 /// The tensor that each stage keeps.
 pub(crate) const KEPT: &str = "kept";
 /// The number of weights in a mean.
-pub(crate) const TAKEN: &str = "taken";
+const TAKEN: &str = "taken";
+
+/// Returns the names of these stages.
+pub(super) fn names<'a>(stages: impl Iterator<Item = &'a WeightStage>) -> String {
+    stages.map(WeightStage::name).collect::<Vec<_>>().join(", ")
+}
+
+/// A step of a parameter, as far as a stage looks at it.
+pub(crate) struct Made<'a> {
+    /// The parameter before the step; `Some` if a stage [looks back](WeightStage::looks_back).
+    pub(crate) before: Option<&'a Tensor<1>>,
+    /// The learning rate.
+    pub(crate) rate: f64,
+}
+
+impl Made<'_> {
+    fn start(&self) -> Tensor<1> {
+        self.before.cloned().expect("it looks back")
+    }
+}
 
 impl WeightStage {
     pub(crate) fn name(&self) -> &'static str {
@@ -222,6 +260,8 @@ impl WeightStage {
             Self::Ema(_) => "ema",
             Self::Swa(_) => "swa",
             Self::Lookahead(_) => "lookahead",
+            Self::ScheduleFree(_) => "schedule-free",
+            Self::Mechanic(_) => "mechanic",
         }
     }
 
@@ -236,23 +276,42 @@ impl WeightStage {
                 at_least_one("lookahead.period", lookahead.period)?;
                 fraction("lookahead.alpha", lookahead.alpha)?;
             }
+            Self::ScheduleFree(average) => average.check()?,
+            Self::Mechanic(mechanic) => mechanic.check()?,
         }
         Ok(())
     }
 
-    /// Whether it needs the parameter from before the step.
-    pub(crate) fn looks_back(&self) -> bool {
-        matches!(self, Self::Lookahead(_))
+    /// Whether it has weights to evaluate the network at, other than the trained ones.
+    pub fn is_average(&self) -> bool {
+        !matches!(self, Self::Mechanic(_))
     }
 
-    /// Returns the parameter after step `memory.time`, which brought it to `x`. `before` is the
-    /// parameter before the step; it is `Some` if this [looks back](Self::looks_back).
-    pub(crate) fn after(
-        &self,
-        before: Option<&Tensor<1>>,
-        x: Tensor<1>,
-        memory: &mut Memory,
-    ) -> Tensor<1> {
+    /// Whether a config may have several of them.
+    pub(crate) fn may_repeat(&self) -> bool {
+        !matches!(self, Self::ScheduleFree(_) | Self::Mechanic(_))
+    }
+
+    /// Whether it needs the parameter from before the step.
+    pub(crate) fn looks_back(&self) -> bool {
+        match self {
+            Self::Ema(_) | Self::Swa(_) => false,
+            Self::Lookahead(_) | Self::ScheduleFree(_) | Self::Mechanic(_) => true,
+        }
+    }
+
+    /// The numbers in its memory.
+    pub(crate) fn numbers(&self) -> Vec<&'static str> {
+        match self {
+            Self::Ema(_) | Self::Lookahead(_) => Vec::new(),
+            Self::Swa(_) => vec![TAKEN],
+            Self::ScheduleFree(_) => schedule_free_average::NUMBERS.to_vec(),
+            Self::Mechanic(_) => mechanic::numbers().collect(),
+        }
+    }
+
+    /// Returns the parameter after step `memory.time`, which brought it to `x`.
+    pub(crate) fn after(&self, made: &Made<'_>, x: Tensor<1>, memory: &mut Memory) -> Tensor<1> {
         let time = memory.time;
         match self {
             Self::Ema(ema) => {
@@ -265,7 +324,7 @@ impl WeightStage {
                 };
                 memory.put(KEPT, average);
                 if ema.overwrite_every > 0 && time.is_multiple_of(ema.overwrite_every) {
-                    return self.read(memory).unwrap_or(x);
+                    return self.read(&x, memory).unwrap_or(x);
                 }
                 x
             }
@@ -282,8 +341,7 @@ impl WeightStage {
                 x
             }
             Self::Lookahead(lookahead) => {
-                let start = || before.cloned().expect("it looks back");
-                let slow = memory.take(KEPT).unwrap_or_else(start);
+                let slow = memory.take(KEPT).unwrap_or_else(|| made.start());
                 if !time.is_multiple_of(lookahead.period) {
                     memory.put(KEPT, slow);
                     return x;
@@ -292,18 +350,23 @@ impl WeightStage {
                 memory.put(KEPT, slow.clone());
                 slow
             }
+            Self::ScheduleFree(average) => average.after(made.start(), x, made.rate, memory),
+            Self::Mechanic(mechanic) => mechanic.after(made.start(), x, memory),
         }
     }
 
-    /// Returns the average or the slow weights; `None` before the first.
-    pub(crate) fn read(&self, memory: &Memory) -> Option<Tensor<1>> {
+    /// Returns the average or the slow weights of a parameter that is at `x`; `None` before the
+    /// first, and if it has none.
+    pub(crate) fn read(&self, x: &Tensor<1>, memory: &Memory) -> Option<Tensor<1>> {
         let kept = memory.tensor(KEPT)?.clone();
-        Some(match self {
+        match self {
             Self::Ema(ema) if ema.start == EmaStart::ZeroCorrected => {
                 let taken = crate::rule::bias_correction(ema.decay, memory.time);
-                kept.mul_scalar(1.0 / taken)
+                Some(kept.mul_scalar(1.0 / taken))
             }
-            _ => kept,
-        })
+            Self::Ema(_) | Self::Swa(_) | Self::Lookahead(_) => Some(kept),
+            Self::ScheduleFree(average) => Some(average.average(x.clone(), kept)),
+            Self::Mechanic(_) => None,
+        }
     }
 }

@@ -1,8 +1,13 @@
 //! What a `ModuleOptimizer` saves and loads of a descent.
 
+use super::loss_scale::Scale;
 use super::settings::ChangedSetting;
 use super::state::ParameterState;
 use super::{Descent, Slot};
+
+/// The counts of steps, of calls since the last step, of calls skipped, of calls since the loss
+/// scale changed, and the bits of this scale. The last two are 0 without one.
+pub(crate) type Counts = [u64; 5];
 
 impl Descent {
     /// Whether the config has a schedule for the learning rate.
@@ -10,9 +15,11 @@ impl Descent {
         self.config.schedules.contains_key("learning_rate")
     }
 
-    /// The counts of steps, of calls since the last step, and of calls skipped.
-    pub(crate) fn counts(&self) -> [u64; 3] {
-        [self.steps, self.accumulated, self.skipped]
+    /// The [`Counts`].
+    pub(crate) fn counts(&self) -> Counts {
+        let Scale { scale, calls } = self.scale;
+        let scale = self.config.loss_scale.map_or(0, |_| scale.to_bits());
+        [self.steps, self.accumulated, self.skipped, calls, scale]
     }
 
     /// Returns the state of the parameter at a path.
@@ -57,7 +64,12 @@ impl Descent {
     }
 
     /// Sets the [`counts`](Self::counts).
-    pub(crate) fn count_from(&mut self, counts: [u64; 3]) {
-        [self.steps, self.accumulated, self.skipped] = counts;
+    pub(crate) fn count_from(&mut self, counts: Counts) {
+        let (calls, scale);
+        [self.steps, self.accumulated, self.skipped, calls, scale] = counts;
+        if self.config.loss_scale.is_some() && scale != 0 {
+            let scale = f64::from_bits(scale);
+            self.scale = Scale { scale, calls };
+        }
     }
 }

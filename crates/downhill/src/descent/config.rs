@@ -8,7 +8,7 @@ use super::averages::{Ema, WeightStage};
 use super::gradients::{GlobalNorm, GradientStage};
 use super::renamed;
 use super::select::Parameters;
-use super::{Descent, InvalidDescent};
+use super::{Descent, InvalidDescent, LossScale};
 use crate::{OptimizerConfig, Schedule};
 
 /// The settings of a [`Descent`]: an optimizer, and what happens before and after its steps.
@@ -68,13 +68,16 @@ pub struct DescentConfig {
     /// Elements that a step changes.
     #[serde(default)]
     pub mask: StepMask,
-    /// Averages and slow weights, updated in this order after the step.
+    /// Averages, slow weights and what else follows the step, in this order.
     #[serde(default)]
     pub weights: Vec<WeightStage>,
     /// Whether parameters of type `f16` and `bf16` are stepped in an `f32` copy, which the descent
     /// keeps. Without it, a step that is smaller than half the resolution of the type is lost.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub master_weights: bool,
+    /// Dynamic scaling of the loss; see [`LossScale`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_scale: Option<LossScale>,
     /// For an ensemble, the learning rate of each network relative to that of the config, greater
     /// than 0; see [`with_members`](Self::with_members). Empty for a single network.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -250,6 +253,7 @@ impl DescentConfig {
             mask: StepMask::None,
             weights: Vec::new(),
             master_weights: false,
+            loss_scale: None,
             members: Vec::new(),
         }
     }
@@ -323,7 +327,7 @@ impl DescentConfig {
         self
     }
 
-    /// Adds an average of the weights, or slow weights.
+    /// Adds an average of the weights, slow weights, or what else follows the step.
     pub fn with_weights(mut self, stage: impl Into<WeightStage>) -> Self {
         self.weights.push(stage.into());
         self
@@ -332,6 +336,18 @@ impl DescentConfig {
     /// Adds an exponential moving average of the weights with this decay rate.
     pub fn with_ema(self, decay: f64) -> Self {
         self.with_weights(Ema::new(decay))
+    }
+
+    /// Sets the dynamic scaling of the loss.
+    pub fn with_loss_scale(mut self, scale: LossScale) -> Self {
+        self.loss_scale = Some(scale);
+        self
+    }
+
+    /// Whether the scale of the steps is estimated from all gradients.
+    pub(super) fn estimates_scale(&self) -> bool {
+        let mut stages = self.weights.iter();
+        stages.any(|stage| matches!(stage, WeightStage::Mechanic(_)))
     }
 
     /// Sets whether parameters of type `f16` and `bf16` are stepped in an `f32` copy.

@@ -44,6 +44,12 @@ pub enum InvalidDescent {
         /// The averages of the config, in order.
         averages: String,
     },
+    /// A part that can be in a config once is there twice.
+    #[error("{name} is there twice; remove one")]
+    RepeatedStage {
+        /// The part.
+        name: &'static str,
+    },
     /// A part of the step would mix the networks of an ensemble.
     #[error("{part} mixes the networks of an ensemble; remove it, or train them separately")]
     MixedMembers {

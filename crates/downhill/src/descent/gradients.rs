@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::error::InvalidDescent;
 use super::renamed;
 use super::slots::{Slot, sum};
-use crate::hyperparameter::positive;
+use crate::hyperparameter::{decay_rate, not_negative, positive};
 use crate::rule::{SMALLEST_SQUARED, norm, unit_of};
 
 /// A change to the gradients of a step. Norms are Euclidean.
@@ -39,6 +39,8 @@ pub enum GradientStage {
     /// The mean over the inputs of each unit is subtracted, from gradients of rank 2 and more
     /// (gradient centralization, Yong et al. 2020, arXiv:2004.01461).
     Centralize(Units),
+    /// The gradient of each parameter is corrected by its change since the last step.
+    Mars(Mars),
 }
 
 impl From<GlobalNorm> for GradientStage {
@@ -50,6 +52,12 @@ impl From<GlobalNorm> for GradientStage {
 impl From<AdaptiveClip> for GradientStage {
     fn from(clip: AdaptiveClip) -> Self {
         Self::ClipAdaptive(clip)
+    }
+}
+
+impl From<Mars> for GradientStage {
+    fn from(mars: Mars) -> Self {
+        Self::Mars(mars)
     }
 }
 
@@ -212,6 +220,86 @@ fn min_norm() -> f64 {
     1e-3
 }
 
+/// MARS, a correction of the gradients that reduces their variance.
+///
+/// ```text
+/// c_t = g_t + gamma * beta / (1 - beta) * (g_t - g_{t-1}),  g_0 = 0
+/// the gradient is c_t, scaled down to the norm `max_norm` if its norm is larger
+/// ```
+///
+/// State: one tensor per parameter, `g_{t-1}`. MARS-AdamW is this before AdamW with betas 0.95 and
+/// 0.99; MARS-Lion is this before the sign of a running mean, that of
+/// [`SignSgd`](crate::SignSgd). The gradients of both steps are those of their own batches, the
+/// approximate form of the paper. Source: Yuan et al. 2024 (arXiv:2411.10438).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Mars {
+    /// Strength of the correction; non-negative.
+    pub gamma: f64,
+    /// The decay rate of the optimizer's mean of gradients, in \[0, 1).
+    pub beta: f64,
+    /// The maximum of each gradient's norm after the correction; positive.
+    pub max_norm: f64,
+    /// Lowest rank of the parameters whose gradients are corrected.
+    pub from_rank: usize,
+}
+
+impl Default for Mars {
+    fn default() -> Self {
+        Self {
+            gamma: 0.025,
+            beta: 0.95,
+            max_norm: 1.0,
+            from_rank: 2,
+        }
+    }
+}
+
+impl Mars {
+    /// The values of the paper, for parameters of rank 2 and more.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the strength of the correction.
+    pub fn with_gamma(mut self, gamma: f64) -> Self {
+        self.gamma = gamma;
+        self
+    }
+
+    /// Sets the decay rate of the optimizer's mean of gradients.
+    pub fn with_beta(mut self, beta: f64) -> Self {
+        self.beta = beta;
+        self
+    }
+
+    /// Sets the maximum of each gradient's norm after the correction.
+    pub fn with_max_norm(mut self, max_norm: f64) -> Self {
+        self.max_norm = max_norm;
+        self
+    }
+
+    /// Sets the lowest rank of the parameters whose gradients are corrected.
+    pub fn with_from_rank(mut self, rank: usize) -> Self {
+        self.from_rank = rank;
+        self
+    }
+
+    /// Returns the corrected gradient, of a parameter whose last gradient was `last`.
+    pub(super) fn correct(&self, gradient: Tensor<1>, last: Option<Tensor<1>>) -> Tensor<1> {
+        let change = match last {
+            Some(last) => gradient.clone() - last,
+            None => gradient.clone(),
+        };
+        let share = self.gamma * self.beta / (1.0 - self.beta);
+        let corrected = gradient + change.mul_scalar(share);
+        let length = norm(corrected.clone());
+        bounded(corrected, length, self.max_norm)
+    }
+}
+
 /// The axis of a parameter that indexes its units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -247,12 +335,22 @@ impl GradientStage {
                 positive("clip-adaptive.factor", clip.factor)?;
                 positive("clip-adaptive.min_norm", clip.min_norm)?;
             }
+            Self::Mars(mars) => {
+                not_negative("mars.gamma", mars.gamma)?;
+                decay_rate("mars.beta", mars.beta)?;
+                positive("mars.max_norm", mars.max_norm)?;
+            }
             Self::Maximize | Self::Normalize | Self::Centralize(_) => {}
         }
         Ok(())
     }
 
-    pub(crate) fn apply(&self, slots: &mut [Slot]) {
+    /// `last_of` gives and replaces the last gradient of a parameter.
+    pub(crate) fn apply(
+        &self,
+        slots: &mut [Slot],
+        mut last_of: impl FnMut(&Slot) -> Option<Tensor<1>>,
+    ) {
         match self {
             Self::Maximize => each(slots, |slot| slot.gradient.clone().neg()),
             Self::ClipValue(most) => each(slots, |slot| slot.gradient.clone().clamp(-most, *most)),
@@ -293,6 +391,13 @@ impl GradientStage {
                 let mean = g.clone().mean_dim(0).mean_dim(2);
                 (g - mean).reshape(elements)
             }),
+            Self::Mars(mars) => {
+                let corrected = slots.iter_mut().filter(|slot| !slot.is_empty());
+                for slot in corrected.filter(|slot| slot.shape.len() >= mars.from_rank) {
+                    let last = last_of(slot);
+                    slot.gradient = mars.correct(slot.gradient.clone(), last);
+                }
+            }
         }
     }
 }

@@ -46,10 +46,13 @@ fn mixing_part(config: &DescentConfig) -> Option<&'static str> {
         GradientStage::ClipAdaptive(_) => Some("clip-adaptive"),
         GradientStage::Normalize => Some("normalize"),
         GradientStage::Centralize(_) => Some("centralize"),
+        GradientStage::Mars(_) => Some("mars"),
     });
     let skips = (config.non_finite == NonFinite::Skip).then_some("non_finite = skip");
+    let skips = skips.or(config.loss_scale.map(|_| "loss_scale"));
     let masks = (config.mask == StepMask::Cautious).then_some("mask = cautious");
-    stages.or(skips).or(masks)
+    let scales = config.estimates_scale().then_some("mechanic");
+    stages.or(skips).or(masks).or(scales)
 }
 
 fn decays_in_proportion(config: &DescentConfig, group: &GroupState) -> bool {

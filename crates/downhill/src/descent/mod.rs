@@ -2,13 +2,16 @@
 //!
 //! ```text
 //! module, gradients
-//!   -> slots.rs, accumulate, skip, gradients.rs   if anything is done to the gradients
-//!   -> stepping.rs                                each parameter in turn:
-//!        rules                                    that of its group, at the settings of the step
-//!        mask, averages.rs                        what is done with the new weights
+//!   -> slots.rs, loss_scale.rs, skip,    if anything is done to the gradients
+//!      accumulation.rs, gradients.rs
+//!   -> mechanic.rs, measures.rs          what is needed of all of them together
+//!   -> stepping.rs                       each parameter in turn:
+//!        rules                           that of its group, at the settings of the step
+//!        mask, averages.rs               what is done with the new weights
 //!   -> module
 //! ```
 
+mod accumulation;
 mod averages;
 mod carried;
 mod check;
@@ -19,10 +22,14 @@ mod error;
 mod first_step;
 mod gradients;
 mod group;
+mod loss_scale;
+mod measures;
+mod mechanic;
 mod members;
 mod order;
 mod record;
 mod renamed;
+mod schedule_free_average;
 mod select;
 mod settings;
 mod slots;
@@ -35,8 +42,6 @@ mod together;
 mod visit;
 mod walk;
 
-use alloc::sync::Arc;
-
 use burn::module::Module;
 use burn::optim::{GradientsParams, StateSource};
 use burn::tensor::{DType, Shape, Tensor};
@@ -46,24 +51,28 @@ pub use config::{Accumulate, AccumulateForm, DescentConfig, Group, NonFinite, St
 pub use description::{Description, ParameterDescription};
 pub(crate) use error::are_tied;
 pub use error::{DescentRecordError, FailedStep, InvalidDescent, Misfit, StepError};
-pub use gradients::{AdaptiveClip, GlobalNorm, GlobalNormForm, GradientStage, Units};
+pub use gradients::{AdaptiveClip, GlobalNorm, GlobalNormForm, GradientStage, Mars, Units};
+pub use loss_scale::LossScale;
+use loss_scale::Scale;
+pub use mechanic::Mechanic;
+pub use schedule_free_average::ScheduleFreeAverage;
 pub use select::Parameters;
 
+pub(crate) use carried::Counts;
 pub(crate) use check::tied;
 pub(crate) use devices::gather;
 pub(crate) use gradients::global_norm;
 use group::GroupState;
 use order::Order;
 use settings::{ChangedSetting, unknown};
+use slots::add_pending;
 pub(crate) use slots::{Slot, collect, is_trained, map_values, type_of_a_slot};
-use slots::{add_pending, sum};
 use state::ModelState;
 pub(crate) use state::ParameterState;
 pub(crate) use visit::{ParamMapper, ParamVisitor, map_params, visit_params};
 use walk::Gradients;
 
 use crate::OptimizerConfig;
-use crate::rule::Parameter;
 
 /// Optimizes a whole module: one or several optimizers for groups of its parameters, with
 /// schedules, accumulation, clipping by the norm of all gradients, and averages of the weights.
@@ -109,6 +118,8 @@ pub struct Descent {
     skipped: u64,
     /// The loss that the next step is told.
     loss: Option<f64>,
+    /// The scale of the loss that gradients are of.
+    scale: Scale,
     state: ModelState,
     order: Order,
     /// The settings changed since the descent was built, in order.
@@ -150,11 +161,23 @@ impl Descent {
         for stage in &config.gradients {
             stage.check()?;
         }
-        for stage in &config.weights {
+        let is_mars = |stage: &&GradientStage| matches!(stage, GradientStage::Mars(_));
+        if config.gradients.iter().filter(is_mars).count() > 1 {
+            return Err(InvalidDescent::RepeatedStage { name: "mars" });
+        }
+        for (index, stage) in config.weights.iter().enumerate() {
             stage.check()?;
+            let name = stage.name();
+            let mut others = config.weights[..index].iter();
+            if !stage.may_repeat() && others.any(|other| other.name() == name) {
+                return Err(InvalidDescent::RepeatedStage { name });
+            }
         }
         for schedule in config.schedules.values() {
             schedule.check()?;
+        }
+        if let Some(scale) = &config.loss_scale {
+            scale.check()?;
         }
         let base_rate = config.optimizer.learning_rate();
         let mut groups = Vec::with_capacity(config.groups.len() + 1);
@@ -181,6 +204,7 @@ impl Descent {
         {
             return Err(InvalidDescent::AccumulatedLoss { optimizer });
         }
+        let scale = Scale::first(config.loss_scale.as_ref());
         Ok(Self {
             config,
             groups,
@@ -188,6 +212,7 @@ impl Descent {
             accumulated: 0,
             skipped: 0,
             loss: None,
+            scale,
             state: ModelState::default(),
             order: Order::default(),
             changed: Vec::new(),
@@ -358,23 +383,34 @@ impl Descent {
         if let Err(error) = members::check_slots(&self.config.members, &slots) {
             return Err(FailedStep::new(module, error));
         }
-        if self.config.non_finite == NonFinite::Skip {
+        self.unscale(&mut slots);
+        if self.skips() {
             let bad = not_finite(&slots);
             let is_loss_bad = self.needs_loss() && loss.is_some_and(|loss| !loss.is_finite());
             if !bad.is_empty() || is_loss_bad {
                 self.skipped += 1;
+                if self.config.loss_scale.is_some() {
+                    self.scale.shrink();
+                }
                 return Ok((module, StepOutcome::Skipped(bad)));
             }
         }
         if let Err(error) = self.follow_schedules(rate) {
             return Err(FailedStep::new(module, error));
         }
+        if let (Some(config), Call::Gradients) = (&self.config.loss_scale, call) {
+            self.scale.grow(config);
+        }
         if !self.accumulate(&mut slots, call) {
             return Ok((module, StepOutcome::Accumulated));
         }
-        for stage in &self.config.gradients {
-            stage.apply(&mut slots);
+        for stage in self.config.gradients.clone() {
+            stage.apply(&mut slots, |slot| {
+                let last = &mut self.state_mut(slot).last_gradient;
+                last.replace(slot.gradient.clone())
+            });
         }
+        self.estimate_scale(&slots);
         let rates = self.rates(rate);
         let mut sums = self.measure(&slots, &rates);
         let stepped = self.first_places(&slots);
@@ -433,7 +469,7 @@ impl Descent {
                 return value;
             };
             let averages = self.config.weights.iter().zip(&state.weights).rev();
-            let mut averages = averages.filter_map(|(stage, memory)| stage.read(memory));
+            let mut averages = averages.filter_map(|(stage, memory)| stage.read(&value, memory));
             if let Some(average) = averages.next() {
                 return average;
             }
@@ -446,7 +482,7 @@ impl Descent {
     }
 
     /// Returns the module with one of several averages: that of the last stage with this name,
-    /// `ema`, `swa` or `lookahead`. Parameters without it stay unchanged.
+    /// `ema`, `swa`, `lookahead` or `schedule-free`. Parameters without it stay unchanged.
     ///
     /// ```
     /// use burn::nn::LinearConfig;
@@ -468,16 +504,18 @@ impl Descent {
     /// If the config has no such stage.
     pub fn averaged_by<M: Module>(&self, name: &str, module: M) -> Result<M, InvalidDescent> {
         let stages = &self.config.weights;
-        let Some(last) = stages.iter().rposition(|stage| stage.name() == name) else {
+        let is_it = |stage: &WeightStage| stage.is_average() && stage.name() == name;
+        let Some(last) = stages.iter().rposition(is_it) else {
+            let averages = stages.iter().filter(|stage| stage.is_average());
             return Err(InvalidDescent::UnknownAverage {
                 name: name.to_string(),
-                averages: self.weight_names(),
+                averages: averages::names(averages),
             });
         };
         Ok(map_values(module, |path, value| {
             let memory = self.state.get(path).map(|state| &state.weights[last]);
             memory
-                .and_then(|memory| stages[last].read(memory))
+                .and_then(|memory| stages[last].read(&value, memory))
                 .unwrap_or(value)
         }))
     }
@@ -492,13 +530,18 @@ impl Descent {
         let (_, shape) = ParameterState::saved_for(prefix, source)?;
         let group = self.group_of(slot);
         let rule = &*self.groups[group].rule;
-        let stages = self.config.weights.len();
+        let stages = &self.config.weights;
         let device = slot.value.device();
         ParameterState::unflatten(prefix, (group, shape), rule, stages, source, &device)
     }
 
     fn group_of(&self, slot: &Slot) -> usize {
         self.config.group_of(&slot.path, slot.shape.len())
+    }
+
+    /// Whether a call does nothing if gradients are not finite.
+    fn skips(&self) -> bool {
+        self.config.non_finite == NonFinite::Skip || self.config.loss_scale.is_some()
     }
 
     /// Whether each parameter is stepped without looking at the gradients of the others.
@@ -508,48 +551,13 @@ impl Descent {
             let mut states = self.state.iter();
             self.accumulated == 0 && states.all(|(_, state)| state.gradient.is_none())
         };
-        config.non_finite == NonFinite::Spread
+        !self.skips()
             && config.gradients.is_empty()
             && config.accumulate.steps == 1
             && config.members.is_empty()
+            && !config.estimates_scale()
             && self.groups.iter().all(|group| !group.rule.measures())
             && nothing_waits()
-    }
-
-    /// Whether the gradients of this call are the last before a step. A loaded state may have more
-    /// calls than the config wants.
-    fn is_due(&self, call: Call) -> bool {
-        call == Call::Rest || self.accumulated + 1 >= self.config.accumulate.steps
-    }
-
-    /// Adds the gradients to those of the calls before. Returns whether it is time to step; the
-    /// slots then hold the mean or the sum.
-    fn accumulate(&mut self, slots: &mut [Slot], call: Call) -> bool {
-        let due = self.is_due(call);
-        if due && self.accumulated == 0 {
-            return true;
-        }
-        self.accumulated += u64::from(call == Call::Gradients);
-        let share = match self.config.accumulate.form {
-            AccumulateForm::Mean => 1.0 / self.accumulated as f64,
-            AccumulateForm::Sum => 1.0,
-        };
-        for slot in slots {
-            let state = self.state_mut(slot);
-            let gradient = slot.gradient.clone();
-            let sum = match state.gradient.take() {
-                Some(sum) => sum + gradient,
-                None => gradient,
-            };
-            match due {
-                true => slot.gradient = sum.mul_scalar(share),
-                false => state.gradient = Some(sum),
-            }
-        }
-        if due {
-            self.accumulated = 0;
-        }
-        due
     }
 
     fn state_mut(&mut self, slot: &Slot) -> &mut ParameterState {
@@ -565,83 +573,6 @@ impl Descent {
         }
         state.move_to(&slot.value.device());
         state
-    }
-
-    /// Returns the numbers that the parameters of each group have in common, for those that join.
-    fn shared_numbers(&self) -> Vec<Vec<(&'static str, f64)>> {
-        let of_group = |(index, group): (usize, &GroupState)| {
-            let names = group.rule.shared_numbers();
-            let states = self.state.iter().map(|(_, state)| state);
-            let states = states.filter(|state| state.group == index && !names.is_empty());
-            let first = states.max_by_key(|state| state.rule.time);
-            first.map_or_else(Vec::new, |first| first.rule.numbers_of(names))
-        };
-        self.groups.iter().enumerate().map(of_group).collect()
-    }
-
-    /// Returns for each group whose parameters have numbers in common the place of the first of
-    /// these parameters.
-    fn first_places(&self, slots: &[Slot]) -> Vec<Option<usize>> {
-        let mut places = vec![None; self.groups.len()];
-        for slot in slots.iter().filter(|slot| !slot.is_empty()) {
-            let group = self.group_of(slot);
-            let is_shared = !self.groups[group].rule.shared_numbers().is_empty();
-            if is_shared && places[group].is_none() {
-                places[group] = self.state.find(&slot.path);
-            }
-        }
-        places
-    }
-
-    /// Gives the numbers that the parameters of a group have in common to those that have paused.
-    /// `stepped` has the place of one that has not, by group.
-    fn share_numbers(&mut self, stepped: &[Option<usize>]) {
-        for (index, place) in stepped.iter().enumerate() {
-            let Some(place) = *place else {
-                continue;
-            };
-            let names = self.groups[index].rule.shared_numbers();
-            let numbers = self.state[place].rule.numbers_of(names);
-            let states = self.state.iter_mut();
-            for state in states.filter(|state| state.group == index && state.rule.time > 0) {
-                for (name, number) in &numbers {
-                    state.rule.put_number(name, *number);
-                }
-            }
-        }
-    }
-
-    /// Returns what the rule of each group needs to know of all its parameters.
-    fn measure(&mut self, slots: &[Slot], rates: &[f64]) -> Vec<Vec<f64>> {
-        let mut measured: Vec<Vec<Vec<Tensor<1>>>> = vec![Vec::new(); rates.len()];
-        let shared = self.shared_numbers();
-        for slot in slots {
-            let group = self.group_of(slot);
-            let rule = Arc::clone(&self.groups[group].rule);
-            if !rule.measures() {
-                continue;
-            }
-            let state = self.state_mut(slot);
-            for (name, number) in &shared[group] {
-                state.rule.put_number(name, *number);
-            }
-            state.rule.time += 1;
-            if slot.is_empty() {
-                continue;
-            }
-            let parameter = Parameter {
-                value: state.master.clone().unwrap_or_else(|| slot.value.clone()),
-                gradient: slot.gradient.clone(),
-                shape: &slot.shape,
-            };
-            let sums = rule.measure(rates[group], &parameter, &mut state.rule);
-            measured[group].resize_with(sums.len(), Vec::new);
-            for (all, one) in measured[group].iter_mut().zip(sums) {
-                all.push(one);
-            }
-        }
-        let sum_all = |sums: Vec<Vec<Tensor<1>>>| sums.into_iter().map(sum).collect();
-        measured.into_iter().map(sum_all).collect()
     }
 }
 

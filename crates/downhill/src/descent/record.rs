@@ -9,8 +9,10 @@ use burn::tensor::{Bytes, Device, Tensor, TensorData};
 use burn_pack::{Reader, Scalar, Writer};
 
 use super::Descent;
+use super::averages;
 use super::error::{DescentRecordError, FORMAT, Misfit};
 use super::group::GroupState;
+use super::loss_scale::Scale;
 use super::order::Order;
 use super::settings::ChangedSetting;
 use super::slots::type_of_a_slot;
@@ -23,6 +25,8 @@ const PARTS: &str = "downhill-descent";
 const PATHS: &str = "paths";
 const COUNTS: &str = "descent";
 const FORMS: &str = "optimizers";
+const LOSS_SCALE: &str = "loss_scale";
+const SCALED: &str = "calls_since_scaled";
 const WEIGHTS: &str = "weights";
 const CHANGED: &str = "changed";
 
@@ -89,6 +93,10 @@ impl Descent {
         sink.push_scalar(COUNTS, "steps", Scalar::from(self.steps));
         sink.push_scalar(COUNTS, "accumulated", Scalar::from(self.accumulated));
         sink.push_scalar(COUNTS, "skipped", Scalar::from(self.skipped));
+        if self.config.loss_scale.is_some() {
+            sink.push_scalar(COUNTS, LOSS_SCALE, Scalar::from(self.scale.scale));
+            sink.push_scalar(COUNTS, SCALED, Scalar::from(self.scale.calls));
+        }
         // Without the number, no path is the same text as the empty path of a module that is a
         // parameter itself.
         sink.push_scalar(COUNTS, PATHS, Scalar::from(self.state.iter().len() as u64));
@@ -220,6 +228,7 @@ impl Descent {
             FORMAT => {}
             later => return Err(DescentRecordError::LaterFormat(later)),
         }
+        let scale = source.take_scalar(COUNTS, LOSS_SCALE);
         let mut count = |name: &str| {
             let scalar = source.take_scalar(COUNTS, name);
             let count = scalar.and_then(|scalar| u64::try_from(scalar).ok());
@@ -229,6 +238,12 @@ impl Descent {
         loaded.steps = count("steps")?;
         loaded.accumulated = count("accumulated")?;
         loaded.skipped = count("skipped")?;
+        if let (Some(scale), Some(_)) = (scale, loaded.config.loss_scale) {
+            let scale =
+                f64::try_from(scale).map_err(|_| unreadable("its loss scale is no number"))?;
+            let calls = count(SCALED)?;
+            loaded.scale = Scale { scale, calls };
+        }
         let number = count(PATHS)? as usize;
         let mut misfits = Vec::new();
         let (saved, here) = (metadata.get(WEIGHTS), self.weight_names());
@@ -263,13 +278,13 @@ impl Descent {
                 });
                 continue;
             }
-            let stages = self.config.weights.len();
-            let kept = if has_weights { stages } else { 0 };
+            let stages = self.config.weights.as_slice();
+            let kept = if has_weights { stages } else { &[] };
             let about = (group, saved.1);
             let state =
                 ParameterState::unflatten(path, about, &*here.rule, kept, &mut source, device);
             let mut state = state.ok_or_else(incomplete)?;
-            state.weights.resize_with(stages, Memory::default);
+            state.weights.resize_with(stages.len(), Memory::default);
             loaded.state.insert(path, state);
         }
         if let Some(changed) = metadata.get(CHANGED) {
@@ -339,6 +354,7 @@ impl Descent {
             steps: 0,
             accumulated: 0,
             skipped: 0,
+            scale: Scale::first(self.config.loss_scale.as_ref()),
             state: ModelState::default(),
             order: Order::default(),
             is_unchecked: true,
@@ -362,10 +378,7 @@ impl Descent {
     }
 
     pub(super) fn weight_names(&self) -> String {
-        let names: Vec<&str> = (self.config.weights.iter())
-            .map(|stage| stage.name())
-            .collect();
-        names.join(", ")
+        averages::names(self.config.weights.iter())
     }
 
     /// Refuses a state with other parts. Hyphens do not count: names of optimizers had none once.

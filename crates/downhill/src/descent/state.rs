@@ -6,7 +6,7 @@ use std::ops::{Index, IndexMut};
 use burn::optim::{StateSink, StateSource, join_index, join_path};
 use burn::tensor::{DType, Device, Tensor};
 
-use super::averages::{KEPT, TAKEN};
+use super::averages::{KEPT, WeightStage};
 use crate::rule::{BurnMemory, Memory, Rule, push_shape, take_shape, take_tensor, widened};
 
 /// The state of all parameters, by path and by place. A place stays the same.
@@ -95,6 +95,8 @@ pub(crate) struct ParameterState {
     pub(crate) master: Option<Tensor<1>>,
     /// The sum of the gradients since the last step.
     pub(crate) gradient: Option<Tensor<1>>,
+    /// The gradient of the last step, for a correction by its change.
+    pub(crate) last_gradient: Option<Tensor<1>>,
     /// The memory of each weight stage.
     pub(crate) weights: Vec<Memory>,
 }
@@ -107,6 +109,7 @@ impl ParameterState {
             rule: Memory::default(),
             master: None,
             gradient: None,
+            last_gradient: None,
             weights: vec![Memory::default(); stages],
         }
     }
@@ -123,6 +126,9 @@ impl ParameterState {
         }
         if let Some(gradient) = &self.gradient {
             out.push_tensor(path, "gradient", gradient.to_data());
+        }
+        if let Some(gradient) = &self.last_gradient {
+            out.push_tensor(path, "last_gradient", gradient.to_data());
         }
         let weights = join_path(path, "weights");
         for (index, memory) in self.weights.iter().enumerate() {
@@ -144,16 +150,16 @@ impl ParameterState {
         path: &str,
         (group, shape): (usize, Option<Vec<usize>>),
         rule: &dyn Rule,
-        stages: usize,
+        stages: &[WeightStage],
         source: &mut StateSource,
         device: &Device,
     ) -> Option<Self> {
         let (tensors, numbers, always) = (rule.tensors(), rule.numbers(), rule.always());
         let weights = join_path(path, "weights");
         let prefix = join_path(path, "rule");
-        let weights = (0..stages).map(|index| {
-            let stage = join_index(&weights, index);
-            Memory::unflatten(&stage, &[KEPT], &[TAKEN], source, device)
+        let weights = stages.iter().enumerate().map(|(index, stage)| {
+            let prefix = join_index(&weights, index);
+            Memory::unflatten(&prefix, &[KEPT], &stage.numbers(), source, device)
         });
         let weights = weights.collect::<Option<Vec<_>>>()?;
         let mut memory = Memory::unflatten(&prefix, tensors, numbers, source, device)?;
@@ -173,6 +179,7 @@ impl ParameterState {
             rule: memory,
             master: take_tensor(source, path, "master", device),
             gradient: take_tensor(source, path, "gradient", device).map(widened),
+            last_gradient: take_tensor(source, path, "last_gradient", device),
             weights,
         })
     }
@@ -186,6 +193,7 @@ impl ParameterState {
         self.rule = core::mem::take(&mut self.rule).moved_to(device);
         self.master = self.master.take().map(tensor);
         self.gradient = self.gradient.take().map(tensor);
+        self.last_gradient = self.last_gradient.take().map(tensor);
         let weights = core::mem::take(&mut self.weights);
         self.weights = weights
             .into_iter()
@@ -217,7 +225,8 @@ impl ParameterState {
     fn tensors(&self) -> impl Iterator<Item = &Tensor<1>> {
         let memories = core::iter::once(&self.rule).chain(&self.weights);
         let tensors = memories.flat_map(|memory| memory.tensors().map(|(_, tensor)| tensor));
-        tensors.chain(&self.master).chain(&self.gradient)
+        let own = [&self.master, &self.gradient, &self.last_gradient];
+        tensors.chain(own.into_iter().flatten())
     }
 
     /// Returns the type of the parameter, as far as its tensors tell.

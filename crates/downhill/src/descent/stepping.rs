@@ -6,6 +6,7 @@ use core::iter::Peekable;
 use burn::module::{Module, Param};
 use burn::tensor::{DType, Tensor};
 
+use super::averages::Made;
 use super::members::{OwnRates, are_alike};
 use super::slots::{Context, is_trained};
 #[cfg(feature = "_cubecl")]
@@ -239,10 +240,14 @@ impl Stepper<'_> {
             let decayed = decay.alone(rate, before.clone(), &x);
             x = cautiously(decayed, x, gradient);
         }
+        let made = Made {
+            before: before.as_ref(),
+            rate: self.rates[stepped.group],
+        };
         let memories = &mut descent.state[stepped.place].weights;
         for (stage, memory) in config.weights.iter().zip(memories) {
             memory.time += 1;
-            x = stage.after(before.as_ref(), x, memory);
+            x = stage.after(&made, x, memory);
         }
         x
     }

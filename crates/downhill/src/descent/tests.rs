@@ -13,6 +13,7 @@ mod saved_states;
 mod settings_changed_on_the_way;
 mod settings_in_files;
 mod told_loss;
+mod wrappers;
 
 use burn::module::{Module, Param};
 use burn::optim::GradientsParams;

@@ -55,7 +55,7 @@ use burn::optim::{GradientsParams, ModuleOptimizer, MultiGradientsParams};
 
 use self::state::{Loaded, adopt};
 use self::walk::{DescentOptimizer, all, load, registered, walk};
-use crate::descent::{collect, gather};
+use crate::descent::{Counts, collect, gather};
 use crate::{
     Descent, DescentRecordError, FailedStep, InvalidDescent, SgdConfig, StepError, StepOutcome,
 };
@@ -147,6 +147,14 @@ impl Handle {
         self.lock().descent.tell_loss(loss);
     }
 
+    /// Returns what the loss of the next call is multiplied by, see [`Descent::loss_scale`].
+    pub fn loss_scale(&self) -> f64 {
+        match self.lock().counts()[4] {
+            0 => 1.0,
+            bits => f64::from_bits(bits),
+        }
+    }
+
     /// Returns the number of calls skipped because of gradients that were not finite.
     pub fn skipped(&self) -> u64 {
         self.lock().counts()[2]
@@ -198,7 +206,7 @@ impl Handle {
 }
 
 impl Shared {
-    fn counts(&self) -> [u64; 3] {
+    fn counts(&self) -> Counts {
         let loaded = self.loaded.iter().filter_map(|loaded| loaded.counts());
         loaded.max().unwrap_or_else(|| self.descent.counts())
     }

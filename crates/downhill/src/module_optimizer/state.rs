@@ -8,7 +8,7 @@ use burn::tensor::{Bytes, TensorData};
 use burn_pack::Scalar;
 
 use super::Handle;
-use crate::descent::{ParameterState, Slot};
+use crate::descent::{Counts, ParameterState, Slot};
 use crate::rule::burn_state;
 use crate::{Descent, DescentRecordError, Misfit};
 
@@ -67,7 +67,15 @@ struct Saved {
 
 const NAMES: &str = "names";
 const MEMORY: &str = "memory";
-const COUNTS: [&str; 3] = ["steps", "accumulated", "skipped"];
+const COUNTS: [&str; 5] = [
+    "steps",
+    "accumulated",
+    "skipped",
+    "calls_since_scaled",
+    "loss_scale",
+];
+/// The number of counts that every state has; the others are 0 where they are left out.
+const ALWAYS: usize = 3;
 
 impl OptimizerState {
     // Burn reads a state back by the names in it alone, so the state holds the names, as text.
@@ -77,8 +85,10 @@ impl OptimizerState {
                 let descent = &handle.lock().descent;
                 let mut sink = StateSink::default();
                 descent.state_of(path).flatten(MEMORY, &mut sink);
-                for (name, count) in COUNTS.iter().zip(descent.counts()) {
-                    sink.push_scalar("", name, Scalar::from(count));
+                for (index, count) in descent.counts().into_iter().enumerate() {
+                    if index < ALWAYS || count != 0 {
+                        sink.push_scalar("", COUNTS[index], Scalar::from(count));
+                    }
                 }
                 let saved = Saved {
                     path: path.clone(),
@@ -191,11 +201,15 @@ impl Loaded {
     }
 
     /// Returns the counts of the descent that saved it.
-    pub(super) fn counts(&self) -> Option<[u64; 3]> {
+    pub(super) fn counts(&self) -> Option<Counts> {
         self.of.as_ref()?;
-        let mut counts = [0; 3];
-        for (count, name) in counts.iter_mut().zip(COUNTS) {
-            *count = u64::try_from(*self.scalars.get(name)?).ok()?;
+        let mut counts = Counts::default();
+        for (index, name) in COUNTS.into_iter().enumerate() {
+            match self.scalars.get(name) {
+                Some(count) => counts[index] = u64::try_from(*count).ok()?,
+                None if index < ALWAYS => return None,
+                None => {}
+            }
         }
         Some(counts)
     }
@@ -214,7 +228,7 @@ impl Loaded {
 pub(super) fn adopt<'a>(
     descent: &mut Descent,
     states: impl Iterator<Item = (&'a Slot, &'a Loaded)>,
-) -> Result<Option<[u64; 3]>, DescentRecordError> {
+) -> Result<Option<Counts>, DescentRecordError> {
     let mut counts = None;
     let mut states_here: Vec<(String, ParameterState)> = Vec::new();
     let mut misfits = Vec::new();
@@ -227,7 +241,7 @@ pub(super) fn adopt<'a>(
             let rank = slot.shape.len();
             match descent.state_from_burn(&path, rank, "", &mut source, &device) {
                 Ok(state) => {
-                    counts = counts.max(Some([state.rule.time, 0, 0]));
+                    counts = counts.max(Some([state.rule.time, 0, 0, 0, 0]));
                     states_here.push((path, state));
                 }
                 Err(misfit) => misfits.push(misfit),

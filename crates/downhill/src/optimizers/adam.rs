@@ -21,8 +21,9 @@ use crate::weight_decay::WeightDecay;
 /// uncorrected:  x_t = x_{t-1} - learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t)
 ///                                             * m_t / (sqrt(v_t + epsilon_root) + epsilon)
 ///
-/// amsgrad raw:        the largest v_t so far in place of v_t
-/// amsgrad corrected:  the largest V so far in place of V
+/// amsgrad raw:          the largest v_t so far in place of v_t
+/// amsgrad corrected:    the largest V so far in place of V
+/// amsgrad uncorrected:  the largest v_t so far in place of V
 /// ```
 ///
 /// Elementwise: any rank and shape. State: two tensors per parameter, three with AMSGrad. Source:
@@ -61,6 +62,9 @@ pub enum Amsgrad {
     Raw,
     /// The maximum of the bias-corrected second moment (optax).
     Corrected,
+    /// The maximum of the second moment, in a step that corrects the first moment alone (optax's
+    /// `bias_correction_nu=False`).
+    Uncorrected,
 }
 
 impl Setting for AdamEpsilon {}
@@ -163,7 +167,7 @@ optimizer!(Adam, burn {
         "momentum.moment_2" => "second_moment",
         "momentum.max_moment_2" => "largest",
     ],
-    where: |rule| rule.config.amsgrad != Amsgrad::Corrected,
+    where: |rule| matches!(rule.config.amsgrad, Amsgrad::None | Amsgrad::Raw),
 });
 
 /// What all elements share at a step.
@@ -198,6 +202,7 @@ impl Elementwise for Adam {
         let (learning_rate, epsilon, root, correction) = match config.amsgrad {
             Amsgrad::None | Amsgrad::Raw => (learning_rate * scale, epsilon, root, 1.0),
             Amsgrad::Corrected => (learning_rate, epsilon / scale, root / second, 1.0 / second),
+            Amsgrad::Uncorrected => (learning_rate, config.epsilon, config.epsilon_root, 1.0),
         };
         let (rate, rate_ahead) = match config.momentum_kind {
             MomentumKind::HeavyBall => (learning_rate / first, 0.0),
@@ -222,7 +227,7 @@ impl Elementwise for Adam {
     fn start<R: Real>(&self, _scalars: &Scalars, _x: &R, g: &R) -> Moments<R> {
         let largest = match self.config.amsgrad {
             Amsgrad::None => None,
-            Amsgrad::Raw | Amsgrad::Corrected => Some(g.zero()),
+            Amsgrad::Raw | Amsgrad::Corrected | Amsgrad::Uncorrected => Some(g.zero()),
         };
         Moments::new(g.zero(), g.zero(), largest)
     }

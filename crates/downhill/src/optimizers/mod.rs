@@ -20,6 +20,7 @@ mod dog;
 mod dowg;
 mod fromage;
 mod ftrl;
+mod galore;
 mod gram;
 mod lamb;
 mod lars;
@@ -97,6 +98,7 @@ optimizers! {
     adamuon: AdaMuon(AdaMuonConfig) = "adamuon",
     shampoo: Shampoo(ShampooConfig) = "shampoo",
     soap: Soap(SoapConfig) = "soap",
+    galore: GaLore(GaLoreConfig) = "galore",
     dog: Dog(DogConfig) with InitialStep = "dog",
     dowg: Dowg(DowgConfig) = "dowg",
     dadapt_adam: DAdaptAdam(DAdaptAdamConfig) = "d-adapt-adam" or "dadaptadam",

@@ -19,8 +19,9 @@ use crate::weight_decay::WeightDecay;
 /// adamw: v_t = beta_2 * v_{t-1} + (1 - beta_2) * g_t^2,  v_0 = 0
 ///        d_t = g_t / (sqrt(v_t / (1 - beta_2^t)) + epsilon)
 ///
-/// z_t = z_{t-1} - learning_rate * (d_t + inner_decay * y_{t-1})
-/// w_t = t^step_power * (the largest learning rate so far)^rate_power
+/// z_t = z_{t-1} - learning_rate * min((t - 1) / warmup_steps, 1) * (d_t + inner_decay * y_{t-1})
+/// w_t = t^step_power * r_t^rate_power
+/// r_t: the largest learning_rate * min(t / warmup_steps, 1) so far
 /// c_t = w_t / (w_1 + ... + w_t)
 /// x_t = (1 - c_t) * x_{t-1} + c_t * z_t
 /// y_t = beta_1 * x_t + (1 - beta_1) * z_t
@@ -30,9 +31,9 @@ use crate::weight_decay::WeightDecay;
 /// numbers. Source: Defazio et al. 2024 (arXiv:2405.15682). Evaluate the network at `x`, see
 /// [`Descent::averaged`](crate::Descent::averaged). In Keras all weights `w_t` are equal and
 /// the weight decay is decoupled, acting on `y`; in optax `w_t` grows with the square of the rate
-/// and the decay is inner. Use a schedule for a warm-up. It also scales a decoupled decay; Keras's
-/// `warmup_steps` leaves the decay at the full rate, as does [`WeightDecay::Independent`] with the
-/// product of rate and lambda.
+/// and the decay is inner. `warmup_steps` is the warm-up of optax; for another, use a schedule. It
+/// also scales a decoupled decay; Keras's `warmup_steps` leaves the decay at the full rate, as does
+/// [`WeightDecay::Independent`] with the product of rate and lambda.
 #[derive(Clone, Debug)]
 pub struct ScheduleFree {
     config: ScheduleFreeConfig,
@@ -69,6 +70,9 @@ settings! {
         pub rate_power: f64 => not_negative,
         /// Exponent of the step number in a step's weight in the average; non-negative.
         pub step_power: f64 => not_negative,
+        /// Number of steps over which the learning rate rises, as optax's `warmup_steps`: that of
+        /// `z` from 0, that of the weights in the average one step ahead; non-negative.
+        pub warmup_steps: f64 => not_negative,
         /// Weight decay as part of the step of `z`; non-negative.
         pub inner_decay: f64 => not_negative,
         /// Weight decay of the parameter `y`.
@@ -90,6 +94,7 @@ impl ScheduleFreeConfig {
             epsilon: 1e-8,
             rate_power: 2.0,
             step_power: 0.0,
+            warmup_steps: 0.0,
             inner_decay: 0.0,
             weight_decay: WeightDecay::None,
         }
@@ -157,7 +162,12 @@ impl Elementwise for ScheduleFree {
 
     fn scalars(&self, learning_rate: f64, memory: &mut Memory) -> Scalars {
         let config = &self.config;
-        let largest = f64::max(memory.number("largest_rate").unwrap_or(0.0), learning_rate);
+        let warmed_up = |steps: u64| match steps as f64 / config.warmup_steps {
+            part if part < 1.0 => part * learning_rate,
+            _ => learning_rate,
+        };
+        let ahead = warmed_up(memory.time);
+        let largest = f64::max(memory.number("largest_rate").unwrap_or(0.0), ahead);
         let weight = libm::pow(memory.time as f64, config.step_power)
             * libm::pow(largest, config.rate_power);
         let sum = memory.number("sum_of_weights").unwrap_or(0.0) + weight;
@@ -166,7 +176,7 @@ impl Elementwise for ScheduleFree {
         let past_beta_1 = memory.number(COMPOSED_WITH).unwrap_or(config.beta_1);
         memory.put_number(COMPOSED_WITH, config.beta_1);
         Scalars {
-            rate: learning_rate,
+            rate: warmed_up(memory.time.saturating_sub(1)),
             correction: 1.0 / bias_correction(config.beta_2, memory.time),
             // A rate of 0, as at the start of a warm-up, has no weight.
             share: if sum > 0.0 { weight / sum } else { 0.0 },
@@ -227,5 +237,12 @@ mod tests {
         };
         let expected = [0.8, 0.716_666_666_667];
         assert_steps(&later.build().unwrap(), [2.0, 1.0], expected);
+        // The first step has the rate 0, the second half of it: z = 1, then 0.95. Their weights are
+        // 1/4 and 1, so that x = 0.2 + 0.8 * 0.95.
+        let warmed_up = ScheduleFreeConfig {
+            warmup_steps: 2.0,
+            ..sgd
+        };
+        assert_steps(&warmed_up.build().unwrap(), [2.0, 1.0], [1.0, 0.955]);
     }
 }

@@ -61,6 +61,30 @@ pub(crate) fn orthogonal_factor(matrix: &Tensor<2>) -> Tensor<2> {
     written(factor.as_ref(), matrix)
 }
 
+/// Returns the left singular vectors of a matrix that is not wider than high, as columns: the first
+/// `count`, those of the largest singular values. The element of largest magnitude of each is
+/// positive. NaN if there are none.
+pub(crate) fn left_singular_vectors(matrix: &Tensor<2>, count: usize) -> Tensor<2> {
+    let found = read(matrix).and_then(|matrix| {
+        let found = matrix.try_svd(true, false, f64::EPSILON, MOST_ITERATIONS)?;
+        let order = falling(found.singular_values.as_slice());
+        let mut vectors = found.u?.select_columns(order[..count].iter());
+        for mut vector in vectors.column_iter_mut() {
+            if vector[vector.icamax()] < 0.0 {
+                vector.neg_mut();
+            }
+        }
+        Some(vectors)
+    });
+    match found {
+        Some(vectors) => written(Some(&vectors), matrix),
+        None => {
+            let nan = matrix.full_like(f64::NAN);
+            nan.narrow(1, 0, count)
+        }
+    }
+}
+
 /// Returns the places of the numbers, that of the largest first.
 fn falling(numbers: &[f64]) -> Vec<usize> {
     let mut places: Vec<usize> = (0..numbers.len()).collect();

@@ -49,7 +49,9 @@ pub(crate) use cube::{
     Done as CubeDone, Step as CubeStep, can_step as can_step_on_cube, launch as launch_on_cube,
     launch_one as launch_one_on_cube, prepare as prepare_for_cube,
 };
-pub(crate) use decomposition::{eigenvectors, falling_order, orthogonal_factor, power};
+pub(crate) use decomposition::{
+    eigenvectors, falling_order, left_singular_vectors, orthogonal_factor, power,
+};
 #[cfg(test)]
 pub(crate) use elementwise::tests::assert_steps;
 pub(crate) use elementwise::{Elementwise, MOST_FIELDS, Remembered, memory};

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use serde_json::json;
 
 use crate::MuonConfig;
-use crate::call::bound::{number_of, triple};
+use crate::call::bound::{Bound, number_of, triple};
 use crate::call::error::CallError;
 use crate::call::grammar::Kind;
 use crate::call::signature::Meaning::{
@@ -43,13 +43,7 @@ const ACCUMULATOR_DTYPE: Argument = argument("accumulator_dtype", Only(&["None"]
 const MASK: Argument = argument("mask", Only(&["None"]));
 const DECAY_MASK: Argument = argument("weight_decay_mask", Only(&["None"]));
 const ESTIMATE: Argument = argument("estim_lr0", Number("initial_d"));
-const WARMUP: Argument = optional(
-    "warmup_steps",
-    Refused(
-        "optax's warm-up of the step is one step behind that of the average; leave it out and \
-         write a `warm-up` schedule",
-    ),
-);
+const WARMUP: Argument = optional("warmup_steps", Count("warmup_steps"));
 const RATE_POWER: Argument = argument("weight_lr_power", Number("rate_power"));
 
 /// Types of 32 bits and more.
@@ -146,11 +140,11 @@ pub(in crate::call) const SIGNATURES: &[Signature] = &[
             EPS_ROOT,
             MU_DTYPE,
             argument("bias_correction_mu", Only(&["True"])),
-            argument("bias_correction_nu", Only(&["True"])),
+            argument("bias_correction_nu", Unless("amsgrad", "uncorrected")),
         ]],
     )
     .finish(|reading| {
-        reading.set("amsgrad", "corrected");
+        reading.default("amsgrad", "corrected");
         Ok(())
     }),
     Signature::new("adamax", &["adamax"], &[&[RATE, B1, B2, EPS]]),
@@ -438,6 +432,21 @@ pub(in crate::call) const SIGNATURES: &[Signature] = &[
     ]])
     .finish(muon),
     Signature::new(
+        "contrib.galore",
+        &["galore"],
+        &[&[
+            RATE,
+            argument("rank", Count("rank")),
+            argument("update_proj_gap", Count("projection_frequency")),
+            argument("scale", Number("scale")),
+            argument("base_optimizer", Other(&["beta_1", "beta_2", "epsilon"])),
+            DECOUPLED,
+            MASK,
+            argument("weight_dimension_numbers", Only(&["None"])),
+        ]],
+    )
+    .finish(galore),
+    Signature::new(
         "contrib.schedule_free_sgd",
         &["schedule-free"],
         &[&[
@@ -582,6 +591,25 @@ pub(in crate::call) fn last(reading: &mut Reading<'_>) -> Result<(), CallError> 
     let call = reading.bound.call;
     if !WITH_RATE.contains(&call.function()) && reading.bound.get("learning_rate").is_none() {
         return Err(call.error(alloc::format!("{} needs `learning_rate`", call.name)));
+    }
+    Ok(())
+}
+
+/// Sets Adam's settings within the projection.
+fn galore(reading: &mut Reading<'_>) -> Result<(), CallError> {
+    if reading.bound.some("base_optimizer").is_none() {
+        return Ok(());
+    }
+    let call = reading.bound.nested("base_optimizer")?;
+    if call.name != "optax.scale_by_adam" {
+        let message = "base_optimizer is optax.scale_by_adam here, with b1, b2 and eps";
+        return Err(reading.bound.error("base_optimizer", message));
+    }
+    let bound = Bound::new(call, &["b1", "b2", "eps"], &[])?;
+    for (theirs, ours) in [("b1", "beta_1"), ("b2", "beta_2"), ("eps", "epsilon")] {
+        if let Some(number) = bound.number(theirs)? {
+            reading.set(ours, number);
+        }
     }
     Ok(())
 }

@@ -7,11 +7,19 @@ use crate::call::error::CallError;
 use crate::call::grammar::Call;
 use crate::call::optax::chain::chain;
 use crate::call::optax::optimizers::FLOATS;
-use crate::{Accumulate, AccumulateForm, DescentConfig, Lookahead, OptimizerConfig, Preset};
+use crate::{
+    Accumulate, AccumulateForm, DescentConfig, Lookahead, Mechanic, OptimizerConfig, Preset,
+    ScheduleFreeAverage,
+};
 
 /// What may stand around an optimizer.
-pub(in crate::call) const WRAPPERS: [&str; 4] =
-    ["chain", "MultiSteps", "lookahead", "schedule_free"];
+pub(in crate::call) const WRAPPERS: [&str; 5] = [
+    "chain",
+    "MultiSteps",
+    "lookahead",
+    "mechanize",
+    "schedule_free",
+];
 
 /// Reads what stands around an optimizer. `inner` reads the optimizer.
 pub(in crate::call) fn wrapped(
@@ -56,11 +64,32 @@ pub(in crate::call) fn wrapped(
             );
             Ok(config.with_weights(slow))
         }
+        "mechanize" => {
+            let names = [
+                "base_optimizer",
+                "weight_decay",
+                "eps",
+                "s_init",
+                "num_betas",
+            ];
+            let bound = Bound::new(call, &names, &[])?;
+            let config = inner(bound.nested("base_optimizer")?)?;
+            let mut mechanic = Mechanic::new();
+            for (theirs, ours) in [
+                ("weight_decay", &mut mechanic.weight_decay),
+                ("eps", &mut mechanic.epsilon),
+                ("s_init", &mut mechanic.initial_scale),
+            ] {
+                *ours = bound.number(theirs)?.unwrap_or(*ours);
+            }
+            mechanic.num_betas = bound.count("num_betas")?.unwrap_or(mechanic.num_betas);
+            Ok(config.with_weights(mechanic))
+        }
         _ => schedule_free(call, inner),
     }
 }
 
-/// Schedule-free steps of gradient descent.
+/// Schedule-free learning. Around gradient descent it is an optimizer of its own.
 fn schedule_free(
     call: &Call<'_>,
     inner: fn(&Call<'_>) -> Result<DescentConfig, CallError>,
@@ -80,13 +109,19 @@ fn schedule_free(
     if let Some(sgd) = &mut sgd {
         sgd.set("learning_rate", rate);
     }
-    if sgd.map(DescentConfig::new) != Some(base) {
-        let message = alloc::format!(
-            "{} is read around optax.sgd with the same learning rate and nothing else; for Adam \
-             write optax.contrib.schedule_free_adamw",
-            call.name
-        );
-        return Err(bound.error("base_optimizer", message));
+    if sgd.map(DescentConfig::new).as_ref() != Some(&base) {
+        if base.schedules.contains_key("learning_rate") {
+            let message = "the rate is a number here, and a schedule in base_optimizer; give both \
+                           the same";
+            return Err(bound.error("learning_rate", message));
+        }
+        // The weights of the average depend on changes of the rate alone.
+        let mut average = ScheduleFreeAverage::new();
+        average.beta = bound.number("b1")?.unwrap_or(average.beta);
+        average.rate_power = bound
+            .number("weight_lr_power")?
+            .unwrap_or(average.rate_power);
+        return Ok(base.with_weights(average));
     }
     let mut settings = json!({ "preset": "optax", "step": "sgd", "learning_rate": rate });
     for (theirs, ours) in [("b1", "beta_1"), ("weight_lr_power", "rate_power")] {

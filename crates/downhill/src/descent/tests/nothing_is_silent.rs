@@ -26,7 +26,7 @@ fn a_step_without_gradients_says_so_and_advances_nothing() {
         for gradients in [GradientsParams::new(), elsewhere] {
             let (after, outcome) = descent.step(model.clone(), gradients).unwrap();
             assert_eq!(outcome, StepOutcome::NoGradients, "{config:?}");
-            assert_eq!(descent.counts(), [0; 3]);
+            assert_eq!(descent.counts(), [0; 5]);
             assert_eq!(values(&after), values(&model));
         }
         let mut fresh = config.build().unwrap();
@@ -101,7 +101,7 @@ fn one_parameter_in_two_places_is_refused_with_both_paths() {
         named(&descent.describe(&pair).unwrap_err().to_string());
         let failed = descent.step(pair.clone(), gradients()).unwrap_err();
         named(&failed.error.to_string());
-        assert_eq!(descent.counts(), [0; 3]);
+        assert_eq!(descent.counts(), [0; 5]);
         // Off the tape, gradients come from elsewhere.
         let failed = descent.step(pair.valid(), gradients()).unwrap_err();
         named(&failed.error.to_string());

@@ -222,13 +222,16 @@ fn what_is_accumulated_at_the_end_of_an_epoch_can_be_stepped() {
     }
     let (model, outcome) = descent.step_accumulated(model).unwrap();
     assert_eq!((values(&model)[0], outcome), (-4.0, StepOutcome::Stepped));
-    assert_eq!(descent.counts(), [2, 0, 0]);
+    assert_eq!(descent.counts(), [2, 0, 0, 0, 0]);
     let (model, outcome) = descent.step_accumulated(model).unwrap();
     assert_eq!(outcome, StepOutcome::NoGradients);
     // A single gradient.
     let model = stepped(&mut descent, model, 3.0);
     let (model, _) = descent.step_accumulated(model).unwrap();
-    assert_eq!((values(&model)[0], descent.counts()), (-7.0, [3, 0, 0]));
+    assert_eq!(
+        (values(&model)[0], descent.counts()),
+        (-7.0, [3, 0, 0, 0, 0])
+    );
 }
 
 #[test]
