@@ -311,8 +311,8 @@ mod on_flex {
         }
         assert_eq!(
             mixing.join(" "),
-            "sparse-adam novograd lars fromage lamb sm3 adafactor muon normuon adamuon shampoo soap dog \
-             dowg d-adapt-adam prodigy polyak-sgd momo momo-adam"
+            "sparse-adam novograd lars fromage lamb sm3 adafactor muon normuon adamuon shampoo soap \
+             galore dog dowg d-adapt-adam prodigy polyak-sgd momo momo-adam"
         );
         assert_eq!(
             alike.join(" "),

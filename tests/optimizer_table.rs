@@ -90,6 +90,10 @@ fn config_type(config: &OptimizerConfig) -> String {
 
 /// What is remembered after two steps, in words.
 fn state(config: &OptimizerConfig, device: &Device) -> String {
+    if config.name() == "galore" {
+        // It depends on a setting: see its documentation.
+        return "rank (long + 2 short)".into();
+    }
     let [rows, columns] = SHAPE;
     let place = Place::new(device, DType::F32);
     let numbers: Vec<f64> = (1..=rows * columns).map(|number| number as f64).collect();

@@ -158,11 +158,12 @@ fn around(case: &Case) -> Result<DescentConfig, NotCovered> {
             }
             Ok(config)
         }
-        "schedule_free" if case.inner.is_none() => {
+        "schedule_free" if case.config.get("warm_up").is_some() => {
             let (mut case, [steps]) = without(case, ["warm_up"]);
             let steps = steps.as_u64().expect("a count");
             let rate = &case.config["learning_rate"];
-            case.inner = Some(json!({ "name": "sgd", "config": { "learning_rate": rate } }));
+            let sgd = || json!({ "name": "sgd", "config": { "learning_rate": rate } });
+            case.inner = Some(case.inner.clone().unwrap_or_else(sgd));
             // The rate at step t, from 1, is min(t / steps, 1) of the whole.
             let warm_up = WarmUp::new(steps - 1).with_start_factor(1.0 / steps as f64);
             Ok(read(&case)?.with_schedule("learning_rate", warm_up))

@@ -1,7 +1,7 @@
 //! Each optimizer, and what stands around it, goes the way of the library that its settings name.
 
 use burn::tensor::DType;
-use downhill::{DescentConfig, StepOutcome};
+use downhill::{DescentConfig, StepOutcome, WeightStage};
 use downhill_trainer::Backend;
 
 use crate::backend::{distance, open};
@@ -82,7 +82,12 @@ impl Variant {
     pub(crate) fn departure(&self, way: &Way) -> f64 {
         let case = self.case;
         let expected = &case.expected_params_after_each_step;
-        let of_parameters = departure(&self.kept(&way.parameters), expected);
+        let mut of_parameters = departure(&self.kept(&way.parameters), expected);
+        if let Some(scales) = &case.expected_scale_after_each_step {
+            let apart = self.kept(&way.scales).into_iter().zip(scales);
+            let apart = apart.map(|(scale, expected)| (scale / expected - 1.0).abs());
+            of_parameters = apart.fold(of_parameters, f64::max);
+        }
         match &case.expected_average_after_each_step {
             Some(expected) => of_parameters.max(departure(&self.kept(&way.evaluations), expected)),
             None => of_parameters,
@@ -127,9 +132,6 @@ fn in_f64(backend: Backend) {
     let mut departed = Vec::new();
     for variant in every_variant() {
         let way = variant.walk(&variant.config, &place);
-        if let Some(scales) = &variant.case.expected_scale_after_each_step {
-            assert_eq!(&variant.kept(&way.scales), scales, "{}", variant.title);
-        }
         let departure = variant.departure(&way);
         let bound = if variant.case.is_rounded() {
             1e-6
@@ -173,6 +175,7 @@ pub(crate) fn every_variant_follows_its_reference_in_f32_also_when_burn_steps(ba
             // Small eigenvalues are rounded away.
             "shampoo" => (0.1, 1.0),
             "prodigy" => (1e-5, 0.1),
+            _ if has_mechanic(&variant.config) => (2e-6, 0.01),
             "d-adapt-adam" => (1e-5, 0.02),
             _ => (2e-6, 3e-4),
         };
@@ -188,6 +191,13 @@ pub(crate) fn every_variant_follows_its_reference_in_f32_also_when_burn_steps(ba
         }
     });
     assert!(compared > 200, "{compared}");
+}
+
+/// Mechanic begins with steps of 1e-6 or 1e-2 of the optimizer's, whose rounding it divides by
+/// that.
+fn has_mechanic(config: &DescentConfig) -> bool {
+    let is_mechanic = |stage: &WeightStage| matches!(stage, WeightStage::Mechanic(_));
+    config.weights.iter().any(is_mechanic)
 }
 
 /// SOAP and Shampoo of a matrix, a cube and a hypercube by themselves. A driver in software takes
@@ -206,6 +216,7 @@ pub(crate) fn every_variant_follows_the_second_set_in_f32(backend: Backend) {
     let most = |variant: &Variant| {
         let of_travelled = match variant.config.optimizer.name() {
             "dog" | "prodigy" => 0.02,
+            _ if has_mechanic(&variant.config) => 0.01,
             "shampoo" => 1.0,
             _ if !variant.config.gradients.is_empty() => 3e-4,
             _ => 3e-5,
@@ -294,7 +305,7 @@ fn every_case_is_followed_or_named() {
         .filter(|title| title.starts_with("seed"))
         .collect();
     assert_eq!(seed_left.len(), 1, "{seed_left:?}");
-    assert_eq!(counts, [(384, 13), (461, 12)]);
+    assert_eq!(counts, [(401, 4), (497, 3)]);
 }
 
 /// All but the book's and the Theano cousin's, which have no call; in both sets.
@@ -311,7 +322,7 @@ fn every_case_of_another_library_is_read_from_its_call() {
     };
     let libraries = ["torch", "keras", "optax", "pytorch_optimizer"];
     let both = libraries.map(|it| [followed(it, false), followed(it, true)]);
-    assert_eq!(both, [[80, 89], [93, 94], [199, 234], [0, 44]]);
+    assert_eq!(both, [[80, 89], [95, 96], [214, 257], [0, 55]]);
 }
 
 /// A mistake of a fork, and a rate that is ignored.
@@ -357,5 +368,5 @@ fn what_is_skipped_is_told() {
             }
         }
     }
-    assert_eq!(skipped, 4);
+    assert_eq!(skipped, 9);
 }

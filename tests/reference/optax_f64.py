@@ -27,8 +27,9 @@ A case has the optimizer's name and `config`, the keyword arguments given to it.
           mode too; this keeps those in f64
   decay   "float64": the decay of `adafactor` is computed in f64, where optax always takes float32
 
-`schedule_free` without `inner` stands around `sgd`. At step t, from 1, both take the rate of
-learning_rate min(t / warm_up, 1): optax counts the steps of the first from 1, of the second from 0.
+`schedule_free` without `inner` stands around `sgd`. With `warm_up`, both take at step t, from 1,
+the rate of learning_rate min(t / warm_up, 1): optax counts the steps of the first from 1, of the
+second from 0.
 """
 
 import functools
@@ -118,9 +119,11 @@ def make(spec):
         alpha = warmed_up(config["alpha"], config.pop("alpha_warmup"))
         b3 = decay_warmed_up(config.get("b1", 0.9), config["b3"], config.pop("b3_warmup"))
         config.update(alpha=counted_from_1(alpha), b3=counted_from_1(b3))
-    if spec["name"] == "schedule_free" and "inner" not in spec:
+    if "warm_up" in config:
         rate = warmed_up(config.pop("learning_rate"), config.pop("warm_up"))
-        made = optax.contrib.schedule_free(optax.sgd(counted_from_1(rate)), rate, **config)
+        inner = spec.get("inner", {"name": "sgd", "config": {}})
+        settings = {**inner["config"], "learning_rate": counted_from_1(rate)}
+        made = optax.contrib.schedule_free(find(inner["name"])(**settings), rate, **config)
     elif spec.get("decay") == "float64":
         made = functools.partial(optax.scale_by_factored_rms, decay_rate_fn=decay_in_f64)
         with mock.patch("optax._src.factorized.scale_by_factored_rms", made):
@@ -436,7 +439,10 @@ def cases():
     add("mechanize", s_init=1e-2, num_betas=3, eps=1e-3, split=True)["inner"] = adam
     add("schedule_free", **tenth, split=True)["inner"] = momentum
     add("schedule_free", **hundredth, b1=0.8)["inner"] = adam
-    add("schedule_free", **tenth, weight_lr_power=0.0)["inner"] = spec("lion", **tenth)
+    no_power = {"warm_up": 5, "weight_lr_power": 0.0}
+    add("schedule_free", **tenth, **no_power)["inner"] = spec("lion", **tenth)
+    add("schedule_free", **hundredth, warm_up=5)["inner"] = momentum
+    add("mechanize", s_init=1e-2, weight_decay=1.0)["inner"] = sgd
     values = [30.0 - 1.5 * index for index in range(len(GRADS))]
     for config in ({}, {"beta": 0.8, "weight_decay": 0.1}):
         add("momo", **config)["values"] = values

@@ -6,6 +6,7 @@ Three things are not as in the library: SOAP's QR decomposition is in `float64`,
 takes `float32` whatever the parameter's type; the iteration of NorMuon and AdaMuon is, where the
 library takes bfloat16; and Shampoo's count of steps starts at `preconditioning_compute_steps - 1`,
 so that the first step is not empty. NorMuon and AdaMuon are told which parameters are matrices.
+`gradient_scale` multiplies the gradients.
 
 The first gradient has no component in some directions of a side that is longer than the product of
 the others. Two or more such directions have no basis that all programs would choose, and where the
@@ -16,6 +17,7 @@ import functools
 import importlib.metadata
 import math
 
+import numpy as np
 import pytorch_optimizer
 import torch
 from pytorch_optimizer.optimizer import muon
@@ -68,7 +70,7 @@ def run(case, init, grads):
     if every > 1:
         optimizer.param_groups[0]["step"] = every - 1
     steps = []
-    for row in grads:
+    for row in np.array(grads) * case.get("gradient_scale", 1.0):
         for param, grad in zip(params, parts(row)):
             param.grad = grad
         optimizer.step()
@@ -133,6 +135,10 @@ def new():
     add("MARS", tall, gamma=0.5, betas=[0.8, 0.9], eps=1e-3)
     add("MARS", cube, ams_bound=True, weight_decay=0.01, fixed_decay=True)
     add("MARS", [[4], [5, 4]], lr_1d=0.02, betas_1d=[0.8, 0.99], weight_decay_1d=0.0)
+    vectors = {"betas_1d": [0.8, 0.9], "weight_decay_1d": 0.01}
+    add("MARS", [[8], [4, 4]], **vectors, eps=1e-2, ams_bound=True, fixed_decay=True)
+    add("MARS", [[8], [4, 4]], eps=1e-8)
+    listed[-1]["gradient_scale"] = 1e-8
     add("NorMuon", wide, ns_coeffs="quintic")
     add("NorMuon", wide, ns_coeffs="polar_express", ns_steps=8)
     add("AdaMuon", wide, ns_coeffs="Polar_Express_Safer", ns_steps=9)
