@@ -119,8 +119,9 @@ pub(crate) fn descend(
     go(descent, module, gradients, &[], place, true)
 }
 
-/// Goes the way of a descent, by these gradients times the scale of the loss; what it would be evaluated at is read only if it has `averages`. An
-/// optimizer that needs the losses is told these, and 1 after the last.
+/// Goes the way of a descent, by these gradients times the scale of the loss. What it would be
+/// evaluated at is read only if it has `averages`. An optimizer that needs the losses is told
+/// these, and 1 after the last.
 pub(crate) fn go(
     descent: &mut Descent,
     mut module: Numbers,

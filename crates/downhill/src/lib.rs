@@ -8,8 +8,8 @@
 //! 3.15), `optax` (optax 0.2.8), `pytorch-optimizer` (pytorch_optimizer 4.1.0) and `burn` (Burn's
 //! own). Presets are constructors, such as [`AdamConfig::keras`], and names in a config file.
 //! `OPTIMIZERS.md` lists all optimizers with their state, presets and sources; `COVERAGE.md` lists
-//! the optimizers of those libraries, and what corresponds to each here. `COMBINATIONS.md` lists what
-//! cannot be combined.
+//! the optimizers of those libraries, and what corresponds to each here; `COMBINATIONS.md` lists
+//! what cannot be combined.
 //!
 //! # One parameter at a time
 //!

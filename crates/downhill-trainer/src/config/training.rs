@@ -92,7 +92,8 @@ impl TrainingConfig {
                 OptimizerConfig::ScheduleFree(_) | OptimizerConfig::Asgd(_)
             )
         };
-        self.lbfgs.is_none() && (self.weights.iter().any(WeightStage::is_average) || optimizers.any(has_average))
+        self.lbfgs.is_none()
+            && (self.weights.iter().any(WeightStage::is_average) || optimizers.any(has_average))
     }
 
     /// Whether evaluations need batch statistics of their own in a network with batch

@@ -126,8 +126,8 @@ impl DescentConfig {
     ///   normalizes or centralizes gradients and `add_decayed_weights`, `MultiSteps`, `lookahead`,
     ///   `contrib.schedule_free` and `contrib.mechanize`; in `chain` also `scale_by_adam` and its
     ///   kin with a rate.
-    /// - pytorch_optimizer: `pytorch_optimizer.SOAP`, `Shampoo`, `NorMuon`, `AdaMuon` and `MARS`; of
-    ///   NorMuon and AdaMuon, matrices are those of rank 2.
+    /// - pytorch_optimizer: `pytorch_optimizer.SOAP`, `Shampoo`, `NorMuon`, `AdaMuon` and `MARS`;
+    ///   of NorMuon and AdaMuon, matrices are those of rank 2.
     ///
     /// Nothing is executed. The values are numbers, strings, `True`, `False`, `None`, tuples,
     /// lists, dictionaries and calls; the parameters of PyTorch, such as `model.parameters()`, say

@@ -4,14 +4,15 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::error::{InvalidDescent, at_least_one};
+use super::kept::KEPT;
 use super::mechanic::{self, Mechanic};
 use super::renamed;
 use super::schedule_free_average::{self, ScheduleFreeAverage};
 use crate::hyperparameter::{decay_rate, fraction};
 use crate::rule::Memory;
 
-/// What is done with the weights after a step: an average, slow weights, or another step in place of
-/// the optimizer's. State: one tensor per parameter.
+/// What is done with the weights after a step: an average, slow weights, or another step in place
+/// of the optimizer's. State: one tensor per parameter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -230,8 +231,6 @@ impl From<WrittenLookahead> for Lookahead {
     }
 }
 
-/// The tensor that each stage keeps.
-pub(crate) const KEPT: &str = "kept";
 /// The number of weights in a mean.
 const TAKEN: &str = "taken";
 

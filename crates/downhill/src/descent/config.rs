@@ -8,7 +8,7 @@ use super::averages::{Ema, WeightStage};
 use super::gradients::{GlobalNorm, GradientStage};
 use super::renamed;
 use super::select::Parameters;
-use super::{Descent, InvalidDescent, LossScale};
+use super::{Descent, InvalidDescent, LossScale, Mechanic};
 use crate::{OptimizerConfig, Schedule};
 
 /// The settings of a [`Descent`]: an optimizer, and what happens before and after its steps.
@@ -344,10 +344,13 @@ impl DescentConfig {
         self
     }
 
-    /// Whether the scale of the steps is estimated from all gradients.
-    pub(super) fn estimates_scale(&self) -> bool {
-        let mut stages = self.weights.iter();
-        stages.any(|stage| matches!(stage, WeightStage::Mechanic(_)))
+    /// The stage that estimates the scale of the steps, with its place.
+    pub(super) fn mechanic(&self) -> Option<(usize, Mechanic)> {
+        let mut stages = self.weights.iter().enumerate();
+        stages.find_map(|(place, stage)| match stage {
+            WeightStage::Mechanic(mechanic) => Some((place, *mechanic)),
+            _ => None,
+        })
     }
 
     /// Sets whether parameters of type `f16` and `bf16` are stepped in an `f32` copy.

@@ -3,11 +3,11 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::averages::KEPT;
+use super::Descent;
 use super::error::{InvalidDescent, at_least_one};
 use super::gradients::global_norm;
+use super::kept::KEPT;
 use super::slots::{Slot, sum};
-use super::{Descent, WeightStage};
 use crate::hyperparameter::{ensure, not_negative, positive};
 use crate::rule::{Memory, widened};
 
@@ -209,12 +209,7 @@ impl Descent {
     /// Estimates the scale of the steps, if the config has [`Mechanic`], and gives it to all
     /// parameters.
     pub(super) fn estimate_scale(&mut self, slots: &[Slot]) {
-        let stages = self.config.weights.iter().enumerate();
-        let found = stages.filter_map(|(stage, kind)| match kind {
-            WeightStage::Mechanic(mechanic) => Some((stage, *mechanic)),
-            _ => None,
-        });
-        let Some((stage, mechanic)) = found.last() else {
+        let Some((stage, mechanic)) = self.config.mechanic() else {
             return;
         };
         // A parameter that joins takes over what the others have learned.

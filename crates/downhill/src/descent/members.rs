@@ -51,7 +51,7 @@ fn mixing_part(config: &DescentConfig) -> Option<&'static str> {
     let skips = (config.non_finite == NonFinite::Skip).then_some("non_finite = skip");
     let skips = skips.or(config.loss_scale.map(|_| "loss_scale"));
     let masks = (config.mask == StepMask::Cautious).then_some("mask = cautious");
-    let scales = config.estimates_scale().then_some("mechanic");
+    let scales = config.mechanic().map(|_| "mechanic");
     stages.or(skips).or(masks).or(scales)
 }
 

@@ -22,6 +22,7 @@ mod error;
 mod first_step;
 mod gradients;
 mod group;
+mod kept;
 mod loss_scale;
 mod measures;
 mod mechanic;
@@ -555,7 +556,7 @@ impl Descent {
             && config.gradients.is_empty()
             && config.accumulate.steps == 1
             && config.members.is_empty()
-            && !config.estimates_scale()
+            && config.mechanic().is_none()
             && self.groups.iter().all(|group| !group.rule.measures())
             && nothing_waits()
     }

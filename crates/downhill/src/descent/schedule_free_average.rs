@@ -3,8 +3,8 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::averages::KEPT;
 use super::error::InvalidDescent;
+use super::kept::KEPT;
 use crate::hyperparameter::{not_negative, shrinking};
 use crate::rule::Memory;
 

@@ -6,7 +6,8 @@ use std::ops::{Index, IndexMut};
 use burn::optim::{StateSink, StateSource, join_index, join_path};
 use burn::tensor::{DType, Device, Tensor};
 
-use super::averages::{KEPT, WeightStage};
+use super::averages::WeightStage;
+use super::kept::KEPT;
 use crate::rule::{BurnMemory, Memory, Rule, push_shape, take_shape, take_tensor, widened};
 
 /// The state of all parameters, by path and by place. A place stays the same.

@@ -16,7 +16,7 @@ fn sgd(rate: f64) -> DescentConfig {
 
 /// The places of one parameter that starts at 0.
 fn places(config: &DescentConfig, gradients: &[f64]) -> Vec<f64> {
-    let mut descent = config.build().unwrap();
+    let mut descent = config.build().expect("within bounds");
     let mut model = one(&[0.0], DType::F64);
     let mut step = |gradient: &f64| {
         model = stepped(&mut descent, model.clone(), *gradient);
