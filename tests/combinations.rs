@@ -21,10 +21,10 @@ use crate::numbers::{Numbers, Place, descend};
 const HEAD: &str = "\
 # Combinations
 
-Each optimizer was stepped with each part of a descent, and each part with each other one, saved in
-the middle and continued to the same numbers. All that cannot be combined is below, with the error
-of `DescentConfig::build`. Further parts that only read the weights or the settings combine with
-everything.
+Each optimizer is stepped with each part of a descent, and each part with each other part: six
+steps, saved after three and continued to the same numbers. `DescentConfig::build` refuses the pairs
+below, with the error of the first column, in which `..` is the part that it names. All other pairs
+work. `members` are the networks of an ensemble.
 ";
 
 type Part = (&'static str, fn(DescentConfig) -> DescentConfig);

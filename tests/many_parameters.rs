@@ -40,6 +40,9 @@ fn look_at_one_parameter() -> impl Iterator<Item = OptimizerConfig> {
             // new shape of a product of matrices on wgpu.
             OptimizerConfig::Shampoo(own) => own.with_max_precondition_dim(4).into(),
             OptimizerConfig::Soap(own) => own.with_max_precondition_dim(4).into(),
+            // The matrices of more than seven rows have a rank of seven, and their further
+            // singular vectors are chosen by rounding.
+            OptimizerConfig::GaLore(own) => own.with_rank(4).into(),
             other => other,
         })
         .chain([formulas::adam()])

@@ -76,6 +76,17 @@ fn advice(path: &str, key: &str) -> Option<String> {
         ([], "ema" | "swa" | "lookahead" | "averages") => {
             "set `weights`, such as `weights = [{ ema = 0.999 }]`"
         }
+        ([], "mechanic" | "schedule-free" | "schedule_free") => {
+            return Some(format!(
+                "set `weights`, such as `weights = [{{ {} = {{}} }}]`",
+                key.replace('_', "-")
+            ));
+        }
+        ([], "mars") => "set `gradients = [{ mars = {} }]`",
+        ([], "loss_scale") => {
+            "leave it out, and of a call of LossScaleOptimizer take the optimizer inside it: \
+             networks are trained in `f32` here, which needs no scale of the loss"
+        }
         ([], "warmup" | "warm_up" | "warm-up" | "warmup_steps") => {
             "set `schedules.learning_rate.warm-up`"
         }
