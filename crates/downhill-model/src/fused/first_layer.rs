@@ -179,6 +179,7 @@ fn forward<S: Simd, const VECTORS: usize>(
     out.fill(0.0);
     for (block, weights) in weights.chunks(panel.rows() * panel.units).enumerate() {
         let rows = weights.len() / panel.units;
+        assert!(rows * width <= scratch.len());
         for row in 0..rows {
             let row_weights = &weights[row * panel.units + panel.first..][..panel.existing];
             copy_row::<S, VECTORS>(simd, row_weights, &mut scratch[row * width..][..width]);
@@ -191,19 +192,21 @@ fn forward<S: Simd, const VECTORS: usize>(
             .zip(out.chunks_exact_mut(width))
         {
             let mut sums = read::<S, VECTORS>(out);
-            while let Some(&place) = image.places.get(*cursor) {
-                let row = usize::from(place) - begin;
+            let mut done = *cursor;
+            for (row, value) in image.rows_from(done, begin) {
                 if row >= rows {
                     break;
                 }
-                let number = panel.scaled_bytes[usize::from(image.values[*cursor])];
-                let number = simd.splat_f32s(number);
-                let weights = read::<S, VECTORS>(&scratch[row * width..][..width]);
-                for (sum, weights) in sums.iter_mut().zip(weights) {
+                let number = simd.splat_f32s(panel.scaled_bytes[usize::from(value)]);
+                // SAFETY: `scratch` has `rows` rows, and `row` is one of them.
+                #[allow(unsafe_code)]
+                let weights = unsafe { scratch.get_unchecked(row * width..(row + 1) * width) };
+                for (sum, weights) in sums.iter_mut().zip(read::<S, VECTORS>(weights)) {
                     *sum = simd.mul_add_f32s(number, weights, *sum);
                 }
-                *cursor += 1;
+                done += 1;
             }
+            *cursor = done;
             write::<S, VECTORS>(sums, out);
         }
     }
@@ -249,21 +252,23 @@ fn backward<S: Simd, const VECTORS: usize>(
             .zip(gradient.chunks_exact(width))
         {
             let gradient = read::<S, VECTORS>(gradient);
-            while let Some(&place) = image.places.get(*cursor) {
-                let row = usize::from(place) - begin;
+            let mut done = *cursor;
+            for (row, value) in image.rows_from(done, begin) {
                 if row >= rows {
                     break;
                 }
-                let number = panel.scaled_bytes[usize::from(image.values[*cursor])];
-                let number = simd.splat_f32s(number);
-                let row = &mut scratch[row * width..][..width];
+                let number = simd.splat_f32s(panel.scaled_bytes[usize::from(value)]);
+                // SAFETY: `scratch` has `rows` rows, and `row` is one of them.
+                #[allow(unsafe_code)]
+                let row = unsafe { scratch.get_unchecked_mut(row * width..(row + 1) * width) };
                 let mut sums = read::<S, VECTORS>(row);
                 for (sum, gradient) in sums.iter_mut().zip(gradient) {
                     *sum = simd.mul_add_f32s(number, gradient, *sum);
                 }
                 write::<S, VECTORS>(sums, row);
-                *cursor += 1;
+                done += 1;
             }
+            *cursor = done;
         }
         for row in 0..rows {
             // SAFETY: the panels have disjoint columns.
@@ -316,6 +321,15 @@ impl<'a> Columns<'a> {
         assert!(column + length <= self.row && begin + length <= self.length);
         // SAFETY: within the matrix by the assertion; exclusive by the contract of the caller.
         unsafe { core::slice::from_raw_parts_mut(self.begin.add(begin), length) }
+    }
+}
+
+impl Pixels<'_> {
+    /// Yields the rows of the pixels after `done` of them, counted from `begin`, and their values.
+    #[inline(always)]
+    fn rows_from(&self, done: usize, begin: usize) -> impl Iterator<Item = (usize, u8)> {
+        let pixels = self.places[done..].iter().zip(&self.values[done..]);
+        pixels.map(move |(&place, &value)| (usize::from(place) - begin, value))
     }
 }
 
