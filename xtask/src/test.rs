@@ -1,9 +1,9 @@
 //! `cargo xtask test`: the tests, on every backend.
 
+use std::io;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
-use std::{env, io};
 
 use anyhow::Result;
 use clap::Args;
@@ -144,10 +144,6 @@ fn selected(named: &[Backend]) -> Vec<Backend> {
     once
 }
 
-/// The environment in which Mesa's software driver does not optimize shaders; other drivers ignore
-/// it.
-const SOFTWARE_SHADERS: (&str, &str) = ("GALLIVM_PERF", "nopt");
-
 /// Inputs of each target of the fuzzer.
 const SHORT: u64 = 1_000_000;
 /// The same with `--long`.
@@ -171,12 +167,8 @@ fn changed_texts() -> Command {
     command
 }
 
-fn wgpu(name: &str, mut command: Command, no_setup: bool) -> Result<Part> {
+fn wgpu(name: &str, command: Command, no_setup: bool) -> Result<Part> {
     let start = Instant::now();
-    // Mesa's software driver optimizes each shader, which takes longer than running it unoptimized.
-    if env::var_os(SOFTWARE_SHADERS.0).is_none() {
-        command.env(SOFTWARE_SHADERS.0, SOFTWARE_SHADERS.1);
-    }
     let driver = match vulkan::IS_USED {
         true => vulkan::find_or_install(no_setup),
         false => Ok(()),
