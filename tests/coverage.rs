@@ -90,11 +90,8 @@ pytorch_optimizer that have trajectories.
             ],
         ),
         (
-            "The diagonal of the Hessian cannot be passed to a step.",
-            &[
-                "optax.contrib.sophia",
-                "optax.contrib.hutchinson_estimator_diag_hessian",
-            ],
+            "The diagonal of the Hessian is estimated by the caller.",
+            &["optax.contrib.hutchinson_estimator_diag_hessian"],
         ),
         (
             "`LbfgsConfig` follows PyTorch's L-BFGS and its line search alone.",

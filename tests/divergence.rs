@@ -27,7 +27,9 @@ fn every_optimizer_at_a_rate_of_a_million_ends_its_run_and_no_other() {
     );
     let training = "[training]\nbatch = 20\nupdates = 30\nevaluate_every = 10\n";
     let mut config = format!("{settings}{training}{sane}");
-    let all = OptimizerConfig::all();
+    let mut all = OptimizerConfig::all();
+    // No experiment estimates the Hessian that it needs.
+    all.retain(|optimizer| optimizer.name() != "sophia");
     for optimizer in &all {
         let name = optimizer.name();
         config += &format!("[methods.{name}.optimizer.{name}]\nlearning_rate = 1e6\n");

@@ -119,9 +119,13 @@ pub(crate) fn descend(
     go(descent, module, gradients, &[], place, true)
 }
 
+/// Number of steps from one estimate of the Hessian's diagonal to the next.
+const HESSIAN_STEPS: usize = 3;
+
 /// Goes the way of a descent, by these gradients times the scale of the loss. What it would be
 /// evaluated at is read only if it has `averages`. An optimizer that needs the losses is told
-/// these, and 1 after the last.
+/// these, and 1 after the last. One that uses the diagonal of the Hessian is told the squares of
+/// the gradients less 0.1 after the first step and after every third from there.
 pub(crate) fn go(
     descent: &mut Descent,
     mut module: Numbers,
@@ -149,6 +153,12 @@ pub(crate) fn go(
             Ok((module, outcome)) => (module, Ok(outcome)),
             Err(FailedStep { module, error, .. }) => (module, Err(error)),
         };
+        if descent.uses_hessian_diagonal() && way.parameters.len() % HESSIAN_STEPS == 0 {
+            let squares = numbers.iter().map(|number| number * number - 0.1);
+            let diagonal = module.gradients(&squares.collect::<Vec<_>>(), place);
+            let told = descent.tell_hessian_diagonal(&module, diagonal);
+            told.expect("the module fits");
+        }
         way.parameters.push(module.values());
         if averages {
             let averaged = descent.averaged(module.clone());

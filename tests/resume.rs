@@ -287,7 +287,9 @@ fn each_optimizer_is_continued_bit_for_bit_after_each_epoch() {
         &["model.batch_norm='torch'"],
     ];
     let mut cells = 0;
-    for optimizer in OptimizerConfig::all() {
+    // No experiment estimates the Hessian that Sophia needs.
+    let all = OptimizerConfig::all().into_iter();
+    for optimizer in all.filter(|optimizer| optimizer.name() != "sophia") {
         let name = optimizer.name();
         for network in networks {
             let mut config = config(network);

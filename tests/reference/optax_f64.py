@@ -110,6 +110,14 @@ def counted_from_1(schedule):
     return lambda count: schedule(count + 1)
 
 
+def squares_less_a_tenth():
+    """An estimate of the Hessian's diagonal for `sophia`: no draws, and of both signs."""
+    def update(grads, state, params=None):
+        return jax.tree.map(lambda grad: grad * grad - 0.1, grads), state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
+
+
 def make(spec):
     """The transformation that a case, or its `inner` or `then`, describes."""
     config = dict(spec["config"])
@@ -132,6 +140,9 @@ def make(spec):
         if "base_optimizer" in spec:
             config["base_optimizer"] = make(spec["base_optimizer"])
         made = optax.contrib.galore(**config)
+    elif spec["name"] == "sophia":
+        estimate = squares_less_a_tenth()
+        made = optax.contrib.sophia(**config, hessian_diagonal_fn=estimate)
     elif "inner" in spec:
         made = find(spec["name"])(make(spec["inner"]), **config)
     else:
@@ -448,6 +459,12 @@ def cases():
         add("momo", **config)["values"] = values
     add("momo", split=True)["values"] = values
     add("momo_adam")["values"] = values
+
+    every_third = {**hundredth, "update_interval": 3}
+    add("sophia", **every_third)
+    add("sophia", **every_third, gamma=2.0, b2=0.5, weight_decay=0.1)
+    add("sophia", **every_third, b1=0.5, b2=0.8, gamma=1.0, clip_threshold=0.3, eps=0.05)
+    add("sophia", **every_third, b1=0.5, gamma=3.0, clip_threshold=30.0, eps=0.2, split=True)
 
     for debias in (True, False):
         add("ema", decay=0.9, debias=debias).update(inner=sgd, average=True)

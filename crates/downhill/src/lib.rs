@@ -55,7 +55,8 @@
 //! the rate and any other number, accumulation, skipping of gradients that are not finite, averages
 //! of the weights, lookahead and cautious steps; around any optimizer [`ScheduleFreeAverage`],
 //! [`Mechanic`], [`Mars`] and [`LossScale`]. Optimizers that need the loss ([`Momo`], [`MomoAdam`],
-//! [`PolyakSgd`]) are [told it](Descent::tell_loss). Its state is saved and loaded bit for bit.
+//! [`PolyakSgd`]) are [told it](Descent::tell_loss), and [`Sophia`] is told [the diagonal of the
+//! Hessian](Descent::tell_hessian_diagonal). Its state is saved and loaded bit for bit.
 //! [`Checkpoints`] saves it together with the module, so that a training that is killed goes on
 //! where it was. It can be combined with [`SamConfig`].
 //!

@@ -170,7 +170,14 @@ fn check_recipe(config: &TrainingConfig, layers: &Layers) -> Result<(), TrainErr
     }
     check_lbfgs(config, layers)?;
     check_length(config, layers)?;
-    usable("accumulate", &config.descent())
+    usable("accumulate", &config.descent())?;
+    let descent = config.descent().build();
+    if descent.is_ok_and(|descent| descent.uses_hessian_diagonal()) {
+        let message = "optimizer: `sophia` needs the diagonal of the Hessian, which no experiment \
+                       estimates; choose another optimizer, or step it by a `Descent` in code";
+        return Err(layers.blame("optimizer", message));
+    }
+    Ok(())
 }
 
 /// Refuses what belongs to the optimizer where L-BFGS takes its place.

@@ -22,6 +22,7 @@ mod error;
 mod first_step;
 mod gradients;
 mod group;
+mod hessian;
 mod kept;
 mod loss_scale;
 mod measures;

@@ -5,6 +5,7 @@ mod clones;
 mod custom;
 mod from_burn;
 mod half_precision;
+mod hessian;
 mod loading;
 mod nothing_is_silent;
 mod numbers;

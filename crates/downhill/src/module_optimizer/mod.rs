@@ -74,6 +74,8 @@ struct Shared {
     /// The copy that a clone of the `ModuleOptimizer` is being given, state by state.
     copy: Option<DescentCopy>,
     last: Option<Result<StepOutcome, StepError>>,
+    /// What the descent is told before its next step.
+    hessian_diagonal: Option<GradientsParams>,
     /// Why the state loaded last cannot be used.
     refused: Option<DescentRecordError>,
     /// The states loaded before the first step. A `Learner` that has nothing left to do drops the
@@ -95,6 +97,7 @@ impl Handle {
             in_use: Arc::new(()),
             copy: None,
             last: None,
+            hessian_diagonal: None,
             refused: None,
             loaded: Vec::new(),
         })))
@@ -145,6 +148,13 @@ impl Handle {
     /// Tells the loss that the gradients of the next step are of, see [`Descent::tell_loss`].
     pub fn tell_loss(&self, loss: f64) {
         self.lock().descent.tell_loss(loss);
+    }
+
+    /// Tells an estimate of the Hessian's diagonal, which is taken in before the next step, see
+    /// [`Descent::tell_hessian_diagonal`]. A checkpoint that is saved before this step does not
+    /// have it.
+    pub fn tell_hessian_diagonal(&self, diagonal: GradientsParams) {
+        self.lock().hessian_diagonal = Some(diagonal);
     }
 
     /// Returns what the loss of the next call is multiplied by, see [`Descent::loss_scale`].
@@ -267,9 +277,14 @@ pub fn step<M: Module>(
         shared.last = Some(Err(failed.error.clone()));
         return Err(failed);
     }
-    let stepped = match shared.descent.schedules_its_rate() {
-        true => shared.descent.step(module, own),
-        false => shared.descent.step_at(rate.base(), module, own),
+    let told = match shared.hessian_diagonal.take() {
+        Some(diagonal) => shared.descent.tell_hessian_diagonal(&module, diagonal),
+        None => Ok(()),
+    };
+    let stepped = match told {
+        Err(error) => Err(FailedStep::new(module, error)),
+        Ok(()) if shared.descent.schedules_its_rate() => shared.descent.step(module, own),
+        Ok(()) => shared.descent.step_at(rate.base(), module, own),
     };
     shared.last = Some(match &stepped {
         Ok((_, outcome)) => Ok(outcome.clone()),

@@ -48,6 +48,7 @@ mod sign_sgd;
 mod simplified_ademamix;
 mod sm3;
 mod soap;
+mod sophia;
 mod sparse_adam;
 mod yogi;
 
@@ -86,6 +87,7 @@ optimizers! {
     asgd: Asgd(AsgdConfig) = "asgd",
     ftrl: Ftrl(FtrlConfig) = "ftrl",
     madgrad: Madgrad(MadgradConfig) = "madgrad",
+    sophia: Sophia(SophiaConfig) = "sophia",
     schedule_free: ScheduleFree(ScheduleFreeConfig) with ScheduleFreeStep = "schedule-free" or "schedulefree",
     novograd: NovoGrad(NovoGradConfig) = "novograd",
     lars: Lars(LarsConfig) = "lars",

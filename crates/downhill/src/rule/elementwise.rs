@@ -20,6 +20,11 @@ pub(crate) trait Elementwise: BurnState + Decays + Clone + Send + Sync + 'static
     /// remembered.
     fn scalars(&self, learning_rate: f64, memory: &mut Memory) -> Self::Scalars;
 
+    /// As [`Rule::hessian_decay`](super::Rule::hessian_decay).
+    fn hessian_decay(&self) -> Option<f64> {
+        None
+    }
+
     /// What is remembered before the first step at `x`, not yet decayed, with gradient `g`.
     fn start<R: Real>(&self, scalars: &Self::Scalars, x: &R, g: &R) -> Self::Remembers<R>;
 

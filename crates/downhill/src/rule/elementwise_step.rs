@@ -28,6 +28,10 @@ impl<E: Elementwise> Rule for E {
         }
     }
 
+    fn hessian_decay(&self) -> Option<f64> {
+        Elementwise::hessian_decay(self)
+    }
+
     fn needs(&self, tensor: &str) -> bool {
         let first = &mut Memory::default();
         first.time = 1;
@@ -110,9 +114,9 @@ pub(super) fn step_tensors<E: Elementwise>(
 ) -> Tensor<1> {
     let scalars = rule.scalars(learning_rate, memory);
     let names = E::Remembers::<Tensor<1>>::NAMES;
-    let remembered = match memory.time {
-        1 => None,
-        _ => {
+    let remembered = match memory.begins() {
+        true => None,
+        false => {
             for field in fields(rule, &scalars) {
                 // Settings changed on the way may need what they did not need before.
                 if E::Remembers::<f64>::ALWAYS <= field && memory.tensor(names[field]).is_none() {
@@ -136,5 +140,5 @@ fn lacks_a_field<E: Elementwise>(rule: &E, memory: &Memory) -> bool {
     let lacks = |field: usize| memory.tensor(names[field]).is_none();
     let scalars = rule.scalars(0.0, &mut memory.clone());
     let mut fields = fields(rule, &scalars);
-    memory.time > 1 && fields.any(|field| E::Remembers::<f64>::ALWAYS <= field && lacks(field))
+    !memory.begins() && fields.any(|field| E::Remembers::<f64>::ALWAYS <= field && lacks(field))
 }

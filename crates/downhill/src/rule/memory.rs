@@ -39,6 +39,11 @@ impl Memory {
         core::mem::take(&mut self.is_from_burn)
     }
 
+    /// Whether the step of this time is the first, and nothing was remembered before it.
+    pub(crate) fn begins(&self) -> bool {
+        self.time == 1 && self.tensors.is_empty()
+    }
+
     /// Removes and returns the tensor of this name.
     pub fn take(&mut self, name: &str) -> Option<Tensor<1>> {
         let found = self.tensors.iter().position(|(known, _)| *known == name)?;

@@ -185,6 +185,12 @@ pub(crate) trait Rule: Names + Decays {
         false
     }
 
+    /// The decay rate of the mean of the Hessian's diagonal, which the memory has as
+    /// `hessian_diagonal`; `None` without it.
+    fn hessian_decay(&self) -> Option<f64> {
+        None
+    }
+
     /// The numbers of the memory that all parameters of a group have in common.
     fn shared_numbers(&self) -> &'static [&'static str] {
         &[]

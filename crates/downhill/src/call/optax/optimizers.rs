@@ -9,7 +9,7 @@ use crate::call::bound::{Bound, number_of, triple};
 use crate::call::error::CallError;
 use crate::call::grammar::Kind;
 use crate::call::signature::Meaning::{
-    self, Count, Flag, If, Number, Numbers, Only, Other, Rate, Refused, Scheduled, Unless,
+    self, Count, Flag, If, Ignored, Number, Numbers, Only, Other, Rate, Refused, Scheduled, Unless,
 };
 use crate::call::signature::{Argument, Reading, Signature, argument, optional, sgd};
 
@@ -214,6 +214,26 @@ pub(in crate::call) const SIGNATURES: &[Signature] = &[
         "lamb",
         &["lamb"],
         &[&[RATE, B1, B2, EPS, EPS_ROOT, INNER_DECAY, MASK]],
+    ),
+    Signature::new(
+        "contrib.sophia",
+        &["sophia"],
+        &[&[
+            RATE,
+            B1,
+            B2,
+            EPS,
+            DECOUPLED,
+            DECAY_MASK,
+            argument("gamma", Number("gamma")),
+            argument("clip_threshold", Number("clip_threshold")),
+            // The caller decides when a diagonal is told, and by what it is estimated.
+            argument("update_interval", Ignored),
+            argument("hessian_diagonal_fn", Ignored),
+            MU_DTYPE,
+            argument("verbose", Ignored),
+            argument("print_win_rate_every_n_steps", Ignored),
+        ]],
     ),
     Signature::new(
         "fromage",

@@ -25,7 +25,7 @@ pub(crate) fn record<E: Elementwise>(
     let tape = Rc::<RefCell<Tape>>::default();
     let symbol = |operation| Symbol::new(&tape, operation);
     let is_there = |name: &&str| memory.tensor(name).is_some();
-    let starts = memory.time == 1 || !names[..always].iter().all(is_there);
+    let starts = memory.begins() || !names[..always].iter().all(is_there);
     // Each tensor's place is that among those that are there.
     let mut places = Vec::new();
     for (field, name) in names.iter().enumerate() {

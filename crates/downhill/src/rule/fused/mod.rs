@@ -82,12 +82,13 @@ fn step_by<E: Elementwise>(
     }
     let names = <E::Remembers<f64> as Remembered<f64>>::NAMES;
     let always = <E::Remembers<f64> as Remembered<f64>>::ALWAYS;
+    let begins = memory.begins();
     let mut fields = Fields::default();
     if !take(memory, names, x, &mut fields) {
         return false;
     }
     let scalars = rule.scalars(learning_rate, memory);
-    let starts = memory.time == 1 || fields[..always].iter().any(Option::is_none);
+    let starts = begins || fields[..always].iter().any(Option::is_none);
     if starts {
         fields = Fields::default();
     }
