@@ -28,7 +28,10 @@ fn an_estimate_counts_from_the_next_step_on() {
         descent
             .tell_hessian_diagonal(&model, gradient(&model, 4.0))
             .unwrap();
-        model = descent.step(model.clone(), gradient(&model, 2.0)).unwrap().0;
+        model = descent
+            .step(model.clone(), gradient(&model, 2.0))
+            .unwrap()
+            .0;
         assert_eq!(values(&model), [7.0]);
         // h = 1 + 3, and the step 2 / 4.
         descent
@@ -38,7 +41,10 @@ fn an_estimate_counts_from_the_next_step_on() {
         let mut loaded = config.build().unwrap();
         loaded.load_bytes(saved, &Device::flex()).unwrap();
         for mut descent in [descent, loaded] {
-            let model = descent.step(model.clone(), gradient(&model, 2.0)).unwrap().0;
+            let model = descent
+                .step(model.clone(), gradient(&model, 2.0))
+                .unwrap()
+                .0;
             assert_eq!(values(&model), [6.5]);
         }
     }
@@ -54,10 +60,18 @@ fn what_cannot_be_taken_in_changes_nothing() {
                 .tell_hessian_diagonal(&model, gradient(&model, number))
                 .unwrap();
         }
-        values(&descent.step(model.clone(), gradient(&model, 2.0)).unwrap().0)
+        values(
+            &descent
+                .step(model.clone(), gradient(&model, 2.0))
+                .unwrap()
+                .0,
+        )
     };
     let skips = DescentConfig::new(sophia()).with_non_finite(NonFinite::Skip);
-    assert_eq!(step(skips.clone(), Some(f64::NAN)), step(skips.clone(), None));
+    assert_eq!(
+        step(skips.clone(), Some(f64::NAN)),
+        step(skips.clone(), None)
+    );
     assert_ne!(step(skips.clone(), Some(4.0)), step(skips, None));
     let adam = DescentConfig::new(AdamConfig::torch());
     assert!(!adam.build().unwrap().uses_hessian_diagonal());
@@ -76,6 +90,9 @@ fn an_estimate_may_lack_parameters() {
     let stranger = Param::from_tensor(Tensor::<1>::ones([1], &Device::flex()));
     other.register(stranger.id, stranger.val());
     descent.tell_hessian_diagonal(&model, other).unwrap();
-    let model = descent.step(model.clone(), gradient(&model, 2.0)).unwrap().0;
+    let model = descent
+        .step(model.clone(), gradient(&model, 2.0))
+        .unwrap()
+        .0;
     assert_eq!(values(&model), [7.0]);
 }
