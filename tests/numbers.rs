@@ -153,7 +153,7 @@ pub(crate) fn go(
             Ok((module, outcome)) => (module, Ok(outcome)),
             Err(FailedStep { module, error, .. }) => (module, Err(error)),
         };
-        if descent.uses_hessian_diagonal() && way.parameters.len() % HESSIAN_STEPS == 0 {
+        if descent.uses_hessian_diagonal() && way.parameters.len().is_multiple_of(HESSIAN_STEPS) {
             let squares = numbers.iter().map(|number| number * number - 0.1);
             let diagonal = module.gradients(&squares.collect::<Vec<_>>(), place);
             let told = descent.tell_hessian_diagonal(&module, diagonal);
