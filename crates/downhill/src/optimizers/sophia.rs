@@ -118,17 +118,16 @@ mod tests {
 
     #[test]
     fn two_steps_by_hand() {
-        // Without a diagonal, M / epsilon: 0.25, then (0.5 * 0.5 - 0.5 * 0.25) / 0.75 / 4.
+        // Without a diagonal, M / epsilon: 1 / 4, then 0.125 / 0.75 / 4.
         let sophia = SophiaConfig {
-            learning_rate: 1.0,
             beta_1: 0.5,
             epsilon: 4.0,
             weight_decay: WeightDecay::None,
             ..SophiaConfig::optax()
         };
-        let second = 0.75 - 0.125 / 3.0;
-        assert_steps(&sophia.build().unwrap(), [1.0, -0.25], [0.75, second]);
+        let sophia = sophia.build().unwrap();
+        assert_steps(&sophia, [1.0, -0.25], [0.975, 0.970_833_333_333]);
         // A step of 10 / 4 is cut to 1.
-        assert_steps(&sophia.build().unwrap(), [10.0, 10.0], [0.0, -1.0]);
+        assert_steps(&sophia, [10.0, 10.0], [0.9, 0.8]);
     }
 }
