@@ -24,7 +24,7 @@ const HEAD: &str = "\
 Each optimizer is stepped with each part of a descent, and each part with each other part: six
 steps, saved after three and continued to the same numbers. `DescentConfig::build` refuses the pairs
 below, with the error of the first column, in which `..` is the part that it names. All other pairs
-work. `members` are the networks of an ensemble.
+work; parts are paired around Adam. `members` are the networks of an ensemble.
 ";
 
 type Part = (&'static str, fn(DescentConfig) -> DescentConfig);

@@ -10,7 +10,9 @@ use burn::tensor::{Device, Tensor};
 use downhill::learner::{self, Handle};
 use downhill::module_optimizer;
 use downhill::schedule::{Cosine, Linear as Ramp};
-use downhill::{AdamConfig, DescentConfig, MomentumConfig, Schedule, StepError, StepOutcome};
+use downhill::{
+    AdamConfig, DescentConfig, MomentumConfig, Schedule, SophiaConfig, StepError, StepOutcome,
+};
 
 #[derive(Module, Debug)]
 struct Two {
@@ -233,6 +235,41 @@ fn a_function_of_a_module_optimizer_takes_a_descent() {
         weights(&train(two(), &mut burns(), &rates)),
         weights(&expected)
     );
+}
+
+/// Before its next step, and for this one alone.
+#[test]
+fn a_wrapped_descent_is_told_the_diagonal_of_the_hessian() {
+    let diagonal = |module: &Two| {
+        let mut diagonal = GradientsParams::new();
+        let weight = module.a.weight.val().inner();
+        diagonal.register(module.a.weight.id, weight.ones_like().mul_scalar(3e3));
+        diagonal
+    };
+    let config = DescentConfig::new(SophiaConfig::optax());
+    let mut plain = config.build().expect("the config is valid");
+    let (mut optimizer, handle) = wrapped(&config);
+    let (mut expected, mut module) = (two(), two());
+    let mut untold = two();
+    let (mut other, _) = wrapped(&config);
+    for index in 0..4 {
+        if index == 1 {
+            let told = plain.tell_hessian_diagonal(&expected, diagonal(&expected));
+            told.expect("the module fits");
+            handle.tell_hessian_diagonal(diagonal(&module));
+        }
+        let input = Tensor::<2>::ones([1, 2], &Device::flex().autodiff());
+        let a = expected.a.forward(input.clone()).square().mean();
+        let loss = a + expected.b.forward(input).square().mean();
+        let gradients = GradientsParams::from_grads(loss.backward(), &expected);
+        let stepped = plain.step_at(0.1, expected, gradients);
+        expected = stepped.expect("within bounds").0;
+        module = step(module, &mut optimizer, Of::Both);
+        untold = step(untold, &mut other, Of::Both);
+        assert_eq!(weights(&module), weights(&expected), "step {index}");
+    }
+    assert_ne!(weights(&module)[..2], weights(&untold)[..2]);
+    assert_eq!(weights(&module)[2..], weights(&untold)[2..]);
 }
 
 #[test]

@@ -13,7 +13,7 @@
 //!
 //! # One parameter at a time
 //!
-//! Every optimizer but three implements Burn's [`Optimizer`](burn::optim::Optimizer), so it works
+//! Every optimizer implements Burn's [`Optimizer`](burn::optim::Optimizer), and all but three work
 //! wherever Burn takes one: in your own loop, in `burn-train`'s `Learner`, with parameter groups,
 //! learning-rate schedulers, gradient clipping and records. The exceptions are [`Momo`],
 //! [`MomoAdam`] and [`PolyakSgd`]: they need the loss of each step, which only a [`Descent`] is

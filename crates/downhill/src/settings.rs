@@ -240,7 +240,8 @@ macro_rules! settings {
                 <Self as $crate::settings::Settings>::preset(preset)
             }
 
-            /// Returns the bare rule, for a parameter group of Burn's.
+            /// Returns the bare rule, for a parameter group of Burn's. A rule that needs the loss
+            /// panics when Burn steps it; only a [`Descent`](crate::Descent) is told the loss.
             ///
             /// # Errors
             ///

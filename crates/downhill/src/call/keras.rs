@@ -225,7 +225,12 @@ pub(super) fn wrapped(
     scale.growth_steps = bound
         .count("dynamic_growth_steps")?
         .unwrap_or(scale.growth_steps);
-    Ok(inner(bound.nested("inner_optimizer")?)?.with_loss_scale(scale))
+    let nested = bound.nested("inner_optimizer")?;
+    let config = inner(nested)?;
+    if config.loss_scale.is_some() {
+        return Err(nested.error("the gradients have one scale; write LossScaleOptimizer once"));
+    }
+    Ok(config.with_loss_scale(scale))
 }
 
 /// What is not covered, and what to do.

@@ -701,3 +701,46 @@ fn every_function_names_its_optimizers_and_settings() {
     );
     assert_eq!(super::library("Adam()"), None);
 }
+
+/// A wrapper that acts at each update of what is inside, or measures its gradients.
+#[test]
+fn what_stands_around_what_is_as_in_optax() {
+    let clipped = "optax.chain(optax.clip(0.5), optax.contrib.mechanize(optax.sgd(1.0)))";
+    let sgd = SgdConfig::optax().with_learning_rate(1.0);
+    let expected = DescentConfig::new(sgd).with_gradients(GradientStage::ClipValue(0.5));
+    assert_eq!(read(clipped), expected.with_weights(crate::Mechanic::new()));
+    for (call, part) in [
+        (
+            "optax.contrib.mechanize(optax.chain(optax.clip(0.5), optax.sgd(1.0)))",
+            "write optax.chain(.., optax.contrib.mechanize(..))",
+        ),
+        (
+            "optax.contrib.mechanize(optax.MultiSteps(optax.sgd(1.0), 2))",
+            "optax.MultiSteps must stand around optax.contrib.mechanize, not in it",
+        ),
+        (
+            "optax.contrib.schedule_free(optax.MultiSteps(optax.sgd(0.1), 2), 0.1)",
+            "optax.MultiSteps must stand around optax.contrib.schedule_free, not in it",
+        ),
+        (
+            "optax.contrib.schedule_free(optax.lookahead(optax.sgd(0.1), 5, 0.5), 0.1)",
+            "optax.lookahead must stand around optax.contrib.schedule_free, not in it",
+        ),
+        (
+            "optax.contrib.schedule_free(optax.adam(0.1), learning_rate=0.0)",
+            "learning_rate must be above 0, got 0",
+        ),
+        (
+            "optax.contrib.schedule_free_sgd(0.1, warmup_steps=0)",
+            "warmup_steps must be None or at least 1, got 0",
+        ),
+        (
+            "keras.optimizers.LossScaleOptimizer(keras.optimizers.LossScaleOptimizer(\
+             keras.optimizers.SGD()))",
+            "write LossScaleOptimizer once",
+        ),
+    ] {
+        let error = DescentConfig::from_call(call).unwrap_err().to_string();
+        assert!(error.contains(part), "{call}: {error}");
+    }
+}

@@ -364,7 +364,7 @@ impl WeightStage {
                 Some(kept.mul_scalar(1.0 / taken))
             }
             Self::Ema(_) | Self::Swa(_) | Self::Lookahead(_) => Some(kept),
-            Self::ScheduleFree(average) => Some(average.average(x.clone(), kept)),
+            Self::ScheduleFree(average) => Some(average.average(x.clone(), kept, memory)),
             Self::Mechanic(_) => None,
         }
     }

@@ -65,11 +65,20 @@ impl Descent {
 
     /// Sets the [`counts`](Self::counts).
     pub(crate) fn count_from(&mut self, counts: Counts) {
-        let (calls, scale);
-        [self.steps, self.accumulated, self.skipped, calls, scale] = counts;
-        if self.config.loss_scale.is_some() && scale != 0 {
-            let scale = f64::from_bits(scale);
-            self.scale = Scale { scale, calls };
+        [self.steps, self.accumulated, self.skipped, ..] = counts;
+        self.scale = self.scale_of(counts);
+    }
+
+    /// Returns the scale of the loss that goes on from these counts.
+    pub(crate) fn scale_of(&self, counts: Counts) -> Scale {
+        let [.., calls, scale] = counts;
+        match (&self.config.loss_scale, scale) {
+            (config, 0) => Scale::first(config.as_ref()),
+            (None, _) => Scale::first(None),
+            (Some(_), bits) => Scale {
+                scale: f64::from_bits(bits),
+                calls,
+            },
         }
     }
 }

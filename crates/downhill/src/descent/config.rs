@@ -139,11 +139,13 @@ impl Group {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum NonFinite {
-    /// No special treatment: they spread to the weights.
+    /// No special treatment: they spread to the weights. With a [`LossScale`](crate::LossScale)
+    /// they are skipped all the same.
     #[default]
     Spread,
     /// The call changes nothing and returns [`StepOutcome::Skipped`](crate::StepOutcome::Skipped)
-    /// with the paths of the parameters. Running statistics of batch normalization have taken the
+    /// with the paths of the parameters. So does a loss that is not finite, where an optimizer needs
+    /// it. Running statistics of batch normalization have taken the
     /// batch in already; [`BatchStatistics`](crate::BatchStatistics) restores them.
     Skip,
 }

@@ -13,8 +13,8 @@ impl Descent {
     /// between steps, usually every ten, with what Hutchinson's or another estimator returns.
     ///
     /// Parameters that are not in the estimate, that are not trained or that have another optimizer
-    /// keep what they have. With [`NonFinite::Skip`](crate::NonFinite::Skip), an estimate that is
-    /// not finite is left out.
+    /// keep what they have. Where gradients that are not finite are skipped, such an estimate is
+    /// left out.
     ///
     /// ```
     /// use burn::nn::{Initializer, LinearConfig};

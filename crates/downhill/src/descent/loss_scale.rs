@@ -1,11 +1,13 @@
 //! Dynamic loss scaling.
 
+use core::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use super::Descent;
 use super::error::{InvalidDescent, at_least_one};
 use super::slots::Slot;
-use crate::hyperparameter::positive;
+use crate::hyperparameter::ensure;
 
 /// Dynamic loss scaling, which keeps the gradients of `f16` modules from being rounded to 0: the
 /// loss is multiplied by a scale before the backward pass, and each step divides the gradients by
@@ -16,7 +18,9 @@ use crate::hyperparameter::positive;
 /// `growth_steps` calls since it changed:    scale <- 2 * scale
 /// ```
 ///
-/// Multiply the loss by [`Descent::loss_scale`](crate::Descent::loss_scale) in each call. Source:
+/// Multiply the loss by [`Descent::loss_scale`](crate::Descent::loss_scale) in each call. What is
+/// told the descent, a loss or the diagonal of the Hessian, is not divided: tell it without the
+/// scale. Source:
 /// Micikevicius et al. 2017 (arXiv:1710.03740), as Keras's `LossScaleOptimizer`, whose defaults
 /// these are. The scale stays within the range of `f32`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,11 +28,16 @@ use crate::hyperparameter::positive;
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LossScale {
-    /// The first scale; positive (Keras `initial_scale`).
+    /// The first scale; a normal, positive number of `f32` (Keras `initial_scale`).
     pub initial: f64,
     /// Number of calls with finite gradients after which the scale is doubled; at least 1 (Keras
     /// `dynamic_growth_steps`).
     pub growth_steps: u64,
+}
+
+/// The scales that there are.
+fn scales() -> RangeInclusive<f64> {
+    f64::from(f32::MIN_POSITIVE)..=f64::from(f32::MAX)
 }
 
 impl Default for LossScale {
@@ -59,7 +68,13 @@ impl LossScale {
     }
 
     pub(super) fn check(&self) -> Result<(), InvalidDescent> {
-        positive("loss_scale.initial", self.initial)?;
+        let (initial, must) = (self.initial, "be a normal, positive number of `f32`");
+        ensure(
+            scales().contains(&initial),
+            "loss_scale.initial",
+            must,
+            initial,
+        )?;
         at_least_one("loss_scale.growth_steps", self.growth_steps)
     }
 }
@@ -80,8 +95,7 @@ impl Scale {
     }
 
     fn set(&mut self, scale: f64) {
-        let range = f64::from(f32::MIN_POSITIVE)..=f64::from(f32::MAX);
-        if range.contains(&scale) {
+        if scales().contains(&scale) {
             self.scale = scale;
         }
         self.calls = 0;

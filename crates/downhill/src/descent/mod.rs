@@ -143,8 +143,9 @@ pub enum StepOutcome {
     /// Nothing: no trained parameter of the module has a gradient. The gradients may have been
     /// taken from `module.valid()`, or belong to another module.
     NoGradients,
-    /// Nothing: the gradients of the parameters at these paths are infinite or not numbers. If
-    /// there are none, the loss is, and an optimizer needs it. See [`NonFinite::Skip`].
+    /// Nothing: the gradients of the parameters at these paths are infinite or not numbers. The
+    /// list is empty if only the loss is, and an optimizer needs it. See [`NonFinite::Skip`] and
+    /// [`LossScale`].
     Skipped(Vec<String>),
 }
 
@@ -299,7 +300,8 @@ impl Descent {
         self.step_with(module, gradients, Some(learning_rate), Call::Gradients)
     }
 
-    /// Sets the loss whose gradients the next step gets, for an optimizer that
+    /// Sets the loss whose gradients the next step gets, before it is multiplied by a
+    /// [scale](Self::loss_scale), for an optimizer that
     /// [needs it](Self::needs_loss). Other optimizers ignore it. Each call of `step` uses it up,
     /// except one that returns an error.
     ///
@@ -470,6 +472,7 @@ impl Descent {
             let Some(state) = self.state.get(path) else {
                 return value;
             };
+            let value = state.master.clone().unwrap_or(value);
             let averages = self.config.weights.iter().zip(&state.weights).rev();
             let mut averages = averages.filter_map(|(stage, memory)| stage.read(&value, memory));
             if let Some(average) = averages.next() {
@@ -515,10 +518,12 @@ impl Descent {
             });
         };
         Ok(map_values(module, |path, value| {
-            let memory = self.state.get(path).map(|state| &state.weights[last]);
-            memory
-                .and_then(|memory| stages[last].read(&value, memory))
-                .unwrap_or(value)
+            let Some(state) = self.state.get(path) else {
+                return value;
+            };
+            let value = state.master.clone().unwrap_or(value);
+            let average = stages[last].read(&value, &state.weights[last]);
+            average.unwrap_or(value)
         }))
     }
 

@@ -22,7 +22,7 @@ use crate::rule::Memory;
 /// y_t = beta * x_t + (1 - beta) * z_t
 /// ```
 ///
-/// State: one tensor per parameter, `z`, and two numbers. Evaluate the network at `x`, which
+/// State: one tensor per parameter, `z`, and three numbers. Evaluate the network at `x`, which
 /// [`Descent::averaged`](crate::Descent::averaged) returns. Optimizers without momentum suit it, as
 /// `beta` takes its place. [`ScheduleFree`](crate::ScheduleFree) is the same around SGD and AdamW,
 /// in fewer operations.
@@ -54,8 +54,10 @@ impl Default for ScheduleFreeAverage {
 const LARGEST: &str = "largest_rate";
 /// The sum of the weights of all steps.
 const TOTAL: &str = "total";
+/// `beta` of the last step, with which `y` was made.
+const COMPOSED_WITH: &str = "composed_with";
 /// The numbers in the memory of a parameter.
-pub(super) const NUMBERS: &[&str] = &[LARGEST, TOTAL];
+pub(super) const NUMBERS: &[&str] = &[LARGEST, TOTAL, COMPOSED_WITH];
 
 impl ScheduleFreeAverage {
     /// The defaults of optax's `contrib.schedule_free`.
@@ -94,18 +96,20 @@ impl ScheduleFreeAverage {
         let weight = libm::pow(largest, self.rate_power);
         let total = memory.number(TOTAL).unwrap_or(0.0) + weight;
         let share = if total == 0.0 { 0.0 } else { weight / total };
-        let x = self.average(y.clone(), z.clone());
+        let x = self.average(y.clone(), z.clone(), memory);
         let z = z + (stepped - y);
         let x = x.mul_scalar(1.0 - share) + z.clone().mul_scalar(share);
         let y = x.mul_scalar(self.beta) + z.clone().mul_scalar(1.0 - self.beta);
         memory.put(KEPT, z);
         memory.put_number(LARGEST, largest);
         memory.put_number(TOTAL, total);
+        memory.put_number(COMPOSED_WITH, self.beta);
         y
     }
 
     /// Returns `x`.
-    pub(super) fn average(&self, y: Tensor<1>, z: Tensor<1>) -> Tensor<1> {
-        (y - z.mul_scalar(1.0 - self.beta)).mul_scalar(1.0 / self.beta)
+    pub(super) fn average(&self, y: Tensor<1>, z: Tensor<1>, memory: &Memory) -> Tensor<1> {
+        let beta = memory.number(COMPOSED_WITH).unwrap_or(self.beta);
+        (y - z.mul_scalar(1.0 - beta)).mul_scalar(1.0 / beta)
     }
 }

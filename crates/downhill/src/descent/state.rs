@@ -232,11 +232,9 @@ impl ParameterState {
 
     /// Returns the type of the parameter, as far as its tensors tell.
     pub(crate) fn dtype(&self) -> Option<DType> {
-        let memories = core::iter::once(&self.rule).chain(&self.weights);
-        let mut tensors = memories.flat_map(|memory| memory.tensors().map(|(_, tensor)| tensor));
         if let Some(burns) = self.rule.burn.as_ref().and_then(BurnMemory::dtype) {
             return Some(burns);
         }
-        Some(widened(tensors.next()?.clone()).dtype())
+        Some(widened(self.tensors().next()?.clone()).dtype())
     }
 }

@@ -159,13 +159,12 @@ impl Handle {
 
     /// Returns what the loss of the next call is multiplied by, see [`Descent::loss_scale`].
     pub fn loss_scale(&self) -> f64 {
-        match self.lock().counts()[4] {
-            0 => 1.0,
-            bits => f64::from_bits(bits),
-        }
+        let shared = self.lock();
+        shared.descent.scale_of(shared.counts()).scale
     }
 
-    /// Returns the number of calls skipped because of gradients that were not finite.
+    /// Returns the number of calls skipped because gradients, or a loss that an optimizer needs,
+    /// were not finite.
     pub fn skipped(&self) -> u64 {
         self.lock().counts()[2]
     }

@@ -133,7 +133,9 @@ impl Rule for MomoAdam {
             unreachable!("three sums are measured, and the loss is told");
         };
         // The mean loss is that of the group, whenever this parameter has joined.
-        let steps = memory.number("steps").unwrap_or(0.0) + 1.0;
+        // Older states do not count them.
+        let before = (memory.time - 1) as f64;
+        let steps = memory.number("steps").unwrap_or(before) + 1.0;
         memory.put_number("steps", steps);
         let correction = 1.0 - libm::pow(config.beta_1, steps);
         let sums = [along, mean_along, square, loss];

@@ -9,18 +9,22 @@ use nalgebra::DMatrix;
 /// columns in this order. `None` if an element is not finite, or the iteration does not converge.
 fn eigen(matrix: &Tensor<2>) -> Option<(Vec<f64>, DMatrix<f64>)> {
     let mut matrix = read(matrix)?;
-    // The square of a smaller element would be 0 within nalgebra 0.35, and the vectors not
-    // orthogonal.
+    drop_smallest(&mut matrix);
+    let eigen = matrix.try_symmetric_eigen(f64::EPSILON, MOST_ITERATIONS)?;
+    let order = falling(eigen.eigenvalues.as_slice());
+    let values = order.iter().map(|at| eigen.eigenvalues[*at]).collect();
+    Some((values, eigen.eigenvectors.select_columns(&order)))
+}
+
+/// Replaces by 0 what nalgebra cannot square: the square of a smaller element would be 0 within
+/// nalgebra 0.35, and the vectors not orthogonal.
+fn drop_smallest(matrix: &mut DMatrix<f64>) {
     let least = matrix.amax() * LEAST_ELEMENT;
     matrix.apply(|element| {
         if element.abs() < least {
             *element = 0.0;
         }
     });
-    let eigen = matrix.try_symmetric_eigen(f64::EPSILON, MOST_ITERATIONS)?;
-    let order = falling(eigen.eigenvalues.as_slice());
-    let values = order.iter().map(|at| eigen.eigenvalues[*at]).collect();
-    Some((values, eigen.eigenvectors.select_columns(&order)))
 }
 
 /// An element that is smaller than this part of the largest one counts as 0.
@@ -65,7 +69,8 @@ pub(crate) fn orthogonal_factor(matrix: &Tensor<2>) -> Tensor<2> {
 /// `count`, those of the largest singular values. The element of largest magnitude of each is
 /// positive. NaN if there are none.
 pub(crate) fn left_singular_vectors(matrix: &Tensor<2>, count: usize) -> Tensor<2> {
-    let found = read(matrix).and_then(|matrix| {
+    let found = read(matrix).and_then(|mut matrix| {
+        drop_smallest(&mut matrix);
         let found = matrix.try_svd(true, false, f64::EPSILON, MOST_ITERATIONS)?;
         let order = falling(found.singular_values.as_slice());
         let mut vectors = found.u?.select_columns(order[..count].iter());

@@ -11,7 +11,7 @@ use crate::call::signature::Rules;
 use crate::similar::similar;
 use crate::{
     Accumulate, AdaptiveClip, DescentConfig, GlobalNorm, GradientStage, Preset, Schedule, Units,
-    WeightDecay,
+    WeightDecay, WeightStage,
 };
 
 /// What makes a direction of the gradients, with the optimizer that follows it at a rate.
@@ -85,7 +85,15 @@ pub(super) fn chain(
         true => directed(optimizer, after)?,
         false => inner(optimizer)?,
     };
-    let is_wrapped = config.accumulate != Accumulate::default() || !config.weights.is_empty();
+    // These do not look at what comes before them.
+    let may_follow = |stage: &WeightStage| {
+        matches!(
+            stage,
+            WeightStage::Mechanic(_) | WeightStage::ScheduleFree(_)
+        )
+    };
+    let is_wrapped =
+        config.accumulate != Accumulate::default() || !config.weights.iter().all(may_follow);
     if at > 0 && is_wrapped {
         let name = optimizer.name;
         let message = alloc::format!("{name} must stand around {}, not in it", call.name);

@@ -481,7 +481,7 @@ pub(in crate::call) const SIGNATURES: &[Signature] = &[
     .finish(|reading| {
         reading.default("learning_rate", 1.0);
         reading.set("step", "sgd");
-        Ok(())
+        warmed_up(reading)
     }),
     Signature::new(
         "contrib.schedule_free_adamw",
@@ -496,7 +496,8 @@ pub(in crate::call) const SIGNATURES: &[Signature] = &[
             RATE_POWER,
             STATE_DTYPE,
         ]],
-    ),
+    )
+    .finish(warmed_up),
     Signature::new(
         "contrib.prodigy",
         &["prodigy"],
@@ -726,6 +727,14 @@ fn muon_iterations(reading: &mut Reading<'_>) -> Result<(), CallError> {
         }
     }
     Ok(())
+}
+
+/// The rate of optax's warm-up of 0 steps is 0 for ever.
+fn warmed_up(reading: &mut Reading<'_>) -> Result<(), CallError> {
+    match reading.bound.some("warmup_steps").and_then(number_of) {
+        Some(0.0) => Err(reading.bound.must_be("warmup_steps", "None or at least 1")),
+        _ => Ok(()),
+    }
 }
 
 fn polyak_sgd(reading: &mut Reading<'_>) -> Result<(), CallError> {

@@ -9,7 +9,7 @@ use crate::call::optax::chain::chain;
 use crate::call::optax::optimizers::FLOATS;
 use crate::{
     Accumulate, AccumulateForm, DescentConfig, Lookahead, Mechanic, OptimizerConfig, Preset,
-    ScheduleFreeAverage,
+    ScheduleFreeAverage, WeightStage,
 };
 
 /// What may stand around an optimizer.
@@ -73,7 +73,17 @@ pub(in crate::call) fn wrapped(
                 "num_betas",
             ];
             let bound = Bound::new(call, &names, &[])?;
-            let config = inner(bound.nested("base_optimizer")?)?;
+            let base = bound.nested("base_optimizer")?;
+            let config = inner_of(call, base, inner)?;
+            if !config.gradients.is_empty() {
+                // Optax's measures what the inner chain has not changed yet.
+                let message = alloc::format!(
+                    "a change of the gradients inside {0} is not covered; write \
+                     optax.chain(.., {0}(..))",
+                    call.name
+                );
+                return Err(base.error(message));
+            }
             let mut mechanic = Mechanic::new();
             for (theirs, ours) in [
                 ("weight_decay", &mut mechanic.weight_decay),
@@ -87,6 +97,21 @@ pub(in crate::call) fn wrapped(
         }
         _ => schedule_free(call, inner),
     }
+}
+
+/// Reads the optimizer inside a call that acts at each of its updates.
+fn inner_of(
+    call: &Call<'_>,
+    base: &Call<'_>,
+    inner: fn(&Call<'_>) -> Result<DescentConfig, CallError>,
+) -> Result<DescentConfig, CallError> {
+    let config = inner(base)?;
+    let is_slow = |stage: &WeightStage| matches!(stage, WeightStage::Lookahead(_));
+    if config.accumulate != Accumulate::default() || config.weights.iter().any(is_slow) {
+        let message = alloc::format!("{} must stand around {}, not in it", base.name, call.name);
+        return Err(base.error(message));
+    }
+    Ok(config)
 }
 
 /// Schedule-free learning. Around gradient descent it is an optimizer of its own.
@@ -103,8 +128,11 @@ fn schedule_free(
     ];
     let bound = Bound::new(call, &names, &[])?;
     bound.only("state_dtype", &["None"])?;
-    let base = inner(bound.nested("base_optimizer")?)?;
+    let base = inner_of(call, bound.nested("base_optimizer")?, inner)?;
     let rate = bound.needed("learning_rate")?;
+    if rate <= 0.0 {
+        return Err(bound.must_be("learning_rate", "above 0"));
+    }
     let mut sgd = OptimizerConfig::preset("sgd", Preset::Optax).and_then(Result::ok);
     if let Some(sgd) = &mut sgd {
         sgd.set("learning_rate", rate);
@@ -112,7 +140,7 @@ fn schedule_free(
     if sgd.map(DescentConfig::new).as_ref() != Some(&base) {
         if base.schedules.contains_key("learning_rate") {
             let message = "the rate is a number here, and a schedule in base_optimizer; give both \
-                           the same";
+                           the same number, and the schedule by `with_schedule`";
             return Err(bound.error("learning_rate", message));
         }
         // The weights of the average depend on changes of the rate alone.

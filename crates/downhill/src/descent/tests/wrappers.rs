@@ -6,8 +6,9 @@ use burn::tensor::{DType, Device, Tensor};
 
 use super::{One, gradient, one, stepped, values};
 use crate::{
-    DescentConfig, GradientStage, InvalidDescent, LossScale, Mars, Mechanic, MomentumConfig,
-    ScheduleFreeAverage, ScheduleFreeConfig, SgdConfig, StepOutcome,
+    Descent, DescentConfig, GradientStage, InvalidDescent, LossScale, Mars, Mechanic,
+    MomentumConfig, ScheduleFreeAverage, ScheduleFreeConfig, SgdConfig, StepOutcome,
+    module_optimizer,
 };
 
 fn sgd(rate: f64) -> DescentConfig {
@@ -168,6 +169,56 @@ fn the_scale_of_the_loss_is_saved() {
     drop(model);
 }
 
+/// Also before the first step of the loaded state.
+#[test]
+fn a_handle_has_the_scale_of_the_next_step() {
+    let scale = LossScale::new().with_initial(8.0);
+    let (scaled, plain) = (sgd(1.0).with_loss_scale(scale), sgd(1.0));
+    for (saved, loaded, expected) in [
+        (&scaled, &scaled, 4.0),
+        (&scaled, &plain, 1.0),
+        (&plain, &scaled, 8.0),
+    ] {
+        let (mut optimizer, handle) = saved.build().unwrap().into_module_optimizer();
+        let mut model = one(&[0.0], DType::F64);
+        for number in [f64::NAN, handle.loss_scale() / 2.0] {
+            if saved == &plain && number.is_nan() {
+                continue;
+            }
+            let given = gradient(&model, number);
+            model = module_optimizer::step(&mut optimizer, 1.0, model, given)
+                .unwrap()
+                .0;
+        }
+        let record = optimizer.to_record();
+        let (optimizer, handle) = loaded.build().unwrap().into_module_optimizer();
+        let mut optimizer = optimizer.load_record(record);
+        assert_eq!(handle.loss_scale(), expected);
+        let (before, given) = (values(&model)[0], gradient(&model, expected));
+        model = module_optimizer::step(&mut optimizer, 1.0, model, given)
+            .unwrap()
+            .0;
+        assert_eq!(values(&model)[0], before - 1.0);
+        assert_eq!(handle.loss_scale(), expected);
+    }
+}
+
+/// The average is that of the steps made, whatever `beta` is now.
+#[test]
+fn an_average_stays_when_beta_changes() {
+    let config = |beta| sgd(0.5).with_weights(ScheduleFreeAverage::new().with_beta(beta));
+    let mut descent = config(0.9).build().unwrap();
+    let mut model = one(&[1.0], DType::F64);
+    for number in [1.0, -0.5, 0.25] {
+        model = stepped(&mut descent, model, number);
+    }
+    let mut loaded = config(0.5).build().unwrap();
+    let bytes = descent.to_bytes().unwrap();
+    loaded.load_bytes(bytes, &Device::flex()).unwrap();
+    let averaged = |descent: &Descent| values(&descent.averaged(model.clone()));
+    assert_near(&averaged(&loaded), &averaged(&descent));
+}
+
 #[test]
 fn what_can_be_there_once_is_refused_twice() {
     let twice = |config: DescentConfig, name| {
@@ -192,6 +243,11 @@ fn what_can_be_there_once_is_refused_twice() {
 #[test]
 fn bounds_are_named() {
     let words = |config: DescentConfig| config.build().unwrap_err().to_string();
+    for initial in [0.0, 1e-40, 1e39, f64::NAN] {
+        let words = words(sgd(1.0).with_loss_scale(LossScale::new().with_initial(initial)));
+        let start = "loss_scale.initial must be a normal, positive number of `f32`, got ";
+        assert!(words.starts_with(start), "{words}");
+    }
     let mechanic = |mechanic: Mechanic| words(sgd(1.0).with_weights(mechanic));
     assert_eq!(
         mechanic(Mechanic::new().with_num_betas(9)),
