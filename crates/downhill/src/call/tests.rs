@@ -728,11 +728,11 @@ fn what_stands_around_what_is_as_in_optax() {
         ),
         (
             "optax.contrib.schedule_free(optax.adam(0.1), learning_rate=0.0)",
-            "learning_rate must be above 0, got 0",
+            "must be above 0, got 0.0",
         ),
         (
             "optax.contrib.schedule_free_sgd(0.1, warmup_steps=0)",
-            "warmup_steps must be None or at least 1, got 0",
+            "must be None or at least 1, got 0",
         ),
         (
             "keras.optimizers.LossScaleOptimizer(keras.optimizers.LossScaleOptimizer(\

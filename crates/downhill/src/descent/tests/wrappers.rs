@@ -180,7 +180,10 @@ fn a_handle_has_the_scale_of_the_next_step() {
         (&plain, &scaled, 8.0),
     ] {
         let (mut optimizer, handle) = saved.build().unwrap().into_module_optimizer();
-        let mut model = one(&[0.0], DType::F64);
+        let place = (&Device::flex().autodiff(), DType::F64);
+        let mut model = One {
+            w: Param::from_tensor(Tensor::from_data([0.0], place)),
+        };
         for number in [f64::NAN, handle.loss_scale() / 2.0] {
             if saved == &plain && number.is_nan() {
                 continue;
