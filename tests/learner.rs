@@ -243,7 +243,7 @@ fn a_wrapped_descent_is_told_the_diagonal_of_the_hessian() {
     let diagonal = |module: &Two| {
         let mut diagonal = GradientsParams::new();
         let weight = module.a.weight.val().inner();
-        diagonal.register(module.a.weight.id, weight.ones_like().mul_scalar(3e3));
+        diagonal.register(module.a.weight.id, weight.ones_like().mul_scalar(3e6));
         diagonal
     };
     let config = DescentConfig::new(SophiaConfig::optax());
