@@ -144,9 +144,9 @@ pub enum NonFinite {
     #[default]
     Spread,
     /// The call changes nothing and returns [`StepOutcome::Skipped`](crate::StepOutcome::Skipped)
-    /// with the paths of the parameters. So does a loss that is not finite, where an optimizer needs
-    /// it. Running statistics of batch normalization have taken the
-    /// batch in already; [`BatchStatistics`](crate::BatchStatistics) restores them.
+    /// with the paths of the parameters. So does a loss that is not finite, where an optimizer
+    /// needs it. Running statistics of batch normalization have taken the batch in already;
+    /// [`BatchStatistics`](crate::BatchStatistics) restores them.
     Skip,
 }
 

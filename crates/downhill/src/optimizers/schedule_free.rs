@@ -31,9 +31,9 @@ use crate::weight_decay::WeightDecay;
 /// numbers. Source: Defazio et al. 2024 (arXiv:2405.15682). Evaluate the network at `x`, see
 /// [`Descent::averaged`](crate::Descent::averaged). In Keras all weights `w_t` are equal and
 /// the weight decay is decoupled, acting on `y`; in optax `w_t` grows with the square of the rate
-/// and the decay is inner. `warmup_steps` is the warm-up of optax, and 0 is none; for another, use a
-/// schedule, which also scales a decoupled decay. Keras's `warmup_steps` leaves the decay at the full rate, as does
-/// [`WeightDecay::Independent`] with the product of rate and lambda.
+/// and the decay is inner. `warmup_steps` is the warm-up of optax, and 0 is none; for another, use
+/// a schedule, which also scales a decoupled decay. Keras's `warmup_steps` leaves the decay at the
+/// full rate, as does [`WeightDecay::Independent`] with the product of rate and lambda.
 #[derive(Clone, Debug)]
 pub struct ScheduleFree {
     config: ScheduleFreeConfig,
