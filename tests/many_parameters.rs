@@ -48,7 +48,8 @@ fn look_at_one_parameter() -> impl Iterator<Item = OptimizerConfig> {
         .chain([formulas::adam()])
 }
 
-/// Those for which wgpu compiles and times kernels anew for each shape. They share no launch.
+/// Optimizers that multiply matrices: wgpu compiles and times kernels for each shape. They share no
+/// launch.
 const MULTIPLY_MATRICES: [&str; 6] = ["muon", "normuon", "adamuon", "shampoo", "soap", "galore"];
 
 /// Those that step at the full rate in directions that a gradient hardly has, such as rounding

@@ -715,6 +715,10 @@ fn what_stands_around_what_is_as_in_optax() {
             "write optax.chain(.., optax.contrib.mechanize(..))",
         ),
         (
+            "optax.chain(optax.add_decayed_weights(0.1), optax.contrib.mechanize(optax.sgd(1.0)))",
+            "optax.contrib.mechanize must stand around optax.chain, not in it",
+        ),
+        (
             "optax.contrib.mechanize(optax.MultiSteps(optax.sgd(1.0), 2))",
             "optax.MultiSteps must stand around optax.contrib.mechanize, not in it",
         ),

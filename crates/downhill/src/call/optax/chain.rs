@@ -85,12 +85,13 @@ pub(super) fn chain(
         true => directed(optimizer, after)?,
         false => inner(optimizer)?,
     };
-    // These do not look at what comes before them.
+    // A decay becomes one of the optimizer, where Mechanic would not see it.
     let may_follow = |stage: &WeightStage| {
-        matches!(
+        let is_around = matches!(
             stage,
             WeightStage::Mechanic(_) | WeightStage::ScheduleFree(_)
-        )
+        );
+        is_around && decay.is_none()
     };
     let is_wrapped =
         config.accumulate != Accumulate::default() || !config.weights.iter().all(may_follow);
